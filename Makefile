@@ -1,0 +1,89 @@
+# Needs Python 3.11, 3.12 or 3.13, pip and make, nothing else. Everything goes into $(VENV).
+
+VENV ?= .venv
+# The first of these that will do is used; name another with `make PYTHON=...`.
+PYTHON ?= python3.11 python3.12 python3.13 python3 python
+# Test processes at a time; each imports TensorFlow.
+JOBS ?= 2
+PYTEST_ARGS ?=
+# What runs with the oldest supported packages.
+OLDEST_TESTS ?= tests/test_sklearn_checks.py
+
+BIN = $(VENV)/bin
+PIP = -m pip --disable-pip-version-check --quiet --quiet install
+OLDEST = $(VENV)-oldest
+
+# $(call create,DIRECTORY,NEWEST MINOR VERSION): a virtual environment of the first fitting Python.
+define create
+	@for python in $(PYTHON); do \
+	  if "$$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, $(2)))' 2>/dev/null; \
+	  then "$$python" -m venv "$(1)" && touch "$@"; exit; fi; \
+	done; \
+	echo "No Python 3.11 to 3.$(2) with the venv module among: $(PYTHON)." >&2; \
+	echo "Install one (on Debian and Ubuntu with its python3-venv package)," >&2; \
+	echo "or name one: make PYTHON=/path/to/python3.11 ..." >&2; \
+	exit 1
+endef
+
+.PHONY: help demo test test-oldest lint format clean
+.DELETE_ON_ERROR:
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1#/p' Makefile | awk -F'#' '{ printf "make %-12s %s\n", $$1, $$2 }'
+
+demo: $(VENV)/.demo ## train and judge a classifier (examples/quickstart.py)
+	@$(BIN)/python examples/quickstart.py
+
+test: $(VENV)/.test ## the whole test suite; more options: make test PYTEST_ARGS="-k labels"
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
+
+test-oldest: $(OLDEST)/.test ## scikit-learn's checks with the oldest supported packages
+	@$(OLDEST)/bin/python -m pytest -n $(JOBS) $(OLDEST_TESTS)
+
+lint: $(VENV)/.lint ## style, format and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(VENV)/.lint ## mend style and format where that can be done safely
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+clean: ## remove the virtual environments and all caches
+	rm -rf "$(VENV)" "$(OLDEST)" build dist .coverage .coverage.* htmlcov \
+	  .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find src tests examples -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The files below only say that a step is done; a change of pyproject.toml repeats the installs.
+$(VENV)/.created:
+	$(call create,$(VENV),13)
+
+$(VENV)/.demo: $(VENV)/.created pyproject.toml
+	@echo "Installing keras-multiclass into $(VENV) (TensorFlow is large: this can take minutes) ..."
+	@$(BIN)/python $(PIP) --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.created pyproject.toml
+	@echo "Installing keras-multiclass and its test tools into $(VENV) ..."
+	@$(BIN)/python $(PIP) --editable '.[test]'
+	@touch $@ $(VENV)/.demo
+
+$(VENV)/.lint: $(VENV)/.created pyproject.toml
+	@echo "Installing keras-multiclass and its lint tools into $(VENV) ..."
+	@$(BIN)/python $(PIP) --editable '.[lint]'
+	@touch $@
+
+# The oldest TensorFlow has no wheels for Python 3.13.
+$(OLDEST)/.created:
+	$(call create,$(OLDEST),12)
+
+# Every "name>=X.Y" of pyproject.toml becomes "name==X.Y.*".
+$(OLDEST)/constraints.txt: $(OLDEST)/.created pyproject.toml
+	@$(OLDEST)/bin/python -c 'import tomllib; \
+	  project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	  print(*(d.replace(">=", "==") + ".*" for d in project["dependencies"]), sep="\n")' > $@
+
+$(OLDEST)/.test: $(OLDEST)/constraints.txt
+	@echo "Installing the oldest supported packages into $(OLDEST) ..."
+	@$(OLDEST)/bin/python $(PIP) --constraint $(OLDEST)/constraints.txt --editable '.[test]'
+	@touch $@

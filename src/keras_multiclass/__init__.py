@@ -1,0 +1,17 @@
+"""Multi-class classification with Keras networks, as a scikit-learn estimator."""
+
+from importlib.metadata import version
+
+import keras_multiclass._runtime  # noqa: F401  (first: it imports Keras quietly)
+from keras_multiclass._classifier import KerasMulticlassClassifier
+from keras_multiclass.backbones import get_backbone, list_backbones, register_backbone
+
+__version__ = version("keras-multiclass")
+
+__all__ = [
+    "KerasMulticlassClassifier",
+    "__version__",
+    "get_backbone",
+    "list_backbones",
+    "register_backbone",
+]

@@ -1,0 +1,247 @@
+"""Builds the network of one fit: input, standardisation, backbone and head; or a whole model."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_multiclass._inputs import padding_mask, standardization
+from keras_multiclass._messages import describe, did_you_mean, fault, listing
+from keras_multiclass._snapshot import copy_layer
+from keras_multiclass._typing import Features, FloatArray
+from keras_multiclass.backbones import get_backbone, list_backbones
+from keras_multiclass.exceptions import BackboneError
+
+EMBEDDING_UNITS = 32
+
+
+@dataclass(frozen=True)
+class BackboneChoice:
+    """A user's backbone, ready to be called on Keras tensors.
+
+    ``standardized`` is what ``standardize="auto"`` means for it: networks that come with weights
+    of their own usually expect raw input.
+    """
+
+    build: Callable[..., Any]
+    label: str
+    kind: str | None
+    standardized: bool
+
+
+def resolve_backbone(backbone: Any, shape: tuple[int, ...], dtype: Any) -> BackboneChoice:
+    """Turn the ``backbone`` parameter into something to call on an input tensor."""
+    if isinstance(backbone, str):
+        name = _automatic_backbone(shape, dtype) if backbone == "auto" else backbone
+        found = get_backbone(name)
+        _check_rank(found.kind, name, shape)
+        return BackboneChoice(found.builder, f"backbone {name!r}", found.kind, True)
+    if isinstance(backbone, keras.Layer):
+        label = f"the {type(backbone).__name__} given as `backbone`"
+        return BackboneChoice(lambda inputs: copy_layer(backbone)(inputs), label, None, False)
+    if inspect.isclass(backbone) and issubclass(backbone, keras.Layer):
+        label = f"the layer class {backbone.__name__} given as `backbone`"
+        return BackboneChoice(_LayerClassBuilder(backbone), label, None, True)
+    if callable(backbone) and not inspect.isclass(backbone):
+        name = getattr(backbone, "__name__", type(backbone).__name__)
+        return BackboneChoice(backbone, f"the backbone function {name}", None, True)
+    raise BackboneError(
+        fault(
+            "`backbone`",
+            f"'auto', one of {listing(list_backbones())}, a function (inputs, **params) -> tensor, "
+            "or a headless keras.Model or keras.Layer",
+            describe(backbone),
+            "A network that already ends in a softmax goes to `model` instead.",
+        )
+    )
+
+
+class _LayerClassBuilder:
+    """Lets a layer class stand where a builder function does; its arguments are routed."""
+
+    def __init__(self, layer_class: type[keras.Layer]) -> None:
+        self.layer_class = layer_class
+        own = inspect.signature(layer_class).parameters.values()
+        inputs = inspect.Parameter("inputs", inspect.Parameter.POSITIONAL_ONLY)
+        self.__signature__ = inspect.Signature(
+            [inputs, *(p.replace(kind=_KEYWORD) if p.kind in _NAMED else p for p in own)]
+        )
+
+    def __call__(self, inputs: Any, /, **arguments: Any) -> Any:
+        return self.layer_class(**arguments)(inputs)
+
+
+_KEYWORD = inspect.Parameter.KEYWORD_ONLY
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+def _automatic_backbone(shape: tuple[int, ...], dtype: Any) -> str:
+    """Tables by rank 2, images by rank 4 and 5 or as 8-bit rank 3, sequences by other rank 3."""
+    rank = len(shape)
+    if rank == 2:
+        return "mlp"
+    if rank == 3:
+        return "cnn" if dtype == np.uint8 else "conv1d"
+    return "cnn"
+
+
+_RANKS = {"table": (2,), "image": (3, 4, 5), "sequence": (2, 3)}
+_SHAPES = {
+    "table": "(n_samples, n_features)",
+    "image": "(n_samples, height, width), (n_samples, height, width, channels) or "
+    "(n_samples, depth, height, width, channels)",
+    "sequence": "(n_samples, n_steps, n_features), or (n_samples, n_steps) for token ids",
+}
+
+
+def _check_rank(kind: str, name: str, shape: tuple[int, ...]) -> None:
+    if len(shape) not in _RANKS[kind]:
+        suited = [n for n in list_backbones() if len(shape) in _RANKS[get_backbone(n).kind]]
+        raise BackboneError(
+            fault(
+                f"X for backbone={name!r}",
+                f"of shape {_SHAPES[kind]}",
+                f"shape {shape}",
+                f"Backbones for this shape: {listing(suited)}.",
+            )
+        )
+
+
+def build_network(
+    choice: BackboneChoice,
+    arguments: Mapping[str, Any],
+    X: Features,
+    *,
+    n_classes: int,
+    sample_weight: FloatArray | None,
+    standardize: bool | str,
+    vocabulary_size: int | None,
+) -> keras.Model:
+    """Build input, standardisation, backbone and a head that emits one logit for each class."""
+    wide = "float64" if keras.config.floatx() == "float64" else "float32"
+    shape = X.shape[1:]
+    check_arguments(choice.build, arguments, prefix="backbone", target=choice.label, skip=1)
+    inputs = keras.Input(shape, dtype="int32" if vocabulary_size else wide, name="features")
+    extra = dict(arguments)
+    masked = choice.kind == "sequence" and "mask" in inspect.signature(choice.build).parameters
+    if vocabulary_size:
+        known = ops.minimum(inputs, vocabulary_size - 1)
+        x = keras.layers.Embedding(vocabulary_size, EMBEDDING_UNITS)(known)
+        mask = ops.not_equal(inputs, 0)
+    else:
+        x = inputs
+        mask = ops.any(ops.not_equal(inputs, 0), axis=-1) if masked else None
+        if choice.standardized if standardize == "auto" else standardize:
+            steps = padding_mask(X) if masked else None
+            grey = choice.kind == "image" and len(shape) == 2
+            mean, variance = standardization(X[..., None] if grey else X, sample_weight, steps)
+            x = keras.layers.Normalization(
+                axis=None if grey else -1,
+                mean=float(mean[0]) if grey else mean,
+                variance=float(variance[0]) if grey else variance,
+                dtype=wide,
+                name="standardization",
+            )(x)
+    if masked:
+        extra["mask"] = mask
+    features = _call_builder(choice.build, (x,), extra, choice.label)
+    _check_features(features, choice.label)
+    logits = keras.layers.Dense(n_classes, dtype=wide, name="logits")(features)
+    return keras.Model(inputs, logits)
+
+
+def _call_builder(
+    build: Callable[..., Any], positional: tuple[Any, ...], arguments: Mapping[str, Any], label: str
+) -> Any:
+    try:
+        return build(*positional, **arguments)
+    except BackboneError:
+        raise
+    except Exception as error:
+        shapes = f" on inputs of shape {positional[0].shape}" if positional else ""
+        raise BackboneError(
+            f"Building with {label} failed{shapes}: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _check_features(features: Any, label: str) -> None:
+    if not keras.backend.is_keras_tensor(features):
+        raise BackboneError(
+            fault(
+                f"What {label} returns",
+                "one Keras tensor of features of shape (batch, n_features)",
+                describe(features),
+                "Return the output of the last layer; a whole keras.Model goes to `model`.",
+            )
+        )
+    if len(features.shape) != 2 or features.shape[-1] is None:
+        raise BackboneError(
+            fault(
+                f"What {label} returns",
+                "a tensor of shape (batch, n_features) with a known number of features",
+                f"shape {tuple(features.shape)}",
+                "End it with a Flatten or global pooling layer (pooling='avg' in "
+                "keras.applications).",
+            )
+        )
+
+
+def check_arguments(
+    function: Callable[..., Any],
+    arguments: Mapping[str, Any],
+    *,
+    prefix: str,
+    target: str,
+    skip: int = 0,
+) -> None:
+    """Compare routed arguments with a builder's signature; raise one error naming near ones."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())[skip:]
+    except (TypeError, ValueError):  # no signature to compare with
+        return
+    named = {p.name: p for p in parameters if p.kind in _NAMED}
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+        for name in arguments:
+            if name not in named:
+                raise BackboneError(
+                    f"`{prefix}__{name}` must be an argument that {target} takes "
+                    f"({listing(named) or 'it takes none'}).{did_you_mean(name, named)}"
+                )
+    missing = [
+        name
+        for name, p in named.items()
+        if p.default is p.empty and name not in arguments and name not in _PROVIDED
+    ]
+    if missing:
+        wanted = listing(f"{prefix}__{name}" for name in missing)
+        raise BackboneError(f"{target} needs arguments that were not given: pass {wanted}.")
+
+
+_PROVIDED = frozenset({"mask", "meta", "compile_kwargs", "params"})
+
+
+def check_model(model: Any, sample: np.ndarray) -> keras.Model:
+    """Make sure that a whole model is a Keras model, and build it when it is not yet built."""
+    if not isinstance(model, keras.Model):
+        raise BackboneError(
+            fault(
+                "What the `model` builder returns",
+                "a keras.Model",
+                describe(model),
+                "A function that returns features for our own head goes to `backbone`.",
+            )
+        )
+    try:
+        model(ops.convert_to_tensor(sample), training=False)
+    except Exception as error:
+        raise BackboneError(
+            f"`model` cannot be evaluated on X of shape (n_samples, *{sample.shape[1:]}): "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    return model

@@ -1,0 +1,46 @@
+"""Keras callbacks for one training run, made from the user's choice and routed arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from keras_multiclass._routing import build_collection, build_object, callback_lookup
+
+
+def build_callbacks(
+    choice: Any,
+    arguments: Mapping[str, Any],
+    early_stopping: Mapping[str, Any] | None,
+) -> tuple[keras.callbacks.Callback, ...]:
+    """Make fresh callbacks; the user's own instances are copied, never used.
+
+    Parameters
+    ----------
+    choice : None, name, class, instance, or a list or dict of these
+        The ``callbacks`` parameter.
+    arguments : mapping
+        Routed arguments, ``{"stop__patience": 3}``.
+    early_stopping : mapping or None
+        Arguments for `keras.callbacks.EarlyStopping`.
+    """
+    built = build_collection(
+        choice,
+        arguments,
+        lookup=callback_lookup,
+        what="callbacks",
+        base=keras.callbacks.Callback,
+    )
+    callbacks = [callback for _, callback in built]
+    if early_stopping is not None:
+        stopping = build_object(
+            keras.callbacks.EarlyStopping,
+            early_stopping,
+            lookup=callback_lookup,
+            what="early_stopping",
+            base=keras.callbacks.Callback,
+        )
+        callbacks.append(stopping)
+    return tuple(callbacks)

@@ -1,0 +1,146 @@
+"""How a model is compiled: the user's optimizer, loss and metrics, kept so that it can be repeated.
+
+A recipe holds the user's own choices rather than Keras objects, so a fitted classifier pickles as
+well as its parameters do, and every compile starts from fresh optimizer, loss and metric objects.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_multiclass._routing import build_object, optimizer_lookup
+from keras_multiclass._snapshot import LayerSnapshot, read_values, write_values
+from keras_multiclass.objective import OutputForm, resolve_loss, resolve_metrics
+
+
+@dataclass(frozen=True)
+class CompileRecipe:
+    """Optimizer, loss and metrics as the user chose them, with what they have to fit."""
+
+    optimizer: Any
+    loss: Any
+    metrics: Any
+    n_classes: int
+    output_form: OutputForm
+    optimizer_arguments: Mapping[str, Any] = field(default_factory=dict)
+    loss_arguments: Mapping[str, Any] = field(default_factory=dict)
+    metrics_arguments: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def build_optimizer(self) -> keras.optimizers.Optimizer:
+        """Make a fresh optimizer."""
+        return build_optimizer(self.optimizer, self.optimizer_arguments)
+
+    def build_loss(self) -> keras.losses.Loss:
+        """Make the loss: class indices and raw model output in, one number per row out."""
+        return resolve_loss(
+            self.loss, self.loss_arguments, n_classes=self.n_classes, output_form=self.output_form
+        )
+
+    def build_metrics(self) -> list[keras.metrics.Metric]:
+        """Make the metrics: class indices and raw model output in."""
+        return resolve_metrics(
+            self.metrics,
+            self.metrics_arguments,
+            n_classes=self.n_classes,
+            output_form=self.output_form,
+        )
+
+    def compile(
+        self, model: keras.Model, optimizer: keras.optimizers.Optimizer | None = None
+    ) -> None:
+        """Compile ``model``, with a fresh optimizer unless one is given."""
+        model.compile(
+            optimizer=optimizer or self.build_optimizer(),
+            loss=self.build_loss(),
+            # Weighted, so that what is reported counts rows as the loss does.
+            weighted_metrics=self.build_metrics(),
+            **self.options,
+        )
+
+    def recompile(self, model: keras.Model, previous: CompileRecipe) -> None:
+        """Take over what changed since ``previous``; the optimizer keeps its moments."""
+        if same(self, previous):
+            return
+        old = model.optimizer
+        names = ("optimizer", "optimizer_arguments")
+        if all(same(getattr(self, name), getattr(previous, name)) for name in names):
+            self.compile(model, old)
+            return
+        optimizer = self.build_optimizer()
+        self.compile(model, optimizer)
+        if old.built and type(old) is type(optimizer):
+            optimizer = model.optimizer
+            optimizer.build(model.trainable_variables)
+            for source, target in zip(old.variables, optimizer.variables, strict=False):
+                if "learning_rate" not in target.path and source.shape == target.shape:
+                    target.assign(source)
+
+
+def build_optimizer(choice: Any, arguments: Mapping[str, Any]) -> keras.optimizers.Optimizer:
+    """Make a fresh optimizer from a name, class or instance and routed arguments."""
+    return build_object(
+        choice,
+        arguments,
+        lookup=optimizer_lookup,
+        what="optimizer",
+        base=keras.optimizers.Optimizer,
+    )
+
+
+def same(first: Any, second: Any) -> bool:
+    """Whether two choices are the same; what cannot be compared counts as different."""
+    if first is second:
+        return True
+    try:
+        return bool(first == second)
+    except (ValueError, TypeError):  # arrays among the arguments
+        return False
+
+
+@contextlib.contextmanager
+def restored_on_failure(model: keras.Model, recipe: CompileRecipe) -> Iterator[None]:
+    """Put a model back to its weights and optimizer when the block raises."""
+    optimizer = model.optimizer
+    values = read_values(model)
+    optimizer_values = read_values(optimizer) if optimizer.built else None
+    try:
+        yield
+    except BaseException:
+        if model.optimizer is not optimizer:
+            recipe.compile(model, optimizer)
+        write_values(model, values)
+        if optimizer_values is not None:
+            write_values(optimizer, optimizer_values)
+        raise
+
+
+@dataclass(frozen=True)
+class PackedModel:
+    """A compiled model as plain data, for pickling."""
+
+    snapshot: LayerSnapshot
+    recipe: CompileRecipe
+    optimizer_values: tuple[np.ndarray, ...] | None
+
+    @classmethod
+    def pack(cls, model: keras.Model, recipe: CompileRecipe) -> PackedModel:
+        """Describe ``model`` and the state of its optimizer."""
+        optimizer = model.optimizer
+        values = tuple(read_values(optimizer)) if optimizer and optimizer.built else None
+        return cls(LayerSnapshot.take(model), recipe, values)
+
+    def unpack(self) -> keras.Model:
+        """Rebuild the model, compiled and ready to go on training."""
+        model = self.snapshot.restore()
+        self.recipe.compile(model)
+        if self.optimizer_values is not None:
+            model.optimizer.build(model.trainable_variables)
+            write_values(model.optimizer, self.optimizer_values)
+        return model

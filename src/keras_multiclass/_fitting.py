@@ -1,0 +1,289 @@
+"""One run of ``fit``, ``partial_fit`` or ``initialize``, from the user's data to fitted attributes.
+
+It works on a twin of the estimator that only the run knows. The estimator itself takes the twin's
+fitted attributes over when all has gone well, so a run that fails changes nothing.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+from keras_multiclass._assembly import build_network, resolve_backbone
+from keras_multiclass._callbacks import build_callbacks
+from keras_multiclass._compiling import CompileRecipe, restored_on_failure, same
+from keras_multiclass._labels import LabelCodec
+from keras_multiclass._preparation import (
+    Rows,
+    check_validation_pair,
+    describe_target,
+    split,
+    weigh,
+)
+from keras_multiclass._routing import extract
+from keras_multiclass._runtime import keras_environment, start_quietly
+from keras_multiclass._seeding import epoch_seed, resolve_seed, seeded
+from keras_multiclass._settings import (
+    DEFAULT_EARLY_STOPPING_SPLIT,
+    Settings,
+    resolve_settings,
+    routed_parameters,
+)
+from keras_multiclass._typing import History
+from keras_multiclass._whole_model import adopt_compiled, build_whole_model, compile_arguments
+from keras_multiclass.engine import KerasEngine, TrainingData, TrainingPlan, dense
+from keras_multiclass.exceptions import ObjectiveError, TrainingInterruptedWarning
+from keras_multiclass.objective import inspect_output
+
+_SAMPLE_ROWS = 8
+
+
+@dataclass(frozen=True)
+class FitRequest:
+    """The data of one run, and what is to be done with it."""
+
+    X: Any
+    y: Any
+    sample_weight: Any = None
+    X_val: Any = None
+    y_val: Any = None
+    sample_weight_val: Any = None
+    classes: Any = None
+    task: Literal["fit", "partial_fit", "initialize"] = "fit"
+    resume: bool = False
+
+
+@dataclass(frozen=True)
+class FittedState:
+    """What a fitted classifier has to remember beside its public attributes."""
+
+    codec: LabelCodec
+    recipe: CompileRecipe
+    choices: Mapping[str, Any]
+    seed: int
+    dtype: str
+    vocabulary_size: int | None = None
+
+    @property
+    def reads_tokens(self) -> bool:
+        """Whether X holds token ids rather than numbers."""
+        return self.vocabulary_size is not None
+
+
+def run_fit(twin: Any, request: FitRequest) -> None:
+    """Do what ``request`` says and set the fitted attributes of ``twin``.
+
+    Parameters
+    ----------
+    twin : KerasMulticlassClassifier
+        Holds the parameters and, when the request resumes, the fitted attributes.
+    request : FitRequest
+        The data and the task.
+    """
+    settings = resolve_settings(twin.get_params(deep=False), routed_parameters(twin))
+    start_quietly()
+    if request.resume:
+        _continue(twin, request, settings, twin._state)
+    else:
+        _start(twin, request, settings)
+
+
+def _start(twin: Any, request: FitRequest, settings: Settings) -> None:
+    seed = resolve_seed(twin.random_state)
+    with keras_environment(settings.dtype), seeded(epoch_seed(seed, 0)):
+        codec = LabelCodec.learn(request.y, request.classes)
+        tokens = _expects_tokens(twin, request.X)
+        rows = Rows(twin, codec, settings.dtype, tokens)
+        data, validation = _read(rows, request, settings, seed, reset=True)
+        vocabulary_size = int(data.X.max()) + 2 if tokens else None  # one more for unknown ids
+        choices = _read_choices(twin, settings)
+        model, recipe = _build(twin, codec, request.y, data, settings, choices, vocabulary_size)
+        recipe.compile(model)
+        state = FittedState(codec, recipe, choices, seed, settings.dtype, vocabulary_size)
+        history: History = {}
+        if request.task != "initialize":
+            history = _train(twin, model, data, validation, settings, state, request.task)
+    _set_fitted(twin, model, state, history)
+
+
+def _continue(twin: Any, request: FitRequest, settings: Settings, state: FittedState) -> None:
+    """Go on with the model of an earlier run, with the parameters as they are now."""
+    with keras_environment(state.dtype), seeded(epoch_seed(state.seed, twin.n_iter_)):
+        rows = Rows(twin, state.codec, state.dtype, state.reads_tokens)
+        data, validation = _read(rows, request, settings, state.seed, reset=False)
+        choices = _read_choices(twin, settings)
+        changed = {k: v for k, v in choices.items() if not same(v, state.choices[k])}
+        recipe = replace(state.recipe, **changed)
+        with restored_on_failure(twin.model_, state.recipe):
+            recipe.recompile(twin.model_, state.recipe)
+            state = replace(state, recipe=recipe, choices=choices)
+            history = _train(twin, twin.model_, data, validation, settings, state, request.task)
+    merged = {name: [*values] for name, values in twin.history_.items()}
+    for name, values in history.items():
+        merged.setdefault(name, []).extend(values)
+    _set_fitted(twin, twin.model_, state, merged)
+
+
+def _expects_tokens(twin: Any, X: Any) -> bool:
+    """Rank 2 for a sequence backbone means token ids."""
+    if twin.model is not None or not isinstance(twin.backbone, str):
+        return False
+    choice = resolve_backbone(twin.backbone, np.shape(X), getattr(X, "dtype", None))
+    return choice.kind == "sequence" and len(np.shape(X)) == 2
+
+
+def _read(
+    rows: Rows, request: FitRequest, settings: Settings, seed: int, *, reset: bool
+) -> tuple[TrainingData, TrainingData | None]:
+    """Check all arrays, bring in the class weights, hold out validation rows."""
+    has_validation = check_validation_pair(
+        request.X_val, request.y_val, request.sample_weight_val
+    )
+    data = rows.read(request.X, request.y, request.sample_weight, reset=reset)
+    validation = None
+    if has_validation:
+        validation = rows.read(
+            request.X_val, request.y_val, request.sample_weight_val, reset=False, suffix="_val"
+        )
+    min_classes = 2 if request.task == "fit" and reset else 1
+    class_weight = rows.estimator.class_weight
+    data, validation = weigh(data, validation, class_weight, rows, min_classes=min_classes)
+    fraction = settings.validation_split
+    if fraction is None and settings.early_stopping is not None:
+        fraction = DEFAULT_EARLY_STOPPING_SPLIT
+    if validation is None and fraction is not None and request.task == "fit":
+        data, validation = split(data, fraction, seed)
+    return data, validation
+
+
+def _read_choices(twin: Any, settings: Settings) -> dict[str, Any]:
+    routed = routed_parameters(twin)
+    return {
+        "optimizer": twin.optimizer,
+        "optimizer_arguments": extract(routed, "optimizer"),
+        "loss": twin.loss,
+        "loss_arguments": extract(routed, "loss"),
+        "metrics": twin.metrics,
+        "metrics_arguments": extract(routed, "metrics"),
+        "options": settings.compile_options,
+    }
+
+
+def _build(
+    twin: Any,
+    codec: LabelCodec,
+    y: Any,
+    data: TrainingData,
+    settings: Settings,
+    choices: dict[str, Any],
+    vocabulary_size: int | None,
+) -> tuple[keras.Model, CompileRecipe]:
+    routed = routed_parameters(twin)
+    if twin.model is None:
+        _refuse_routed(routed, "model", "`model` is None")
+        choice = resolve_backbone(twin.backbone, data.X.shape, data.X.dtype)
+        model = build_network(
+            choice,
+            extract(routed, "backbone"),
+            data.X,
+            n_classes=codec.n_classes,
+            sample_weight=data.sample_weight,
+            standardize=settings.standardize,
+            vocabulary_size=vocabulary_size,
+        )
+        return model, CompileRecipe(n_classes=codec.n_classes, output_form="logits", **choices)
+    if not (isinstance(twin.backbone, str) and twin.backbone == "auto"):
+        raise ValueError(
+            "`backbone` must stay 'auto' when `model` is given, for a whole model has hidden "
+            "layers of its own; got both. Leave one of them out."
+        )
+    _refuse_routed(routed, "backbone", "`model` is given")
+    given = compile_arguments(choices, settings.compile_options)
+    sample = dense(data.X[:_SAMPLE_ROWS])
+    model, compiled = build_whole_model(
+        twin.model,
+        twin.get_params(deep=False),
+        extract(routed, "model"),
+        given,
+        {**_describe_features(twin, data), **describe_target(codec, y)},
+        sample,
+    )
+    adopted = adopt_compiled(choices, compiled, given)
+    form = inspect_output(model, codec.n_classes, sample, loss=adopted["loss"])
+    return model, CompileRecipe(n_classes=codec.n_classes, output_form=form, **adopted)
+
+
+def _refuse_routed(routed: Mapping[str, Any], prefix: str, reason: str) -> None:
+    lost = [name for name in routed if name.startswith(f"{prefix}__")]
+    if lost:
+        raise ValueError(f"`{lost[0]}` must reach a {prefix}, but {reason}. Remove it.")
+
+
+def _describe_features(twin: Any, data: TrainingData) -> dict[str, Any]:
+    names = getattr(twin, "feature_names_in_", None)
+    return {
+        "n_features_in_": twin.n_features_in_,
+        "X_shape_": data.X.shape,
+        "X_dtype_": data.X.dtype,
+        **({} if names is None else {"feature_names_in_": names}),
+    }
+
+
+def _train(
+    twin: Any,
+    model: keras.Model,
+    data: TrainingData,
+    validation: TrainingData | None,
+    settings: Settings,
+    state: FittedState,
+    task: str,
+) -> History:
+    weighted = [d for d in (data, validation) if d is not None and d.sample_weight is not None]
+    if weighted and not getattr(model.loss, "per_sample", True):
+        raise ObjectiveError(
+            "`loss` must return one value for each row when there are weights; got a loss that "
+            "returns one value for the whole batch, together with `sample_weight` or "
+            "`class_weight`. Return the values before they are averaged."
+        )
+    partial = task == "partial_fit"
+    routed = routed_parameters(twin)
+    callbacks = build_callbacks(
+        twin.callbacks,
+        extract(routed, "callbacks"),
+        None if partial else settings.early_stopping,
+    ) + build_callbacks(routed.get("fit__callbacks"), extract(routed, "fit__callbacks"), None)
+    plan = TrainingPlan(
+        epochs=1 if partial else settings.epochs,
+        first_epoch=getattr(twin, "n_iter_", 0),
+        batch_size=settings.rows_per_batch(data.n_samples),
+        shuffle=settings.shuffle,
+        seed=state.seed,
+        verbose=settings.verbose,
+        callbacks=callbacks,
+        options=settings.fit_options,
+    )
+    result = KerasEngine().fit(model, data, validation, plan)
+    if result.interrupted:
+        n_epochs = len(result.history["loss"])
+        warnings.warn(
+            f"Training was interrupted; the {n_epochs} of {plan.epochs} epochs that ended are "
+            "kept, and the classifier is fitted.",
+            TrainingInterruptedWarning,
+            stacklevel=5,
+        )
+    return result.history
+
+
+def _set_fitted(twin: Any, model: keras.Model, state: FittedState, history: History) -> None:
+    twin.classes_ = state.codec.classes
+    twin.n_classes_ = state.codec.n_classes
+    twin.model_ = model
+    twin.loss_ = model.loss
+    twin.history_ = history
+    twin.n_iter_ = len(history.get("loss", []))
+    twin._state = state

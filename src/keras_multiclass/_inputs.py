@@ -1,0 +1,348 @@
+"""Owns the features: checks X with scikit-learn's validation, measures mean and variance."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_array
+from sklearn.utils.validation import validate_data
+
+from ._messages import describe, fault, listing
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+_MOST_DIMENSIONS = 5
+_CHUNK_VALUES = 2**22  # numbers converted to float64 at a time: 32 MiB
+_NAN_CURE = (
+    "Fill the gaps first, for example with make_pipeline(SimpleImputer(add_indicator=True), "
+    "classifier), or drop these rows."
+)
+_INF_CURE = (
+    "Replace infinite values; bring very large ones to a usual scale, for example with a "
+    "logarithm or QuantileTransformer."
+)
+_ENCODE_CURE = (
+    "Encode them first, for example with ColumnTransformer and OneHotEncoder or OrdinalEncoder "
+    "in a pipeline."
+)
+_DATE_CURE = (
+    "Turn dates into numbers first, for example year, month and weekday, or days since a "
+    "fixed date."
+)
+
+
+def check_features(
+    estimator: Any,
+    X: Any,
+    *,
+    reset: bool,
+    dtype: DTypeLike = np.float32,
+    tokens: bool = False,
+    allow_nan: bool = False,
+) -> Any:
+    """Check X and make it an array of one dtype.
+
+    Sets (``reset=True``) or checks ``n_features_in_``, ``feature_names_in_`` and
+    ``input_shape_`` on `estimator`, which may be half changed when this raises.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Where the attributes are kept, and the name in scikit-learn's messages.
+    X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...)
+        The features: 2 to 5 dimensions, 2 for frames and sparse matrices.
+    reset : bool
+        True in ``fit``; False when X must agree with what was fitted.
+    dtype : dtype, default=np.float32
+        Dtype of the result. An array that has it already is not copied.
+    tokens : bool, default=False
+        Whether X holds token ids: whole numbers >= 0, of shape (n_samples, n_steps). The result
+        is then int32.
+    allow_nan : bool, default=False
+        Whether NaN may stay, for a backbone that can take it.
+
+    Returns
+    -------
+    ndarray or CSR matrix
+        Shape as X.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If X holds anything but finite numbers, is empty, or does not agree with the fitted shape
+        or names.
+    """
+    if isinstance(X, (list, tuple)):
+        X = _list_to_array(X)
+    _refuse_not_numbers(X)
+    if sparse.issparse(X) and tokens:
+        raise TypeError(fault("X", "a dense array of token ids", f"sparse {describe(X)}"))
+    options: dict[str, Any] = {
+        "accept_sparse": "csr",
+        "allow_nd": True,
+        "dtype": "numeric" if tokens else dtype,
+        "ensure_all_finite": "allow-nan" if allow_nan else True,
+    }
+    try:
+        with np.errstate(over="ignore"):  # an overflow is reported as infinity
+            checked = _validate(estimator, X, reset, options)
+    except ValueError as error:
+        raise _with_cure(error) from None
+    _check_shape(estimator, checked, reset)
+    return _to_tokens(checked) if tokens else checked
+
+
+def standardization(
+    X: Any, sample_weight: np.ndarray | None = None, mask: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Measure mean and variance of each feature (last axis) with scikit-learn's StandardScaler.
+
+    Works in float64 and in chunks, so that memory stays small; sparse X stays sparse.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, ..., n_features) or CSR matrix
+        Checked features.
+    sample_weight : ndarray of shape (n_samples,), default=None
+        Weights of the rows; all steps or pixels of a row have its weight.
+    mask : ndarray of bool of shape (n_samples, n_steps), default=None
+        Which steps of padded sequences are real, see :func:`padding_mask`.
+
+    Returns
+    -------
+    mean, variance : ndarray of shape (n_features,) and dtype float64
+        The variance of a constant feature is given as 1, so that dividing by it is safe.
+    """
+    n_features = X.shape[-1]
+    scaler = StandardScaler(with_mean=not sparse.issparse(X), copy=False)
+    row_values = max(1, (X.nnz if sparse.issparse(X) else X.size) // X.shape[0])
+    rows = max(1, _CHUNK_VALUES // row_values)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for start in range(0, X.shape[0], rows):
+            part = slice(start, start + rows)
+            values, weights = _real_rows(
+                X[part],
+                None if sample_weight is None else sample_weight[part],
+                None if mask is None else mask[part],
+            )
+            if values.shape[0]:
+                scaler.partial_fit(values, sample_weight=weights)
+    if not hasattr(scaler, "scale_"):  # every step is padding
+        return np.zeros(n_features), np.ones(n_features)
+    variance = np.where(scaler.scale_ == 1.0, 1.0, scaler.var_)
+    mean = np.nan_to_num(np.asarray(scaler.mean_, dtype=np.float64))
+    return mean, np.nan_to_num(variance.astype(np.float64), nan=1.0)
+
+
+def padding_mask(X: np.ndarray) -> np.ndarray:
+    """Mark the real steps of padded sequences.
+
+    A step whose features are all zero is padding wherever it stands, first, last or between, as
+    in ``keras.layers.Masking(mask_value=0.)``.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_steps, n_features)
+        Checked sequences, before any scaling.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_samples, n_steps)
+        True for real steps.
+    """
+    return np.any(X != 0, axis=2)
+
+
+class _NamedColumns:
+    """The shape and names of a frame, in the way that scikit-learn before 1.9 reads names."""
+
+    def __init__(self, X: Any) -> None:
+        self.shape = X.shape
+        self._names = list(X.columns)
+
+    def __dataframe__(self) -> _NamedColumns:
+        return self
+
+    def column_names(self) -> list[str]:
+        return self._names
+
+
+def _validate(estimator: Any, X: Any, reset: bool, options: dict[str, Any]) -> Any:
+    if _library(X) == "polars" and hasattr(X, "columns") and not _names_are_read(X):
+        validate_data(estimator, _NamedColumns(X), reset=reset, skip_check_array=True)
+        return check_array(X, estimator=estimator, input_name="X", **options)
+    return validate_data(estimator, X, reset=reset, **options)
+
+
+def _names_are_read(X: Any) -> bool:
+    """Try whether this scikit-learn reads the column names of this kind of frame."""
+    probe = BaseEstimator()
+    validate_data(probe, X, reset=True, skip_check_array=True)
+    return hasattr(probe, "feature_names_in_")
+
+
+def _library(X: Any) -> str | None:
+    top = type(X).__module__.partition(".")[0]
+    return top if top in ("pandas", "polars") and top in sys.modules else None
+
+
+def _list_to_array(X: Any) -> Any:
+    try:
+        return np.asarray(X)
+    except ValueError:
+        raise ValueError(
+            fault(
+                "X",
+                "rows of equal length",
+                f"{describe(X)} with rows of different lengths",
+                "Pad sequences to one length, for example with keras.utils.pad_sequences.",
+            )
+        ) from None
+
+
+def _refuse_not_numbers(X: Any) -> None:
+    """Refuse what scikit-learn would convert without asking, or refuse without naming a cure."""
+    library = _library(X)
+    if library and hasattr(X, "collect"):
+        raise TypeError(fault("X", "in memory", describe(X), "Call X.collect() first."))
+    if library and hasattr(X, "columns"):
+        repeated = [name for name, times in Counter(X.columns).items() if times > 1]
+        if repeated:
+            raise ValueError(
+                fault("X", "a frame with different column names", f"repeated {listing(repeated)}")
+            )
+        kinds = _pandas_kinds(X) if library == "pandas" else _polars_kinds(X)
+        for kind in ("complex", "dates", "text"):
+            _refuse_kind(kind, [name for name, found in kinds if found == kind], X)
+        return
+    if np.ma.is_masked(X):
+        raise ValueError(f"Input X contains NaN (masked values). {_NAN_CURE}")
+    array_kind = getattr(getattr(X, "dtype", None), "kind", "")
+    if array_kind:
+        kind = _kind_of(array_kind, X)
+        if kind:
+            _refuse_kind(kind, None, X)
+
+
+def _kind_of(dtype_kind: str, values: Any) -> str:
+    if dtype_kind == "c":
+        return "complex"
+    if dtype_kind in "mM":
+        return "dates"
+    if dtype_kind in "USTV":
+        return "text"
+    if dtype_kind == "O" and isinstance(values, np.ndarray):
+        return "text" if any(isinstance(v, (str, bytes)) for v in values.ravel()) else ""
+    return ""
+
+
+def _pandas_kinds(X: Any) -> list[tuple[Any, str]]:
+    kinds = []
+    for position, (name, dtype) in enumerate(zip(X.columns, X.dtypes, strict=True)):
+        if dtype.kind == "O" and not isinstance(dtype, np.dtype):
+            kinds.append((name, "text"))  # category, string, interval, period
+        else:
+            values = X.iloc[:, position].to_numpy() if dtype.kind == "O" else None
+            kinds.append((name, _kind_of(dtype.kind, values)))
+    return kinds
+
+
+def _polars_kinds(X: Any) -> list[tuple[Any, str]]:
+    kinds = []
+    for name, dtype in zip(X.columns, X.dtypes, strict=True):
+        if dtype.is_temporal():
+            kinds.append((name, "dates"))
+        elif dtype.is_numeric() or str(dtype) in ("Boolean", "Null"):
+            kinds.append((name, ""))
+        else:
+            kinds.append((name, "text"))
+    return kinds
+
+
+def _refuse_kind(kind: str, names: list[Any] | None, X: Any) -> None:
+    if names is not None and not names:
+        return
+    what, cure = {
+        "complex": ("complex numbers", "Pass real and imaginary parts as features of their own."),
+        "dates": ("dates or times", _DATE_CURE),
+        "text": ("strings or categories", _ENCODE_CURE),
+    }[kind]
+    if names is None:
+        got = f"{what} ({describe(X)})"
+    else:
+        plural = "column" if len(names) == 1 else "columns"
+        got = f"{what} in {plural} {listing(names)}"
+    # scikit-learn's own words come first for complex numbers: its checks look for them.
+    prefix = "Complex data not supported. " if kind == "complex" else ""
+    raise ValueError(prefix + fault("X", "real numbers", got, cure))
+
+
+def _with_cure(error: ValueError) -> ValueError:
+    text = str(error)
+    if "contains NaN" in text:
+        return ValueError(f"{text}\n{_NAN_CURE}")
+    if "contains infinity" in text:
+        return ValueError(f"{text} {_INF_CURE}")
+    return error
+
+
+def _check_shape(estimator: Any, X: Any, reset: bool) -> None:
+    if X.ndim > _MOST_DIMENSIONS:
+        raise ValueError(fault("X", f"of 2 to {_MOST_DIMENSIONS} dimensions", describe(X)))
+    if 0 in X.shape:
+        raise ValueError(fault("X", "at least one row and one value in each", describe(X)))
+    shape = tuple(int(size) for size in X.shape[1:])
+    if reset:
+        estimator.input_shape_ = shape
+        return
+    fitted = getattr(estimator, "input_shape_", shape)
+    if shape != fitted:
+        raise ValueError(
+            fault(
+                "Each row of X",
+                f"of shape {fitted}, as in fit",
+                f"shape {shape}",
+                "Reshape X, or fit anew.",
+            )
+        )
+
+
+def _to_tokens(X: np.ndarray) -> np.ndarray:
+    def refuse(got: str) -> NoReturn:
+        raise ValueError(
+            fault("X", "2-d token ids, whole numbers from 0 to 2**31 - 1", got, "Use 0 to pad.")
+        )
+
+    if X.ndim != 2 or X.dtype.kind not in "iuf":
+        refuse(describe(X))
+    if X.dtype.kind == "f" and np.any(np.trunc(X) != X):
+        refuse(f"{describe(X)} with fractions")
+    if X.min() < 0:
+        refuse("negative numbers")
+    if X.max() > np.iinfo(np.int32).max:
+        refuse("larger numbers")
+    return X.astype(np.int32, copy=False)
+
+
+def _real_rows(
+    X: Any, weights: np.ndarray | None, mask: np.ndarray | None
+) -> tuple[Any, np.ndarray | None]:
+    """Flatten a chunk to (n, n_features) float64 and leave out padding and rows of weight zero."""
+    if weights is not None and not weights.all():
+        kept = weights > 0
+        X, weights, mask = X[kept], weights[kept], None if mask is None else mask[kept]
+    if X.ndim > 2:
+        if weights is not None:
+            steps = X.shape[1:-1]
+            weights = np.broadcast_to(weights.reshape(-1, *[1] * len(steps)), X.shape[:-1])
+            weights = weights.ravel() if mask is None else weights[mask]
+        X = X.reshape(-1, X.shape[-1]) if mask is None else X[mask]
+    weights = None if weights is None else weights.astype(np.float64)
+    return X.astype(np.float64), weights

@@ -1,0 +1,121 @@
+"""From the user's X, y and weights to the rows that are trained and validated on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_consistent_length
+
+from keras_multiclass._inputs import check_features
+from keras_multiclass._labels import LabelCodec
+from keras_multiclass._messages import describe
+from keras_multiclass._runtime import array_dtype
+from keras_multiclass._seeding import epoch_seed
+from keras_multiclass._splitting import validation_split
+from keras_multiclass._weights import (
+    check_sample_weight,
+    combine_weights,
+    drop_zero_weight_rows,
+    resolve_class_weight,
+)
+from keras_multiclass.engine import TrainingData
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The checker of X, y and weights of one fit: training and validation go the same way."""
+
+    estimator: Any
+    codec: LabelCodec
+    dtype: str
+    tokens: bool
+
+    def read(
+        self, X: Any, y: Any, sample_weight: Any, *, reset: bool, suffix: str = ""
+    ) -> TrainingData:
+        """Check one set of rows; class weights are not yet in its weights."""
+        X = check_features(
+            self.estimator, X, reset=reset, dtype=array_dtype(self.dtype), tokens=self.tokens
+        )
+        codes = self.codec.encode(y, name=f"y{suffix}")
+        check_consistent_length(X, codes)
+        weights = check_sample_weight(
+            sample_weight, len(codes), array_dtype(self.dtype), name=f"sample_weight{suffix}"
+        )
+        return TrainingData(X, codes, weights)
+
+
+def weigh(
+    data: TrainingData,
+    validation: TrainingData | None,
+    class_weight: Any,
+    rows: Rows,
+    *,
+    min_classes: int,
+) -> tuple[TrainingData, TrainingData | None]:
+    """Bring the class weights, which the training rows define, into the weights of all rows.
+
+    Training rows of weight zero are dropped: they are the same as no rows.
+    """
+    codec, dtype = rows.codec, rows.dtype
+    n_present = len(np.unique(data.y))
+    if n_present < min_classes:
+        raise ValueError(
+            f"y needs at least {min_classes} classes to learn from; got {n_present} class "
+            f"in {data.n_samples} rows, of {codec.n_classes} known."
+        )
+    per_class = resolve_class_weight(class_weight, codec, data.y, data.sample_weight)
+    weighted = _with_weights(data, per_class, dtype)
+    kept = drop_zero_weight_rows(weighted.sample_weight, weighted.y, min_classes)
+    if kept is not None:
+        weighted = take(weighted, np.flatnonzero(kept))
+    if validation is None:
+        return weighted, None
+    return weighted, _with_weights(validation, per_class, dtype)
+
+
+def _with_weights(data: TrainingData, per_class: np.ndarray | None, dtype: str) -> TrainingData:
+    weights = combine_weights(data.sample_weight, per_class, data.y, array_dtype(dtype))
+    return TrainingData(data.X, data.y, weights)
+
+
+def take(data: TrainingData, rows: np.ndarray) -> TrainingData:
+    """Select rows."""
+    weights = None if data.sample_weight is None else data.sample_weight[rows]
+    return TrainingData(data.X[rows], data.y[rows], weights)
+
+
+def split(data: TrainingData, fraction: float, seed: int) -> tuple[TrainingData, TrainingData]:
+    """Hold out a stratified part for validation."""
+    train, held_out = validation_split(data.y, fraction, epoch_seed(seed, 0))
+    return take(data, train), take(data, held_out)
+
+
+def describe_target(codec: LabelCodec, y: Any) -> dict[str, Any]:
+    """Tell a builder about the labels, under SciKeras' names."""
+    kind = "binary" if codec.n_classes == 2 else "multiclass"
+    labels = y if hasattr(y, "dtype") and hasattr(y, "ndim") else np.asarray(y)
+    return {
+        "classes_": codec.classes,
+        "n_classes_": codec.n_classes,
+        "n_outputs_": 1,
+        "n_outputs_expected_": 1,
+        "target_type_": kind if codec.form == "vector" else "multiclass-onehot",
+        "y_dtype_": getattr(labels, "dtype", None),
+        "y_ndim_": getattr(labels, "ndim", None),
+    }
+
+
+def check_validation_pair(X_val: Any, y_val: Any, sample_weight_val: Any) -> bool:
+    """Whether validation data came; complain about half of it."""
+    if (X_val is None) != (y_val is None):
+        missing, given = ("y_val", X_val) if y_val is None else ("X_val", y_val)
+        raise ValueError(
+            f"`X_val` and `y_val` must be given together; got {describe(given)} without "
+            f"`{missing}`."
+        )
+    if X_val is None and sample_weight_val is not None:
+        raise ValueError("`sample_weight_val` must come with `X_val` and `y_val`; they are None.")
+    return X_val is not None

@@ -1,0 +1,191 @@
+"""The estimator's plain parameters, checked together and frozen for one fit."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from keras_multiclass._messages import describe, did_you_mean, fault, listing
+from keras_multiclass._runtime import DTYPES
+
+ROUTED_PREFIXES = (
+    "backbone",
+    "model",
+    "optimizer",
+    "loss",
+    "metrics",
+    "callbacks",
+    "compile",
+    "fit",
+    "predict",
+)
+
+DEFAULT_PREDICT_BATCH_SIZE = 128
+DEFAULT_PATIENCE = 10
+DEFAULT_EARLY_STOPPING_SPLIT = 0.1
+
+# Arguments of `keras.Model.fit` under the name that the estimator's own parameter has.
+_FIT_ALIASES = frozenset({"epochs", "batch_size", "verbose", "shuffle", "validation_split"})
+_FIT_OPTIONS = frozenset({"validation_freq", "validation_batch_size"})
+_COMPILE_OPTIONS = frozenset({"run_eagerly", "jit_compile", "steps_per_execution"})
+
+
+def is_routed(name: str) -> bool:
+    """Whether a parameter name such as ``backbone__width`` is one that is passed on."""
+    prefix, separator, rest = name.partition("__")
+    return bool(separator and rest) and prefix in ROUTED_PREFIXES
+
+
+def routed_parameters(estimator: Any) -> dict[str, Any]:
+    """Read the routed parameters that an estimator holds, by full name."""
+    return {name: value for name, value in vars(estimator).items() if is_routed(name)}
+
+
+def routed_parameter_fault(name: str, own_names: list[str]) -> str:
+    """Say why a parameter name is unknown and which names are near."""
+    prefix = name.partition("__")[0]
+    if "__" in name:
+        near = did_you_mean(prefix, ROUTED_PREFIXES)
+        allowed = listing(f"{p}__" for p in ROUTED_PREFIXES)
+        return f"Unknown parameter {name!r}: its prefix must be one of {allowed}.{near}"
+    near = did_you_mean(name, own_names)
+    return (
+        f"Unknown parameter {name!r}.{near} An argument of your own builder is written "
+        f"model__{name} or backbone__{name}. Parameters: {', '.join(sorted(own_names))}."
+    )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Checked values; every choice that needs the data is still open."""
+
+    epochs: int
+    batch_size: int | str
+    shuffle: bool
+    validation_split: float | None
+    early_stopping: Mapping[str, Any] | None
+    verbose: int
+    dtype: str
+    standardize: bool | str
+    fit_options: Mapping[str, Any] = field(default_factory=dict)
+    compile_options: Mapping[str, Any] = field(default_factory=dict)
+    predict_batch_size: int = DEFAULT_PREDICT_BATCH_SIZE
+
+    def rows_per_batch(self, n_samples: int) -> int:
+        """Rows in a training batch: never more than there are."""
+        if self.batch_size == "auto":
+            near = 2 ** round(math.log2(max(n_samples / 32, 1)))
+            return min(max(near, 64), 1024, n_samples)
+        return n_samples if self.batch_size == -1 else min(int(self.batch_size), n_samples)
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, (bool, np.bool_))
+
+
+_CHECKS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "epochs": ("an integer of at least 1", lambda v: _is_int(v) and v >= 1),
+    "batch_size": (
+        "an integer of at least 1, 'auto', or -1 for all rows at once",
+        lambda v: (isinstance(v, str) and v == "auto") or (_is_int(v) and (v >= 1 or v == -1)),
+    ),
+    "shuffle": ("True or False", _is_flag),
+    "validation_split": (
+        "None or a fraction of at least 0 and below 1",
+        lambda v: v is None
+        or (isinstance(v, numbers.Real) and not isinstance(v, bool) and 0 <= v < 1),
+    ),
+    "early_stopping": (
+        "True, False, a number of epochs without progress (at least 1), or a dict of arguments "
+        "for keras.callbacks.EarlyStopping",
+        lambda v: _is_flag(v) or isinstance(v, Mapping) or (_is_int(v) and v >= 1),
+    ),
+    "verbose": ("0, 1 or 2", lambda v: _is_flag(v) or (_is_int(v) and v in (0, 1, 2))),
+    "dtype": (f"one of {listing(DTYPES)}", lambda v: isinstance(v, str) and v in DTYPES),
+    "standardize": (
+        "True, False or 'auto'",
+        lambda v: _is_flag(v) or (isinstance(v, str) and v == "auto"),
+    ),
+    "warm_start": ("True or False", _is_flag),
+}
+
+
+def resolve_settings(values: Mapping[str, Any], routed: Mapping[str, Any]) -> Settings:
+    """Check the plain parameters; raise one ``ValueError`` that names every fault.
+
+    Parameters
+    ----------
+    values : mapping
+        The estimator's parameters by name.
+    routed : mapping
+        Its routed parameters by full name (``fit__batch_size``, ...).
+    """
+    own = {name: values[name] for name in _CHECKS}
+    faults: list[str] = []
+    fit_options, compile_options, predict_batch_size = {}, {}, DEFAULT_PREDICT_BATCH_SIZE
+    for name, value in routed.items():
+        prefix, _, argument = name.partition("__")
+        if prefix == "fit" and argument in _FIT_ALIASES:
+            own[argument] = value
+        elif prefix == "fit" and argument in _FIT_OPTIONS:
+            fit_options[argument] = value
+        elif prefix == "compile" and argument in _COMPILE_OPTIONS:
+            compile_options[argument] = value
+        elif name == "predict__batch_size":
+            if not _is_int(value) or value < 1:
+                faults.append(fault(f"`{name}`", "an integer of at least 1", describe(value)))
+            else:
+                predict_batch_size = int(value)
+        elif prefix in _ROUTE_TARGETS and not argument.startswith("callbacks"):
+            allowed, target = _ROUTE_TARGETS[prefix]
+            near = did_you_mean(argument, allowed)
+            faults.append(
+                f"`{name}` must be an argument that {target} takes here "
+                f"({listing(sorted(allowed))}).{near}"
+            )
+    faults += [
+        fault(f"`{name}`", allowed, describe(own[name]))
+        for name, (allowed, accepts) in _CHECKS.items()
+        if not accepts(own[name])
+    ]
+    if faults:
+        raise ValueError("\n".join(faults))
+    batch_size = own["batch_size"]
+    return Settings(
+        epochs=int(own["epochs"]),
+        batch_size=batch_size if batch_size == "auto" else int(batch_size),
+        shuffle=bool(own["shuffle"]),
+        validation_split=float(own["validation_split"] or 0) or None,
+        early_stopping=_resolve_early_stopping(own["early_stopping"]),
+        verbose=int(own["verbose"]),
+        dtype=own["dtype"],
+        standardize=own["standardize"] if own["standardize"] == "auto" else bool(own["standardize"]),
+        fit_options=fit_options,
+        compile_options=compile_options,
+        predict_batch_size=predict_batch_size,
+    )
+
+
+_ROUTE_TARGETS = {
+    "fit": (_FIT_ALIASES | _FIT_OPTIONS | {"callbacks"}, "training"),
+    "compile": (_COMPILE_OPTIONS, "compiling"),
+    "predict": (frozenset({"batch_size"}), "prediction"),
+}
+
+
+def _resolve_early_stopping(choice: Any) -> Mapping[str, Any] | None:
+    defaults = {"monitor": "val_loss", "patience": DEFAULT_PATIENCE, "restore_best_weights": True}
+    if isinstance(choice, Mapping):
+        return {**defaults, **choice}
+    if _is_flag(choice):
+        return defaults if choice else None
+    return {**defaults, "patience": int(choice)}

@@ -1,0 +1,17 @@
+"""Type aliases shared by the modules of this package."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import NDArray
+
+ArrayLike: TypeAlias = Any
+"""Whatever scikit-learn takes as an array: arrays, lists, data frames, sparse matrices."""
+
+FloatArray: TypeAlias = NDArray[np.floating[Any]]
+IndexArray: TypeAlias = NDArray[np.integer[Any]]
+Features: TypeAlias = "NDArray[Any] | scipy.sparse.csr_matrix | scipy.sparse.csr_array"
+History: TypeAlias = dict[str, list[Any]]

@@ -1,0 +1,11 @@
+"""Backbones: named builders that turn Keras inputs into features, one row of them per sample.
+
+A backbone knows nothing of classes: the classifier puts its own head on the features.
+"""
+
+from __future__ import annotations
+
+from . import _image, _recurrent, _sequence, _tabular  # noqa: F401  (importing them registers the built-ins)
+from ._registry import Backbone, get_backbone, list_backbones, register_backbone
+
+__all__ = ["Backbone", "get_backbone", "list_backbones", "register_backbone"]

@@ -1,0 +1,42 @@
+"""What sequence backbones do with padded steps: blank them, and leave them out of the pooling.
+
+The mask is handed on explicitly everywhere. An implicit Keras mask does not survive every
+operation, nor a round trip through a model's configuration.
+"""
+
+from __future__ import annotations
+
+import keras
+from keras import layers, ops
+
+POOLINGS = ("average", "max")
+
+_LOWEST_HALF = -6.0e4
+_LOWEST = -3.0e38
+
+
+def blank_padding(x: keras.KerasTensor, mask: keras.KerasTensor | None) -> keras.KerasTensor:
+    """Set padded steps to zero, whatever they hold, even NaN."""
+    if mask is None:
+        return x
+    return ops.where(ops.expand_dims(mask, -1), x, ops.zeros_like(x))
+
+
+def pool_steps(
+    x: keras.KerasTensor, mask: keras.KerasTensor | None, pooling: str
+) -> keras.KerasTensor:
+    """Average or maximum over the real steps; zeros where there is none."""
+    if mask is None:
+        if pooling == "average":
+            return layers.GlobalAveragePooling1D(data_format="channels_last")(x)
+        return layers.GlobalMaxPooling1D(data_format="channels_last")(x)
+    real = ops.expand_dims(mask, -1)
+    if pooling == "average":
+        # Shares of the total, not a sum to be divided: half precision would overflow.
+        share = ops.cast(real, "float32")
+        share = share / ops.maximum(ops.sum(share, axis=1, keepdims=True), 1.0)
+        return ops.sum(blank_padding(x, mask) * ops.cast(share, x.dtype), axis=1)
+    half = keras.backend.standardize_dtype(x.dtype) == "float16"
+    lowest = ops.zeros_like(x) + (_LOWEST_HALF if half else _LOWEST)
+    largest = ops.max(ops.where(real, x, lowest), axis=1)
+    return ops.where(ops.any(real, axis=1), largest, ops.zeros_like(largest))

@@ -1,0 +1,31 @@
+"""Labels, output layer and loss in agreement: the one place that makes them so."""
+
+from keras_multiclass.objective._losses import resolve_loss
+from keras_multiclass.objective._metrics import resolve_metrics
+from keras_multiclass.objective._output import (
+    OutputForm,
+    inspect_output,
+    to_log_probabilities,
+    to_logits,
+    to_probabilities,
+)
+from keras_multiclass.objective._wrappers import (
+    AdaptedLoss,
+    AdaptedMetric,
+    BalancedAccuracy,
+    MeanOfFunction,
+)
+
+__all__ = [
+    "AdaptedLoss",
+    "AdaptedMetric",
+    "BalancedAccuracy",
+    "MeanOfFunction",
+    "OutputForm",
+    "inspect_output",
+    "resolve_loss",
+    "resolve_metrics",
+    "to_log_probabilities",
+    "to_logits",
+    "to_probabilities",
+]
