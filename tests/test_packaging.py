@@ -27,9 +27,8 @@ INDEPENDENT = {"backbones", "engine", "objective"}
 # From the bottom up. A module imports from lower layers only, never from its own.
 LAYERS = (
     {"_messages", "_typing", "exceptions"},
-    {"_label_reading", "_runtime"},
+    {"_keras_names", "_label_reading", "_runtime"},
     {
-        "_history",
         "_inputs",
         "_labels",
         "_routing",
@@ -41,7 +40,9 @@ LAYERS = (
     },
     INDEPENDENT,
     {"_scikeras"},
-    {"_assembly", "_callbacks", "_compiling"},
+    {"_assembly", "_callbacks", "_compiling", "_preparation"},
+    {"_whole_model"},
+    {"_fitting"},
     {"_classifier"},
     {"evaluation", "persistence", "search"},
     {"__init__"},

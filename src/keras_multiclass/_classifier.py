@@ -20,7 +20,6 @@ from keras_multiclass._settings import (
     is_routed,
     resolve_settings,
     routed_parameter_fault,
-    routed_parameters,
 )
 from keras_multiclass._snapshot import LayerSnapshot
 from keras_multiclass._typing import ArrayLike
@@ -29,7 +28,125 @@ from keras_multiclass.objective import to_log_probabilities, to_logits, to_proba
 
 
 class KerasMulticlassClassifier(ClassifierMixin, BaseEstimator):
-    """DOC"""
+    """Multi-class classification with a Keras network.
+
+    You give features, labels and, if you like, the hidden part of a network (a *backbone*). The
+    classifier encodes the labels, builds the output layer, chooses the loss and makes the three
+    agree; it then trains like any scikit-learn classifier.
+
+    Parameters
+    ----------
+    backbone : str, callable, keras.Model or keras.Layer, default="auto"
+        The hidden part of the network, from inputs to features.
+
+        - ``"auto"``: ``"mlp"`` for tables (2-d X), ``"conv1d"`` for sequences of vectors
+          (3-d X), ``"cnn"`` for images (4-d and 5-d X, and 3-d X of 8-bit integers).
+        - A registered name, see `list_backbones`. A sequence backbone on 2-d X reads token ids,
+          of which 0 is padding, through an embedding.
+        - A function ``(inputs, **params) -> tensor`` of Keras tensors that returns features of
+          shape (batch, n_features). If it has a parameter ``mask`` and a registered kind of
+          ``"sequence"``, it gets the mask of real steps.
+        - A headless ``keras.Model`` or ``keras.Layer``. It is copied for each fit with its
+          weights, and never trained itself.
+    model : callable or keras.Model, default=None
+        A whole network instead of a backbone: a function that returns one, in SciKeras' manner
+        (it may take ``meta``, ``compile_kwargs``, ``params`` and arguments of its own), or a
+        ``keras.Model``, which is copied for each fit with its weights. It must end in one unit
+        for each class, as softmax or as logits; for two classes one unit will do, as sigmoid or
+        as logit.
+    loss : str, keras.losses.Loss, class or callable, default="auto"
+        The loss. ``"auto"`` is the cross-entropy. Class indices or one-hot targets, logits or
+        probabilities: what the loss needs is worked out.
+    optimizer : str, keras.optimizers.Optimizer or class, default="adam"
+        The optimizer. An instance is copied for each fit.
+    metrics : str, keras.metrics.Metric, class, callable, or list or dict of these, default=None
+        What to report for each epoch beside the loss, with weights: any Keras metric, and
+        ``"macro_f1"``, ``"weighted_f1"``, ``"balanced_accuracy"``, ``"top_3_accuracy"``, ...
+    callbacks : keras.callbacks.Callback, class, or list or dict of these, default=None
+        Keras callbacks. Instances are copied for each fit.
+    class_weight : dict or "balanced", default=None
+        Weights of the classes, ``{label: weight}``, which multiply `sample_weight`.
+        ``"balanced"`` gives each class the same total weight.
+    epochs : int, default=100
+        How often to go through the training rows.
+    batch_size : int or "auto", default="auto"
+        Rows per step, -1 for all. ``"auto"`` is the power of two nearest to a 32nd of the rows,
+        from 64 to 1024.
+    validation_split : float, default=None
+        Fraction of the rows to hold out for validation, stratified and shuffled.
+    early_stopping : bool, int or dict, default=False
+        Whether to stop when the validation loss has not improved for 10 epochs (or the number
+        given), and to go back to the weights of the best epoch. Holds out a tenth of the rows
+        unless `validation_split` or validation data say otherwise. A dict holds arguments for
+        ``keras.callbacks.EarlyStopping``, such as ``{"monitor": "val_macro_f1"}``.
+    shuffle : bool, default=True
+        Whether to shuffle the training rows before each epoch.
+    standardize : bool or "auto", default="auto"
+        Whether the network begins with a ``keras.layers.Normalization`` that brings each feature
+        to mean 0 and variance 1 over the (weighted) training rows. ``"auto"`` does so except for
+        a ``keras.Model`` or ``keras.Layer`` as backbone, and never for a whole `model`.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the last fit instead of starting anew.
+    dtype : {"float32", "float64", "mixed_float16", "mixed_bfloat16"}, default="float32"
+        Keras dtype policy of the network.
+    random_state : int, RandomState, Generator or None, default=None
+        Seed of the initial weights, the validation split, the order of the rows and dropout.
+    verbose : {0, 1, 2}, default=0
+        0 is silent, 1 shows a progress bar, 2 a line for each epoch.
+    **backbone__arguments : dict
+        Routed parameters: ``backbone__*`` and ``model__*`` reach the builder's arguments;
+        ``optimizer__*``, ``loss__*``, ``metrics__*`` and ``callbacks__*`` those of these
+        objects (``optimizer__learning_rate``, ``callbacks__stop__patience``); ``compile__*``
+        takes ``run_eagerly`` and ``jit_compile``; ``fit__*`` takes ``validation_freq`` and
+        ``validation_batch_size``; ``predict__batch_size`` is the number of rows that are
+        predicted together. All are visible to `get_params`, `set_params` and grid search.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted; the names of the columns if y was a one-hot data frame. Columns of
+        `predict_proba` are in this order.
+    n_classes_ : int
+        Number of classes.
+    n_features_in_ : int
+        Size of the second axis of X.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Only if X was a data frame with string column names: these.
+    input_shape_ : tuple of int
+        Shape of one row of X.
+    n_iter_ : int
+        Number of epochs trained.
+    history_ : dict of str to list
+        Loss and metrics by epoch, validation under ``val_*``.
+    model_ : keras.Model
+        The trained network: compiled, takes raw X, and emits logits if it was built from a
+        backbone.
+    loss_ : keras.losses.Loss
+        The loss it was trained with: takes class indices and what `model_` emits.
+
+    See Also
+    --------
+    register_backbone : Give a backbone a name.
+    sklearn.neural_network.MLPClassifier : scikit-learn's own network.
+
+    Notes
+    -----
+    The loss of a batch is its weighted mean, rows of weight zero are left out, and a batch is
+    never larger than the data, so that weighting a row equals repeating it.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from keras_multiclass import KerasMulticlassClassifier
+    >>> X, y = load_iris(return_X_y=True, as_frame=False)
+    >>> classifier = KerasMulticlassClassifier(
+    ...     epochs=20, backbone__hidden_units=(32,), optimizer__learning_rate=0.01, random_state=0
+    ... )
+    >>> classifier.fit(X, y).score(X, y) > 0.9
+    True
+    >>> classifier.predict_proba(X[:2]).shape
+    (2, 3)
+    """
 
     def __init__(
         self,
@@ -51,7 +168,8 @@ class KerasMulticlassClassifier(ClassifierMixin, BaseEstimator):
         dtype: str = "float32",
         random_state: Any = None,
         verbose: int = 0,
-        **routed: Any,
+        # The name stands for all routed parameters; scikit-learn's checks pass it as if it were one.
+        **backbone__arguments: Any,
     ) -> None:
         self.backbone = backbone
         self.model = model
@@ -70,10 +188,10 @@ class KerasMulticlassClassifier(ClassifierMixin, BaseEstimator):
         self.dtype = dtype
         self.random_state = random_state
         self.verbose = verbose
-        for name, value in routed.items():
+        for name in backbone__arguments:
             if not is_routed(name):
                 raise TypeError(routed_parameter_fault(name, self._get_param_names()))
-            setattr(self, name, value)
+        self._routed = backbone__arguments
 
     # Parameters
 
@@ -90,7 +208,7 @@ class KerasMulticlassClassifier(ClassifierMixin, BaseEstimator):
         dict
             Values by name.
         """
-        return {**super().get_params(deep=deep), **routed_parameters(self)}
+        return {**super().get_params(deep=deep), **self._routed}
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters; routed ones need not have been given before.
@@ -115,7 +233,10 @@ class KerasMulticlassClassifier(ClassifierMixin, BaseEstimator):
             if name not in own and not is_routed(name):
                 raise ValueError(routed_parameter_fault(name, own))
         for name, value in params.items():
-            setattr(self, name, value)
+            if name in own:
+                setattr(self, name, value)
+        routed = {name: value for name, value in params.items() if name not in own}
+        self._routed = {**self._routed, **routed}
         return self
 
     def __sklearn_clone__(self) -> Self:
@@ -123,7 +244,7 @@ class KerasMulticlassClassifier(ClassifierMixin, BaseEstimator):
         # they are shared: some Keras models cannot be copied, and none is cheap to copy.
         shared = {name: v for name, v in self.get_params(deep=False).items() if _is_keras(v)}
         bare = self._twin(keep_fitted=False)
-        vars(bare).update(dict.fromkeys(shared))
+        bare.set_params(**dict.fromkeys(shared))
         return super(KerasMulticlassClassifier, bare).__sklearn_clone__().set_params(**shared)
 
     def __sklearn_tags__(self) -> Any:
@@ -145,7 +266,41 @@ class KerasMulticlassClassifier(ClassifierMixin, BaseEstimator):
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
     ) -> Self:
-        """DOCFIT"""
+        """Train a new network, or go on with the last one if ``warm_start=True``.
+
+        Parameters
+        ----------
+        X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...)
+            Features: a table, sequences of shape (n_samples, n_steps, n_features) or images of
+            shape (n_samples, height, width[, channels]).
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Labels of any kind, or a one-hot matrix or data frame.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+        X_val, y_val : array-like, default=None
+            Validation data instead of a split, in the form of `X` and `y`.
+        sample_weight_val : array-like of shape (n_samples_val,), default=None
+            Weights of the validation rows.
+
+        Returns
+        -------
+        KerasMulticlassClassifier
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter or an array cannot be used; says which, and what to do. An estimator
+            that was fitted before stays as it was.
+        DivergenceError
+            If the loss becomes NaN or infinite.
+
+        Warns
+        -----
+        TrainingInterruptedWarning
+            If the user interrupts the training after an epoch has ended: the epochs so far are
+            kept.
+        """
         resume = bool(self.warm_start) and hasattr(self, "model_")
         return self._run(
             FitRequest(X, y, sample_weight, X_val, y_val, sample_weight_val, resume=resume)
@@ -158,7 +313,29 @@ class KerasMulticlassClassifier(ClassifierMixin, BaseEstimator):
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> Self:
-        """DOCPARTIAL"""
+        """Train for one epoch on a part of the data.
+
+        Parameters
+        ----------
+        X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...)
+            Features.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Labels.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever come; needed in the first call unless its `y` has them all.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        KerasMulticlassClassifier
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As for `fit`; also if ``class_weight="balanced"``, for which a part is not enough.
+        """
         if isinstance(self.class_weight, str):
             raise ValueError(
                 "`class_weight` must be None or a dict for partial_fit; got "
@@ -168,13 +345,29 @@ class KerasMulticlassClassifier(ClassifierMixin, BaseEstimator):
             )
         resume = hasattr(self, "model_")
         return self._run(
-            FitRequest(
-                X, y, sample_weight, classes=classes, task="partial_fit", resume=resume
-            )
+            FitRequest(X, y, sample_weight, classes=classes, task="partial_fit", resume=resume)
         )
 
     def initialize(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """DOCINIT"""
+        """Build and compile the network without training it.
+
+        Parameters
+        ----------
+        X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...)
+            Features; they define shapes and standardisation.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Labels; they define the classes.
+
+        Returns
+        -------
+        KerasMulticlassClassifier
+            The estimator, ready to predict and for `partial_fit`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As for `fit`.
+        """
         return self._run(FitRequest(X, y, task="initialize"))
 
     def _run(self, request: FitRequest) -> Self:
@@ -200,28 +393,86 @@ class KerasMulticlassClassifier(ClassifierMixin, BaseEstimator):
     # Prediction
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """DOCPREDICT"""
+        """Predict the most probable label of each row.
+
+        Parameters
+        ----------
+        X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...)
+            Features, as in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), or a one-hot matrix or data frame
+            Labels in the form in which `fit` was given them.
+        """
         return self._state_().codec.decode(self.predict_proba(X).argmax(axis=1))
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
-        """DOCPROBA"""
+        """Predict the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...)
+            Features, as in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Probabilities in the order of `classes_`; each row sums to 1.
+        """
         raw = self._raw_output(X)
         return to_probabilities(raw, self._state.recipe.output_form)
 
     def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
-        """DOCLOGPROBA"""
+        """Predict the logarithm of the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...)
+            Features, as in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Logarithms of the probabilities, in the order of `classes_`.
+        """
         raw = self._raw_output(X)
         return to_log_probabilities(raw, self._state.recipe.output_form)
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:
-        """DOCDECISION"""
+        """Compute the logits.
+
+        Parameters
+        ----------
+        X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...)
+            Features, as in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
+            Logits in the order of `classes_`; for two classes the logit of the second minus that
+            of the first.
+        """
         logits = to_logits(self._raw_output(X), self._state.recipe.output_form)
         return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
 
-    def score(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
-    ) -> float:
-        """DOCSCORE"""
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Compute the accuracy.
+
+        Parameters
+        ----------
+        X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...)
+            Features, as in `fit`.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            True labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            Fraction of the rows that are predicted right, from 0 to 1.
+        """
         codec = self._state_().codec
         if codec.form == "vector":
             return float(super().score(X, y, sample_weight))
@@ -234,7 +485,7 @@ class KerasMulticlassClassifier(ClassifierMixin, BaseEstimator):
 
     def _raw_output(self, X: ArrayLike) -> np.ndarray:
         state = self._state_()
-        settings = resolve_settings(self.get_params(deep=False), routed_parameters(self))
+        settings = resolve_settings(self.get_params(deep=False), self._routed)
         start_quietly()
         X = check_features(
             self, X, reset=False, dtype=array_dtype(state.dtype), tokens=state.reads_tokens

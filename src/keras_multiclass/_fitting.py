@@ -32,10 +32,10 @@ from keras_multiclass._settings import (
     DEFAULT_EARLY_STOPPING_SPLIT,
     Settings,
     resolve_settings,
-    routed_parameters,
 )
 from keras_multiclass._typing import History
 from keras_multiclass._whole_model import adopt_compiled, build_whole_model, compile_arguments
+from keras_multiclass.backbones import get_backbone
 from keras_multiclass.engine import KerasEngine, TrainingData, TrainingPlan, dense
 from keras_multiclass.exceptions import ObjectiveError, TrainingInterruptedWarning
 from keras_multiclass.objective import inspect_output
@@ -85,7 +85,7 @@ def run_fit(twin: Any, request: FitRequest) -> None:
     request : FitRequest
         The data and the task.
     """
-    settings = resolve_settings(twin.get_params(deep=False), routed_parameters(twin))
+    settings = resolve_settings(twin.get_params(deep=False), twin._routed)
     start_quietly()
     if request.resume:
         _continue(twin, request, settings, twin._state)
@@ -131,19 +131,17 @@ def _continue(twin: Any, request: FitRequest, settings: Settings, state: FittedS
 
 def _expects_tokens(twin: Any, X: Any) -> bool:
     """Rank 2 for a sequence backbone means token ids."""
-    if twin.model is not None or not isinstance(twin.backbone, str):
+    backbone = twin.backbone
+    if twin.model is not None or not isinstance(backbone, str) or backbone == "auto":
         return False
-    choice = resolve_backbone(twin.backbone, np.shape(X), getattr(X, "dtype", None))
-    return choice.kind == "sequence" and len(np.shape(X)) == 2
+    return get_backbone(backbone).kind == "sequence" and np.asarray(X).ndim == 2
 
 
 def _read(
     rows: Rows, request: FitRequest, settings: Settings, seed: int, *, reset: bool
 ) -> tuple[TrainingData, TrainingData | None]:
     """Check all arrays, bring in the class weights, hold out validation rows."""
-    has_validation = check_validation_pair(
-        request.X_val, request.y_val, request.sample_weight_val
-    )
+    has_validation = check_validation_pair(request.X_val, request.y_val, request.sample_weight_val)
     data = rows.read(request.X, request.y, request.sample_weight, reset=reset)
     validation = None
     if has_validation:
@@ -162,7 +160,7 @@ def _read(
 
 
 def _read_choices(twin: Any, settings: Settings) -> dict[str, Any]:
-    routed = routed_parameters(twin)
+    routed = twin._routed
     return {
         "optimizer": twin.optimizer,
         "optimizer_arguments": extract(routed, "optimizer"),
@@ -183,7 +181,7 @@ def _build(
     choices: dict[str, Any],
     vocabulary_size: int | None,
 ) -> tuple[keras.Model, CompileRecipe]:
-    routed = routed_parameters(twin)
+    routed = twin._routed
     if twin.model is None:
         _refuse_routed(routed, "model", "`model` is None")
         choice = resolve_backbone(twin.backbone, data.X.shape, data.X.dtype)
@@ -251,7 +249,7 @@ def _train(
             "`class_weight`. Return the values before they are averaged."
         )
     partial = task == "partial_fit"
-    routed = routed_parameters(twin)
+    routed = twin._routed
     callbacks = build_callbacks(
         twin.callbacks,
         extract(routed, "callbacks"),

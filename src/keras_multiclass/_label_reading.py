@@ -160,7 +160,12 @@ def natural(labels: np.ndarray, name: str) -> np.ndarray:
             )
     elif kind in "mM" and np.isnat(labels).any():
         _refuse_missing(name)
-    elif kind in "cVS":
+    elif kind == "c":  # scikit-learn's words
+        raise ValueError(
+            "Complex data not supported. "
+            + fault(name, "integers, strings or booleans", describe(labels), "Convert the labels.")
+        )
+    elif kind in "VS":
         raise ValueError(
             "Unknown label type: unknown. "
             + fault(name, "integers, strings or booleans", describe(labels), "Convert the labels.")

@@ -254,7 +254,7 @@ def _copy_instance(instance: Any, routed: Mapping[str, Any], what: str) -> Any:
             ) from error
         config.update(_arguments(cls, routed, what, config))
         try:
-            return cls.from_config(config)
+            return _from_config(instance, config)
         except Exception as error:
             raise ValueError(
                 f"{what}: the instance of {cls.__name__} cannot be rebuilt from its "
@@ -264,6 +264,16 @@ def _copy_instance(instance: Any, routed: Mapping[str, Any], what: str) -> Any:
     if routed:
         return _rebuild(instance, routed, what)
     return _duplicate(instance)
+
+
+def _from_config(instance: Any, config: dict[str, Any]) -> Any:
+    """Rebuild from a configuration that may name functions and classes Keras doesn't know."""
+    import keras
+
+    held = [v for v in vars(instance).values() if inspect.isfunction(v)]
+    held += [type(v) for v in vars(instance).values() if hasattr(v, "get_config")]
+    with keras.saving.custom_object_scope({v.__name__: v for v in held}):
+        return type(instance).from_config(config)
 
 
 def _rebuild(instance: Any, routed: Mapping[str, Any], what: str) -> Any:

@@ -41,11 +41,6 @@ def is_routed(name: str) -> bool:
     return bool(separator and rest) and prefix in ROUTED_PREFIXES
 
 
-def routed_parameters(estimator: Any) -> dict[str, Any]:
-    """Read the routed parameters that an estimator holds, by full name."""
-    return {name: value for name, value in vars(estimator).items() if is_routed(name)}
-
-
 def routed_parameter_fault(name: str, own_names: list[str]) -> str:
     """Say why a parameter name is unknown and which names are near."""
     prefix = name.partition("__")[0]
@@ -101,8 +96,9 @@ _CHECKS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "shuffle": ("True or False", _is_flag),
     "validation_split": (
         "None or a fraction of at least 0 and below 1",
-        lambda v: v is None
-        or (isinstance(v, numbers.Real) and not isinstance(v, bool) and 0 <= v < 1),
+        lambda v: (
+            v is None or (isinstance(v, numbers.Real) and not isinstance(v, bool) and 0 <= v < 1)
+        ),
     ),
     "early_stopping": (
         "True, False, a number of epochs without progress (at least 1), or a dict of arguments "
@@ -168,7 +164,9 @@ def resolve_settings(values: Mapping[str, Any], routed: Mapping[str, Any]) -> Se
         early_stopping=_resolve_early_stopping(own["early_stopping"]),
         verbose=int(own["verbose"]),
         dtype=own["dtype"],
-        standardize=own["standardize"] if own["standardize"] == "auto" else bool(own["standardize"]),
+        standardize=own["standardize"]
+        if own["standardize"] == "auto"
+        else bool(own["standardize"]),
         fit_options=fit_options,
         compile_options=compile_options,
         predict_batch_size=predict_batch_size,

@@ -66,7 +66,9 @@ def build_whole_model(
         else:
             model = choice(**arguments)
     except Exception as error:
-        raise BackboneError(f"Building with {label} failed: {type(error).__name__}: {error}") from error
+        raise BackboneError(
+            f"Building with {label} failed: {type(error).__name__}: {error}"
+        ) from error
     return check_model(model, sample), model
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import numbers
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
+import numpy as np
 from keras import ops
 
 from .._messages import describe, did_you_mean, fault, listing
 from ._registry import RANKS
+
+ChoiceT = TypeVar("ChoiceT", bound=str | None)
 
 
 def check_positive_int(name: str, value: Any) -> int:
@@ -29,11 +31,9 @@ def check_sizes(name: str, value: Any, *, allow_empty: bool = False) -> tuple[in
     if isinstance(value, numbers.Integral):
         return (check_positive_int(name, value),)
     allowed = "a positive integer or a sequence of them"
-    if isinstance(value, (str, bytes, dict)) or not isinstance(value, Iterable):
+    if isinstance(value, (str, bytes)) or not isinstance(value, (Sequence, np.ndarray)):
         raise TypeError(fault(name, allowed, describe(value)))
-    sizes = tuple(
-        check_positive_int(f"{name}[{index}]", size) for index, size in enumerate(value)
-    )
+    sizes = tuple(check_positive_int(f"{name}[{index}]", size) for index, size in enumerate(value))
     if not sizes and not allow_empty:
         raise ValueError(fault(name, allowed, "an empty sequence"))
     return sizes
@@ -44,27 +44,28 @@ def check_rate(name: str, value: Any) -> float:
     allowed = "a number from 0 up to, but not including, 1"
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(fault(name, allowed, describe(value)))
-    if math.isnan(value) or not 0 <= value < 1:
+    rate = float(value)
+    if not 0 <= rate < 1:  # true for NaN too
         raise ValueError(fault(name, allowed, describe(value)))
-    return float(value)
+    return rate
 
 
 def check_flag(name: str, value: Any) -> bool:
     """Return ``value`` if it is True or False."""
     # NumPy's booleans come out of parameter grids made of arrays.
-    if type(value).__name__ not in ("bool", "bool_"):
+    if not isinstance(value, (bool, np.bool_)):
         raise TypeError(fault(name, "True or False", describe(value)))
     return bool(value)
 
 
-def check_choice(name: str, value: Any, choices: Sequence[str | None]) -> str | None:
-    """Return ``value`` if it is one of ``choices``."""
-    if not (value is None or isinstance(value, str)) or value not in choices:
-        cure = did_you_mean(value, [c for c in choices if c]) if isinstance(value, str) else ""
-        raise ValueError(
-            fault(name, f"one of {listing(choices)}", describe(value), cure.strip())
-        )
-    return None if value is None else str(value)
+def check_choice(name: str, value: Any, choices: Sequence[ChoiceT]) -> ChoiceT:
+    """Return the one of ``choices`` that ``value`` is."""
+    if value is None or isinstance(value, str):
+        for choice in choices:
+            if value == choice:
+                return choice
+    near = did_you_mean(value, [str(c) for c in choices]) if isinstance(value, str) else ""
+    raise ValueError(fault(name, f"one of {listing(choices)}", describe(value)) + near)
 
 
 def check_keras_object(name: str, value: Any, module: ModuleType) -> Any:

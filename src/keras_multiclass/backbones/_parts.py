@@ -21,7 +21,8 @@ def normalize(x: keras.KerasTensor, normalization: str | None) -> keras.KerasTen
         groups = math.gcd(channels, min(_LARGEST_GROUPS, max(1, channels // 4)))
         return layers.GroupNormalization(groups=groups, epsilon=1e-5)(x)
     if normalization == "batch":
-        return layers.BatchNormalization()(x)
+        # The running averages follow within tens of steps: small data has few of them.
+        return layers.BatchNormalization(momentum=0.9)(x)
     return x
 
 

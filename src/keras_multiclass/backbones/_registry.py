@@ -155,10 +155,10 @@ class Registry:
                 problems.append((entry_point, error))
         self._entry_points_loaded = True
         # Only now: a filter that turns warnings into errors must not cut the loading short.
-        for entry_point, error in problems:
+        for entry_point, cause in problems:
             warnings.warn(
                 f"The backbone {entry_point.name!r} ({entry_point.value}) of the package "
-                f"{_distribution(entry_point)} was left out: {type(error).__name__}: {error}",
+                f"{_distribution(entry_point)} was left out: {type(cause).__name__}: {cause}",
                 UserWarning,
                 stacklevel=4,
             )

@@ -163,8 +163,9 @@ def transformer(
     activation : str, callable or None, default="gelu"
         Activation of that hidden layer, any of Keras.
     dropout : float, default=0.0
-        Share of values that is dropped while training, in [0, 1): attention weights, hidden
-        values and what is added to the residual stream.
+        Share of values that is dropped while training, in [0, 1): of the steps with their
+        positions, of the hidden layers, and of what is added to the residual stream (section
+        5.4 of [1]_). Attention weights are not dropped.
     positions : {"sinusoidal", "learned"} or None, default="sinusoidal"
         How a step knows its place: by sines and cosines (section 3.5 of [1]_), by a trained
         vector for each place, which needs a fixed number of steps, or not at all.
@@ -212,9 +213,9 @@ def transformer(
     keys = None if mask is None else ops.expand_dims(mask, 1)
     for _ in range(num_layers):
         ready = normalize(x, "layer")
-        change = layers.MultiHeadAttention(
-            num_heads, units // num_heads, dropout=dropout, use_bias=False
-        )(ready, ready, attention_mask=keys)
+        change = layers.MultiHeadAttention(num_heads, units // num_heads, use_bias=False)(
+            ready, ready, attention_mask=keys
+        )
         x = layers.Add()([x, drop(change, dropout)])
         hidden = layers.Dense(feedforward_units, activation=activation)(normalize(x, "layer"))
         change = layers.Dense(units)(drop(hidden, dropout))

@@ -21,7 +21,17 @@ from keras_multiclass._typing import Features, FloatArray, History, IndexArray
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Rows to train or validate on; ``y`` holds class indices."""
+    """Rows to train or validate on.
+
+    Attributes
+    ----------
+    X : ndarray or CSR matrix of shape (n_samples, ...)
+        Features.
+    y : ndarray of int32 of shape (n_samples,)
+        Class indices.
+    sample_weight : ndarray of shape (n_samples,), default=None
+        Weights of the rows.
+    """
 
     X: Features
     y: IndexArray
@@ -35,7 +45,27 @@ class TrainingData:
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """Everything an engine has to know beside model and data."""
+    """Everything an engine has to know beside model and data.
+
+    Attributes
+    ----------
+    epochs : int
+        How many epochs to train.
+    first_epoch : int
+        Number of the first of them, counted from 0 over the whole life of the model.
+    batch_size : int
+        Rows of a step; the last step of an epoch may have fewer.
+    shuffle : bool
+        Whether the rows come in a new order in each epoch.
+    seed : int
+        Seed of these orders.
+    verbose : int, default=0
+        0 for silence, 1 for a progress bar, 2 for a line per epoch.
+    callbacks : tuple of keras.callbacks.Callback, default=()
+        Called as Keras calls them.
+    options : mapping, default={}
+        ``validation_freq`` and ``validation_batch_size``, as in `keras.Model.fit`.
+    """
 
     epochs: int
     first_epoch: int
@@ -49,7 +79,15 @@ class TrainingPlan:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What training gave: one list per logged quantity, and whether the user stopped it."""
+    """What training gave.
+
+    Attributes
+    ----------
+    history : dict of str to list
+        One list per logged quantity, one entry per epoch that ended.
+    interrupted : bool, default=False
+        Whether the user stopped the training.
+    """
 
     history: History
     interrupted: bool = False
@@ -65,7 +103,44 @@ class Engine(Protocol):
         validation: TrainingData | None,
         plan: TrainingPlan,
     ) -> TrainingResult:
-        """Train for ``plan.epochs`` epochs; raise `DivergenceError` when the loss is not finite."""
+        """Train a model.
+
+        Parameters
+        ----------
+        model : keras.Model
+            Compiled, with a loss that takes class indices; changed in place.
+        data : TrainingData
+            Rows to train on.
+        validation : TrainingData or None
+            Rows to validate on after each epoch.
+        plan : TrainingPlan
+            What to do.
+
+        Returns
+        -------
+        TrainingResult
+            The history, and whether the user stopped the training after an epoch had ended.
+
+        Raises
+        ------
+        DivergenceError
+            If the loss of an epoch is not finite.
+        """
 
     def predict(self, model: keras.Model, X: Features, batch_size: int) -> np.ndarray:
-        """Return the model's raw output for each row of ``X``."""
+        """Evaluate a model.
+
+        Parameters
+        ----------
+        model : keras.Model
+            The model.
+        X : ndarray or CSR matrix of shape (n_samples, ...)
+            Features.
+        batch_size : int
+            Rows that are evaluated together.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_units)
+            The raw output for each row, which does not depend on the number of rows.
+        """

@@ -260,9 +260,7 @@ def _unique(name: str, taken: list[str]) -> str:
 # --- wiring -----------------------------------------------------------------------------------
 
 
-def _adapt(
-    metric: Any, name: str, n_classes: int, output_form: OutputForm
-) -> keras.metrics.Metric:
+def _adapt(metric: Any, name: str, n_classes: int, output_form: OutputForm) -> keras.metrics.Metric:
     if not isinstance(metric, keras.metrics.Metric):
         return _adapt_function(metric, name, n_classes, output_form)
     if type(metric) is not BalancedAccuracy and not _is_keras(metric):
@@ -389,9 +387,7 @@ def _adapt_user_metric(
     return AdaptedMetric(metric, finding.wiring, finding.direction, name=name)
 
 
-def _unusable(
-    metric: Any, n_classes: int, output_form: OutputForm, tried: str
-) -> ObjectiveError:
+def _unusable(metric: Any, n_classes: int, output_form: OutputForm, tried: str) -> ObjectiveError:
     return disagreement(
         n_classes,
         describe_output(output_form, n_classes),

@@ -285,6 +285,8 @@ def _activation_by_experiment(model: keras.Model, sample: Any, raw: np.ndarray) 
             )
         )
     low, high = values.min(), values.max()
+    if low == high == 0.0:
+        return "linear"  # a last layer that starts from zero weights
     if values.shape[1] == 1:
         return "sigmoid" if 0.0 <= low and high <= 1.0 else "linear"
     if low >= 0.0 and np.allclose(values.sum(axis=1), 1.0, atol=_SUM_TOLERANCE):
