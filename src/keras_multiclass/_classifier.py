@@ -168,7 +168,7 @@ class KerasMulticlassClassifier(ClassifierMixin, BaseEstimator):
         dtype: str = "float32",
         random_state: Any = None,
         verbose: int = 0,
-        # The name stands for all routed parameters; scikit-learn's checks pass it as if it were one.
+        # All routed parameters; scikit-learn's checks pass the name itself as a parameter.
         **backbone__arguments: Any,
     ) -> None:
         self.backbone = backbone

@@ -106,14 +106,16 @@ def same(first: Any, second: Any) -> bool:
 
 @contextlib.contextmanager
 def restored_on_failure(model: keras.Model, recipe: CompileRecipe) -> Iterator[None]:
-    """Put a model back to its weights and optimizer when the block raises."""
-    optimizer = model.optimizer
+    """Put a model back to its weights, optimizer, loss and metrics when the block raises."""
+    optimizer, loss = model.optimizer, model.loss
     values = read_values(model)
     optimizer_values = read_values(optimizer) if optimizer.built else None
     try:
         yield
     except BaseException:
-        if model.optimizer is not optimizer:
+        if optimizer_values is None:  # it had not begun, so a fresh one is the same
+            recipe.compile(model)
+        elif model.optimizer is not optimizer or model.loss is not loss:
             recipe.compile(model, optimizer)
         write_values(model, values)
         if optimizer_values is not None:

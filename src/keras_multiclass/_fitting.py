@@ -17,6 +17,7 @@ import numpy as np
 from keras_multiclass._assembly import build_network, resolve_backbone
 from keras_multiclass._callbacks import build_callbacks
 from keras_multiclass._compiling import CompileRecipe, restored_on_failure, same
+from keras_multiclass._inputs import dense
 from keras_multiclass._labels import LabelCodec
 from keras_multiclass._preparation import (
     Rows,
@@ -36,7 +37,7 @@ from keras_multiclass._settings import (
 from keras_multiclass._typing import History
 from keras_multiclass._whole_model import adopt_compiled, build_whole_model, compile_arguments
 from keras_multiclass.backbones import get_backbone
-from keras_multiclass.engine import KerasEngine, TrainingData, TrainingPlan, dense
+from keras_multiclass.engine import KerasEngine, TrainingData, TrainingPlan
 from keras_multiclass.exceptions import ObjectiveError, TrainingInterruptedWarning
 from keras_multiclass.objective import inspect_output
 
@@ -114,6 +115,7 @@ def _start(twin: Any, request: FitRequest, settings: Settings) -> None:
 def _continue(twin: Any, request: FitRequest, settings: Settings, state: FittedState) -> None:
     """Go on with the model of an earlier run, with the parameters as they are now."""
     with keras_environment(state.dtype), seeded(epoch_seed(state.seed, twin.n_iter_)):
+        state.codec.check_same_classes(request.classes)
         rows = Rows(twin, state.codec, state.dtype, state.reads_tokens)
         data, validation = _read(rows, request, settings, state.seed, reset=False)
         choices = _read_choices(twin, settings)
@@ -272,7 +274,7 @@ def _train(
             f"Training was interrupted; the {n_epochs} of {plan.epochs} epochs that ended are "
             "kept, and the classifier is fitted.",
             TrainingInterruptedWarning,
-            stacklevel=5,
+            stacklevel=6,  # the line that calls `fit`
         )
     return result.history
 

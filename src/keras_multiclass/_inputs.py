@@ -160,6 +160,11 @@ def padding_mask(X: np.ndarray) -> np.ndarray:
     return np.any(X != 0, axis=2)
 
 
+def dense(batch: Any) -> np.ndarray:
+    """Return a contiguous array in memory for a batch of rows, sparse or memory-mapped."""
+    return batch.toarray() if sparse.issparse(batch) else np.ascontiguousarray(batch)
+
+
 class _NamedColumns:
     """The shape and names of a frame, in the way that scikit-learn before 1.9 reads names."""
 

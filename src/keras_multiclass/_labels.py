@@ -157,6 +157,36 @@ class LabelCodec:
             codes = read.values
         return codes.astype(np.int32, copy=False)
 
+    def check_same_classes(self, classes: Any) -> None:
+        """Refuse a list of classes that is not the learned one.
+
+        Parameters
+        ----------
+        classes : array-like of shape (n_classes,) or None
+            The labels in any order; None is always right.
+
+        Raises
+        ------
+        ValueError
+            If a class is missing or new.
+        """
+        if classes is None:
+            return
+        given = _read_classes(classes)
+        known = _positions(self.classes, given)
+        if np.all(known >= 0) and len(given) == self.n_classes:
+            return
+        lacking = np.delete(self.classes, known[known >= 0])
+        parts = [_shown(given[known < 0], "new label"), _shown(lacking, "missing label")]
+        raise ValueError(
+            fault(
+                "classes",
+                f"None or the {self.n_classes} classes that were fitted",
+                " and ".join(part for part in parts if not part.startswith("0 ")),
+                "The output layer cannot change; for other classes fit anew.",
+            )
+        )
+
     def decode(self, indices: Any) -> Any:
         """Turn class indices into labels in the format that was learned.
 

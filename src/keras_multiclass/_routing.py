@@ -37,6 +37,7 @@ __all__ = [
     "loss_lookup",
     "metric_lookup",
     "optimizer_lookup",
+    "rebuild_from_config",
     "schedule_lookup",
     "snake_name",
 ]
@@ -254,7 +255,7 @@ def _copy_instance(instance: Any, routed: Mapping[str, Any], what: str) -> Any:
             ) from error
         config.update(_arguments(cls, routed, what, config))
         try:
-            return _from_config(instance, config)
+            return rebuild_from_config(instance, config)
         except Exception as error:
             raise ValueError(
                 f"{what}: the instance of {cls.__name__} cannot be rebuilt from its "
@@ -266,14 +267,14 @@ def _copy_instance(instance: Any, routed: Mapping[str, Any], what: str) -> Any:
     return _duplicate(instance)
 
 
-def _from_config(instance: Any, config: dict[str, Any]) -> Any:
+def rebuild_from_config(instance: Any, config: Mapping[str, Any]) -> Any:
     """Rebuild from a configuration that may name functions and classes Keras doesn't know."""
     import keras
 
-    held = [v for v in vars(instance).values() if inspect.isfunction(v)]
+    held: list[Any] = [v for v in vars(instance).values() if inspect.isfunction(v)]
     held += [type(v) for v in vars(instance).values() if hasattr(v, "get_config")]
     with keras.saving.custom_object_scope({v.__name__: v for v in held}):
-        return type(instance).from_config(config)
+        return type(instance).from_config(dict(config))
 
 
 def _rebuild(instance: Any, routed: Mapping[str, Any], what: str) -> Any:

@@ -64,7 +64,8 @@ def copy_layer(layer: keras.Layer) -> Any:
 
 def read_values(owner: Any) -> list[np.ndarray]:
     """Copy the values of all variables of a layer, model or optimizer, random states included."""
-    return [np.array(variable.value) for variable in owner.variables]
+    # `np.array` would pass `copy` on to TensorFlow's variables, which do not take it.
+    return [np.asarray(variable.value).copy() for variable in owner.variables]
 
 
 def write_values(owner: Any, values: Any) -> None:

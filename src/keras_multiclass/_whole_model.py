@@ -73,7 +73,7 @@ def build_whole_model(
 
 
 def compile_arguments(choices: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    """What a builder gets as ``compile_kwargs``; we compile again once the output is known."""
+    """Make a builder's ``compile_kwargs``; we compile again once the output is known."""
     loss = choices["loss"]
     if isinstance(loss, str):
         loss = _STAND_IN_LOSS if loss == "auto" else loss

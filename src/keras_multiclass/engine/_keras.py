@@ -14,8 +14,8 @@ from typing import Any
 
 import keras
 import numpy as np
-import scipy.sparse
 
+from keras_multiclass._inputs import dense
 from keras_multiclass._seeding import permutation
 from keras_multiclass._typing import Features
 from keras_multiclass.engine._base import TrainingData, TrainingPlan, TrainingResult
@@ -42,6 +42,9 @@ class KerasEngine:
             steps=-(-data.n_samples // plan.batch_size),
             model=model,
         )
+        if not model.optimizer.built:
+            # Inside its first step it would be built too, but then TensorFlow traces that twice.
+            model.optimizer.build(model.trainable_variables)
         model.stop_training = False
         callbacks.on_train_begin()
         logs: dict[str, Any] = {}
@@ -134,11 +137,6 @@ def batches(
             rows = order[rows]
         batch = (dense(data.X[rows]), data.y[rows])
         yield batch if data.sample_weight is None else (*batch, data.sample_weight[rows])
-
-
-def dense(batch: Any) -> np.ndarray:
-    """Return a contiguous array in memory for a batch of rows, sparse or memory-mapped."""
-    return batch.toarray() if scipy.sparse.issparse(batch) else np.ascontiguousarray(batch)
 
 
 class _EpochRecorder(keras.callbacks.Callback):

@@ -15,6 +15,7 @@ from keras_multiclass._routing import (
     accepted_parameters,
     build_collection,
     metric_lookup,
+    rebuild_from_config,
     snake_name,
 )
 from keras_multiclass.exceptions import ObjectiveError
@@ -303,7 +304,7 @@ def _corrected(metric: Any, n_classes: int, output_form: OutputForm) -> Any:
             f"{n_classes}. Pass the class or its name, and the number is filled in."
         )
     changes = {k: v for k, v in changes.items() if k not in config or config[k] != v}
-    return cls.from_config({**config, **changes}) if changes else metric
+    return rebuild_from_config(metric, {**config, **changes}) if changes else metric
 
 
 def _known_form(
@@ -372,8 +373,8 @@ def _adapt_user_metric(
     scores = "from_logits" in accepted_parameters(type(metric)).names
     if scores:
         logits = output_form in ("logits", "binary_logit")
-        metric = type(metric).from_config({**metric.get_config(), "from_logits": logits})
-    trial = type(metric).from_config(metric.get_config())
+        metric = rebuild_from_config(metric, {**metric.get_config(), "from_logits": logits})
+    trial = rebuild_from_config(metric, metric.get_config())
 
     def evaluate(y_true: Any, y_pred: Any) -> Any:
         trial.reset_state()

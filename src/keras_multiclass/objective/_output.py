@@ -230,10 +230,31 @@ _NAMED_LAYERS = {
     keras.layers.PReLU: "prelu",
 }
 # softplus, tanh, relu and so on are refused by name; anything not named here is tried out.
-_NAMED_ACTIVATIONS = (
-    "linear softmax log_softmax sigmoid hard_sigmoid tanh relu relu6 leaky_relu elu selu gelu silu "
-    "softplus softsign exponential mish celu glu squareplus soft_shrink hard_tanh hard_silu"
-).split()
+_NAMED_ACTIVATIONS = [
+    "linear",
+    "softmax",
+    "log_softmax",
+    "sigmoid",
+    "hard_sigmoid",
+    "tanh",
+    "relu",
+    "relu6",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "gelu",
+    "silu",
+    "softplus",
+    "softsign",
+    "exponential",
+    "mish",
+    "celu",
+    "glu",
+    "squareplus",
+    "soft_shrink",
+    "hard_tanh",
+    "hard_silu",
+]
 
 
 def _last_activation(model: Any) -> str | None:
@@ -288,14 +309,14 @@ def _activation_by_experiment(model: keras.Model, sample: Any, raw: np.ndarray) 
     if low == high == 0.0:
         return "linear"  # a last layer that starts from zero weights
     if values.shape[1] == 1:
-        return "sigmoid" if 0.0 <= low and high <= 1.0 else "linear"
+        return "sigmoid" if low >= 0.0 and high <= 1.0 else "linear"
     if low >= 0.0 and np.allclose(values.sum(axis=1), 1.0, atol=_SUM_TOLERANCE):
         return "softmax"
-    if 0.0 <= low and high <= 1.0:
+    if low >= 0.0 and high <= 1.0:
         return "sigmoid"
     if low == 0.0 and np.mean(values == 0.0) > 0.1:
         return "relu"
-    if -1.0 <= low and high <= 1.0 and np.mean(np.abs(values) > 0.999) > 0.25:
+    if low >= -1.0 and high <= 1.0 and np.mean(np.abs(values) > 0.999) > 0.25:
         return "tanh"
     return "linear"
 

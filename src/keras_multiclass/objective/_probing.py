@@ -14,8 +14,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_multiclass.objective._wiring import OutputForm, PredictionForm, TargetForm, Wiring
-from keras_multiclass.objective._wiring import is_binary_unit
+from keras_multiclass.objective._wiring import (
+    OutputForm,
+    PredictionForm,
+    TargetForm,
+    Wiring,
+    is_binary_unit,
+)
 
 __all__ = ["Finding", "probe"]
 

@@ -30,7 +30,7 @@ def _revive(config: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return revived
 
 
-def _restore(cls: type, state: dict[str, Any]) -> Any:
+def _restore(cls: Any, state: dict[str, Any]) -> Any:
     restored = cls.__new__(cls)
     vars(restored).update(state)
     return restored

@@ -1,0 +1,48 @@
+"""Coming from SciKeras: the same builder function, another import and another class name.
+
+Teaches that a builder in SciKeras' style (``meta``, ``compile_kwargs``, arguments of its own) and
+the routed parameters (``model__...``, ``optimizer__...``) are taken over as they are, and what
+changes for the better: string labels, class weights and probabilities need no thought. See
+``docs/migrating-from-scikeras.md`` for the details. The data come with scikit-learn.
+"""
+
+import keras
+from sklearn.datasets import load_iris
+from sklearn.model_selection import GridSearchCV, cross_val_score
+
+# Before: from scikeras.wrappers import KerasClassifier
+from keras_multiclass import KerasMulticlassClassifier
+
+
+def build_model(meta, compile_kwargs, hidden_units=16):
+    """Build and compile a whole network, as SciKeras' documentation does it."""
+    model = keras.Sequential()
+    model.add(keras.Input((meta["n_features_in_"],)))
+    model.add(keras.layers.Dense(hidden_units, activation="relu"))
+    model.add(keras.layers.Dense(meta["n_classes_"], activation="softmax"))
+    model.compile(**compile_kwargs)
+    return model
+
+
+iris = load_iris()
+X, y = iris.data, iris.target_names[iris.target]
+
+# Before: classifier = KerasClassifier(
+classifier = KerasMulticlassClassifier(
+    model=build_model,
+    loss="sparse_categorical_crossentropy",
+    optimizer="adam",
+    optimizer__learning_rate=0.02,
+    model__hidden_units=16,
+    epochs=20,
+    random_state=0,
+)
+
+scores = cross_val_score(classifier, X, y, cv=3)
+print("accuracy in three stratified folds:", scores.round(3))
+
+search = GridSearchCV(classifier, {"model__hidden_units": [4, 32]}, cv=2).fit(X, y)
+print("best of the search:", search.best_params_, f"accuracy {search.best_score_:.3f}")
+
+best = search.best_estimator_
+print("labels:", best.predict(X[::50]), "probabilities of one row:", best.predict_proba(X[:1]))

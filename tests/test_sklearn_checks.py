@@ -1,0 +1,69 @@
+"""scikit-learn's own checks, for the default and for every backbone that reads tables."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.utils.estimator_checks import estimator_checks_generator
+
+from keras_multiclass import KerasMulticlassClassifier, list_backbones
+
+FLOAT32_REASON = (
+    "demands agreement to 1e-7, finer than float32; scikit-learn lists it for "
+    "HistGradientBoostingClassifier and SGDClassifier too. "
+    "test_weighting_a_row_equals_repeating_it_in_float32 holds it to float32's precision."
+)
+EXCUSED_IN_FLOAT32 = {
+    "check_sample_weight_equivalence_on_dense_data": FLOAT32_REASON,
+    "check_sample_weight_equivalence_on_sparse_data": FLOAT32_REASON,
+}
+NO_EXCUSES: dict[str, str] = {}
+
+BRIEF = {"epochs": 30, "optimizer__learning_rate": 0.01}
+CASES = {"default": (KerasMulticlassClassifier(), EXCUSED_IN_FLOAT32)} | {
+    f"{name}-float64": (
+        KerasMulticlassClassifier(backbone=name, dtype="float64", **BRIEF),
+        NO_EXCUSES,
+    )
+    for name in list_backbones(kind="table")
+}
+
+
+def _name_of(check: Any) -> str:
+    return check.func.__name__ if isinstance(check, partial) else check.__name__
+
+
+def _checks() -> list[Any]:
+    return [
+        pytest.param(instance, check, id=f"{case}-{_name_of(check)}")
+        for case, (estimator, excused) in CASES.items()
+        for instance, check in estimator_checks_generator(estimator)
+        if _name_of(check) not in excused
+    ]
+
+
+@pytest.mark.parametrize(("estimator", "check"), _checks())
+def test_scikit_learns_check_passes(estimator, check):
+    check(clone(estimator))
+
+
+@pytest.mark.parametrize("backbone", list_backbones(kind="table"))
+def test_weighting_a_row_equals_repeating_it_in_float32(backbone):
+    X, y = load_iris(return_X_y=True)
+    rows = np.random.default_rng(0).permutation(150)[:45]
+    weights = np.arange(45) % 4  # some rows of weight 0
+    # One batch holds all rows, for the order of the rows differs.
+    classifier = KerasMulticlassClassifier(
+        backbone, epochs=10, batch_size=-1, optimizer__learning_rate=0.01, random_state=0
+    )
+    weighted = clone(classifier).fit(X[rows], y[rows], sample_weight=weights)
+    repeated = clone(classifier).fit(np.repeat(X[rows], weights, 0), np.repeat(y[rows], weights))
+    unweighted = clone(classifier).fit(X[rows], y[rows])
+    expected = repeated.predict_proba(X)
+    np.testing.assert_allclose(weighted.predict_proba(X), expected, atol=1e-4)
+    assert np.abs(unweighted.predict_proba(X) - expected).max() > 1e-2
