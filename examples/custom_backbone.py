@@ -34,29 +34,37 @@ for width in (2, 32):
     wine_accuracy[width] = cross_val_score(classifier, X, y, cv=3).mean()
     print(f"backbone__width={width:<3} cross-validated accuracy {wine_accuracy[width]:.3f}")
 
-print("\n2. A pretrained model: digits 5 to 9 from five examples of each.\n")
+print("\n2. A pretrained model: ten digits from one example of each.\n")
 X, y = load_digits(return_X_y=True)
-X = X / 16
-body = keras.Sequential(
-    [keras.Input((64,)), keras.layers.Dense(64, "relu"), keras.layers.Dense(32, "relu")]
+X_pool, X_test, y_pool, y_test = train_test_split(
+    X / 16, y, test_size=0.4, stratify=y, random_state=0
 )
-untrained = [np.array(weights) for weights in body.get_weights()]
-whole = keras.Sequential([body, keras.layers.Dense(5)])
-loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-whole.compile(keras.optimizers.Adam(0.01), loss)
-whole.fit(X[y < 5], y[y < 5], epochs=8, verbose=0)  # the first five digits only
-pretrained = body.get_weights()
+# Many images of which only the pair is known (0 or 1, 2 or 3, ...) teach useful features.
+coarse = KerasMulticlassClassifier(
+    backbone__hidden_units=(64, 32),
+    optimizer__learning_rate=0.005,
+    epochs=15,
+    standardize=False,
+    random_state=0,
+).fit(X_pool, y_pool // 2)
+# `model_` is a Keras model like any other; without its last layer it is a pretrained backbone.
+pretrained = keras.Model(coarse.model_.input, coarse.model_.layers[-2].output)
+weights_before = pretrained.get_weights()
 
-X_train, X_test, y_train, y_test = train_test_split(
-    X[y >= 5], y[y >= 5], train_size=25, stratify=y[y >= 5], random_state=0
-)
+few = np.concatenate([np.flatnonzero(y_pool == digit)[:1] for digit in range(10)])
 few_labels_accuracy = {}
-for name, weights in (("pretrained", pretrained), ("from scratch", untrained)):
-    body.set_weights(weights)
+for name, backbone in (("from scratch", "mlp"), ("pretrained", pretrained)):
+    size = {"backbone__hidden_units": (64, 32)} if backbone == "mlp" else {}
     classifier = KerasMulticlassClassifier(
-        backbone=body, optimizer__learning_rate=0.005, epochs=30, random_state=0
+        backbone=backbone,
+        optimizer__learning_rate=0.005,
+        epochs=30,
+        standardize=False,
+        random_state=0,
+        **size,
     )
-    few_labels_accuracy[name] = classifier.fit(X_train, y_train).score(X_test, y_test)
+    classifier.fit(X_pool[few], y_pool[few])
+    few_labels_accuracy[name] = classifier.score(X_test, y_test)
     print(f"{name:12} test accuracy {few_labels_accuracy[name]:.3f}")
-    unchanged = all(map(np.array_equal, body.get_weights(), weights))
-print("the model given as backbone has the weights that it had:", unchanged)
+unchanged = all(map(np.array_equal, pretrained.get_weights(), weights_before))
+print("the model that was given still has its own weights:", unchanged)

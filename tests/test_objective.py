@@ -161,7 +161,8 @@ def test_smoothed_and_focal_losses_have_their_value_for_every_kind_of_output(for
 
 
 @pytest.mark.skipif(
-    not hasattr(keras.losses, "CategoricalGeneralizedCrossEntropy"), reason="newer Keras"
+    not hasattr(keras.losses, "CategoricalGeneralizedCrossEntropy"),
+    reason="this Keras has no such loss",
 )
 @pytest.mark.parametrize("form", OUTPUTS)
 def test_generalized_cross_entropy_has_its_value_for_every_kind_of_output(form):

@@ -129,7 +129,7 @@ def build_network(
     check_arguments(choice.build, arguments, prefix="backbone", target=choice.label, skip=1)
     inputs = keras.Input(shape, dtype="int32" if vocabulary_size else wide, name="features")
     extra = dict(arguments)
-    masked = choice.kind == "sequence" and "mask" in inspect.signature(choice.build).parameters
+    masked = _takes_mask(choice, rank=len(shape) + 1)
     if vocabulary_size:
         known = ops.minimum(inputs, vocabulary_size - 1)
         x = keras.layers.Embedding(vocabulary_size, EMBEDDING_UNITS)(known)
@@ -154,6 +154,15 @@ def build_network(
     _check_features(features, choice.label)
     logits = keras.layers.Dense(n_classes, dtype=wide, name="logits")(features)
     return keras.Model(inputs, logits)
+
+
+def _takes_mask(choice: BackboneChoice, rank: int) -> bool:
+    if choice.kind != "sequence" and not (choice.kind is None and rank == 3):
+        return False
+    try:
+        return "mask" in inspect.signature(choice.build).parameters
+    except (TypeError, ValueError):
+        return False
 
 
 def _call_builder(
@@ -241,7 +250,8 @@ def check_model(model: Any, sample: np.ndarray) -> keras.Model:
         model(ops.convert_to_tensor(sample), training=False)
     except Exception as error:
         raise BackboneError(
-            f"`model` cannot be evaluated on X of shape (n_samples, *{sample.shape[1:]}): "
+            "`model` cannot be evaluated on X of shape "
+            f"(n_samples, {', '.join(map(str, sample.shape[1:]))}): "
             f"{type(error).__name__}: {error}"
         ) from error
     return model

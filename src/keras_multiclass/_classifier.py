@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import keras
 import numpy as np
@@ -12,15 +12,17 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
 from keras_multiclass._compiling import PackedModel
+from keras_multiclass._conversion import convert
 from keras_multiclass._fitting import FitRequest, FittedState, run_fit
 from keras_multiclass._inputs import check_features
 from keras_multiclass._runtime import array_dtype, keras_environment, start_quietly
 from keras_multiclass._seeding import seeded
 from keras_multiclass._settings import (
     is_routed,
-    resolve_settings,
+    resolve_predict_batch_size,
     routed_parameter_fault,
 )
+from keras_multiclass._signatures import accepted_parameters
 from keras_multiclass._snapshot import LayerSnapshot
 from keras_multiclass._typing import ArrayLike
 from keras_multiclass.engine import KerasEngine
@@ -44,8 +46,8 @@ class KerasMulticlassClassifier(ClassifierMixin, BaseEstimator):
         - A registered name, see `list_backbones`. A sequence backbone on 2-d X reads token ids,
           of which 0 is padding, through an embedding.
         - A function ``(inputs, **params) -> tensor`` of Keras tensors that returns features of
-          shape (batch, n_features). If it has a parameter ``mask`` and a registered kind of
-          ``"sequence"``, it gets the mask of real steps.
+          shape (batch, n_features). On sequences, one with a parameter ``mask`` gets the mask
+          of the steps that are not padding (all zeros).
         - A headless ``keras.Model`` or ``keras.Layer``. It is copied for each fit with its
           weights, and never trained itself.
     model : callable or keras.Model, default=None
@@ -194,6 +196,12 @@ class KerasMulticlassClassifier(ClassifierMixin, BaseEstimator):
         self._routed = backbone__arguments
 
     # Parameters
+
+    @classmethod
+    def _get_param_names(cls) -> list[str]:
+        # Those included that a subclass takes by `**kwargs` and hands on: scikit-learn would
+        # leave them out, and `clone` would lose them.
+        return sorted(accepted_parameters(cls).names)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Get all parameters, the routed ones (``optimizer__learning_rate``) included.
@@ -370,19 +378,64 @@ class KerasMulticlassClassifier(ClassifierMixin, BaseEstimator):
         """
         return self._run(FitRequest(X, y, task="initialize"))
 
+    @classmethod
+    def from_scikeras(cls, estimator: Any) -> Self:
+        """Make a classifier of a SciKeras one, fitted or not.
+
+        Parameters
+        ----------
+        estimator : scikeras.wrappers.KerasClassifier
+            Is left as it is. A subclass may define ``__init__`` and ``_keras_build_fn``.
+
+        Returns
+        -------
+        KerasMulticlassClassifier
+            Has the same parameters, those that SciKeras sets by default included: ``rmsprop``,
+            one epoch, batches of 32 rows, a progress bar. Arguments of the builder that SciKeras
+            lets users write as ``hidden=...`` are called ``model__hidden``. When `estimator` is
+            fitted, so is the result: a copy of the network with its optimizer, the classes, and
+            the history.
+
+        Raises
+        ------
+        TypeError
+            If `estimator` is not a SciKeras classifier, or its network cannot be copied.
+        ValueError
+            If something cannot be carried over, such as ``predict__callbacks``, overridden
+            methods, or a multi-label target; the message names it.
+
+        Examples
+        --------
+        >>> import keras
+        >>> from scikeras.wrappers import KerasClassifier
+        >>> from keras_multiclass import KerasMulticlassClassifier
+        >>> def build(meta, hidden):
+        ...     return keras.Sequential(
+        ...         [
+        ...             keras.layers.Dense(hidden, activation="relu"),
+        ...             keras.layers.Dense(meta["n_classes_"], activation="softmax"),
+        ...         ]
+        ...     )
+        >>> old = KerasClassifier(build, hidden=8, optimizer__learning_rate=0.01)
+        >>> new = KerasMulticlassClassifier.from_scikeras(old)
+        >>> new.optimizer, new.get_params()["model__hidden"]
+        ('rmsprop', 8)
+        """
+        return cast(Self, convert(cls, estimator))
+
     def _run(self, request: FitRequest) -> Self:
         twin = self._twin(keep_fitted=request.resume)
         run_fit(twin, request)
         for name in [name for name in vars(self) if _is_fitted(name)]:
             delattr(self, name)
-        vars(self).update({k: v for k, v in vars(twin).items() if _is_fitted(k)})
+        self.__dict__.update({k: v for k, v in vars(twin).items() if _is_fitted(k)})
         return self
 
     def _twin(self, keep_fitted: bool) -> Self:
         """Make an estimator with the same parameters that shares them, not the attributes."""
         twin = object.__new__(type(self))
         kept = {k: v for k, v in vars(self).items() if keep_fitted or not _is_fitted(k)}
-        vars(twin).update(kept)
+        twin.__dict__.update(kept)
         return twin
 
     @property
@@ -485,13 +538,13 @@ class KerasMulticlassClassifier(ClassifierMixin, BaseEstimator):
 
     def _raw_output(self, X: ArrayLike) -> np.ndarray:
         state = self._state_()
-        settings = resolve_settings(self.get_params(deep=False), self._routed)
+        batch_size = resolve_predict_batch_size(self._routed)
         start_quietly()
         X = check_features(
             self, X, reset=False, dtype=array_dtype(state.dtype), tokens=state.reads_tokens
         )
         with keras_environment(state.dtype):
-            return KerasEngine().predict(self.model_, X, settings.predict_batch_size)
+            return KerasEngine().predict(self.model_, X, batch_size)
 
     # Persistence
 

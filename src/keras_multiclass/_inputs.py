@@ -28,6 +28,10 @@ _INF_CURE = (
     "Replace infinite values; bring very large ones to a usual scale, for example with a "
     "logarithm or QuantileTransformer."
 )
+_ONE_INPUT_CURE = (
+    "A network with several inputs gets them side by side in one array, and takes them apart; a "
+    "data set that is read in batches goes to partial_fit batch by batch."
+)
 _ENCODE_CURE = (
     "Encode them first, for example with ColumnTransformer and OneHotEncoder or OrdinalEncoder "
     "in a pipeline."
@@ -229,6 +233,12 @@ def _refuse_not_numbers(X: Any) -> None:
         return
     if np.ma.is_masked(X):
         raise ValueError(f"Input X contains NaN (masked values). {_NAN_CURE}")
+    if not hasattr(X, "dtype"):
+        as_array = np.asarray(X)
+        if as_array.ndim == 0 and as_array.dtype.kind == "O":  # NumPy does not see rows in it
+            raise TypeError(
+                fault("X", "one array, data frame or sparse matrix", describe(X), _ONE_INPUT_CURE)
+            )
     array_kind = getattr(getattr(X, "dtype", None), "kind", "")
     if array_kind:
         kind = _kind_of(array_kind, X)
@@ -291,6 +301,9 @@ def _refuse_kind(kind: str, names: list[Any] | None, X: Any) -> None:
 
 def _with_cure(error: ValueError) -> ValueError:
     text = str(error)
+    head, shown, tail = text.partition(":\narray=")
+    if shown:  # scikit-learn prints a whole 1-d X
+        return ValueError(f"{head}. {tail[tail.rindex('Reshape your data') :]}")
     if "contains NaN" in text:
         return ValueError(f"{text}\n{_NAN_CURE}")
     if "contains infinity" in text:

@@ -31,8 +31,6 @@ DEFAULT_EARLY_STOPPING_SPLIT = 0.1
 
 # Arguments of `keras.Model.fit` under the name that the estimator's own parameter has.
 _FIT_ALIASES = frozenset({"epochs", "batch_size", "verbose", "shuffle", "validation_split"})
-_FIT_OPTIONS = frozenset({"validation_freq", "validation_batch_size"})
-_COMPILE_OPTIONS = frozenset({"run_eagerly", "jit_compile", "steps_per_execution"})
 
 
 def is_routed(name: str) -> bool:
@@ -69,7 +67,6 @@ class Settings:
     standardize: bool | str
     fit_options: Mapping[str, Any] = field(default_factory=dict)
     compile_options: Mapping[str, Any] = field(default_factory=dict)
-    predict_batch_size: int = DEFAULT_PREDICT_BATCH_SIZE
 
     def rows_per_batch(self, n_samples: int) -> int:
         """Rows in a training batch: never more than there are."""
@@ -87,29 +84,59 @@ def _is_flag(value: Any) -> bool:
     return isinstance(value, (bool, np.bool_))
 
 
-_CHECKS: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "epochs": ("an integer of at least 1", lambda v: _is_int(v) and v >= 1),
+def _is_auto(value: Any) -> bool:
+    return isinstance(value, str) and value == "auto"
+
+
+def _is_count(value: Any) -> bool:
+    return _is_int(value) and value >= 1
+
+
+_Check = tuple[str, Callable[[Any], bool]]
+
+_FIT_OPTIONS: dict[str, _Check] = {
+    "validation_freq": (
+        "an integer of at least 1, or a list of the epochs (from 1) to validate after",
+        lambda v: (
+            _is_count(v)
+            or (isinstance(v, (list, tuple, set, frozenset, range)) and all(map(_is_count, v)))
+        ),
+    ),
+    "validation_batch_size": (
+        "None or an integer of at least 1",
+        lambda v: v is None or _is_count(v),
+    ),
+}
+_COMPILE_OPTIONS: dict[str, _Check] = {
+    "run_eagerly": ("True or False", _is_flag),
+    "jit_compile": ("True, False or 'auto'", lambda v: _is_flag(v) or _is_auto(v)),
+    "steps_per_execution": ("an integer of at least 1", _is_count),
+}
+_PREDICT_OPTIONS: dict[str, _Check] = {"batch_size": ("an integer of at least 1", _is_count)}
+
+_CHECKS: dict[str, _Check] = {
+    "epochs": ("an integer of at least 1", _is_count),
     "batch_size": (
         "an integer of at least 1, 'auto', or -1 for all rows at once",
-        lambda v: (isinstance(v, str) and v == "auto") or (_is_int(v) and (v >= 1 or v == -1)),
+        lambda v: _is_auto(v) or _is_count(v) or (_is_int(v) and v == -1),
     ),
     "shuffle": ("True or False", _is_flag),
     "validation_split": (
         "None or a fraction of at least 0 and below 1",
         lambda v: (
-            v is None or (isinstance(v, numbers.Real) and not isinstance(v, bool) and 0 <= v < 1)
+            v is None or (isinstance(v, numbers.Real) and not isinstance(v, bool) and 0 <= float(v) < 1)
         ),
     ),
     "early_stopping": (
         "True, False, a number of epochs without progress (at least 1), or a dict of arguments "
         "for keras.callbacks.EarlyStopping",
-        lambda v: _is_flag(v) or isinstance(v, Mapping) or (_is_int(v) and v >= 1),
+        lambda v: _is_flag(v) or isinstance(v, Mapping) or _is_count(v),
     ),
     "verbose": ("0, 1 or 2", lambda v: _is_flag(v) or (_is_int(v) and v in (0, 1, 2))),
     "dtype": (f"one of {listing(DTYPES)}", lambda v: isinstance(v, str) and v in DTYPES),
     "standardize": (
         "True, False or 'auto'",
-        lambda v: _is_flag(v) or (isinstance(v, str) and v == "auto"),
+        lambda v: _is_flag(v) or _is_auto(v),
     ),
     "warm_start": ("True or False", _is_flag),
 }
@@ -125,30 +152,9 @@ def resolve_settings(values: Mapping[str, Any], routed: Mapping[str, Any]) -> Se
     routed : mapping
         Its routed parameters by full name (``fit__batch_size``, ...).
     """
-    own = {name: values[name] for name in _CHECKS}
-    faults: list[str] = []
-    fit_options, compile_options, predict_batch_size = {}, {}, DEFAULT_PREDICT_BATCH_SIZE
-    for name, value in routed.items():
-        prefix, _, argument = name.partition("__")
-        if prefix == "fit" and argument in _FIT_ALIASES:
-            own[argument] = value
-        elif prefix == "fit" and argument in _FIT_OPTIONS:
-            fit_options[argument] = value
-        elif prefix == "compile" and argument in _COMPILE_OPTIONS:
-            compile_options[argument] = value
-        elif name == "predict__batch_size":
-            if not _is_int(value) or value < 1:
-                faults.append(fault(f"`{name}`", "an integer of at least 1", describe(value)))
-            else:
-                predict_batch_size = int(value)
-        elif prefix in _ROUTE_TARGETS and not argument.startswith("callbacks"):
-            allowed, target = _ROUTE_TARGETS[prefix]
-            near = did_you_mean(argument, allowed)
-            faults.append(
-                f"`{name}` must be an argument that {target} takes here "
-                f"({listing(sorted(allowed))}).{near}"
-            )
-    faults += [
+    choices = _read_routed(routed)
+    own = {**{name: values[name] for name in _CHECKS}, **choices.own}
+    faults = choices.faults + [
         fault(f"`{name}`", allowed, describe(own[name]))
         for name, (allowed, accepts) in _CHECKS.items()
         if not accepts(own[name])
@@ -167,16 +173,56 @@ def resolve_settings(values: Mapping[str, Any], routed: Mapping[str, Any]) -> Se
         standardize=own["standardize"]
         if own["standardize"] == "auto"
         else bool(own["standardize"]),
-        fit_options=fit_options,
-        compile_options=compile_options,
-        predict_batch_size=predict_batch_size,
+        fit_options=choices.options["fit"],
+        compile_options=choices.options["compile"],
     )
 
 
-_ROUTE_TARGETS = {
-    "fit": (_FIT_ALIASES | _FIT_OPTIONS | {"callbacks"}, "training"),
+def resolve_predict_batch_size(routed: Mapping[str, Any]) -> int:
+    """Check what prediction alone needs: other parameters cannot keep a model from predicting."""
+    choices = _read_routed({n: value for n, value in routed.items() if n.startswith("predict__")})
+    if choices.faults:
+        raise ValueError("\n".join(choices.faults))
+    return int(choices.options["predict"].get("batch_size", DEFAULT_PREDICT_BATCH_SIZE))
+
+
+@dataclass
+class _RoutedChoices:
+    """What routed parameters say about training, compiling and prediction."""
+
+    own: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, dict[str, Any]] = field(
+        default_factory=lambda: {prefix: {} for prefix in _ROUTE_TARGETS}
+    )
+    faults: list[str] = field(default_factory=list)
+
+
+def _read_routed(routed: Mapping[str, Any]) -> _RoutedChoices:
+    choices = _RoutedChoices()
+    for name, value in routed.items():
+        prefix, _, argument = name.partition("__")
+        if prefix not in _ROUTE_TARGETS or (prefix == "fit" and argument.startswith("callbacks")):
+            continue
+        checks, target = _ROUTE_TARGETS[prefix]
+        if prefix == "fit" and argument in _FIT_ALIASES:
+            choices.own[argument] = value
+        elif argument not in checks:
+            names = {*checks, *(_FIT_ALIASES | {"callbacks"} if prefix == "fit" else ())}
+            choices.faults.append(
+                f"`{name}` must be an argument that {target} takes here "
+                f"({listing(sorted(names))}).{did_you_mean(argument, names)}"
+            )
+        elif not checks[argument][1](value):
+            choices.faults.append(fault(f"`{name}`", checks[argument][0], describe(value)))
+        else:
+            choices.options[prefix][argument] = value
+    return choices
+
+
+_ROUTE_TARGETS: dict[str, tuple[dict[str, _Check], str]] = {
+    "fit": (_FIT_OPTIONS, "training"),
     "compile": (_COMPILE_OPTIONS, "compiling"),
-    "predict": (frozenset({"batch_size"}), "prediction"),
+    "predict": (_PREDICT_OPTIONS, "prediction"),
 }
 
 

@@ -107,13 +107,18 @@ def adopt_compiled(
     if not compiled.compiled:
         return choices
     adopted = dict(choices)
-    if choices["optimizer"] == "adam" and compiled.optimizer is not given["optimizer"]:
+    if _is_default_optimizer(choices["optimizer"]) and compiled.optimizer is not given["optimizer"]:
         adopted["optimizer"] = build_optimizer(compiled.optimizer, {})
     if _is_auto(choices["loss"]) and not _is_auto(compiled.loss, given["loss"]):
         adopted["loss"] = compiled.loss
     if choices["metrics"] is None:
         adopted["metrics"] = _compiled_metrics(compiled)
     return adopted
+
+
+def _is_default_optimizer(optimizer: Any) -> bool:
+    """Whether this may be a default that nobody chose: ours, or that of SciKeras."""
+    return isinstance(optimizer, str) and optimizer in ("adam", "rmsprop")
 
 
 def _is_auto(loss: Any, stand_in: str = "auto") -> bool:

@@ -9,6 +9,7 @@ hook of every callback in Keras' order.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -97,16 +98,33 @@ def _train_epoch(
     logs: dict[str, Any] = {}
     for step, batch in enumerate(batches(data, plan.batch_size, order)):
         callbacks.on_train_batch_begin(step)
-        logs = model.train_on_batch(*batch, return_dict=True)
+        with _metrics_kept(model):
+            logs = model.train_on_batch(*batch, return_dict=True)
         callbacks.on_train_batch_end(step, logs)
         if model.stop_training:
             break
     return dict(logs)
 
 
+@contextlib.contextmanager
+def _metrics_kept(model: keras.Model) -> Iterator[None]:
+    """Let metrics run on over the batches of an epoch.
+
+    Newer versions of Keras reset them at the start of each `train_on_batch`, so that an epoch
+    would be reported by its last batch alone.
+    """
+    vars(model)["reset_metrics"] = lambda: None
+    try:
+        yield
+    finally:
+        del vars(model)["reset_metrics"]
+
+
 def _is_due(plan: TrainingPlan, epoch: int) -> bool:
     frequency = plan.options.get("validation_freq", 1)
-    return (epoch + 1) % frequency == 0 if isinstance(frequency, int) else epoch + 1 in frequency
+    if isinstance(frequency, (int, np.integer)):
+        return (epoch + 1) % frequency == 0
+    return epoch + 1 in frequency
 
 
 def _validate(
@@ -121,7 +139,8 @@ def _validate(
     logs: dict[str, Any] = {}
     for step, batch in enumerate(batches(validation, batch_size)):
         callbacks.on_test_batch_begin(step)
-        logs = model.test_on_batch(*batch, return_dict=True)
+        with _metrics_kept(model):
+            logs = model.test_on_batch(*batch, return_dict=True)
         callbacks.on_test_batch_end(step, logs)
     callbacks.on_test_end(logs)
     return {f"val_{name}": value for name, value in logs.items()}

@@ -142,8 +142,9 @@ def _as_class(loss: Any) -> Any:
 
 
 def _class_of_function(loss: Any) -> Any:
-    if inspect.isfunction(loss) and loss is getattr(keras.losses, loss.__name__, None):
-        found = loss_lookup(loss.__name__)
+    name = getattr(loss, "__name__", "")
+    if inspect.isfunction(loss) and loss is getattr(keras.losses, name, None):
+        found = loss_lookup(name)
         return found if inspect.isclass(found) else loss
     return loss
 

@@ -153,15 +153,16 @@ def _judge(
 ) -> tuple[tuple[int, ...], Literal["up", "down"] | None]:
     """Return the shape of the result and the direction in which right predictions move it."""
     n = len(trial.classes)
-    values = [_evaluate(evaluate, wiring, trial, trial.mixed(k)) for k in range(n + 1)]
-    wrong, right = values[0], values[-1]
+    wrong = _evaluate(evaluate, wiring, trial, trial.wrong)
+    right = _evaluate(evaluate, wiring, trial, trial.right)
     shape = wrong.shape
     if shape in ((n,), (n, 1)):
         return shape, _direction((right - wrong).ravel(), right, wrong, share=1.0)
     if shape != ():
         return shape, None
     # One number for the batch: each further right row has to move it the same way.
-    return shape, _direction(np.diff(np.stack(values)), right, wrong, share=0.5)
+    between = [_evaluate(evaluate, wiring, trial, trial.mixed(k)) for k in range(1, n)]
+    return shape, _direction(np.diff([wrong, *between, right]), right, wrong, share=0.5)
 
 
 def _direction(

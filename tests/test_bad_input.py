@@ -1,0 +1,581 @@
+"""What bad input gets: one error that helps, no training, and nothing lost.
+
+Each refusal is tried on an estimator that is fitted already, which must predict the same to the
+bit afterwards. The features lie between 987 and 996, so that a message that shows data is caught.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.exceptions import NotFittedError
+
+from keras_multiclass import KerasMulticlassClassifier
+from keras_multiclass.exceptions import (
+    BackboneError,
+    DivergenceError,
+    ObjectiveError,
+    TrainingInterruptedWarning,
+)
+
+IRIS = load_iris()
+X = IRIS.data + 987.0
+y = IRIS.target_names[IRIS.target]
+SHOWN_DATA = re.compile(r"\b9[89]\d\.\d")
+TINY = {"backbone__hidden_units": (8,), "optimizer__learning_rate": 0.05, "random_state": 0}
+
+
+def tiny(**params: Any) -> KerasMulticlassClassifier:
+    return KerasMulticlassClassifier(**{**TINY, "epochs": 2, **params})
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return tiny().fit(X, y)
+
+
+def one_layer(inputs, units=4):
+    """Build a backbone for rows of any rank."""
+    return keras.layers.Dense(units)(keras.layers.Flatten()(inputs))
+
+
+def fit(classifier):
+    return classifier.fit(X, y)
+
+
+def refusal(fitted, run=fit, *, error=ValueError, **params) -> str:
+    """Run something that must fail, see that nothing was lost, and return the message."""
+    classifier = copy.deepcopy(fitted).set_params(**params)
+    before = {name: value for name, value in vars(classifier).items() if name.endswith("_")}
+    history = copy.deepcopy(before["history_"])
+    with pytest.raises(error) as caught:
+        run(classifier)
+    after = {name: value for name, value in vars(classifier).items() if name.endswith("_")}
+    assert after.keys() == before.keys()
+    assert all(after[name] is before[name] for name in before)
+    assert after["history_"] == history
+    classifier._routed = {n: v for n, v in classifier._routed.items() if n[:9] != "predict__"}
+    np.testing.assert_array_equal(classifier.predict_proba(X), fitted.predict_proba(X))
+    message = str(caught.value)
+    assert not SHOWN_DATA.search(message)
+    return message
+
+
+# --- X ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(np.nan, ["NaN", "SimpleImputer"]), (np.inf, ["infinity", "Replace"])]
+)
+def test_missing_and_infinite_features_are_refused_with_a_cure(fitted, value, words):
+    holed = X.copy()
+    holed[3, 1] = value
+    for run in (
+        lambda c: c.fit(holed, y),
+        lambda c: c.partial_fit(holed, y),
+        lambda c: c.fit(X, y, X_val=holed, y_val=y),
+        lambda c: c.predict(holed),
+    ):
+        message = refusal(fitted, run)
+        assert all(word in message for word in ["X", *words])
+
+
+@pytest.mark.parametrize(
+    ("features", "words"),
+    [
+        (X[:, 0], ["1D array", "reshape"]),
+        (X[:0], ["0 sample"]),
+        (X[:, :0], ["0 feature"]),
+        (X.astype(str), ["X must be real numbers", "strings", "OneHotEncoder"]),
+        (X.astype(complex), ["Complex"]),
+        (np.ones((150, 2, 2, 2, 2, 2)), ["2 to 5 dimensions"]),
+        ([[1.0], [1.0, 2.0]] * 75, ["rows of equal length", "Pad"]),
+        (pd.DataFrame({"color": ["red"] * 150}), ["'color'", "OneHotEncoder"]),
+    ],
+    ids=["1-d", "no rows", "no features", "strings", "complex", "6-d", "ragged", "text column"],
+)
+def test_features_that_are_no_numbers_in_rows_are_refused(fitted, features, words):
+    message = refusal(fitted, lambda c: c.fit(features, y))
+    assert all(word in message for word in words), message
+
+
+def test_a_changed_number_order_or_name_of_features_is_refused(fitted):
+    for run in (
+        lambda c: c.predict(X[:, :3]),
+        lambda c: c.partial_fit(X[:, :3], y),
+        lambda c: c.set_params(warm_start=True).fit(X[:, :3], y),
+        lambda c: c.fit(X, y, X_val=X[:, :3], y_val=y),
+    ):
+        message = refusal(fitted, run)
+        assert "X has 3 features, but KerasMulticlassClassifier is expecting 4" in message
+    frame = pd.DataFrame(X, columns=["a", "b", "c", "d"])
+    named = tiny().fit(frame, y)
+    with pytest.raises(ValueError, match="feature names should match"):
+        named.predict_proba(frame[["b", "a", "c", "d"]])
+    with pytest.raises(ValueError, match="feature names should match"):
+        named.predict_proba(frame.rename(columns={"a": "e"}))
+    with pytest.raises(ValueError, match="feature names should match"):
+        named.fit(frame, y, X_val=frame[["b", "a", "c", "d"]], y_val=y)
+
+
+def test_rows_of_another_shape_are_refused_with_both_shapes():
+    rows = np.random.default_rng(0).normal(size=(30, 4, 3))
+    classifier = KerasMulticlassClassifier(epochs=1, backbone=one_layer, random_state=0)
+    classifier.fit(rows, np.arange(30) % 3)
+    with pytest.raises(ValueError, match=r"Each row of X must be of shape \(4, 3\).*\(4, 2\)"):
+        classifier.predict(rows[:, :, :2])
+
+
+# --- y ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (np.full(150, "setosa"), ["at least 2 classes", "1 class", "'setosa'"]),
+        (np.linspace(0, 1, 150), ["continuous", "regressor"]),
+        (np.where(np.arange(150) == 3, np.nan, IRIS.target), ["y contains NaN", "drop"]),
+        ([None, *y[1:]], ["y contains NaN"]),
+        (["setosa", 1, *y[2:]], ["one type", "int, str"]),
+        ([["a"], ["a", "b"], *[["a"]] * 148], ["one label for each row", "MultiLabelBinarizer"]),
+        (np.ones((150, 3), dtype=int), ["multi-label", "sigmoid", "MultiOutputClassifier"]),
+        (np.zeros((150, 3), dtype=int), ["one-hot", "without a one"]),
+        (np.arange(450).reshape(150, 3), ["multi-output", "one-hot"]),
+        (np.zeros((150, 3, 1)), ["1-d labels"]),
+        (y[:100], ["inconsistent numbers of samples", "150, 100"]),
+        (y[:0], ["at least one label"]),
+        (None, ["y", "None"]),
+    ],
+    ids=[
+        "one class", "continuous", "NaN", "None label", "mixed types", "lists", "multi-label",
+        "no ones", "multi-output", "3-d", "too few", "empty", "None",
+    ],
+)  # fmt: skip
+def test_labels_that_no_classifier_can_use_are_refused(fitted, labels, words):
+    message = refusal(fitted, lambda c: c.fit(X, labels))
+    assert all(word in message for word in words), message
+
+
+def test_a_class_may_be_missing_from_the_validation_data_but_none_may_be_new(fitted):
+    two = IRIS.target < 2
+    classifier = tiny(epochs=1).fit(X, y, X_val=X[two], y_val=y[two])
+    assert np.isfinite(classifier.history_["val_loss"]).all()
+    unknown = np.where(y == "setosa", "setossa", y)
+    message = refusal(fitted, lambda c: c.fit(X, y, X_val=X, y_val=unknown))
+    assert "y_val must be labels among the 3 known classes; got 1 unknown label" in message
+    assert "Did you mean 'setosa'?" in message
+    message = refusal(fitted, lambda c: c.score(X, unknown[:, None] == np.unique(unknown)))
+    assert "multilabel" in message  # scikit-learn's own words: y is one-hot, predictions are not
+
+
+def test_an_unknown_class_is_refused_wherever_it_comes(fitted):
+    message = refusal(fitted, class_weight={"setossa": 2.0})
+    assert "class_weight must be among the 3 classes; got unknown 'setossa'" in message
+    assert "Did you mean 'setosa'?" in message
+
+    unknown = np.where(y == "virginica", "virgin", y)
+    message = refusal(fitted, lambda c: c.partial_fit(X, unknown))
+    assert "y must be labels among the 3 known classes; got 1 unknown label: 'virgin'" in message
+    message = refusal(fitted, lambda c: c.fit(X, unknown), warm_start=True)
+    assert "got 1 unknown label: 'virgin'" in message
+    message = refusal(fitted, lambda c: c.partial_fit(X, y, classes=["setosa", "virgin"]))
+    assert "classes must be None or the 3 classes that were fitted" in message
+    assert "1 new label: 'virgin' and 2 missing labels: 'versicolor', 'virginica'" in message
+    with pytest.raises(ValueError, match="classes must be all labels, among them those of y"):
+        tiny().partial_fit(X, y, classes=["setosa", "versicolor"])
+    with pytest.raises(ValueError, match="classes must be different labels"):
+        tiny().partial_fit(X, y, classes=[*IRIS.target_names, "setosa"])
+
+
+# --- weights ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        (np.where(np.arange(150) == 7, -1.0, 1.0), ["non-negative", "1 negative weight"]),
+        (np.zeros(150), ["at least one non-zero", "all zero"]),
+        (np.ones(149), ["one weight for each of the 150 rows", "(149,)"]),
+        (np.ones((150, 2)), ["1-d", "(150, 2)"]),
+        (np.full(150, np.nan), ["sample_weight contains NaN"]),
+        (["a"] * 150, ["sample_weight must be real numbers"]),
+        (np.where(IRIS.target == 0, 1.0, 0.0), ["2 classes", "rows of weight zero"]),
+    ],
+    ids=["negative", "all zero", "too few", "2-d", "NaN", "strings", "one class left"],
+)
+def test_weights_of_rows_are_checked(fitted, weights, words):
+    message = refusal(fitted, lambda c: c.fit(X, y, sample_weight=weights))
+    assert all(word in message for word in words), message
+
+
+def test_weights_of_validation_rows_are_checked_under_their_own_name(fitted):
+    message = refusal(
+        fitted, lambda c: c.fit(X, y, X_val=X, y_val=y, sample_weight_val=-np.ones(150))
+    )
+    assert "sample_weight_val must be non-negative" in message
+
+
+@pytest.mark.parametrize(
+    ("class_weight", "error", "words"),
+    [
+        ({"setosa": -1.0}, ValueError, ["class_weight of 'setosa'", ">= 0", "-1.0"]),
+        ({"setosa": np.nan}, ValueError, ["class_weight of 'setosa'", "finite", "nan"]),
+        (dict.fromkeys(IRIS.target_names, 0.0), ValueError, ["class_weight", "all zero"]),
+        ("balance", ValueError, ["class_weight", "'balance'", "Did you mean 'balanced'?"]),
+        ([1.0, 2.0, 3.0], TypeError, ["class_weight", "dict of {label: weight}", "list"]),
+    ],
+    ids=["negative", "NaN", "all zero", "misspelt", "list"],
+)
+def test_weights_of_classes_are_checked(fitted, class_weight, error, words):
+    message = refusal(fitted, error=error, class_weight=class_weight)
+    assert all(word in message for word in words), message
+
+
+def test_balanced_weights_need_all_the_data(fitted):
+    message = refusal(fitted, lambda c: c.partial_fit(X, y), class_weight="balanced")
+    assert "`class_weight` must be None or a dict for partial_fit; got 'balanced'" in message
+    assert "compute_class_weight" in message
+
+
+# --- networks ---------------------------------------------------------------------------------
+
+
+def headed(units, activation):
+    return keras.Sequential([keras.Input((4,)), keras.layers.Dense(units, activation)])
+
+
+@pytest.mark.parametrize(
+    ("units", "activation", "words"),
+    [
+        (5, "softmax", ["labels of 3 classes", "5 units with softmax", "Dense(3)"]),
+        (1, "sigmoid", ["labels of 3 classes", "1 unit with sigmoid", "Dense(3)"]),
+        (3, "sigmoid", ["independent of each other", "multi-label", "Dense(3, 'softmax')"]),
+        (3, "relu", ["relu", "Dense(3)"]),
+    ],
+    ids=["too many", "one unit", "sigmoid", "relu"],
+)
+def test_an_output_layer_that_does_not_fit_the_classes_is_refused(fitted, units, activation, words):
+    classifier = tiny(model=headed(units, activation))
+    del classifier._routed["backbone__hidden_units"]
+    with pytest.raises(ObjectiveError) as caught:
+        classifier.fit(X, y)
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+    assert not hasattr(classifier, "classes_")
+
+
+def returns_text(inputs):
+    return "features"
+
+
+def returns_model(inputs):
+    return keras.Model(inputs, keras.layers.Dense(3)(inputs))
+
+
+def returns_images(inputs):
+    return keras.layers.Reshape((2, 2))(inputs)
+
+
+def fails(inputs):
+    raise KeyError("mistake")
+
+
+@pytest.mark.parametrize(
+    ("backbone", "words"),
+    [
+        (returns_text, ["returns_text", "Keras tensor", "'features'"]),
+        (returns_model, ["returns_model", "Keras tensor", "goes to `model`"]),
+        (returns_images, ["returns_images", "(batch, n_features)", "(None, 2, 2)", "Flatten"]),
+        (fails, ["fails", "KeyError", "mistake"]),
+        (3, ["`backbone` must be 'auto', one of", "got 3"]),
+        ("mpl", ["'mpl'", "Did you mean 'mlp'?"]),
+        ("cnn", ["backbone='cnn'", "(150, 4)", "'mlp'"]),
+    ],
+)
+def test_a_backbone_that_gives_no_features_is_refused(fitted, backbone, words):
+    classifier = copy.deepcopy(fitted).set_params(backbone=backbone)
+    del classifier._routed["backbone__hidden_units"]
+    message = refusal(fitted, lambda _: fit(classifier), error=BackboneError)
+    assert all(word in message for word in words), message
+    np.testing.assert_array_equal(classifier.predict_proba(X), fitted.predict_proba(X))
+
+
+def whole_text():
+    return "model"
+
+
+def whole_needs(units):
+    return headed(units, "softmax")
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (whole_text, ["`model` builder", "keras.Model", "'model'", "backbone"]),
+        (whole_needs, ["needs arguments", "'model__units'"]),
+        ("mlp", ["`model` must be a function", "'mlp'", "backbone"]),
+        (lambda: headed(3, "softmax")(np.ones((1, 4))), ["keras.Model"]),
+        (
+            keras.Sequential([keras.Input((5,)), keras.layers.Dense(3)]),
+            ["cannot be evaluated on X of shape (n_samples, 4)"],
+        ),
+    ],
+    ids=["text", "argument missing", "name", "tensor", "other inputs"],
+)
+def test_a_model_that_is_none_is_refused(model, words):
+    with pytest.raises(BackboneError) as caught:
+        KerasMulticlassClassifier(model=model, epochs=1).fit(X, y)
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_model_and_backbone_exclude_each_other():
+    model = headed(3, "softmax")
+    with pytest.raises(ValueError, match="`backbone` must stay 'auto' when `model` is given"):
+        KerasMulticlassClassifier("mlp", model=model).fit(X, y)
+    with pytest.raises(ValueError, match="`backbone__hidden_units` must reach a backbone, but"):
+        tiny(model=model).fit(X, y)
+    with pytest.raises(ValueError, match="`model__units` must reach a model, but `model` is None"):
+        tiny(model__units=3).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("loss", "error", "words"),
+    [
+        ("crossentropyy", ValueError, ["loss", "crossentropyy", "Did you mean"]),
+        ("mse", ObjectiveError, ["3 classes", "regression", "loss='auto'"]),
+        ("binary_crossentropy", ObjectiveError, ["one output unit", "loss='auto'"]),
+        (3, TypeError, ["loss must be", "got 3"]),
+        (lambda y_true, y_pred: y_pred * 0.0, ObjectiveError, ["did not give smaller values"]),
+    ],
+    ids=["misspelt", "regression", "binary", "number", "senseless"],
+)
+def test_a_loss_that_does_not_fit_is_refused(fitted, loss, error, words):
+    for run in (fit, lambda c: c.partial_fit(X, y)):
+        message = refusal(fitted, run, error=error, loss=loss)
+        assert all(word in message for word in words), message
+
+
+# --- parameters -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("epochs", [0, -1, 2.5, "10", None, True]),
+        ("batch_size", [0, -2, 1.5, "all", None, False]),
+        ("shuffle", ["yes", 1, None]),
+        ("validation_split", [-0.1, 1, 1.0, "0.1", True, np.nan]),
+        ("early_stopping", [0, -3, 2.5, "yes", None]),
+        ("standardize", ["no", 1, None]),
+        ("warm_start", ["yes", 1, None]),
+        ("dtype", ["float16", "double", np.float32, None, 32]),
+        ("random_state", [-1, 2**32, 1.5, "seed", True, np.arange(3)]),
+        ("verbose", [3, -1, "auto", 1.0, None]),
+        ("predict__batch_size", [0, -1, 2.5, "all"]),
+        ("fit__validation_freq", [0, "1", 1.5]),
+        ("fit__validation_batch_size", [0, -1, "all"]),
+        ("compile__run_eagerly", ["yes", None]),
+        ("compile__jit_compile", ["yes", 1]),
+        ("compile__steps_per_execution", [0, "2"]),
+    ],
+)
+def test_a_plain_parameter_out_of_range_is_refused_by_name(fitted, name, values):
+    for value in values:
+        # `warm_start` decides what `fit` does, so the estimator here has not been fitted.
+        with pytest.raises(ValueError, match=f"`?{name}`? must be") as caught:
+            tiny(**{name: value}).fit(X, y)
+        got = "ndarray of shape (3,)" if isinstance(value, np.ndarray) else None
+        got = "the class float32" if value is np.float32 else got or repr(value)
+        assert f"; got {got}" in str(caught.value)
+    refusal(fitted, **{name: values[0]})
+
+
+def test_all_faults_of_the_parameters_come_in_one_error():
+    wrong = {
+        "epochs": 0,
+        "batch_size": 0,
+        "shuffle": "yes",
+        "validation_split": 2,
+        "early_stopping": "yes",
+        "standardize": "no",
+        "warm_start": "yes",
+        "dtype": "float8",
+        "verbose": 7,
+        "predict__batch_size": 0,
+        "fit__epoch": 3,
+    }
+    with pytest.raises(ValueError, match="must be") as caught:
+        tiny(**wrong).fit(X, y)
+    assert all(f"`{name}` must be" in str(caught.value) for name in wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("epoch", ["'epoch'", "Did you mean 'epochs'"]),
+        ("hidden_units", ["backbone__hidden_units", "model__hidden_units"]),
+        ("optmizer__learning_rate", ["optmizer__learning_rate", "Did you mean 'optimizer'"]),
+        ("optimizer__", ["'optimizer__'"]),
+        ("__epochs", ["'__epochs'"]),
+    ],
+)
+def test_an_unknown_parameter_is_refused_at_once_with_near_names(name, words):
+    for refuse, error in (
+        (lambda: KerasMulticlassClassifier(**{name: 1}), TypeError),
+        (lambda: KerasMulticlassClassifier().set_params(**{name: 1}), ValueError),
+    ):
+        with pytest.raises(error) as caught:
+            refuse()
+        assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_a_misspelt_parameter_among_good_ones_sets_none_of_them():
+    classifier = KerasMulticlassClassifier(epochs=7)
+    with pytest.raises(ValueError, match="Did you mean 'epochs'"):
+        classifier.set_params(epochs=9, optimizer__learning_rate=0.1, epoch=3)
+    assert classifier.epochs == 7
+    assert "optimizer__learning_rate" not in classifier.get_params()
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("optimizer__learning_rat", "optimizer__learning_rate"),
+        ("backbone__hidden_unit", "hidden_units"),
+        ("fit__epoch", "epochs"),
+        ("predict__batchsize", "batch_size"),
+        ("compile__run_eager", "run_eagerly"),
+        ("loss__ignore_clas", "loss__ignore_class"),
+        ("metrics__treshold", None),
+        ("callbacks__patience", None),
+    ],
+)
+def test_a_routed_argument_that_its_target_does_not_take_is_refused(fitted, name, near):
+    message = refusal(fitted, **{name: 1})
+    assert name in message
+    assert near is None or f"Did you mean '{near}'" in message
+    assert near is not None or "has no entries" in message
+
+
+def test_validation_data_come_in_pairs(fitted):
+    message = refusal(fitted, lambda c: c.fit(X, y, X_val=X))
+    assert "`X_val` and `y_val` must be given together" in message
+    assert "without `y_val`" in message
+    assert "without `X_val`" in refusal(fitted, lambda c: c.fit(X, y, y_val=y))
+    message = refusal(fitted, lambda c: c.fit(X, y, sample_weight_val=np.ones(150)))
+    assert "`sample_weight_val` must come with `X_val` and `y_val`" in message
+    message = refusal(fitted, lambda c: c.fit(X, y, X_val=X, y_val=y[:9]))
+    assert "inconsistent numbers of samples" in message
+
+
+def test_a_split_that_would_take_a_class_away_from_training_is_refused(fitted):
+    few = [0, 50, 100, 1]
+    message = refusal(fitted, lambda c: c.fit(X[few], y[few]), validation_split=0.5)
+    assert "validation_split must be small enough to leave each of the 3 classes a row" in message
+
+
+@pytest.mark.parametrize(
+    "method", ["predict", "predict_proba", "predict_log_proba", "decision_function"]
+)
+def test_nothing_is_predicted_before_fit(method):
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        getattr(tiny(), method)(X)
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        tiny().score(X, y)
+
+
+# --- training that fails ----------------------------------------------------------------------
+
+DIVERGING = {"optimizer": "sgd", "optimizer__learning_rate": 1e30}
+RUNS = {
+    "fit": (fit, {}),
+    "warm start": (fit, {"warm_start": True}),
+    "partial_fit": (lambda c: c.partial_fit(X, y), {}),
+}
+
+
+class Broken(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == 1:
+            raise RuntimeError("broken callback")
+
+
+class Interrupt(keras.callbacks.Callback):
+    def __init__(self, epoch, error=KeyboardInterrupt):
+        super().__init__()
+        self.epoch = epoch
+        self.error = error
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.epoch:
+            raise self.error
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_a_loss_that_becomes_nan_stops_with_epoch_and_causes(fitted, run):
+    call, params = RUNS[run]
+    message = refusal(fitted, call, error=DivergenceError, batch_size=10, **params, **DIVERGING)
+    epoch = 1 if run == "fit" else 3
+    assert f"in epoch {epoch}. Usual causes" in message
+    assert "`optimizer__learning_rate`" in message
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_an_error_in_a_callback_comes_through_and_nothing_is_lost(fitted, run):
+    call, params = RUNS[run]
+    callback = Broken()
+    message = refusal(
+        fitted, call, error=RuntimeError, batch_size=10, callbacks=callback, **params
+    )
+    assert message == "broken callback"
+
+
+def test_training_goes_on_after_a_failure_as_if_it_had_not_been():
+    for start in (lambda c: c.initialize(X, y), fit):
+        failed, never = start(tiny(batch_size=10)), start(tiny(batch_size=10))
+        failed.set_params(callbacks=Broken(), loss="categorical_focal_crossentropy")
+        with pytest.raises(RuntimeError, match="broken callback"):
+            failed.partial_fit(X, y)
+        failed.set_params(callbacks=None, loss="auto").partial_fit(X, y)
+        never.partial_fit(X, y)
+        np.testing.assert_array_equal(failed.predict_proba(X), never.predict_proba(X))
+        assert failed.history_ == never.history_
+
+
+def test_an_interrupt_keeps_the_epochs_that_ended():
+    with pytest.warns(TrainingInterruptedWarning, match="the 2 of 9 epochs that ended") as caught:
+        stopped = tiny(epochs=9, callbacks=Interrupt(2)).fit(X, y)
+    assert caught[0].filename == __file__
+    whole = tiny(epochs=2).fit(X, y)
+    assert stopped.n_iter_ == stopped.current_epoch == 2
+    assert stopped.history_ == whole.history_
+    np.testing.assert_array_equal(stopped.predict_proba(X), whole.predict_proba(X))
+    stopped.set_params(callbacks=None).partial_fit(X, y)
+    whole.partial_fit(X, y)
+    np.testing.assert_array_equal(stopped.predict_proba(X), whole.predict_proba(X))
+
+
+def test_an_interrupt_in_a_warm_start_keeps_the_epochs_that_ended(fitted):
+    classifier = copy.deepcopy(fitted).set_params(warm_start=True, callbacks=Interrupt(3))
+    with pytest.warns(TrainingInterruptedWarning, match="the 1 of 2 epochs"):
+        classifier.fit(X, y)
+    assert classifier.n_iter_ == 3
+    assert len(classifier.history_["loss"]) == 3
+
+
+def test_an_interrupt_in_the_first_epoch_comes_through_and_nothing_is_lost(fitted):
+    refusal(fitted, error=KeyboardInterrupt, callbacks=Interrupt(0))
+    refusal(fitted, error=KeyboardInterrupt, callbacks=Interrupt(2), warm_start=True)
+    run = RUNS["partial_fit"][0]
+    refusal(fitted, run, error=KeyboardInterrupt, callbacks=Interrupt(2))
+    new = tiny(callbacks=Interrupt(0))
+    with pytest.raises(KeyboardInterrupt):
+        new.fit(X, y)
+    assert not hasattr(new, "classes_")
+    assert not hasattr(new, "n_features_in_")
