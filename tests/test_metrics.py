@@ -24,7 +24,8 @@ from sklearn.metrics import (
 )
 
 from keras_multiclass.exceptions import ObjectiveError
-from keras_multiclass.objective import AdaptedMetric, resolve_metrics
+from keras_multiclass.objective import resolve_metrics
+from keras_multiclass.objective._wrappers import AdaptedMetric
 
 RNG = np.random.default_rng(1)
 N, C = 60, 4

@@ -13,13 +13,13 @@ from scipy.special import expit, log_softmax, softmax
 
 from keras_multiclass.exceptions import ObjectiveError
 from keras_multiclass.objective import (
-    AdaptedLoss,
     inspect_output,
     resolve_loss,
     to_log_probabilities,
     to_logits,
     to_probabilities,
 )
+from keras_multiclass.objective._wrappers import AdaptedLoss
 
 RNG = np.random.default_rng(0)
 N, C = 8, 3

@@ -16,7 +16,14 @@ import numpy as np
 
 from keras_multiclass._routing import build_object, optimizer_lookup
 from keras_multiclass._snapshot import LayerSnapshot, read_values, write_values
+from keras_multiclass.exceptions import ObjectiveError
 from keras_multiclass.objective import OutputForm, resolve_loss, resolve_metrics
+
+_UNWEIGHTABLE = (
+    "`{}` must return one value for each row when there are weights; got one that returns a "
+    "single value for the whole batch, together with `sample_weight` or `class_weight`. Return "
+    "the values before they are averaged."
+)
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,14 @@ class CompileRecipe:
             n_classes=self.n_classes,
             output_form=self.output_form,
         )
+
+    def check_weightable(self) -> None:
+        """Raise unless loss and metrics give one value for each row, which weights can multiply."""
+        if not getattr(self.build_loss(), "per_sample", True):
+            raise ObjectiveError(_UNWEIGHTABLE.format("loss"))
+        for metric in self.build_metrics():
+            if not getattr(metric, "takes_weights", True):
+                raise ObjectiveError(_UNWEIGHTABLE.format("metrics"))
 
     def compile(
         self, model: keras.Model, optimizer: keras.optimizers.Optimizer | None = None

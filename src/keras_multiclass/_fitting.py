@@ -38,7 +38,7 @@ from keras_multiclass._typing import History
 from keras_multiclass._whole_model import adopt_compiled, build_whole_model, compile_arguments
 from keras_multiclass.backbones import get_backbone
 from keras_multiclass.engine import KerasEngine, TrainingData, TrainingPlan
-from keras_multiclass.exceptions import ObjectiveError, TrainingInterruptedWarning
+from keras_multiclass.exceptions import TrainingInterruptedWarning
 from keras_multiclass.objective import inspect_output
 
 _SAMPLE_ROWS = 8
@@ -243,13 +243,8 @@ def _train(
     state: FittedState,
     task: str,
 ) -> History:
-    weighted = [d for d in (data, validation) if d is not None and d.sample_weight is not None]
-    if weighted and not getattr(model.loss, "per_sample", True):
-        raise ObjectiveError(
-            "`loss` must return one value for each row when there are weights; got a loss that "
-            "returns one value for the whole batch, together with `sample_weight` or "
-            "`class_weight`. Return the values before they are averaged."
-        )
+    if any(part is not None and part.sample_weight is not None for part in (data, validation)):
+        state.recipe.check_weightable()
     partial = task == "partial_fit"
     routed = twin._routed
     callbacks = build_callbacks(

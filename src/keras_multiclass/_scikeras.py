@@ -115,7 +115,7 @@ def build_model(
 
 SCIKERAS_BATCH_SIZE = 32  # what Keras makes of SciKeras' default, None
 
-_SAME = "optimizer metrics callbacks class_weight shuffle random_state warm_start epochs".split()
+_SAME = ["optimizer", "metrics", "callbacks", "class_weight", "shuffle", "random_state", "warm_start", "epochs"]
 _SAME_PREFIXES = ("model", "optimizer", "loss", "metrics", "callbacks")
 _FIT = frozenset({"epochs", "batch_size", "verbose", "shuffle", "validation_split"})
 _FIT_ONLY = frozenset({"validation_freq", "validation_batch_size", "callbacks"})

@@ -9,18 +9,8 @@ from keras_multiclass.objective._output import (
     to_logits,
     to_probabilities,
 )
-from keras_multiclass.objective._wrappers import (
-    AdaptedLoss,
-    AdaptedMetric,
-    BalancedAccuracy,
-    MeanOfFunction,
-)
 
 __all__ = [
-    "AdaptedLoss",
-    "AdaptedMetric",
-    "BalancedAccuracy",
-    "MeanOfFunction",
     "OutputForm",
     "inspect_output",
     "resolve_loss",

@@ -327,7 +327,7 @@ class BalancedAccuracy(keras.metrics.Metric):
 
     Examples
     --------
-    >>> from keras_multiclass.objective import BalancedAccuracy
+    >>> from keras_multiclass.objective._wrappers import BalancedAccuracy
     >>> metric = BalancedAccuracy(2)
     >>> metric.update_state([0, 0, 0, 1], [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
     >>> round(float(metric.result()), 4)
