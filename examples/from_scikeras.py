@@ -1,16 +1,17 @@
 """Coming from SciKeras: the same builder function, another import and another class name.
 
 Teaches that a builder in SciKeras' style (``meta``, ``compile_kwargs``, arguments of its own) and
-the routed parameters (``model__...``, ``optimizer__...``) are taken over as they are, and what
-changes for the better: string labels, class weights and probabilities need no thought. See
+the routed parameters (``model__...``, ``optimizer__...``) are taken over as they are, and that
+``from_scikeras`` makes a classifier of an existing SciKeras one, with its trained network. See
 ``docs/migrating-from-scikeras.md`` for the details. The data come with scikit-learn.
 """
 
 import keras
+import numpy as np
+from scikeras.wrappers import KerasClassifier
 from sklearn.datasets import load_iris
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
-# Before: from scikeras.wrappers import KerasClassifier
 from keras_multiclass import KerasMulticlassClassifier
 
 
@@ -27,7 +28,7 @@ def build_model(meta, compile_kwargs, hidden_units=16):
 iris = load_iris()
 X, y = iris.data, iris.target_names[iris.target]
 
-# Before: classifier = KerasClassifier(
+print("1. Another class name, the same parameters.\n")
 classifier = KerasMulticlassClassifier(
     model=build_model,
     loss="sparse_categorical_crossentropy",
@@ -47,3 +48,19 @@ print("best of the search:", search.best_params_, f"accuracy {search.best_score_
 best = search.best_estimator_
 print("labels of three rows:", *best.predict(X[::50]))
 print("probabilities of a row:", best.predict_proba(X[75:76])[0].round(3))
+
+print("\n2. A classifier that SciKeras has trained.\n")
+old = KerasClassifier(
+    model=build_model,
+    loss="sparse_categorical_crossentropy",
+    optimizer="adam",
+    optimizer__learning_rate=0.02,
+    model__hidden_units=8,
+    epochs=10,
+    verbose=0,
+)
+old.fit(X, y)
+new = KerasMulticlassClassifier.from_scikeras(old)
+same = np.allclose(new.predict_proba(X), old.predict_proba(X), atol=1e-5)
+print("classes:", *new.classes_)
+print("same probabilities:", same)

@@ -195,14 +195,13 @@ def test_calibration_improves_an_overconfident_classifier(method):
 
 def test_a_tuned_threshold_raises_the_recall_of_the_rare_class():
     cancer_X, cancer_y = load_breast_cancer(return_X_y=True)
+    kept = np.r_[np.flatnonzero(cancer_y == 0)[:30], np.flatnonzero(cancer_y == 1)]
     tuned = TunedThresholdClassifierCV(
-        tiny(epochs=1, optimizer__learning_rate=0.003),
-        scoring="balanced_accuracy",
-        cv=2,
-        random_state=0,
-    ).fit(cancer_X, cancer_y)
-    plain = recall_score(cancer_y, tuned.estimator_.predict(cancer_X), average="macro")
-    assert recall_score(cancer_y, tuned.predict(cancer_X), average="macro") > plain
+        tiny(epochs=2, optimizer__learning_rate=0.005), scoring="balanced_accuracy", cv=2
+    ).fit(cancer_X[kept], cancer_y[kept])
+    rare = cancer_X[cancer_y == 0][30:]  # never seen
+    plain = np.mean(tuned.estimator_.predict(rare) == 0)
+    assert np.mean(tuned.predict(rare) == 0) > plain + 0.04
 
 
 def test_soft_voting_is_the_mean_of_the_probabilities(fitted):
@@ -235,7 +234,7 @@ def test_bagging_trains_different_networks():
 
 
 def test_adaboost_reaches_the_sample_weights():
-    boost = AdaBoostClassifier(tiny(epochs=4), n_estimators=2, random_state=0).fit(X, NAMES[y])
+    boost = AdaBoostClassifier(tiny(epochs=8), n_estimators=2, random_state=0).fit(X, NAMES[y])
     assert len(boost.estimators_) == 2
     assert boost.score(X, NAMES[y]) > 0.9
 
@@ -250,10 +249,12 @@ def test_self_training_labels_rows_without_labels():
 def test_oversampling_in_an_imbalanced_learn_pipeline_raises_the_recall_of_rare_classes():
     kept = np.r_[np.arange(0, 130), np.flatnonzero(WINE_Y == 2)[:8]]
     features, labels = WINE_X[kept], WINE_Y[kept]
-    classifier = tiny(epochs=2, optimizer__learning_rate=0.02)
-    sampled = make_sampling_pipeline(RandomOverSampler(random_state=0), classifier)
+    sampled, plain = (
+        make_sampling_pipeline(sampler, tiny(epochs=3, optimizer__learning_rate=0.01))
+        for sampler in (RandomOverSampler(random_state=0), "passthrough")
+    )
     sampled.fit(features, labels)
-    plain = make_sampling_pipeline(classifier).fit(features, labels)
+    plain.fit(features, labels)
     recalls = [recall_score(WINE_Y, p.predict(WINE_X), average="macro") for p in (sampled, plain)]
     assert recalls[0] > recalls[1] + 0.05
 
@@ -262,6 +263,7 @@ def test_weights_are_routed_through_a_pipeline():
     weights = np.where(y == 2, 0.0, 1.0)
     with sklearn.config_context(enable_metadata_routing=True):
         classifier = tiny(epochs=3).set_fit_request(sample_weight=True)
+        classifier.set_score_request(sample_weight=True)
         pipeline = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), classifier)
         pipeline.fit(X, y, sample_weight=weights)
         scores = cross_validate(
@@ -271,8 +273,9 @@ def test_weights_are_routed_through_a_pipeline():
     alone = tiny(epochs=3).fit(scaled, y, sample_weight=weights)
     np.testing.assert_array_equal(pipeline.predict_proba(X), alone.predict_proba(scaled))
     assert set(pipeline.predict(X)) == {0, 1}
-    assert (scores > 0.5).all()
-    assert (scores < 0.7).all()  # a third of the rows has the class of weight 0
+    # The rows of the third class, which are all predicted wrong, do not count.
+    assert (scores > 0.9).all()
+    assert pipeline.score(X, y) < 0.7
 
 
 def test_validation_data_are_routed_and_transformed_by_a_pipeline():

@@ -125,9 +125,7 @@ class Perceptron(scikeras.KerasClassifier):
         inner = keras.layers.Dense(self.hidden, activation=self.activation)
         outer = keras.layers.Dense(self.n_classes_, activation="softmax")
         model = keras.Sequential([inputs, inner, outer])
-        model.compile(
-            loss="sparse_categorical_crossentropy", optimizer=compile_kwargs["optimizer"]
-        )
+        model.compile(loss="sparse_categorical_crossentropy", optimizer=compile_kwargs["optimizer"])
         return model
 
 
@@ -215,7 +213,7 @@ def test_a_model_class_is_a_builder():
     assert classifier.score(X, Y) > 0.9
 
 
-def test_a_builder_without_input_layer_learns_the_width_of_X():
+def test_a_builder_without_input_layer_learns_the_width():
     classifier = ours(model=lambda: keras.Sequential(layers(3, "softmax"))).initialize(X, Y)
     assert classifier.model_.layers[0].kernel.shape == (4, 8)
 
@@ -419,6 +417,14 @@ def test_parameters_are_carried_over(theirs, mine):
     model = {} if "build_fn" in theirs else {"model": build}
     expected = {**convert(build).get_params(), **mine}
     assert convert(**model, **theirs).get_params() == expected
+
+
+def test_callbacks_that_scikeras_used_are_carried_over_without_its_network():
+    used = keras.callbacks.EarlyStopping(monitor="loss", patience=7)
+    used.set_model(build_compiled())
+    [copied] = convert(build, callbacks=[used]).callbacks
+    assert (copied.patience, copied.model) == (7, None)
+    assert used.model is not None
 
 
 def test_the_random_state_object_is_shared_and_not_drawn_from():
@@ -629,6 +635,19 @@ def test_a_learning_rate_that_a_callback_lowered_is_kept():
     estimator.model_.optimizer.learning_rate = 1e-5
     classifier = KerasMulticlassClassifier.from_scikeras(estimator)
     assert float(classifier.model_.optimizer.learning_rate) == pytest.approx(1e-5)
+
+
+def test_the_history_goes_on_under_the_same_names():
+    metrics = ["AUC", "accuracy", keras.metrics.F1Score]
+    classifier = ours(model=build_uncompiled, metrics=metrics, epochs=1, validation_split=0.2)
+    expected = set(classifier.fit(X, Y).history_)
+    estimator = scikeras.KerasClassifier(build_uncompiled, loss="categorical_crossentropy")
+    estimator.initialize(X, Y).set_params(metrics=metrics)
+    # What SciKeras writes: it spells the metrics of training rows, but not of validation rows.
+    names = ["a_u_c", "val_auc", "accuracy", "val_accuracy", "f1_score", "val_f1_score"]
+    estimator.history_ = {name: [0.5] for name in [*names, "loss", "val_loss"]}
+    converted = KerasMulticlassClassifier.from_scikeras(estimator)
+    assert set(converted.history_) == expected
 
 
 def test_classes_that_scikeras_forgot_after_a_warm_start_are_found():

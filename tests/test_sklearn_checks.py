@@ -24,10 +24,15 @@ EXCUSED_IN_FLOAT32 = {
 }
 NO_EXCUSES: dict[str, str] = {}
 
-BRIEF = {"epochs": 30, "optimizer__learning_rate": 0.01}
+# Small networks that learn fast, for scikit-learn asks for some 60 fits of each.
+BRIEF = {"epochs": 25, "optimizer__learning_rate": 0.01}
+SMALL = {
+    "mlp": {"backbone__hidden_units": (32,)},
+    "resnet": {"backbone__units": 32, "backbone__num_layers": 1},
+}
 CASES = {"default": (KerasMulticlassClassifier(), EXCUSED_IN_FLOAT32)} | {
     f"{name}-float64": (
-        KerasMulticlassClassifier(backbone=name, dtype="float64", **BRIEF),
+        KerasMulticlassClassifier(backbone=name, dtype="float64", **BRIEF, **SMALL[name]),
         NO_EXCUSES,
     )
     for name in list_backbones(kind="table")
@@ -59,7 +64,12 @@ def test_weighting_a_row_equals_repeating_it_in_float32(backbone):
     weights = np.arange(45) % 4  # some rows of weight 0
     # One batch holds all rows, for the order of the rows differs.
     classifier = KerasMulticlassClassifier(
-        backbone, epochs=10, batch_size=-1, optimizer__learning_rate=0.01, random_state=0
+        backbone,
+        epochs=10,
+        batch_size=-1,
+        optimizer__learning_rate=0.01,
+        random_state=0,
+        **SMALL[backbone],
     )
     weighted = clone(classifier).fit(X[rows], y[rows], sample_weight=weights)
     repeated = clone(classifier).fit(np.repeat(X[rows], weights, 0), np.repeat(y[rows], weights))

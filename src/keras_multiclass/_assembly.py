@@ -214,7 +214,7 @@ def check_arguments(
         parameters = list(inspect.signature(function).parameters.values())[skip:]
     except (TypeError, ValueError):  # no signature to compare with
         return
-    named = {p.name: p for p in parameters if p.kind in _NAMED}
+    named = {p.name: p for p in parameters if p.kind in _NAMED and p.name not in _PROVIDED[prefix]}
     if not any(p.kind is p.VAR_KEYWORD for p in parameters):
         for name in arguments:
             if name not in named:
@@ -225,14 +225,15 @@ def check_arguments(
     missing = [
         name
         for name, p in named.items()
-        if p.default is p.empty and name not in arguments and name not in _PROVIDED
+        if p.default is p.empty and name not in arguments
     ]
     if missing:
         wanted = listing(f"{prefix}__{name}" for name in missing)
         raise BackboneError(f"{target} needs arguments that were not given: pass {wanted}.")
 
 
-_PROVIDED = frozenset({"mask", "meta", "compile_kwargs", "params"})
+# What a builder may ask for and we give; not for the user to pass.
+_PROVIDED = {"backbone": ("mask",), "model": ("meta", "compile_kwargs", "params")}
 
 
 def check_model(model: Any, sample: np.ndarray) -> keras.Model:

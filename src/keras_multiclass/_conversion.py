@@ -21,6 +21,7 @@ from keras_multiclass._scikeras import (
 from keras_multiclass._seeding import epoch_seed, resolve_seed, seeded
 from keras_multiclass._settings import Settings, resolve_settings
 from keras_multiclass._snapshot import copy_layer, read_values, write_values
+from keras_multiclass._typing import History
 from keras_multiclass._whole_model import adopt_compiled, compile_arguments
 from keras_multiclass.objective import inspect_output
 
@@ -51,9 +52,10 @@ def _adopt(twin: Any, fit: SciKerasFit) -> None:
         recipe.compile(model)
         if fit.model.compiled:
             _copy_optimizer_state(fit.model, model)
+        history = _rename(fit.history, [metric.name for metric in recipe.build_metrics()])
     twin.n_features_in_ = fit.X_shape[1]
     twin.input_shape_ = fit.X_shape[1:]
-    _set_fitted(twin, model, FittedState(codec, recipe, choices, seed, settings.dtype), fit.history)
+    _set_fitted(twin, model, FittedState(codec, recipe, choices, seed, settings.dtype), history)
 
 
 def _read_recipe(
@@ -88,3 +90,17 @@ def _copy_optimizer_state(source: keras.Model, target: keras.Model) -> None:
     values = read_values(source.optimizer)
     if len(values) == len(target.optimizer.variables):
         write_values(target.optimizer, values)
+
+
+def _rename(history: History, metric_names: list[str]) -> History:
+    """Spell metrics as they will be spelt when training goes on; SciKeras writes ``a_u_c``."""
+    spelt = {_bare(name): name for name in metric_names}
+    renamed = {}
+    for key, values in history.items():
+        name = key.removeprefix("val_")
+        renamed[key.removesuffix(name) + spelt.get(_bare(name), name)] = values
+    return renamed
+
+
+def _bare(name: str) -> str:
+    return name.replace("_", "").lower()

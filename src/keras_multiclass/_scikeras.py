@@ -23,7 +23,7 @@ import keras
 import numpy as np
 
 from keras_multiclass._messages import describe, fault, listing
-from keras_multiclass._routing import extract
+from keras_multiclass._routing import build_object, callback_lookup, extract
 from keras_multiclass._runtime import DTYPES
 from keras_multiclass._typing import History
 
@@ -93,7 +93,7 @@ def build_model(
     # SciKeras lets users declare `hidden` for our `model__hidden`; `params` holds it under both.
     visible = {**extract(params, "model"), **params}
 
-    class BuilderHost(wrappers.KerasClassifier):  # type: ignore[name-defined, misc]
+    class BuilderHost(wrappers.KerasClassifier):  # type: ignore[name-defined]
         """Lends SciKeras' routing; parameters and metadata are ours."""
 
         _random_state = None
@@ -115,10 +115,14 @@ def build_model(
 
 SCIKERAS_BATCH_SIZE = 32  # what Keras makes of SciKeras' default, None
 
-_SAME = ["optimizer", "metrics", "callbacks", "class_weight", "shuffle", "random_state", "warm_start", "epochs"]
+_SAME = (
+    *("optimizer", "metrics", "callbacks", "class_weight"),
+    *("epochs", "shuffle", "random_state", "warm_start"),
+)
 _SAME_PREFIXES = ("model", "optimizer", "loss", "metrics", "callbacks")
 _FIT = frozenset({"epochs", "batch_size", "verbose", "shuffle", "validation_split"})
 _FIT_ONLY = frozenset({"validation_freq", "validation_batch_size", "callbacks"})
+_COMPILE = frozenset({"optimizer", "loss", "metrics"})
 _COMPILE_ONLY = frozenset({"run_eagerly", "jit_compile", "steps_per_execution"})
 _HARMLESS_OVERRIDES = frozenset({"_tags", "_more_tags", "_estimator_type"})
 
@@ -185,7 +189,7 @@ def convert_parameters(estimator: Any) -> dict[str, Any]:
     given = estimator.get_params(deep=False)
     plain = {name: value for name, value in given.items() if "__" not in name}
     routed, lost = _convert_routed({n: v for n, v in given.items() if "__" in n})
-    for name in ("optimizer", "loss", "metrics", "run_eagerly"):
+    for name in (*_COMPILE, "run_eagerly"):
         plain[name] = routed.pop(f"compile__{name}", plain[name])
     builder, own, foreign = _resolve_builder(estimator, plain)
     dtype = _dtype_policy(estimator, builder)
@@ -195,6 +199,7 @@ def convert_parameters(estimator: Any) -> dict[str, Any]:
             f"{type(estimator).__name__} has settings that cannot be carried over: "
             f"{', '.join(lost)}. Convert a SciKeras classifier without them."
         )
+    plain["callbacks"] = _without_models(plain["callbacks"])
     converted = {
         "model": builder,
         **{name: plain[name] for name in _SAME},
@@ -217,6 +222,19 @@ def _batch_size(value: Any) -> Any:
     return SCIKERAS_BATCH_SIZE if value is None else value
 
 
+def _without_models(callbacks: Any) -> Any:
+    """Copy callbacks that SciKeras has used: each holds the network, and would be pickled so."""
+    if isinstance(callbacks, Mapping):
+        return {name: _without_models(callback) for name, callback in callbacks.items()}
+    if isinstance(callbacks, (list, tuple)):
+        return type(callbacks)(_without_models(callback) for callback in callbacks)
+    if isinstance(callbacks, keras.callbacks.Callback) and callbacks.model is not None:
+        return build_object(
+            callbacks, lookup=callback_lookup, what="callbacks", base=keras.callbacks.Callback
+        )
+    return callbacks
+
+
 def _convert_routed(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Split routed parameters into those that mean something here and those that do not."""
     routed: dict[str, Any] = {}
@@ -235,9 +253,9 @@ def _convert_routed(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]
         elif (
             prefix in _SAME_PREFIXES
             or (prefix == "fit" and head in _FIT | _FIT_ONLY)
-            or (prefix == "compile" and argument in _COMPILE_ONLY | {"optimizer", "loss", "metrics"})
+            or (prefix == "compile" and argument in _COMPILE | _COMPILE_ONLY)
         ):
-            routed[name] = value
+            routed[name] = _without_models(value) if name == "fit__callbacks" else value
         else:
             cure = _CURES.get(name) or _CURES.get(prefix)
             lost.append(f"`{name}`" + (f" ({cure})" if cure else ""))
@@ -252,7 +270,7 @@ def _resolve_builder(
     own = {name: value for name, value in plain.items() if name not in base}
     builder = plain["model"] if plain["model"] is not None else plain["build_fn"]
     if builder is not None:
-        declared = getattr(estimator, "_user_params", set())
+        declared: set[str] = getattr(estimator, "_user_params", set())
         foreign = [f"`{name}` (give it to the builder)" for name in own if name not in declared]
         return builder, own, foreign
     if not hasattr(estimator, "_keras_build_fn"):
@@ -349,25 +367,5 @@ def read_fit(estimator: Any) -> SciKerasFit | None:
         label_dtype=estimator.y_dtype_,
         X_shape=tuple(estimator.X_shape_),
         X_dtype=np.dtype(estimator.X_dtype_),
-        history=_read_history(estimator),
+        history={n: list(v) for n, v in getattr(estimator, "history_", {}).items()},
     )
-
-
-def _read_history(estimator: Any) -> History:
-    """Copy the history under Keras' names; SciKeras spells some metrics its own way."""
-    metric_name = sys.modules["scikeras.utils"].metric_name
-    spelt = {}
-    for name in _metric_names(estimator.model_):
-        with contextlib.suppress(ValueError):  # a metric of the user's
-            spelt[metric_name(name)] = name
-    history = getattr(estimator, "history_", {})
-    return {spelt.get(name, name): list(values) for name, values in history.items()}
-
-
-def _metric_names(model: keras.Model) -> list[str]:
-    if not model.compiled:
-        return []
-    try:
-        return list(model.get_metrics_result())
-    except ValueError:  # not trained in this process
-        return []

@@ -104,7 +104,9 @@ def collect_custom_objects(layer: keras.Layer) -> dict[str, Any]:
     """Find the classes and functions that Keras would have to look up by name."""
     found: dict[str, Any] = {}
     for inner in iterate_layers(layer):
-        for value in [type(inner), *vars(inner).values()]:
+        # Keras wraps some methods for each instance, which are no objects to look up.
+        own = [v for k, v in vars(inner).items() if k not in ("build", "call", "quantize")]
+        for value in [type(inner), *own]:
             custom = value if inspect.isclass(value) or inspect.isfunction(value) else type(value)
             module = str(getattr(custom, "__module__", None))
             if module.split(".")[0] in _KNOWN_MODULES or custom.__name__ == "<lambda>":

@@ -1,0 +1,242 @@
+"""Copies, pickles and other processes: the same parameters, the same predictions to the bit."""
+
+from __future__ import annotations
+
+import copy
+import multiprocessing
+import os
+import pickle
+
+import joblib
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+
+from keras_multiclass import KerasMulticlassClassifier
+
+X, y = load_iris(return_X_y=True)
+NAMES = load_iris().target_names
+
+
+class Scale(keras.layers.Layer):
+    """A custom layer that is not registered with Keras, with a weight of its own."""
+
+    def __init__(self, start=1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.start = start
+
+    def build(self, shape):
+        self.factor = self.add_weight(
+            shape=(shape[-1],), initializer=keras.initializers.Constant(self.start)
+        )
+
+    def call(self, inputs):
+        return inputs * self.factor
+
+    def get_config(self):
+        return {**super().get_config(), "start": self.start}
+
+
+def powers(y_true, y_pred):
+    """Compute a loss of one's own for one-hot labels and probabilities."""
+    return ops.sum(ops.power(ops.abs(y_true - y_pred), 1.5), axis=-1)
+
+
+def wide(inputs, units=12):
+    return keras.layers.Dense(units, "relu")(inputs)
+
+
+def lambda_backbone():
+    return keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Lambda(lambda x: x / 4.0 - 1.0),
+            Scale(2.0),
+            keras.layers.Dense(12, "tanh"),
+            keras.layers.Dropout(0.1),
+        ]
+    )
+
+
+def compiled_model():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "softmax")])
+    model.compile(keras.optimizers.Adam(0.05), keras.losses.CategoricalCrossentropy(), ["accuracy"])
+    return model
+
+
+def build_model(meta, compile_kwargs, units=8):
+    inputs = keras.Input((meta["n_features_in_"],))
+    hidden = keras.layers.Dense(units, "relu")(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(meta["n_classes_"], "softmax")(hidden))
+    model.compile(**compile_kwargs)
+    return model
+
+
+CASES = {
+    "name": {"backbone__hidden_units": (12,), "backbone__dropout": 0.2},
+    "function": {"backbone": wide, "backbone__units": 10},
+    "keras.Model with a lambda and a custom layer": {"backbone": lambda_backbone},
+    "custom layer": {"backbone": lambda: Scale(0.5)},
+    "builder of a whole model": {"model": build_model, "model__units": 6},
+    "compiled keras.Model": {"model": compiled_model},
+    "loss and metrics of one's own": {
+        "backbone__hidden_units": (12,),
+        "loss": powers,
+        "metrics": ["macro_f1", powers],
+    },
+    "instances": {
+        "optimizer": lambda: keras.optimizers.SGD(
+            keras.optimizers.schedules.ExponentialDecay(0.05, 10, 0.9), momentum=0.9
+        ),
+        "loss": lambda: keras.losses.CategoricalFocalCrossentropy(gamma=1.5),
+        "metrics": lambda: [keras.metrics.AUC(name="area")],
+        "callbacks": lambda: [keras.callbacks.EarlyStopping("loss", patience=3)],
+    },
+}
+BUILT = ("keras.Model with a lambda and a custom layer", "custom layer", "compiled keras.Model")
+
+
+def make(case) -> KerasMulticlassClassifier:
+    params = dict(CASES[case])
+    for name, value in params.items():
+        if case in (*BUILT, "instances") and callable(value):
+            params[name] = value()
+    return KerasMulticlassClassifier(epochs=2, batch_size=25, random_state=0, **params)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """Return a function that gives the fitted classifier of a case, which no test may change."""
+    made = {}
+
+    def get(case):
+        if case not in made:
+            made[case] = make(case).fit(X, NAMES[y])
+        return made[case]
+
+    return get
+
+
+def by_file(classifier, folder):
+    joblib.dump(classifier, folder / "classifier.joblib")
+    return joblib.load(folder / "classifier.joblib")
+
+
+WAYS = {
+    "pickle": lambda classifier, folder: pickle.loads(pickle.dumps(classifier)),
+    "deepcopy": lambda classifier, folder: copy.deepcopy(classifier),
+    "joblib": by_file,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("case", CASES)
+def test_a_copy_predicts_and_goes_on_training_as_the_original_does(fitted, case, way, tmp_path):
+    classifier = fitted(case)
+    copied = WAYS[way](classifier, tmp_path)
+    np.testing.assert_array_equal(copied.predict_proba(X), classifier.predict_proba(X))
+    np.testing.assert_array_equal(copied.predict(X), classifier.predict(X))
+    assert copied.history_ == classifier.history_
+    assert copied.model_ is not classifier.model_
+    assert copied.model_.loss is copied.loss_
+    assert type(copied.loss_) is type(classifier.loss_)
+    assert copied.get_params().keys() == classifier.get_params().keys()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_training_goes_on_after_unpickling_as_without(fitted, case):
+    first, second = copy.deepcopy(fitted(case)), copy.deepcopy(fitted(case))
+    never = clone(fitted(case)).fit(X, NAMES[y])
+    for _ in range(2):
+        first = copy.deepcopy(first.partial_fit(X, NAMES[y]))
+        second.partial_fit(X, NAMES[y])
+        never.partial_fit(X, NAMES[y])
+    assert first.n_iter_ == 4
+    assert first.history_ == second.history_ == never.history_
+    np.testing.assert_array_equal(first.predict_proba(X), second.predict_proba(X))
+    np.testing.assert_array_equal(first.predict_proba(X), never.predict_proba(X))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_clone_has_the_parameters_and_nothing_that_was_learned(fitted, case):
+    classifier = fitted(case)
+    cloned = clone(classifier)
+    assert not [name for name in vars(cloned) if name.endswith("_")]
+    before, after = classifier.get_params(), cloned.get_params()
+    assert before.keys() == after.keys()
+    plain = (str, int, float, bool, tuple, type(None), keras.Layer)
+    assert all(after[name] == before[name] for name in before if isinstance(before[name], plain))
+    again = cloned.fit(X, NAMES[y])
+    np.testing.assert_array_equal(again.predict_proba(X), classifier.predict_proba(X))
+
+
+@pytest.mark.parametrize("case", ["function", *BUILT])
+def test_an_estimator_that_is_not_fitted_can_be_copied(fitted, case):
+    copied = pickle.loads(pickle.dumps(copy.deepcopy(make(case))))
+    assert not hasattr(copied, "classes_")
+    if case == "function":  # the others bring initial weights of their own
+        copied.fit(X, NAMES[y])
+        np.testing.assert_array_equal(copied.predict_proba(X), fitted(case).predict_proba(X))
+
+
+def test_a_copy_is_independent_of_the_original(fitted):
+    classifier = fitted("name")
+    before = classifier.predict_proba(X)
+    copied = copy.deepcopy(classifier)
+    copied.partial_fit(X, NAMES[y])
+    assert not np.array_equal(copied.predict_proba(X), before)
+    np.testing.assert_array_equal(classifier.predict_proba(X), before)
+    assert len(classifier.history_["loss"]) == classifier.n_iter_ == 2
+
+
+def test_a_copy_of_an_initialized_estimator_has_its_weights():
+    classifier = make("name").initialize(X, NAMES[y])
+    copied = pickle.loads(pickle.dumps(classifier))
+    np.testing.assert_array_equal(copied.predict_proba(X), classifier.predict_proba(X))
+    np.testing.assert_array_equal(
+        copied.partial_fit(X, NAMES[y]).predict_proba(X),
+        classifier.partial_fit(X, NAMES[y]).predict_proba(X),
+    )
+
+
+def test_an_estimator_with_labels_of_every_kind_comes_back():
+    for labels in (NAMES[y], y == 1, y * 10, np.eye(3, dtype="float32")[y]):
+        classifier = make("name").initialize(X, labels)
+        copied = pickle.loads(pickle.dumps(classifier))
+        assert copied.predict(X).dtype == labels.dtype
+        np.testing.assert_array_equal(copied.predict(X), classifier.predict(X))
+
+
+def test_pickles_are_small_and_hold_no_training_data(fitted):
+    rows = np.random.default_rng(0).normal(size=(3000, 40))
+    classifier = KerasMulticlassClassifier(
+        epochs=1, backbone__hidden_units=(4,), random_state=0
+    ).fit(rows, np.arange(3000) % 3)
+    assert len(pickle.dumps(classifier)) < 40_000 < rows.nbytes
+
+
+def predict_elsewhere(path, folder):
+    """Load a classifier in a new process, predict, train on and predict again."""
+    classifier = joblib.load(path)
+    first = classifier.predict_proba(X)
+    classifier.partial_fit(X, NAMES[y])
+    np.savez(folder / "predicted.npz", first=first, second=classifier.predict_proba(X))
+
+
+def test_a_spawned_process_predicts_and_trains_the_same_to_the_bit(fitted, tmp_path, monkeypatch):
+    classifier = copy.deepcopy(fitted("loss and metrics of one's own"))
+    joblib.dump(classifier, tmp_path / "classifier.joblib")
+    monkeypatch.setenv("PYTHONPATH", os.path.dirname(__file__), prepend=os.pathsep)
+    process = multiprocessing.get_context("spawn").Process(
+        target=predict_elsewhere, args=(tmp_path / "classifier.joblib", tmp_path)
+    )
+    process.start()
+    process.join(timeout=300)
+    assert process.exitcode == 0
+    with np.load(tmp_path / "predicted.npz") as found:
+        np.testing.assert_array_equal(found["first"], classifier.predict_proba(X))
+        classifier.partial_fit(X, NAMES[y])
+        np.testing.assert_array_equal(found["second"], classifier.predict_proba(X))
