@@ -27,7 +27,7 @@ INDEPENDENT = {"backbones", "engine", "objective"}
 # From the bottom up. A module imports from lower layers only, never from its own.
 LAYERS = (
     {"_messages", "_typing", "exceptions"},
-    {"_keras_names", "_label_reading", "_runtime"},
+    {"_keras_names", "_label_reading", "_runtime", "_signatures"},
     {
         "_inputs",
         "_labels",
@@ -43,6 +43,7 @@ LAYERS = (
     {"_assembly", "_callbacks", "_compiling", "_preparation"},
     {"_whole_model"},
     {"_fitting"},
+    {"_conversion"},
     {"_classifier"},
     {"evaluation", "persistence", "search"},
     {"__init__"},

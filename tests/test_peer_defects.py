@@ -27,11 +27,11 @@ from scipy.special import softmax
 from sklearn.base import clone, is_classifier
 from sklearn.ensemble import AdaBoostClassifier, VotingClassifier
 from sklearn.exceptions import NotFittedError
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import get_scorer, log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import get_tags
 from sklearn.utils.validation import has_fit_parameter
 
@@ -145,7 +145,7 @@ class TestLikeScikeras:
         assert min(cross_val_score(classifier, X[order], Y[order], cv=3)) > 0.8
 
     def test_a_voting_classifier_takes_it(self):
-        members = [("net", make(epochs=10)), ("line", LogisticRegression())]
+        members = [("net", make(epochs=10)), ("tree", DecisionTreeClassifier(random_state=0))]
         voting = VotingClassifier(members, voting="soft").fit(X, Y)
         assert voting.score(X, Y) > 0.9
 
@@ -509,11 +509,12 @@ class TestLikeTheWrapperOfKeras:
         weights = np.where(CODES == 0, 9.0, 1.0)
         with sklearn.config_context(enable_metadata_routing=True):
             classifier = untrained().set_fit_request(sample_weight=True)
-            classifier.set_score_request(sample_weight=True)
+            scorer = get_scorer("accuracy").set_score_request(sample_weight=False)
             scaler = StandardScaler().set_fit_request(sample_weight=False)
             pipeline = make_pipeline(scaler, classifier)
             grid = {"kerasmulticlassclassifier__verbose": [0]}
-            search = GridSearchCV(pipeline, grid, cv=[(np.arange(N), np.arange(N))])
+            folds = [(np.arange(N), np.arange(N))]
+            search = GridSearchCV(pipeline, grid, cv=folds, scoring=scorer)
             search.fit(X, Y, sample_weight=weights)
         fitted = search.best_estimator_[-1]
         probabilities = search.best_estimator_.predict_proba(X)

@@ -7,7 +7,8 @@ from typing import Any
 
 import keras
 
-from keras_multiclass._routing import build_collection, build_object, callback_lookup
+from keras_multiclass._messages import did_you_mean, listing
+from keras_multiclass._routing import accepted_parameters, build_collection, callback_lookup
 
 
 def build_callbacks(
@@ -35,12 +36,16 @@ def build_callbacks(
     )
     callbacks = [callback for _, callback in built]
     if early_stopping is not None:
-        stopping = build_object(
-            keras.callbacks.EarlyStopping,
-            early_stopping,
-            lookup=callback_lookup,
-            what="early_stopping",
-            base=keras.callbacks.Callback,
-        )
-        callbacks.append(stopping)
+        callbacks.append(_build_early_stopping(early_stopping))
     return tuple(callbacks)
+
+
+def _build_early_stopping(arguments: Mapping[str, Any]) -> keras.callbacks.EarlyStopping:
+    accepted = accepted_parameters(keras.callbacks.EarlyStopping).names
+    for name in arguments:
+        if name not in accepted:
+            raise ValueError(
+                "`early_stopping` must hold arguments of keras.callbacks.EarlyStopping "
+                f"({listing(accepted)}); got {name!r}.{did_you_mean(name, accepted)}"
+            )
+    return keras.callbacks.EarlyStopping(**arguments)

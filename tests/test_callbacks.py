@@ -1,0 +1,241 @@
+"""Keras callbacks: however they are given, they work as in Keras, and the user's own stay unused."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import pickle
+
+import keras
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+
+from keras_multiclass import KerasMulticlassClassifier
+
+X, y = load_iris(return_X_y=True)
+
+
+def tiny(**params):
+    defaults = {
+        "backbone__hidden_units": (8,),
+        "optimizer__learning_rate": 0.05,
+        "epochs": 4,
+        "batch_size": 50,
+        "random_state": 0,
+    }
+    return KerasMulticlassClassifier(**{**defaults, **params})
+
+
+class Recorder(keras.callbacks.Callback):
+    """Writes down every hook that is called; the list is shared by all copies."""
+
+    calls: list = []  # noqa: RUF012
+
+    def __init__(self, tag=""):
+        super().__init__()
+        self.tag = tag
+        self.used = False
+
+
+def _hook(name):
+    def called(self, number=None, logs=None):
+        self.used = True
+        type(self).calls.append((name, number if isinstance(number, int) else None))
+
+    return called
+
+
+HOOKS = [
+    f"on_{name}"
+    for name in (
+        "train_begin", "train_end", "epoch_begin", "epoch_end", "train_batch_begin",
+        "train_batch_end", "test_begin", "test_end", "test_batch_begin", "test_batch_end",
+    )
+]  # fmt: skip
+for name in HOOKS:
+    setattr(Recorder, name, _hook(name))
+
+
+@pytest.fixture(autouse=True)
+def no_calls_yet():
+    Recorder.calls.clear()
+
+
+@pytest.fixture(scope="module")
+def split():
+    held_out = np.arange(150) % 3 == 0
+    return {"X": X[~held_out], "y": y[~held_out], "X_val": X[held_out], "y_val": y[held_out]}
+
+
+def test_all_hooks_are_called_in_the_order_of_keras(split):
+    tiny(epochs=2, callbacks=Recorder()).fit(**split)
+    ours = list(Recorder.calls)
+    Recorder.calls.clear()
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(
+        split["X"],
+        split["y"],
+        validation_data=(split["X_val"], split["y_val"]),
+        epochs=2,
+        batch_size=50,
+        verbose=0,
+        callbacks=[Recorder()],
+    )
+    assert ours == Recorder.calls
+    assert ("on_train_batch_end", 1) in ours
+
+
+def test_logs_of_an_epoch_are_what_the_history_holds(split):
+    seen = {}
+    note = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: seen.update({epoch: dict(logs)})
+    )
+    classifier = tiny(callbacks=[note], metrics=["accuracy"]).fit(**split)
+    assert set(seen[0]) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    for name, values in classifier.history_.items():
+        np.testing.assert_allclose([float(seen[i][name]) for i in range(4)], values)
+
+
+@pytest.mark.parametrize(
+    ("callbacks", "routed"),
+    [
+        (Recorder(tag="a"), {}),
+        (Recorder, {"callbacks__tag": "a"}),
+        ([Recorder], {"callbacks__0__tag": "a"}),
+        ({"note": Recorder}, {"callbacks__note__tag": "a"}),
+        ({"note": Recorder(tag="b")}, {"callbacks__note__tag": "a"}),
+        (None, {"fit__callbacks": [Recorder(tag="a")]}),
+    ],
+    ids=["instance", "class", "list", "dict", "dict of instances", "fit__callbacks"],
+)
+def test_callbacks_are_taken_in_every_form(callbacks, routed, monkeypatch):
+    tags = []
+    monkeypatch.setattr(Recorder, "on_train_begin", lambda self, logs=None: tags.append(self.tag))
+    tiny(epochs=1, callbacks=callbacks, **routed).fit(X, y)
+    assert tags == ["a"]
+
+
+def test_callbacks_of_the_user_are_not_touched():
+    own = Recorder()
+    before = dict(vars(own))
+    classifier = tiny(epochs=1, callbacks=[own]).fit(X, y)
+    classifier.partial_fit(X, y)
+    clone(classifier).fit(X, y)
+    assert vars(own) == before
+    assert classifier.callbacks[0] is own
+    assert sum(call[0] == "on_train_begin" for call in Recorder.calls) == 3
+
+
+def test_arguments_of_callbacks_can_be_set_after_construction():
+    classifier = tiny(epochs=9, callbacks={"stop": keras.callbacks.EarlyStopping})
+    classifier.set_params(callbacks__stop__monitor="loss", callbacks__stop__min_delta=100.0)
+    assert classifier.set_params(callbacks__stop__patience=1).fit(X, y).n_iter_ == 2
+    assert clone(classifier).set_params(callbacks__stop__patience=3).fit(X, y).n_iter_ == 4
+
+
+def test_a_schedule_of_learning_rates_counts_epochs_over_the_whole_life():
+    epochs = []
+
+    def schedule(epoch, rate):
+        epochs.append(epoch)
+        return 0.1 / (1 + epoch)
+
+    rates = keras.callbacks.LearningRateScheduler(schedule)
+    classifier = tiny(epochs=2, callbacks=rates, warm_start=True).fit(X, y)
+    np.testing.assert_allclose(classifier.history_["learning_rate"], [0.1, 0.05])
+    classifier.fit(X, y).partial_fit(X, y)
+    assert epochs == [0, 1, 2, 3, 4]
+    np.testing.assert_allclose(classifier.history_["learning_rate"], 0.1 / np.arange(1, 6))
+
+
+def test_the_learning_rate_is_reduced_on_a_plateau():
+    plateau = keras.callbacks.ReduceLROnPlateau("loss", factor=0.1, patience=1, min_delta=100.0)
+    classifier = tiny(callbacks=plateau).fit(X, y)
+    np.testing.assert_allclose(
+        classifier.history_["learning_rate"], [0.05, 0.05, 0.005, 0.0005], rtol=1e-5
+    )
+
+
+def test_early_stopping_as_a_callback_restores_the_best_epoch():
+    stop = keras.callbacks.EarlyStopping(
+        "loss", mode="max", patience=2, restore_best_weights=True
+    )
+    stopped = tiny(epochs=9, callbacks=stop).fit(X, y)
+    assert stopped.n_iter_ == 3  # the loss falls, so that the first epoch is the "best"
+    once = tiny(epochs=1).fit(X, y)
+    np.testing.assert_array_equal(stopped.predict_proba(X), once.predict_proba(X))
+
+
+def test_checkpoints_and_logs_are_written(tmp_path):
+    checkpoint = keras.callbacks.ModelCheckpoint(str(tmp_path / "{epoch}.weights.h5"),
+                                                 save_weights_only=True)  # fmt: skip
+    logger = keras.callbacks.CSVLogger(str(tmp_path / "log.csv"))
+    classifier = tiny(epochs=2, callbacks=[checkpoint, logger]).fit(X, y)
+    with open(tmp_path / "log.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["loss"]) for row in rows] == pytest.approx(classifier.history_["loss"])
+    assert sorted(path.name for path in tmp_path.glob("*.h5")) == [
+        "1.weights.h5", "2.weights.h5",
+    ]  # fmt: skip
+    expected = classifier.predict_proba(X)
+    classifier.partial_fit(X, y)
+    classifier.model_.load_weights(tmp_path / "2.weights.h5")
+    np.testing.assert_array_equal(classifier.predict_proba(X), expected)
+
+
+def test_a_callback_may_stop_the_training_in_the_middle_of_an_epoch():
+    class StopAtSecondBatch(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.stop_training = batch == 1
+
+    classifier = tiny(callbacks=StopAtSecondBatch()).fit(X, y)
+    assert classifier.n_iter_ == 1
+    classifier.set_params(callbacks=None).partial_fit(X, y)
+    assert classifier.n_iter_ == 2
+
+
+def test_terminating_on_nan_gives_the_usual_error():
+    diverging = {"optimizer": "sgd", "optimizer__learning_rate": 1e30, "batch_size": 10}
+    with pytest.raises(ValueError, match="in epoch 1. Usual causes"):
+        tiny(callbacks=keras.callbacks.TerminateOnNaN(), **diverging).fit(X, y)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda c: pickle.loads(pickle.dumps(c))])
+def test_a_fitted_classifier_with_callbacks_is_copied_and_trains_on(copied):
+    callbacks = [
+        keras.callbacks.EarlyStopping("loss", patience=9),
+        keras.callbacks.ReduceLROnPlateau("loss", patience=9),
+        Recorder(tag="mine"),
+    ]
+    classifier = tiny(epochs=2, callbacks=callbacks).fit(X, y)
+    twin = copied(classifier)
+    assert twin.callbacks[2].tag == "mine"
+    Recorder.calls.clear()
+    twin.partial_fit(X, y)
+    assert ("on_epoch_end", 2) in Recorder.calls
+    np.testing.assert_array_equal(
+        twin.predict_proba(X), classifier.partial_fit(X, y).predict_proba(X)
+    )
+
+
+def test_no_callback_runs_at_prediction():
+    classifier = tiny(epochs=1, callbacks=Recorder()).fit(X, y)
+    Recorder.calls.clear()
+    classifier.predict(X)
+    assert Recorder.calls == []
+
+
+@pytest.mark.parametrize(
+    ("callbacks", "error", "words"),
+    [
+        ("EarlyStoping", ValueError, "Did you mean 'EarlyStopping'"),
+        (3, TypeError, "callbacks must be a name, a keras Callback class or"),
+        ([keras.layers.Dense(3)], TypeError, "keras Callback"),
+    ],
+)
+def test_what_is_no_callback_is_refused(callbacks, error, words):
+    with pytest.raises(error, match=words):
+        tiny(epochs=1, callbacks=callbacks).fit(X, y)
