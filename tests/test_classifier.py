@@ -67,8 +67,8 @@ def test_fit_learns_and_tells_what_it_found(fitted):
 
 
 def test_the_history_has_a_number_for_each_epoch_and_a_twin_from_validation(fitted):
-    names = ["loss", "accuracy", "macro_f1"]
-    assert list(fitted.history_) == [*names, *(f"val_{name}" for name in names)]
+    names = {"loss", "accuracy", "macro_f1"}
+    assert set(fitted.history_) == names | {f"val_{name}" for name in names}
     for values in fitted.history_.values():
         assert len(values) == 10
         assert all(type(value) is float for value in values)
@@ -83,7 +83,6 @@ def test_the_last_entries_of_the_history_are_what_scikit_learn_computes(fitted):
 
 
 def test_the_first_loss_is_the_cross_entropy_of_the_initial_network():
-    weights = np.linspace(0.5, 2.0, 150)
     first = tiny().initialize(X, y)
     assert first.n_iter_ == 0
     assert first.history_ == {}
@@ -181,7 +180,7 @@ def test_early_stopping_holds_out_a_tenth_unless_told_otherwise():
 
 
 def test_class_weights_are_sample_weights():
-    weights = np.linspace(0.5, 1.5, 150)
+    weights = 0.5 + np.arange(150) % 4 / 4  # nothing is lost when these are multiplied
     per_row = np.where(y == 1, 3.0, 1.0) * weights
     by_class = tiny(epochs=3, class_weight={1: 3.0}).fit(X, y, sample_weight=weights)
     by_row = tiny(epochs=3).fit(X, y, sample_weight=per_row)
@@ -200,7 +199,7 @@ def test_balanced_class_weights_are_those_of_scikit_learn():
     )
 
 
-@pytest.mark.parametrize("params", [{}, {"loss__label_smoothing": 0.1}, {"loss": "dice"}])
+@pytest.mark.parametrize("params", [{}, {"loss__label_smoothing": 0.1}, {"loss": "kl_divergence"}])
 def test_a_weight_is_as_good_as_repeating_a_row(params):
     times = np.random.default_rng(0).integers(0, 4, size=150)
     weighted = tiny(batch_size=-1, shuffle=False, **params).fit(X, y, sample_weight=times)
@@ -302,9 +301,7 @@ def test_sparse_features_give_what_dense_ones_do(make):
 
 
 def test_frames_keep_their_names_and_dtypes_do_not_matter():
-    frame = IRIS.data if isinstance(IRIS.data, pd.DataFrame) else pd.DataFrame(
-        IRIS.data, columns=IRIS.feature_names
-    )  # fmt: skip
+    frame = pd.DataFrame(IRIS.data, columns=IRIS.feature_names)
     classifier = tiny(epochs=2).fit(frame, pd.Series(IRIS.target_names[y], dtype="category"))
     assert classifier.feature_names_in_.tolist() == IRIS.feature_names
     expected = classifier.predict_proba(frame)
@@ -353,7 +350,7 @@ def test_images_sequences_and_volumes_are_learned(shape, dtype, params, layer):
     images, labels = digits()
     images = images.reshape(-1, *shape).astype(dtype)
     classifier = KerasMulticlassClassifier(
-        epochs=6, batch_size=20, optimizer__learning_rate=0.02, random_state=0, **params
+        epochs=8, batch_size=20, optimizer__learning_rate=0.05, random_state=0, **params
     ).fit(images, labels)
     assert classifier.score(images, labels) > 0.8
     assert classifier.input_shape_ == shape
@@ -397,7 +394,7 @@ def test_a_keras_backbone_is_copied_with_its_weights_and_never_trained(kind):
         backbone, epochs=10, optimizer__learning_rate=0.05, random_state=0
     )
     classifier.initialize(X, y)
-    features = keras.Model(classifier.model_.inputs, classifier.model_.layers[-1].input)
+    features = keras.Model(classifier.model_.input, classifier.model_.layers[-1].input)
     np.testing.assert_allclose(features(X.astype("float32")), expected, rtol=1e-5, atol=1e-5)
     classifier.fit(X, y)
     assert classifier.score(X, y) > 0.8
@@ -506,7 +503,6 @@ def test_the_random_states_and_settings_of_the_process_stay_as_they_were():
             config.image_data_format(),
             config.is_traceback_filtering_enabled(),
             config.is_interactive_logging_enabled(),
-            tf.config.experimental.is_op_determinism_enabled(),
             tf.config.functions_run_eagerly(),
         ]
 

@@ -23,6 +23,7 @@ from sklearn.metrics import (
     top_k_accuracy_score,
 )
 
+from _toy import stable_id
 from keras_multiclass.exceptions import ObjectiveError
 from keras_multiclass.objective import resolve_metrics
 from keras_multiclass.objective._wrappers import AdaptedMetric
@@ -127,7 +128,7 @@ ACCURACIES = [
 
 
 @pytest.mark.parametrize("form", OUTPUTS)
-@pytest.mark.parametrize("metric", ACCURACIES, ids=str)
+@pytest.mark.parametrize("metric", ACCURACIES, ids=stable_id)
 def test_every_accuracy_is_that_of_scikit_learn(metric, form):
     _, p, y = OUTPUTS[form]
     for weights in (None, W):
@@ -149,7 +150,7 @@ CROSS_ENTROPIES = [
 
 
 @pytest.mark.parametrize("form", OUTPUTS)
-@pytest.mark.parametrize("metric", CROSS_ENTROPIES, ids=str)
+@pytest.mark.parametrize("metric", CROSS_ENTROPIES, ids=stable_id)
 def test_every_cross_entropy_is_that_of_scikit_learn(metric, form):
     _, p, y = OUTPUTS[form]
     p = p.astype("float64")

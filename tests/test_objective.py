@@ -11,6 +11,7 @@ import pytest
 from keras import ops
 from scipy.special import expit, log_softmax, softmax
 
+from _toy import stable_id
 from keras_multiclass.exceptions import ObjectiveError
 from keras_multiclass.objective import (
     inspect_output,
@@ -142,7 +143,7 @@ CROSS_ENTROPIES = [
 
 
 @pytest.mark.parametrize("form", OUTPUTS)
-@pytest.mark.parametrize("loss", CROSS_ENTROPIES, ids=str)
+@pytest.mark.parametrize("loss", CROSS_ENTROPIES, ids=stable_id)
 def test_every_cross_entropy_has_its_value_for_every_kind_of_output(loss, form):
     _, p, y = OUTPUTS[form]
     assert value(loss, form) == pytest.approx(cross_entropy(p, y).mean(), rel=1e-4)
@@ -293,7 +294,7 @@ REGRESSION = [
 ]
 
 
-@pytest.mark.parametrize("loss", REGRESSION, ids=str)
+@pytest.mark.parametrize("loss", REGRESSION, ids=stable_id)
 @pytest.mark.parametrize("form", ["logits", "binary_probability"])
 def test_regression_losses_are_refused_with_the_three_sides_and_the_cure(loss, form):
     n_classes = OUTPUTS[form][1].shape[1]

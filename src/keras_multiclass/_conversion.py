@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from keras_multiclass._compiling import CompileRecipe, build_optimizer
-from keras_multiclass._fitting import FittedState, _read_choices, _set_fitted
+from keras_multiclass._fitting import FittedState, read_choices, set_fitted
 from keras_multiclass._labels import LabelCodec
 from keras_multiclass._runtime import array_dtype, keras_environment, start_quietly
 from keras_multiclass._scikeras import (
@@ -47,7 +47,7 @@ def _adopt(twin: Any, fit: SciKerasFit) -> None:
     codec = LabelCodec(fit.classes, fit.form, dtype=fit.label_dtype)
     with keras_environment(settings.dtype), seeded(epoch_seed(seed, 0)):
         model = copy_layer(fit.model)
-        choices = _read_choices(twin, settings)
+        choices = read_choices(twin, settings)
         recipe = _read_recipe(model, fit, settings, choices)
         recipe.compile(model)
         if fit.model.compiled:
@@ -55,7 +55,7 @@ def _adopt(twin: Any, fit: SciKerasFit) -> None:
         history = _rename(fit.history, [metric.name for metric in recipe.build_metrics()])
     twin.n_features_in_ = fit.X_shape[1]
     twin.input_shape_ = fit.X_shape[1:]
-    _set_fitted(twin, model, FittedState(codec, recipe, choices, seed, settings.dtype), history)
+    set_fitted(twin, model, FittedState(codec, recipe, choices, seed, settings.dtype), history)
 
 
 def _read_recipe(

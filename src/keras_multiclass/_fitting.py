@@ -102,14 +102,14 @@ def _start(twin: Any, request: FitRequest, settings: Settings) -> None:
         rows = Rows(twin, codec, settings.dtype, tokens)
         data, validation = _read(rows, request, settings, seed, reset=True)
         vocabulary_size = int(data.X.max()) + 2 if tokens else None  # one more for unknown ids
-        choices = _read_choices(twin, settings)
+        choices = read_choices(twin, settings)
         model, recipe = _build(twin, codec, request.y, data, settings, choices, vocabulary_size)
         recipe.compile(model)
         state = FittedState(codec, recipe, choices, seed, settings.dtype, vocabulary_size)
         history: History = {}
         if request.task != "initialize":
             history = _train(twin, model, data, validation, settings, state, request.task)
-    _set_fitted(twin, model, state, history)
+    set_fitted(twin, model, state, history)
 
 
 def _continue(twin: Any, request: FitRequest, settings: Settings, state: FittedState) -> None:
@@ -118,7 +118,7 @@ def _continue(twin: Any, request: FitRequest, settings: Settings, state: FittedS
         state.codec.check_same_classes(request.classes)
         rows = Rows(twin, state.codec, state.dtype, state.reads_tokens)
         data, validation = _read(rows, request, settings, state.seed, reset=False)
-        choices = _read_choices(twin, settings)
+        choices = read_choices(twin, settings)
         changed = {k: v for k, v in choices.items() if not same(v, state.choices[k])}
         recipe = replace(state.recipe, **changed)
         with restored_on_failure(twin.model_, state.recipe):
@@ -128,7 +128,7 @@ def _continue(twin: Any, request: FitRequest, settings: Settings, state: FittedS
     merged = {name: [*values] for name, values in twin.history_.items()}
     for name, values in history.items():
         merged.setdefault(name, []).extend(values)
-    _set_fitted(twin, twin.model_, state, merged)
+    set_fitted(twin, twin.model_, state, merged)
 
 
 def _expects_tokens(twin: Any, X: Any) -> bool:
@@ -161,7 +161,8 @@ def _read(
     return data, validation
 
 
-def _read_choices(twin: Any, settings: Settings) -> dict[str, Any]:
+def read_choices(twin: Any, settings: Settings) -> dict[str, Any]:
+    """Collect what the user chose for compiling, under the names of `CompileRecipe`."""
     routed = twin._routed
     return {
         "optimizer": twin.optimizer,
@@ -274,7 +275,8 @@ def _train(
     return result.history
 
 
-def _set_fitted(twin: Any, model: keras.Model, state: FittedState, history: History) -> None:
+def set_fitted(twin: Any, model: keras.Model, state: FittedState, history: History) -> None:
+    """Set the attributes that tell of a fit."""
     twin.classes_ = state.codec.classes
     twin.n_classes_ = state.codec.n_classes
     twin.model_ = model

@@ -42,12 +42,16 @@ def fault(what: str, allowed: str, got: str, cure: str = "") -> str:
     return f"{sentence} {cure}" if cure else sentence
 
 
-def did_you_mean(name: str, candidates: Iterable[str]) -> str:
-    """Return ``" Did you mean 'x'?"``, or nothing when no candidate is near."""
+def did_you_mean(name: str, candidates: Iterable[str], prefix: str = "") -> str:
+    """Return ``" Did you mean 'x'?"``, or nothing when no candidate is near.
+
+    ``prefix`` is what goes before each candidate, as in ``optimizer__``; it does not count for
+    how near it is.
+    """
     near = difflib.get_close_matches(str(name), [str(c) for c in candidates], n=3, cutoff=0.6)
     if not near:
         return ""
-    return f" Did you mean {' or '.join(repr(n) for n in near)}?"
+    return f" Did you mean {' or '.join(repr(prefix + n) for n in near)}?"
 
 
 def listing(names: Iterable[Any]) -> str:

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_consistent_length
-
 from keras_multiclass._inputs import check_features
 from keras_multiclass._labels import LabelCodec
 from keras_multiclass._messages import describe
@@ -40,7 +38,11 @@ class Rows:
             self.estimator, X, reset=reset, dtype=array_dtype(self.dtype), tokens=self.tokens
         )
         codes = self.codec.encode(y, name=f"y{suffix}")
-        check_consistent_length(X, codes)
+        if X.shape[0] != len(codes):
+            raise ValueError(
+                f"X{suffix} and y{suffix} must have one row for each sample; got inconsistent "
+                f"numbers of samples: [{X.shape[0]}, {len(codes)}]."
+            )
         weights = check_sample_weight(
             sample_weight, len(codes), array_dtype(self.dtype), name=f"sample_weight{suffix}"
         )

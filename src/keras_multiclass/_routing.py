@@ -172,9 +172,7 @@ def _construct(target: Any, routed: Mapping[str, Any], what: str) -> Any:
 
 
 def _near(what: str, name: str, target: Any) -> str:
-    return did_you_mean(
-        f"{what}__{name}", [f"{what}__{n}" for n in accepted_parameters(target).names]
-    )
+    return did_you_mean(name, accepted_parameters(target).names, prefix=f"{what}__")
 
 
 def _arguments(

@@ -34,7 +34,8 @@ def accepted_parameters(target: Any) -> Accepted:
         names += [n for n in here.names if n not in names]
         if not here.open:
             return Accepted(tuple(names), False)
-    return Accepted(tuple(names), bool(names))
+    # Keras' own base classes take ``**kwargs`` only to refuse what is in them.
+    return Accepted(tuple(names), bool(names) and not target.__module__.startswith("keras."))
 
 
 def read_signature(function: Any, skip_first: bool = False) -> Accepted:

@@ -128,7 +128,7 @@ class Registry:
             found = self._backbones.get(name)
         if found is None:
             raise BackboneError(
-                fault("backbone", f"one of {listing(names)}", describe(name))
+                fault("backbone", f"'auto' or one of {listing(names)}", describe(name))
                 + did_you_mean(name, names)
             )
         return found

@@ -1,0 +1,313 @@
+"""`model=`: whole networks of the user's, in every combination of labels, output layer and loss."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from sklearn.datasets import load_iris
+
+from keras_multiclass import KerasMulticlassClassifier
+from keras_multiclass._seeding import permutation
+from keras_multiclass.engine import KerasEngine, TrainingData, TrainingPlan
+from keras_multiclass.exceptions import BackboneError, ObjectiveError
+
+IRIS = load_iris()
+X, y = (IRIS.data - IRIS.data.mean(axis=0)) / IRIS.data.std(axis=0), IRIS.target
+X32 = X.astype("float32")
+ONE_HOT = np.eye(3, dtype=int)[y]
+
+
+def network(activation=None, units=3, hidden=8):
+    return keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(hidden, "tanh"),
+            keras.layers.Dense(units, activation),
+        ]
+    )
+
+
+def classifier(model, **params):
+    defaults = {"optimizer__learning_rate": 0.05, "epochs": 8, "random_state": 0}
+    return KerasMulticlassClassifier(model=model, **{**defaults, **params})
+
+
+# --- labels x output layer x loss -----------------------------------------------------------------
+
+
+def brier(y_true, y_pred):
+    """Compute a loss of one's own that wants one-hot labels and probabilities."""
+    return ops.sum(ops.square(y_true - y_pred), axis=-1)
+
+
+def chosen(y_true, y_pred):
+    """Compute a loss of one's own that wants class indices and probabilities."""
+    return -ops.log(ops.take_along_axis(y_pred, ops.reshape(y_true, (-1, 1)), axis=-1)[:, 0])
+
+
+def smoothed(p):
+    target = 0.9 * ONE_HOT + 0.1 / 3
+    return -np.sum(target * np.log(p), axis=1)
+
+
+def cross_entropy(p):
+    return -np.log(p[np.arange(150), y])
+
+
+def focal(p):
+    own = p[np.arange(150), y]
+    return -0.25 * (1 - own) ** 2 * np.log(own)
+
+
+LOSSES = {
+    "auto": ({}, cross_entropy),
+    "sparse": ({"loss": "sparse_categorical_crossentropy"}, cross_entropy),
+    "categorical": ({"loss": "categorical_crossentropy"}, cross_entropy),
+    "Keras class": ({"loss": keras.losses.CategoricalCrossentropy}, cross_entropy),
+    "wrong from_logits": (
+        {"loss": keras.losses.CategoricalCrossentropy(from_logits=True)}, cross_entropy,
+    ),
+    "focal": ({"loss": "categorical_focal_crossentropy"}, focal),
+    "KL": ({"loss": "kl_divergence"}, cross_entropy),
+    "label smoothing": ({"loss__label_smoothing": 0.1}, smoothed),
+    "user's, one-hot": ({"loss": brier}, lambda p: np.sum((ONE_HOT - p) ** 2, axis=1)),
+    "user's, indices": ({"loss": chosen}, cross_entropy),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("labels", ["indices", "one-hot"])
+@pytest.mark.parametrize("activation", ["softmax", None], ids=["softmax", "logits"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_combination_has_the_loss_of_the_formula(loss, activation, labels):
+    params, formula = LOSSES[loss]
+    keras.utils.set_random_seed(0)
+    target = y if labels == "indices" else ONE_HOT
+    found = classifier(network(activation), **params).initialize(X, target)
+    raw = ops.convert_to_numpy(found.model_(X32)).astype("float64")
+    # Logits are told from probabilities: both give the probabilities of the same network.
+    p = raw if activation == "softmax" else np.exp(raw) / np.exp(raw).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(found.predict_proba(X), p, atol=1e-6)
+    loss_value = float(found.loss_(y.astype("int32"), ops.convert_to_tensor(raw, "float32")))
+    assert loss_value == pytest.approx(formula(p).mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("activation", "labels", "loss"),
+    [
+        ("softmax", "one-hot", "focal"),
+        ("softmax", "indices", "user's, one-hot"),
+        (None, "indices", "KL"),
+        (None, "one-hot", "label smoothing"),
+    ],
+)
+def test_combinations_train(activation, labels, loss):
+    params, formula = LOSSES[loss]
+    keras.utils.set_random_seed(0)
+    target = y if labels == "indices" else ONE_HOT
+    untrained = network(activation)
+    found = classifier(untrained, batch_size=25, **params).fit(X, target)
+    assert found.score(X, target) > 0.85
+    p = found.predict_proba(X)
+    after = float(found.loss_(y, ops.convert_to_tensor(found.model_(X32))))
+    assert after == pytest.approx(formula(p).mean(), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("activation", "loss"),
+    [("sigmoid", "auto"), (None, "auto"), ("sigmoid", "binary_crossentropy"), (None, "hinge")],
+)
+def test_one_unit_serves_two_classes(activation, loss):
+    two = y > 0
+    names = np.array(["", "versicolor", "virginica"])[y[two]]
+    keras.utils.set_random_seed(0)
+    found = classifier(network(activation, units=1), loss=loss, batch_size=10).fit(X[two], names)
+    assert found.score(X[two], names) > 0.85
+    raw = ops.convert_to_numpy(found.model_(X32[two])).astype("float64")
+    second = raw if activation == "sigmoid" else 1 / (1 + np.exp(-raw))
+    np.testing.assert_allclose(found.predict_proba(X[two]), np.hstack([1 - second, second]),
+                               atol=1e-6)  # fmt: skip
+
+
+# --- ways to give a model -------------------------------------------------------------------------
+
+
+def build(hidden=8):
+    return network("softmax", hidden=hidden)
+
+
+def build_from_meta(meta, compile_kwargs, hidden=8):
+    model = network(None, units=meta["n_classes_"], hidden=hidden)
+    model.compile(**compile_kwargs)
+    return model
+
+
+class Builder:
+    def __call__(self, hidden=8):
+        return build(hidden)
+
+    def method(self, hidden=8):
+        return build(hidden)
+
+
+class Subclassed(keras.Model):
+    """A model by subclassing, given as a class; it is built by its first call."""
+
+    def __init__(self, hidden=8, **kwargs):
+        super().__init__(**kwargs)
+        self.hidden = keras.layers.Dense(hidden, "tanh")
+        self.out = keras.layers.Dense(3)
+
+    def call(self, inputs):
+        return self.out(self.hidden(inputs))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [build, build_from_meta, Builder(), Builder().method, Subclassed],
+    ids=["function", "SciKeras builder", "object", "method", "class"],
+)
+def test_everything_that_builds_a_model_is_taken(model):
+    found = classifier(model, model__hidden=5, batch_size=25, epochs=10)
+    found.fit(X, IRIS.target_names[y])
+    assert found.score(X, IRIS.target_names[y]) > 0.85
+    assert found.model_.weights[0].shape == (4, 5)
+
+
+def test_a_builder_gets_what_it_asks_for():
+    seen = {}
+
+    def builder(meta, compile_kwargs, params, hidden):
+        seen.update(meta=dict(meta), compile_kwargs=dict(compile_kwargs), params=dict(params))
+        return build(hidden)
+
+    classifier(builder, model__hidden=6, epochs=1).fit(X, IRIS.target_names[y])
+    assert seen["meta"]["n_features_in_"] == 4
+    assert seen["meta"]["n_classes_"] == 3
+    assert list(seen["meta"]["classes_"]) == list(IRIS.target_names)
+    assert seen["meta"]["X_shape_"] == (150, 4)
+    assert seen["meta"]["target_type_"] == "multiclass"
+    assert isinstance(seen["compile_kwargs"]["optimizer"], keras.optimizers.Adam)
+    assert seen["params"]["epochs"] == 1
+
+
+def test_an_instance_keeps_its_weights_and_is_never_trained():
+    model = network("softmax")
+    before = [weight.copy() for weight in model.get_weights()]
+    expected = ops.convert_to_numpy(model(X32))
+    found = classifier(model).initialize(X, y)
+    np.testing.assert_allclose(found.predict_proba(X), expected, atol=1e-6)
+    first = found.fit(X, y).predict_proba(X)
+    for kept, now in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(kept, now)
+    # Each fit starts from the user's weights again.
+    np.testing.assert_array_equal(found.fit(X, y).predict_proba(X), first)
+    assert found.model is model
+
+
+def test_what_a_model_was_compiled_with_is_adopted():
+    model = network("softmax")
+    model.compile(
+        keras.optimizers.SGD(0.3, momentum=0.5),
+        keras.losses.CategoricalCrossentropy(label_smoothing=0.1),
+        metrics=[keras.metrics.CategoricalAccuracy(name="right")],
+    )
+    found = KerasMulticlassClassifier(model=model, epochs=5, random_state=0).fit(X, y)
+    assert isinstance(found.model_.optimizer, keras.optimizers.SGD)
+    assert found.model_.optimizer is not model.optimizer
+    assert float(ops.convert_to_numpy(found.model_.optimizer.learning_rate)) == pytest.approx(0.3)
+    assert set(found.history_) == {"loss", "right"}
+    p = found.predict_proba(X)
+    value = float(found.loss_(y, ops.convert_to_tensor(p, "float32")))
+    assert value == pytest.approx(smoothed(p).mean(), rel=1e-4)
+    assert not model.optimizer.built or int(model.optimizer.iterations) == 0
+
+
+def test_the_parameters_of_the_estimator_win_over_those_compiled():
+    model = network("softmax")
+    model.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
+    found = KerasMulticlassClassifier(
+        model=model, loss="categorical_focal_crossentropy", optimizer="rmsprop",
+        optimizer__learning_rate=0.02, metrics=["macro_f1"], epochs=1, random_state=0,
+    ).fit(X, y)  # fmt: skip
+    assert isinstance(found.model_.optimizer, keras.optimizers.RMSprop)
+    assert float(ops.convert_to_numpy(found.model_.optimizer.learning_rate)) == pytest.approx(0.02)
+    assert set(found.history_) == {"loss", "macro_f1"}
+
+
+class ScaledStep(keras.Model):
+    """A functional model whose training step is its own: it also counts its steps."""
+
+    steps = 0
+
+    def train_step(self, data):
+        type(self).steps += 1  # once for each trace, in eager mode once for each batch
+        logs = super().train_step(data)
+        return {**logs, "twice": 2.0 * logs["loss"]}
+
+
+def build_scaled():
+    inputs = keras.Input((4,))
+    return ScaledStep(inputs, keras.layers.Dense(3, "softmax")(inputs))
+
+
+def test_a_train_step_of_ones_own_is_used():
+    ScaledStep.steps = 0
+    found = classifier(build_scaled, epochs=2, batch_size=50, compile__run_eagerly=True).fit(X, y)
+    assert ScaledStep.steps >= 6
+    np.testing.assert_allclose(
+        found.history_["twice"], 2.0 * np.array(found.history_["loss"]), rtol=1e-5
+    )
+
+
+def test_a_model_of_several_outputs_or_inputs_is_refused_with_a_reason():
+    inputs = keras.Input((4,))
+    two = keras.Model(inputs, [keras.layers.Dense(3)(inputs), keras.layers.Dense(3)(inputs)])
+    with pytest.raises(ObjectiveError, match="one tensor of shape .* 2 outputs"):
+        classifier(two).fit(X, y)
+    pair = [keras.Input((4,)), keras.Input((4,))]
+    with pytest.raises(BackboneError, match="cannot be evaluated on X of shape"):
+        classifier(keras.Model(pair, keras.layers.Add()(pair))).fit(X, y)
+
+
+# --- the engine -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weights", [None, np.linspace(0.5, 2.0, 150)], ids=["plain", "weighted"])
+def test_the_engine_trains_as_keras_does_on_the_same_batches(weights):
+    keras.utils.set_random_seed(0)
+    ours = network()
+    theirs = keras.models.clone_model(ours)
+    theirs.set_weights(ours.get_weights())
+    for model in (ours, theirs):
+        model.compile(
+            keras.optimizers.Adam(0.02),
+            keras.losses.SparseCategoricalCrossentropy(
+                from_logits=True, reduction="mean_with_sample_weight"
+            ),
+            weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        )
+    w32 = None if weights is None else weights.astype("float32")
+    data = TrainingData(X32, y.astype("int32"), w32)
+    held_out = TrainingData(X32[::3], y[::3].astype("int32"))
+    plan = TrainingPlan(epochs=3, first_epoch=0, batch_size=30, shuffle=True, seed=5)
+    result = KerasEngine().fit(ours, data, held_out, plan)
+    history: dict = {}
+    for epoch in range(3):
+        order = permutation(150, 5, epoch)
+        logs = theirs.fit(
+            X32[order], y[order], batch_size=30, shuffle=False, verbose=0,
+            sample_weight=None if w32 is None else w32[order],
+            validation_data=(X32[::3], y[::3]), validation_batch_size=30,
+        ).history  # fmt: skip
+        for name, values in logs.items():
+            history.setdefault(name, []).extend(values)
+    for mine, kept in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, kept, rtol=1e-5, atol=1e-6)
+    assert result.history.keys() == history.keys()
+    for name, values in history.items():
+        np.testing.assert_allclose(result.history[name], values, rtol=1e-5, err_msg=name)
+    np.testing.assert_allclose(
+        KerasEngine().predict(ours, X32, 64), theirs.predict(X32, verbose=0), atol=1e-5
+    )
