@@ -35,7 +35,7 @@ demo: $(VENV)/.demo ## train and judge a classifier (examples/quickstart.py)
 	@$(BIN)/python examples/quickstart.py
 
 test: $(VENV)/.test ## the whole test suite; more options: make test PYTEST_ARGS="-k labels"
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
 
 test-oldest: $(OLDEST)/.test ## scikit-learn's checks with the oldest supported packages
 	@$(OLDEST)/bin/python -m pytest -n $(JOBS) $(OLDEST_TESTS)

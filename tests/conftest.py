@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -16,6 +17,19 @@ _common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("local", **_common)
 settings.register_profile("ci", derandomize=True, print_blob=True, **_common)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+# Building and tracing networks makes millions of small objects; with Python's own threshold the
+# collector takes a quarter of the suite's time.
+gc.set_threshold(50_000, 20, 50)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def networks_of_a_file_are_forgotten():
+    """Free what Keras keeps of the networks of a test file, for its memory grows with them."""
+    yield
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.clear_session(free_memory=True)
 
 
 def _keras_globals() -> dict[str, object] | None:

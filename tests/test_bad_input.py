@@ -152,10 +152,11 @@ def test_rows_of_another_shape_are_refused_with_both_shapes():
         (y[:100], ["inconsistent numbers of samples", "150, 100"]),
         (y[:0], ["at least one label"]),
         (None, ["y", "None"]),
+        (pd.NA, ["y must be 1-d labels"]),
     ],
     ids=[
         "one class", "continuous", "NaN", "None label", "mixed types", "lists", "multi-label",
-        "no ones", "multi-output", "3-d", "too few", "empty", "None",
+        "no ones", "multi-output", "3-d", "too few", "empty", "None", "NA",
     ],
 )  # fmt: skip
 def test_labels_that_no_classifier_can_use_are_refused(fitted, labels, words):
@@ -527,12 +528,25 @@ def test_a_loss_that_becomes_nan_stops_with_epoch_and_causes(fitted, run):
 
 
 @pytest.mark.parametrize("run", RUNS)
+def test_a_last_step_that_diverges_is_noticed_though_its_loss_was_finite(fitted, run):
+    call, params = RUNS[run]
+    step = {"batch_size": -1, "optimizer": "sgd", "optimizer__learning_rate": np.inf, "epochs": 1}
+    message = refusal(fitted, call, error=DivergenceError, **params, **step)
+    assert "weights must stay finite" in message
+    assert "`optimizer__learning_rate`" in message
+
+
+def test_rows_that_overflow_the_network_are_refused_rather_than_answered_with_nan(fitted):
+    message = refusal(fitted, lambda c: c.predict(np.concatenate([X, np.full((2, 4), 3e38)])))
+    assert "NaN for 2 of 152 rows" in message
+    assert "too large" in message
+
+
+@pytest.mark.parametrize("run", RUNS)
 def test_an_error_in_a_callback_comes_through_and_nothing_is_lost(fitted, run):
     call, params = RUNS[run]
     callback = Broken()
-    message = refusal(
-        fitted, call, error=RuntimeError, batch_size=10, callbacks=callback, **params
-    )
+    message = refusal(fitted, call, error=RuntimeError, batch_size=10, callbacks=callback, **params)
     assert message == "broken callback"
 
 

@@ -1,4 +1,4 @@
-"""Keras callbacks: however they are given, they work as in Keras, and the user's own stay unused."""
+"""Keras callbacks: however they are given, they work as in Keras, and stay unused."""
 
 from __future__ import annotations
 
@@ -160,9 +160,7 @@ def test_the_learning_rate_is_reduced_on_a_plateau():
 
 
 def test_early_stopping_as_a_callback_restores_the_best_epoch():
-    stop = keras.callbacks.EarlyStopping(
-        "loss", mode="max", patience=2, restore_best_weights=True
-    )
+    stop = keras.callbacks.EarlyStopping("loss", mode="max", patience=2, restore_best_weights=True)
     stopped = tiny(epochs=9, callbacks=stop).fit(X, y)
     assert stopped.n_iter_ == 3  # the loss falls, so that the first epoch is the "best"
     once = tiny(epochs=1).fit(X, y)

@@ -290,7 +290,7 @@ NAN_MESSAGE = re.escape("Input y contains NaN.")
         (np.array([[1], [2, 3]], dtype=object), "multi-label"),
         ([0.5, 1.5, 2.0], "Unknown label type: continuous"),
         (pd.Series([0.5, 1.5]), "Unknown label type: continuous"),
-        ([1 + 1j, 2], "Unknown label type"),
+        ([1 + 1j, 2], "Complex data not supported"),
         (np.array([b"a", b"b"]), "Unknown label type"),
         ([1.0, np.nan], NAN_MESSAGE),
         ([[1, 0], [np.nan, 1]], NAN_MESSAGE),

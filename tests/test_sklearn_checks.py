@@ -25,7 +25,7 @@ EXCUSED_IN_FLOAT32 = {
 NO_EXCUSES: dict[str, str] = {}
 
 # Small networks that learn fast, for scikit-learn asks for some 60 fits of each.
-BRIEF = {"epochs": 25, "optimizer__learning_rate": 0.01}
+BRIEF = {"epochs": 25, "batch_size": -1, "optimizer__learning_rate": 0.03}
 SMALL = {
     "mlp": {"backbone__hidden_units": (32,)},
     "resnet": {"backbone__units": 32, "backbone__num_layers": 1},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import keras
 import numpy as np
 import pytest
@@ -143,6 +145,10 @@ def build_from_meta(meta, compile_kwargs, hidden=8):
     return model
 
 
+def build_without_input(hidden=8):
+    return keras.Sequential([keras.layers.Dense(hidden, "tanh"), keras.layers.Dense(3)])
+
+
 class Builder:
     def __call__(self, hidden=8):
         return build(hidden)
@@ -165,8 +171,8 @@ class Subclassed(keras.Model):
 
 @pytest.mark.parametrize(
     "model",
-    [build, build_from_meta, Builder(), Builder().method, Subclassed],
-    ids=["function", "SciKeras builder", "object", "method", "class"],
+    [build, build_from_meta, build_without_input, Builder(), Builder().method, Subclassed],
+    ids=["function", "SciKeras builder", "no Input layer", "object", "method", "class"],
 )
 def test_everything_that_builds_a_model_is_taken(model):
     found = classifier(model, model__hidden=5, batch_size=25, epochs=10)
@@ -206,6 +212,37 @@ def test_an_instance_keeps_its_weights_and_is_never_trained():
     assert found.model is model
 
 
+class Described(Subclassed):
+    """The same, and it tells what it was made with."""
+
+    def get_config(self):
+        return {**super().get_config(), "hidden": self.hidden.units}
+
+
+@pytest.mark.parametrize("built", [False, True])
+def test_an_instance_by_subclassing_is_copied_whether_built_or_not(built):
+    model = Described(hidden=6)
+    if built:
+        model(X32[:1])
+    found = classifier(model, batch_size=25, epochs=10).fit(X, y)
+    assert found.score(X, y) > 0.85
+    assert model.built is built
+    assert found.model_.weights[0].shape == (4, 6)
+
+
+def test_a_model_that_would_be_copied_with_other_arguments_is_refused():
+    with pytest.raises(TypeError, match="Subclassed cannot be copied.*'hidden'.*`get_config`"):
+        classifier(Subclassed(hidden=6)).fit(X, y)
+    # Built by its class it trains, but it could not be loaded again.
+    found = classifier(Subclassed, model__hidden=5).initialize(X, y)
+    with pytest.raises(TypeError, match="cannot be copied or saved"):
+        pickle.dumps(found)
+    found = classifier(Described, model__hidden=5).initialize(X, y)
+    np.testing.assert_array_equal(
+        pickle.loads(pickle.dumps(found)).predict_proba(X), found.predict_proba(X)
+    )
+
+
 def test_what_a_model_was_compiled_with_is_adopted():
     model = network("softmax")
     model.compile(
@@ -228,10 +265,10 @@ def test_the_parameters_of_the_estimator_win_over_those_compiled():
     model = network("softmax")
     model.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
     found = KerasMulticlassClassifier(
-        model=model, loss="categorical_focal_crossentropy", optimizer="rmsprop",
+        model=model, loss="categorical_focal_crossentropy", optimizer="adamax",
         optimizer__learning_rate=0.02, metrics=["macro_f1"], epochs=1, random_state=0,
     ).fit(X, y)  # fmt: skip
-    assert isinstance(found.model_.optimizer, keras.optimizers.RMSprop)
+    assert isinstance(found.model_.optimizer, keras.optimizers.Adamax)
     assert float(ops.convert_to_numpy(found.model_.optimizer.learning_rate)) == pytest.approx(0.02)
     assert set(found.history_) == {"loss", "macro_f1"}
 

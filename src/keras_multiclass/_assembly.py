@@ -141,6 +141,7 @@ def build_network(
             steps = padding_mask(X) if masked else None
             grey = choice.kind == "image" and len(shape) == 2
             mean, variance = standardization(X[..., None] if grey else X, sample_weight, steps)
+            x, mean, variance = _near_one(x, mean, variance, wide)
             x = keras.layers.Normalization(
                 axis=None if grey else -1,
                 mean=float(mean[0]) if grey else mean,
@@ -154,6 +155,23 @@ def build_network(
     _check_features(features, choice.label)
     logits = keras.layers.Dense(n_classes, dtype=wide, name="logits")(features)
     return keras.Model(inputs, logits)
+
+
+def _near_one(
+    x: Any, mean: FloatArray, variance: FloatArray, dtype: str
+) -> tuple[Any, FloatArray, FloatArray]:
+    """Bring features on extreme scales near one first, by powers of two, which is exact.
+
+    The Normalization layer divides by at least Keras' epsilon, so that features in units such as
+    nanometres would stay zeros, and squares of very large ones do not fit float32.
+    """
+    exponent = np.round(np.log2(variance) / 2)
+    exponent = np.clip(np.where(np.abs(exponent) > 20, exponent, 0), -120, 120)
+    if not exponent.any():
+        return x, mean, variance
+    unit = 2.0**exponent
+    x = keras.layers.Rescaling((1 / unit).tolist(), dtype=dtype, name="units")(x)
+    return x, mean / unit, variance / unit**2
 
 
 def _takes_mask(choice: BackboneChoice, rank: int) -> bool:
@@ -222,11 +240,7 @@ def check_arguments(
                     f"`{prefix}__{name}` must be an argument that {target} takes "
                     f"({listing(named) or 'it takes none'}).{did_you_mean(name, named)}"
                 )
-    missing = [
-        name
-        for name, p in named.items()
-        if p.default is p.empty and name not in arguments
-    ]
+    missing = [name for name, p in named.items() if p.default is p.empty and name not in arguments]
     if missing:
         wanted = listing(f"{prefix}__{name}" for name in missing)
         raise BackboneError(f"{target} needs arguments that were not given: pass {wanted}.")

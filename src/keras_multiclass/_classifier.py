@@ -544,7 +544,15 @@ class KerasMulticlassClassifier(ClassifierMixin, BaseEstimator):
             self, X, reset=False, dtype=array_dtype(state.dtype), tokens=state.reads_tokens
         )
         with keras_environment(state.dtype):
-            return KerasEngine().predict(self.model_, X, batch_size)
+            raw = KerasEngine().predict(self.model_, X, batch_size)
+        if np.isnan(raw).any():
+            n_rows = int(np.isnan(raw).any(axis=1).sum())
+            raise ValueError(
+                f"What the network computes from X must be a number; got NaN for {n_rows} of "
+                f"{len(raw)} rows. Their features are too large for it: compare their scale with "
+                "that of the training data."
+            )
+        return raw
 
     # Persistence
 

@@ -34,11 +34,12 @@ from keras_multiclass._settings import (
     Settings,
     resolve_settings,
 )
+from keras_multiclass._snapshot import read_values
 from keras_multiclass._typing import History
 from keras_multiclass._whole_model import adopt_compiled, build_whole_model, compile_arguments
 from keras_multiclass.backbones import get_backbone
 from keras_multiclass.engine import KerasEngine, TrainingData, TrainingPlan
-from keras_multiclass.exceptions import TrainingInterruptedWarning
+from keras_multiclass.exceptions import DivergenceError, TrainingInterruptedWarning
 from keras_multiclass.objective import inspect_output
 
 _SAMPLE_ROWS = 8
@@ -264,6 +265,7 @@ def _train(
         options=settings.fit_options,
     )
     result = KerasEngine().fit(model, data, validation, plan)
+    _check_weights(model)
     if result.interrupted:
         n_epochs = len(result.history["loss"])
         warnings.warn(
@@ -273,6 +275,17 @@ def _train(
             stacklevel=6,  # the line that calls `fit`
         )
     return result.history
+
+
+def _check_weights(model: keras.Model) -> None:
+    """Find a step that diverged after the last loss had been computed."""
+    if all(np.isfinite(values).all() for values in read_values(model)):
+        return
+    raise DivergenceError(
+        "The weights must stay finite; training made some of them NaN or infinite. Usual causes: "
+        "a learning rate that is too high (lower `optimizer__learning_rate`), or features on "
+        "very large scales (keep `standardize`, or put a StandardScaler in front)."
+    )
 
 
 def set_fitted(twin: Any, model: keras.Model, state: FittedState, history: History) -> None:

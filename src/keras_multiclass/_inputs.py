@@ -95,7 +95,7 @@ def check_features(
         "ensure_all_finite": "allow-nan" if allow_nan else True,
     }
     try:
-        with np.errstate(over="ignore"):  # an overflow is reported as infinity
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported as inf
             checked = _validate(estimator, X, reset, options)
     except ValueError as error:
         raise _with_cure(error) from None

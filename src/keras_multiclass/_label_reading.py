@@ -112,9 +112,9 @@ def library_of(y: Any) -> Any:
 
 def to_array(y: Any, library: str | None, name: str) -> np.ndarray:
     """Make an array of y that still knows its missing values and mixed types."""
-    if library == "pandas":
+    if library == "pandas" and hasattr(y, "isna"):  # not pandas.NA and other scalars
         missing = bool(np.any(y.isna()))
-    elif library == "polars":
+    elif library == "polars" and hasattr(y, "null_count"):
         missing = not hasattr(y, "columns") and bool(y.null_count())
     else:
         missing = bool(np.ma.is_masked(y))
@@ -181,7 +181,7 @@ def _natural_objects(labels: np.ndarray, name: str) -> np.ndarray:
     if any(issubclass(kind, _NESTED_TYPES) for kind in types):
         _refuse_nested(name)
     floats = any(issubclass(kind, (float, np.floating)) for kind in types)
-    if floats and any(value != value for value in values):
+    if floats and any(isinstance(v, (float, np.floating)) and v != v for v in values):
         _refuse_missing(name)
     if all(issubclass(kind, str) for kind in types):
         return labels

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
 from keras_multiclass._inputs import check_features
 from keras_multiclass._labels import LabelCodec
 from keras_multiclass._messages import describe

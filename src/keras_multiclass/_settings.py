@@ -124,7 +124,8 @@ _CHECKS: dict[str, _Check] = {
     "validation_split": (
         "None or a fraction of at least 0 and below 1",
         lambda v: (
-            v is None or (isinstance(v, numbers.Real) and not isinstance(v, bool) and 0 <= float(v) < 1)
+            v is None
+            or (isinstance(v, numbers.Real) and not isinstance(v, bool) and 0 <= float(v) < 1)
         ),
     ),
     "early_stopping": (

@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_multiclass._messages import describe
+from keras_multiclass._messages import describe, listing
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class LayerSnapshot:
     def take(cls, layer: keras.Layer) -> LayerSnapshot:
         """Describe ``layer`` completely; raise ``TypeError`` when it does not describe itself."""
         layer_class = type(layer)
+        _refuse_lost_arguments(layer)
         try:
             recipe = {
                 "module": layer_class.__module__,
@@ -55,6 +56,30 @@ class LayerSnapshot:
         if self.values is not None:
             write_values(layer, self.values)
         return layer
+
+
+def _refuse_lost_arguments(layer: keras.Layer) -> None:
+    """Refuse subclassed models without `get_config`: they would be rebuilt with defaults.
+
+    Keras notes the arguments of custom layers by itself. For models it notes only the defaults,
+    whatever was given.
+    """
+    for inner in iterate_layers(layer):
+        cls = type(inner)
+        owners = (cls.__init__.__module__, cls.get_config.__module__)
+        keras_init, keras_config = (owner.startswith("keras.") for owner in owners)
+        if not isinstance(inner, keras.Model) or keras_init or not keras_config:
+            continue
+        parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+        kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        lost = {p.name for p in parameters if p.kind in kinds} - {"name", "trainable", "dtype"}
+        if lost:
+            raise TypeError(
+                f"The model {cls.__name__} cannot be copied or saved, because it does not tell "
+                f"its constructor arguments {listing(sorted(lost))}: give it a `get_config` "
+                "method that returns them too, or pass a function that builds the network "
+                "instead of the network."
+            )
 
 
 def copy_layer(layer: keras.Layer) -> Any:

@@ -52,7 +52,8 @@ def check_sample_weight(
         sample_weight = np.full(n_samples, sample_weight)
     if np.asarray(sample_weight).dtype.kind in "USmMc":
         raise ValueError(fault(name, "real numbers", describe(np.asarray(sample_weight))))
-    with np.errstate(over="ignore"):  # an overflow is reported by check_array as infinity
+    # What overflows is reported by check_array as infinity.
+    with np.errstate(over="ignore", invalid="ignore"):
         weights = check_array(
             sample_weight, ensure_2d=False, allow_nd=True, dtype=dtype, input_name=name
         )

@@ -84,6 +84,7 @@ def compile_arguments(choices: Mapping[str, Any], options: Mapping[str, Any]) ->
             lookup=loss_lookup,
             what="loss",
             base=keras.losses.Loss,
+            functions=True,
         )
     metrics = choices["metrics"]
     if metrics is not None and not isinstance(metrics, (list, tuple, dict)):

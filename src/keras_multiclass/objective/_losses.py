@@ -263,7 +263,8 @@ def _user_loss(
     spec: Any, arguments: Mapping[str, Any], n_classes: int, output_form: OutputForm
 ) -> AdaptedLoss:
     """Find out by experiment how a loss of the user's wants to be called."""
-    if not callable(spec) and not isinstance(spec, (keras.losses.Loss, Mapping)):
+    config = isinstance(spec, Mapping) and isinstance(spec.get("class_name"), str)
+    if not callable(spec) and not config and not isinstance(spec, keras.losses.Loss):
         allowed = "'auto', a name, a keras Loss class, a keras Loss instance or a function"
         raise TypeError(fault("loss", f"{allowed} (y_true, y_pred)", describe(spec)))
     built = _build_user_loss(spec, arguments, output_form)

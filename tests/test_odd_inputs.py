@@ -1,0 +1,232 @@
+"""Whatever comes in: a right answer, or a ValueError or TypeError, and never anything else."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import warnings
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+from hypothesis import given, reject, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from sklearn.exceptions import DataConversionWarning
+
+from keras_multiclass import KerasMulticlassClassifier
+
+ROWS = 6
+
+
+def one_layer(inputs, units=3):
+    """Build a backbone for rows of any rank."""
+    return keras.layers.Dense(units)(keras.layers.Flatten()(inputs))
+
+
+def answer(X, y, run="initialize", **params) -> bool:
+    """Train on anything; check what comes out if anything does, and tell whether it did."""
+    classifier = KerasMulticlassClassifier(
+        **{"backbone": one_layer, "epochs": 1, "random_state": 0, **params}
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataConversionWarning)  # a column vector of labels
+        try:
+            getattr(classifier, run)(X, y)
+            probabilities = classifier.predict_proba(X)
+        except (ValueError, TypeError):
+            return False
+    n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
+    assert probabilities.shape == (n_rows, len(classifier.classes_))
+    assert np.isfinite(probabilities).all()
+    assert (probabilities >= 0).all()
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
+    predicted = classifier.predict(X)
+    assert len(predicted) == n_rows
+    if np.ndim(predicted) == 1:
+        assert np.isin(predicted, classifier.classes_).all()
+        np.testing.assert_array_equal(predicted, classifier.classes_[probabilities.argmax(axis=1)])
+    else:
+        np.testing.assert_array_equal(np.asarray(predicted).sum(axis=1), 1)
+    return True
+
+
+# --- strategies -----------------------------------------------------------------------------------
+
+NUMBERS = st.one_of(
+    st.floats(width=32),
+    st.floats(),
+    st.integers(),
+    st.booleans(),
+    st.sampled_from([1e300, -1e39, 1e-45, np.nan, np.inf, 2**63, -(2**63)]),
+)
+ODDITIES = st.one_of(
+    st.none(),
+    st.text(max_size=3),
+    st.binary(max_size=3),
+    st.complex_numbers(),
+    st.dates(),
+    st.sampled_from([object(), ..., {}, set(), (), [], int, pd.NA, pd.NaT, decimal.Decimal(1)]),
+    st.lists(st.integers(0, 2), max_size=3),
+)
+
+
+def shapes(rows):
+    rest = st.lists(st.integers(0, 3), max_size=4)
+    return st.one_of(st.just(()), st.builds(lambda n, r: (n, *r), rows, rest))
+
+
+def arrays(shape):
+    plain = hnp.arrays(
+        st.one_of(
+            hnp.boolean_dtypes(),
+            hnp.integer_dtypes(endianness="?"),
+            hnp.unsigned_integer_dtypes(),
+            hnp.floating_dtypes(endianness="="),
+            hnp.complex_number_dtypes(sizes=(64, 128)),
+            hnp.unicode_string_dtypes(max_len=3),
+            hnp.byte_string_dtypes(max_len=3),
+            hnp.datetime64_dtypes(max_period="D", min_period="s"),
+            hnp.timedelta64_dtypes(max_period="D", min_period="s"),
+            st.just(np.dtype([("a", "i4"), ("b", "f4")])),
+        ),
+        shape,
+    )
+    objects = hnp.arrays(object, shape, elements=st.one_of(NUMBERS, ODDITIES))
+    numbers = hnp.arrays(object, shape, elements=NUMBERS)
+    return st.one_of(plain, objects, numbers)
+
+
+def wrapped(array):
+    """Put an array into one of the containers that people use."""
+    makers: list[Any] = [lambda a: a, lambda a: a.tolist(), lambda a: np.asfortranarray(a)]
+    makers += [lambda a: np.ma.masked_array(a, mask=np.arange(a.size).reshape(a.shape) % 5 == 1)]
+    if array.ndim == 2 and array.dtype.names is None:
+        makers.append(lambda a: pd.DataFrame(a))
+        makers.append(lambda a: pd.DataFrame(a, columns=[f"c{i}" for i in range(a.shape[1])]))
+        if array.dtype.kind in "biuf" and array.dtype != np.float16:
+            makers += [scipy.sparse.csr_array, scipy.sparse.coo_matrix, scipy.sparse.lil_matrix]
+    if array.ndim == 1 and array.dtype.names is None:
+        makers += [pd.Series, lambda a: pd.Series(a).astype("category"), tuple]
+    return st.sampled_from(makers).map(lambda make: contain(make, array))
+
+
+def contain(make, array):
+    try:
+        return make(array)
+    except Exception:  # not every container takes every dtype, or dates so far away
+        reject()
+
+
+SANE_X = st.just(np.arange(ROWS * 2.0).reshape(ROWS, 2))
+SANE_Y = st.just(np.array(["a", "b", "c"] * (ROWS // 3)))
+ODD = st.one_of(ODDITIES, NUMBERS, arrays(shapes(st.integers(0, ROWS))).flatmap(wrapped))
+FEW = settings(max_examples=40, deadline=None)
+
+
+# --- data -----------------------------------------------------------------------------------------
+
+
+@FEW
+@given(X=st.one_of(ODD, arrays(shapes(st.just(ROWS))).flatmap(wrapped)), y=SANE_Y)
+def test_odd_features(X, y):
+    answer(X, y)
+
+
+@FEW
+@given(X=SANE_X, y=st.one_of(ODD, arrays(st.just((ROWS,))).flatmap(wrapped)))
+def test_odd_labels(X, y):
+    answer(X, y)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    X=SANE_X,
+    y=hnp.arrays(
+        st.sampled_from(["i1", "u8", "f2", "f4", "f8", "?", "U3", "M8[D]"]), (ROWS, 1)
+    ).flatmap(lambda a: wrapped(a.ravel())),
+)
+def test_labels_of_one_kind(X, y):
+    answer(X, y)
+
+
+@FEW
+@given(X=ODD, y=ODD)
+def test_odd_features_and_labels(X, y):
+    answer(X, y)
+
+
+@FEW
+@given(odd=ODD)
+def test_odd_features_at_prediction(odd):
+    if "fitted" not in _CACHE:
+        _CACHE["fitted"] = KerasMulticlassClassifier(one_layer, random_state=0).initialize(
+            np.arange(12.0).reshape(6, 2), np.arange(6) % 3
+        )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "X has feature names, but", UserWarning)
+        try:
+            probabilities = _CACHE["fitted"].predict_proba(odd)
+        except (ValueError, TypeError):
+            return
+    assert probabilities.shape[1] == 3
+    assert np.isfinite(probabilities).all()
+
+
+_CACHE: dict = {}
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    weights=st.one_of(
+        ODD,
+        arrays(st.just((ROWS,))).flatmap(wrapped),
+        hnp.arrays(st.sampled_from(["f2", "f4", "f8", "i8", "u1", "?"]), (ROWS,)),
+        hnp.arrays("f8", (ROWS,), elements=st.sampled_from([0.0, 1e-310, 1e-50, 1.0, 1e37, 1e300])),
+    )
+)
+def test_odd_weights(weights):
+    X, y = np.arange(12.0).reshape(6, 2), np.arange(6) % 3
+    classifier = KerasMulticlassClassifier(one_layer, epochs=1, random_state=0)
+    try:
+        classifier.fit(X, y, sample_weight=weights)
+    except (ValueError, TypeError):
+        return
+    probabilities = classifier.predict_proba(X)
+    assert np.isfinite(probabilities).all()
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
+
+
+@pytest.mark.parametrize("n_rows", [2, 3])
+def test_as_few_rows_as_can_be_are_trained_on(n_rows):
+    X = np.arange(2.0 * n_rows).reshape(n_rows, 2)
+    assert answer(X, np.arange(n_rows), run="fit")
+
+
+# --- parameters -----------------------------------------------------------------------------------
+
+JUNK = [
+    None, True, np.True_, -1, 0, 1, 3, 1.5, np.nan, np.inf, 1j, "x", "", "auto", b"x", (), [], {},
+    {1: 2}, {"a": None}, [None], ["x"], [3], {"class_name": "x"}, object(), int, range(3), ...,
+    slice(2), np.array([1, 2]), np.float32(2), np.int8(1), lambda: None, lambda *a: a,
+    datetime.date(2000, 1, 1), pd.Series([1, 2]), keras.layers.Dense(3), keras.losses.Dice(),
+]  # fmt: skip
+PARAMETERS = [
+    "backbone", "model", "loss", "optimizer", "metrics", "callbacks", "class_weight", "epochs",
+    "batch_size", "validation_split", "early_stopping", "shuffle", "standardize", "warm_start",
+    "dtype", "random_state", "verbose", "optimizer__learning_rate", "loss__label_smoothing",
+    "loss__reduction", "metrics__x", "callbacks__0__x", "fit__callbacks", "fit__validation_freq",
+    "fit__validation_batch_size", "compile__jit_compile", "compile__steps_per_execution",
+    "predict__batch_size", "backbone__units", "model__x", "fit__class_weight", "optimizer__0",
+]  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None)
+@given(name=st.sampled_from(PARAMETERS), value=st.sampled_from(JUNK))
+def test_odd_parameters(name, value):
+    X, y = np.arange(24.0).reshape(12, 2), np.arange(12) % 3
+    params = {"backbone": "auto"} if name == "model" else {}
+    answer(X, y, run="fit", **{**params, name: value})
