@@ -400,12 +400,13 @@ def headless():
 
 @pytest.mark.parametrize("kind", ["model", "layer"])
 def test_a_keras_backbone_is_copied_with_its_weights_and_never_trained(kind):
-    backbone = headless() if kind == "model" else keras.layers.Dense(6, "relu")
+    keras.utils.set_random_seed(0)
+    backbone = headless() if kind == "model" else keras.layers.Dense(16, "relu")
     backbone.build((None, 4))
     before = [weight.copy() for weight in backbone.get_weights()]
     expected = keras.ops.convert_to_numpy(backbone(X.astype("float32")))
     classifier = KerasMulticlassClassifier(
-        backbone, epochs=10, optimizer__learning_rate=0.05, random_state=0
+        backbone, epochs=10, optimizer__learning_rate=0.05, random_state=0, batch_size=25
     )
     classifier.initialize(X, y)
     features = keras.Model(classifier.model_.input, classifier.model_.layers[-1].input)
@@ -525,12 +526,19 @@ def test_the_random_states_and_settings_of_the_process_stay_as_they_were():
             tf.config.functions_run_eagerly(),
         ]
 
-    keras.utils.set_random_seed(3)
-    expected, before = draw(), settings()
+    def draw_anew():
+        keras.utils.set_random_seed(3)
+        return draw()
+
+    # Keras' own generator starts anew with a seed in newer versions only.
+    expected, before = draw_anew(), settings()
+    repeatable = [again == first for again, first in zip(draw_anew(), expected, strict=True)]
+    assert all(repeatable[:3])
     keras.utils.set_random_seed(3)
     classifier = tiny(epochs=1, backbone__dropout=0.5, dtype="float64").fit(X, y)
     classifier.predict(X)
-    assert draw() == expected
+    found = draw()
+    assert [f == e for f, e in zip(found, expected, strict=True)] == repeatable
     assert settings() == before
     with pytest.raises(ValueError, match="NaN"):
         tiny().fit(np.full_like(X, np.nan), y)

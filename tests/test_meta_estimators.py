@@ -21,8 +21,7 @@ from sklearn.ensemble import (
 )
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.inspection import permutation_importance
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score, log_loss, recall_score
+from sklearn.metrics import accuracy_score, log_loss, make_scorer, recall_score
 from sklearn.model_selection import (
     GridSearchCV,
     HalvingGridSearchCV,
@@ -32,6 +31,7 @@ from sklearn.model_selection import (
     cross_validate,
     learning_curve,
 )
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
@@ -217,7 +217,7 @@ def test_soft_voting_is_the_mean_of_the_probabilities(fitted):
 def test_stacking_uses_the_probabilities_of_out_of_fold_rows():
     stacking = StackingClassifier(
         [("net", tiny()), ("tree", DecisionTreeClassifier(max_depth=1, random_state=0))],
-        LogisticRegression(),
+        GaussianNB(),
         cv=2,
     ).fit(X, NAMES[y])
     assert stacking.transform(X).shape == (150, 6)
@@ -262,11 +262,11 @@ def test_weights_are_routed_through_a_pipeline():
     weights = np.where(y == 2, 0.0, 1.0)
     with sklearn.config_context(enable_metadata_routing=True):
         classifier = tiny(epochs=3).set_fit_request(sample_weight=True)
-        classifier.set_score_request(sample_weight=True)
+        accuracy = make_scorer(accuracy_score).set_score_request(sample_weight=True)
         pipeline = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), classifier)
         pipeline.fit(X, y, sample_weight=weights)
         scores = cross_validate(
-            pipeline, X, y, cv=2, params={"sample_weight": weights}, error_score="raise"
+            pipeline, X, y, cv=2, scoring=accuracy, params={"sample_weight": weights}
         )["test_score"]
     scaled = StandardScaler().fit_transform(X)
     alone = tiny(epochs=3).fit(scaled, y, sample_weight=weights)
