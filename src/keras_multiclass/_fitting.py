@@ -104,7 +104,7 @@ def _start(twin: Any, request: FitRequest, settings: Settings) -> None:
         data, validation = _read(rows, request, settings, seed, reset=True)
         vocabulary_size = int(data.X.max()) + 2 if tokens else None  # one more for unknown ids
         choices = read_choices(twin, settings)
-        model, recipe = _build(twin, codec, request.y, data, settings, choices, vocabulary_size)
+        model, recipe = _build(twin, codec, request, data, settings, choices, vocabulary_size)
         recipe.compile(model)
         state = FittedState(codec, recipe, choices, seed, settings.dtype, vocabulary_size)
         history: History = {}
@@ -179,7 +179,7 @@ def read_choices(twin: Any, settings: Settings) -> dict[str, Any]:
 def _build(
     twin: Any,
     codec: LabelCodec,
-    y: Any,
+    request: FitRequest,
     data: TrainingData,
     settings: Settings,
     choices: dict[str, Any],
@@ -188,7 +188,8 @@ def _build(
     routed = twin._routed
     if twin.model is None:
         _refuse_routed(routed, "model", "`model` is None")
-        choice = resolve_backbone(twin.backbone, data.X.shape, data.X.dtype)
+        given_dtype = getattr(request.X, "dtype", None)  # 8-bit integers tell images
+        choice = resolve_backbone(twin.backbone, data.X.shape, given_dtype)
         model = build_network(
             choice,
             extract(routed, "backbone"),
@@ -212,7 +213,7 @@ def _build(
         twin.get_params(deep=False),
         extract(routed, "model"),
         given,
-        {**_describe_features(twin, data), **describe_target(codec, y)},
+        {**_describe_features(twin, data), **describe_target(codec, request.y)},
         sample,
     )
     adopted = adopt_compiled(choices, compiled, given)
