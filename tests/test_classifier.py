@@ -19,6 +19,7 @@ from sklearn.metrics import accuracy_score, f1_score, log_loss
 from sklearn.model_selection import train_test_split
 from sklearn.utils.class_weight import compute_sample_weight
 
+from _toy import tiny
 from keras_multiclass import KerasMulticlassClassifier
 from keras_multiclass._seeding import epoch_seed
 from keras_multiclass._splitting import validation_split
@@ -26,16 +27,6 @@ from keras_multiclass._splitting import validation_split
 IRIS = load_iris()
 X, y = IRIS.data, IRIS.target
 TRAIN_X, VAL_X, TRAIN_Y, VAL_Y = train_test_split(X, y, test_size=0.4, stratify=y, random_state=0)
-
-
-def tiny(**params):
-    defaults = {
-        "backbone__hidden_units": (16,),
-        "optimizer__learning_rate": 0.05,
-        "epochs": 10,
-        "random_state": 0,
-    }
-    return KerasMulticlassClassifier(**{**defaults, **params})
 
 
 def flat(inputs, units=8):

@@ -37,21 +37,11 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-from keras_multiclass import KerasMulticlassClassifier
+from _toy import tiny
 
 X, y = load_iris(return_X_y=True)
 NAMES = load_iris().target_names
 WINE_X, WINE_Y = load_wine(return_X_y=True)
-
-
-def tiny(**params):
-    defaults = {
-        "backbone__hidden_units": (16,),
-        "optimizer__learning_rate": 0.05,
-        "epochs": 10,
-        "random_state": 0,
-    }
-    return KerasMulticlassClassifier(**{**defaults, **params})
 
 
 @pytest.fixture(scope="module")

@@ -17,20 +17,10 @@ from sklearn.model_selection import (
     train_test_split,
 )
 
-from keras_multiclass import KerasMulticlassClassifier
+from _toy import tiny
 
 X, y = load_iris(return_X_y=True)
 PAGES = Path(__file__).parents[1] / "examples" / "data" / "page_blocks.csv"
-
-
-def tiny(**params):
-    defaults = {
-        "backbone__hidden_units": (16,),
-        "optimizer__learning_rate": 0.05,
-        "epochs": 10,
-        "random_state": 0,
-    }
-    return KerasMulticlassClassifier(**{**defaults, **params})
 
 
 def test_cross_validation_stratifies_labels_that_come_sorted():
