@@ -464,6 +464,16 @@ def test_a_routed_argument_that_its_target_does_not_take_is_refused(fitted, name
     assert near is not None or "has no entries" in message
 
 
+def test_early_stopping_watches_what_is_measured(fitted):
+    watched = {"early_stopping": {"monitor": "val_acuracy"}, "metrics": ["accuracy"]}
+    message = refusal(fitted, lambda c: c.fit(X, y), **watched)
+    assert "`early_stopping` must monitor one of 'val_loss', 'val_accuracy'" in message
+    assert "Did you mean 'val_accuracy'" in message
+    message = refusal(fitted, lambda c: c.fit(X, y), early_stopping={"patince": 3})
+    assert "`early_stopping` must hold arguments of keras.callbacks.EarlyStopping" in message
+    assert "Did you mean 'patience'" in message
+
+
 def test_validation_data_come_in_pairs(fitted):
     message = refusal(fitted, lambda c: c.fit(X, y, X_val=X))
     assert "`X_val` and `y_val` must be given together" in message

@@ -251,12 +251,21 @@ def test_a_builder_that_compiles_itself_is_trained_as_it_says():
     assert classifier.score(X, Y) > 0.9
 
 
-@pytest.mark.parametrize("default", ["adam", "rmsprop"])
-def test_the_default_optimizer_of_either_package_leaves_that_of_the_builder(default):
-    classifier = KerasMulticlassClassifier(model=build_compiled, optimizer=default)
-    assert isinstance(classifier.initialize(X, Y).model_.optimizer, keras.optimizers.SGD)
-    plain = KerasMulticlassClassifier(model=build_uncompiled, optimizer=default)
-    assert type(plain.initialize(X, Y).model_.optimizer).__name__.lower() == default
+def test_the_default_optimizer_leaves_that_of_the_builder_and_any_other_replaces_it():
+    plain = KerasMulticlassClassifier(model=build_compiled)
+    assert isinstance(plain.initialize(X, Y).model_.optimizer, keras.optimizers.SGD)
+    told = KerasMulticlassClassifier(model=build_compiled, optimizer="rmsprop")
+    assert isinstance(told.initialize(X, Y).model_.optimizer, keras.optimizers.RMSprop)
+
+
+def test_the_default_optimizer_of_scikeras_leaves_that_of_the_builder():
+    wrappers = import_scikeras()
+    converted = KerasMulticlassClassifier.from_scikeras(wrappers.KerasClassifier(build_compiled))
+    for classifier in (converted, clone(converted), pickle.loads(pickle.dumps(converted))):
+        assert classifier.optimizer == "rmsprop"
+        assert isinstance(classifier.initialize(X, Y).model_.optimizer, keras.optimizers.SGD)
+    plain = KerasMulticlassClassifier.from_scikeras(wrappers.KerasClassifier(build_uncompiled))
+    assert isinstance(plain.initialize(X, Y).model_.optimizer, keras.optimizers.RMSprop)
 
 
 def test_an_uncompiled_model_is_compiled():

@@ -88,7 +88,9 @@ class KerasMulticlassClassifier(ClassifierMixin, BaseEstimator):
         to mean 0 and variance 1 over the (weighted) training rows. ``"auto"`` does so except for
         a ``keras.Model`` or ``keras.Layer`` as backbone, and never for a whole `model`.
     warm_start : bool, default=False
-        Whether `fit` goes on from the last fit instead of starting anew.
+        Whether `fit` goes on from the last fit instead of starting anew, with optimizer, loss,
+        metrics and callbacks as they are set now. The network, its `dtype`, the classes and the
+        seed stay those of the first fit.
     dtype : {"float32", "float64", "mixed_float16", "mixed_bfloat16"}, default="float32"
         Keras dtype policy of the network.
     random_state : int, RandomState, Generator or None, default=None
@@ -307,7 +309,7 @@ class KerasMulticlassClassifier(ClassifierMixin, BaseEstimator):
         -----
         TrainingInterruptedWarning
             If the user interrupts the training after an epoch has ended: the epochs so far are
-            kept.
+            kept, with the steps of the one under way.
         """
         resume = bool(self.warm_start) and hasattr(self, "model_")
         return self._run(

@@ -19,6 +19,7 @@ from keras_multiclass._callbacks import build_callbacks
 from keras_multiclass._compiling import CompileRecipe, restored_on_failure, same
 from keras_multiclass._inputs import dense
 from keras_multiclass._labels import LabelCodec
+from keras_multiclass._messages import describe, did_you_mean, listing
 from keras_multiclass._preparation import (
     Rows,
     check_validation_pair,
@@ -249,6 +250,8 @@ def _train(
     if any(part is not None and part.sample_weight is not None for part in (data, validation)):
         state.recipe.check_weightable()
     partial = task == "partial_fit"
+    if settings.early_stopping is not None and not partial:
+        _check_monitor(settings.early_stopping["monitor"], state.recipe)
     routed = twin._routed
     callbacks = build_callbacks(
         twin.callbacks,
@@ -271,11 +274,23 @@ def _train(
         n_epochs = len(result.history["loss"])
         warnings.warn(
             f"Training was interrupted; the {n_epochs} of {plan.epochs} epochs that ended are "
-            "kept, and the classifier is fitted.",
+            "kept, with the steps of the one under way, and the classifier is fitted.",
             TrainingInterruptedWarning,
             stacklevel=6,  # the line that calls `fit`
         )
     return result.history
+
+
+def _check_monitor(monitor: Any, recipe: CompileRecipe) -> None:
+    if monitor in ("loss", "val_loss"):
+        return
+    names = ["loss", *(metric.name for metric in recipe.build_metrics())]
+    known = [*(f"val_{name}" for name in names), *names]
+    if monitor not in known:
+        raise ValueError(
+            f"`early_stopping` must monitor one of {listing(known)}; got {describe(monitor)}."
+            f"{did_you_mean(monitor, known)} What is to be monitored must be in `metrics`."
+        )
 
 
 def _check_weights(model: keras.Model) -> None:

@@ -203,6 +203,7 @@ def convert_parameters(estimator: Any) -> dict[str, Any]:
     converted = {
         "model": builder,
         **{name: plain[name] for name in _SAME},
+        "optimizer": _mark_default(plain["optimizer"]),
         "loss": "auto" if plain["loss"] is None else plain["loss"],
         "batch_size": _batch_size(plain["batch_size"]),
         "validation_split": plain["validation_split"] or None,
@@ -216,6 +217,18 @@ def convert_parameters(estimator: Any) -> dict[str, Any]:
     if plain["validation_batch_size"] not in (None, -1):
         converted.setdefault("fit__validation_batch_size", plain["validation_batch_size"])
     return converted
+
+
+class InheritedOptimizer(str):
+    """The name of an optimizer that SciKeras set because the user chose none.
+
+    A builder that compiles its model itself overrules it, as with SciKeras.
+    """
+
+
+def _mark_default(optimizer: Any) -> Any:
+    is_default = isinstance(optimizer, str) and optimizer == "rmsprop"
+    return InheritedOptimizer(optimizer) if is_default else optimizer
 
 
 def _batch_size(value: Any) -> Any:

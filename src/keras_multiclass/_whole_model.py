@@ -118,8 +118,9 @@ def adopt_compiled(
 
 
 def _is_default_optimizer(optimizer: Any) -> bool:
-    """Whether this may be a default that nobody chose: ours, or that of SciKeras."""
-    return isinstance(optimizer, str) and optimizer in ("adam", "rmsprop")
+    """Whether nobody chose it: our default, or SciKeras' in what was converted."""
+    is_ours = isinstance(optimizer, str) and optimizer == "adam"
+    return is_ours or isinstance(optimizer, _scikeras.InheritedOptimizer)
 
 
 def _is_auto(loss: Any, stand_in: str = "auto") -> bool:
