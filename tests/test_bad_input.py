@@ -464,6 +464,38 @@ def test_a_routed_argument_that_its_target_does_not_take_is_refused(fitted, name
     assert near is not None or "has no entries" in message
 
 
+def loss_of_a_whole_batch(y_true, y_pred):
+    return -keras.ops.mean(keras.ops.log(keras.ops.sum(y_true * y_pred, axis=-1)))
+
+
+def accuracy_of_a_whole_batch(y_true, y_pred):
+    right = keras.ops.equal(keras.ops.argmax(y_true, -1), keras.ops.argmax(y_pred, -1))
+    return keras.ops.mean(keras.ops.cast(right, "float32"))
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{"loss": loss_of_a_whole_batch}, {"metrics": [accuracy_of_a_whole_batch]}],
+    ids=["loss", "metrics"],
+)
+def test_one_value_for_a_batch_cannot_be_weighted(fitted, params):
+    (name,) = params
+    weights = np.linspace(1, 2, 150)
+    message = refusal(fitted, lambda c: c.fit(X, y, sample_weight=weights), **params)
+    assert f"`{name}` must return one value for each row when there are weights" in message
+    message = refusal(fitted, lambda c: c.fit(X, y), class_weight="balanced", **params)
+    assert "class_weight" in message
+    assert tiny(epochs=1, **params).fit(X, y).n_iter_ == 1  # without weights it is fine
+
+
+def test_the_mask_of_a_sequence_is_not_the_users_to_pass():
+    sequences = np.ones((30, 4, 2))
+    with pytest.raises(
+        ValueError, match="`backbone__mask` must be an argument that .* 'gru' takes"
+    ):
+        KerasMulticlassClassifier("gru", backbone__mask=None).fit(sequences, y[::5])
+
+
 def test_early_stopping_watches_what_is_measured(fitted):
     watched = {"early_stopping": {"monitor": "val_acuracy"}, "metrics": ["accuracy"]}
     message = refusal(fitted, lambda c: c.fit(X, y), **watched)

@@ -364,6 +364,22 @@ def test_images_sequences_and_volumes_are_learned(shape, dtype, params, layer):
     assert classifier.predict_proba(images[:1]).shape == (1, 3)
 
 
+def masked_mean(inputs, mask=None):
+    """Average the steps that are not padding."""
+    real = keras.ops.expand_dims(keras.ops.cast(mask, inputs.dtype), -1)
+    return keras.ops.sum(inputs * real, axis=1) / keras.ops.sum(real, axis=1)
+
+
+def test_a_function_that_asks_for_the_mask_of_a_sequence_gets_it():
+    sequences = np.random.default_rng(0).normal(size=(30, 3, 2))
+    padded = np.concatenate([sequences, np.zeros((30, 2, 2))], axis=1)
+    params = {"backbone": masked_mean, "epochs": 2, "random_state": 0}
+    plain = KerasMulticlassClassifier(**params).fit(sequences, np.arange(30) % 3)
+    longer = KerasMulticlassClassifier(**params).fit(padded, np.arange(30) % 3)
+    expected = plain.predict_proba(sequences)
+    np.testing.assert_allclose(longer.predict_proba(padded), expected, atol=1e-6)
+
+
 def test_token_ids_are_learned_and_unknown_ones_are_let_through():
     generator = np.random.default_rng(0)
     labels = np.arange(90) % 3
