@@ -151,7 +151,7 @@ def build_network(
             )(x)
     if masked:
         extra["mask"] = mask
-    features = _call_builder(choice.build, (x,), extra, choice.label)
+    features = _call_builder(choice, x, extra)
     _check_features(features, choice.label)
     logits = keras.layers.Dense(n_classes, dtype=wide, name="logits")(features)
     return keras.Model(inputs, logits)
@@ -183,17 +183,15 @@ def _takes_mask(choice: BackboneChoice, rank: int) -> bool:
         return False
 
 
-def _call_builder(
-    build: Callable[..., Any], positional: tuple[Any, ...], arguments: Mapping[str, Any], label: str
-) -> Any:
+def _call_builder(choice: BackboneChoice, x: Any, arguments: Mapping[str, Any]) -> Any:
     try:
-        return build(*positional, **arguments)
+        return choice.build(x, **arguments)
     except BackboneError:
         raise
     except Exception as error:
-        shapes = f" on inputs of shape {positional[0].shape}" if positional else ""
         raise BackboneError(
-            f"Building with {label} failed{shapes}: {type(error).__name__}: {error}"
+            f"Building with {choice.label} failed on inputs of shape {x.shape}: "
+            f"{type(error).__name__}: {error}"
         ) from error
 
 

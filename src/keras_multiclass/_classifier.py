@@ -460,7 +460,7 @@ class KerasMulticlassClassifier(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples,), or a one-hot matrix or data frame
             Labels in the form in which `fit` was given them.
         """
-        return self._state_().codec.decode(self.predict_proba(X).argmax(axis=1))
+        return self._fitted_state().codec.decode(self.predict_proba(X).argmax(axis=1))
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Predict the probability of each class.
@@ -528,18 +528,18 @@ class KerasMulticlassClassifier(ClassifierMixin, BaseEstimator):
         float
             Fraction of the rows that are predicted right, from 0 to 1.
         """
-        codec = self._state_().codec
+        codec = self._fitted_state().codec
         if codec.form == "vector":
             return float(super().score(X, y, sample_weight))
         predicted = self.predict_proba(X).argmax(axis=1)
         return float(accuracy_score(codec.encode(y), predicted, sample_weight=sample_weight))
 
-    def _state_(self) -> FittedState:
+    def _fitted_state(self) -> FittedState:
         check_is_fitted(self)
         return self._state
 
     def _raw_output(self, X: ArrayLike) -> np.ndarray:
-        state = self._state_()
+        state = self._fitted_state()
         batch_size = resolve_predict_batch_size(self._routed)
         start_quietly()
         X = check_features(

@@ -1,8 +1,8 @@
 """The engine that runs Keras' own training step batch by batch: every model, every Keras backend.
 
 It walks the epochs itself with `keras.Model.train_on_batch` and `keras.callbacks.CallbackList`
-instead of calling `keras.Model.fit`, which spends 15 to 150 ms on each epoch to set up its input
-pipeline (a batch of a small network takes 2 to 3 ms) and decides on the order of the rows itself.
+instead of calling `keras.Model.fit`, which sets up its input pipeline anew for each epoch (on small
+tables that costs more than the training) and decides on the order of the rows itself.
 What is computed is the same: the model's ``train_step`` and ``test_step``, its metrics, and every
 hook of every callback in Keras' order.
 """
