@@ -6,6 +6,7 @@ PYTHON ?= python3.11 python3.12 python3.13 python3 python
 # Test processes at a time; each imports TensorFlow.
 JOBS ?= 2
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 # What runs with the oldest supported packages.
 OLDEST_TESTS ?= tests/test_sklearn_checks.py
 
@@ -25,7 +26,7 @@ define create
 	exit 1
 endef
 
-.PHONY: help demo test test-oldest lint format clean
+.PHONY: help demo test test-oldest bench lint format clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -40,6 +41,9 @@ test: $(VENV)/.test ## the whole test suite; more options: make test PYTEST_ARGS
 test-oldest: $(OLDEST)/.test ## scikit-learn's checks with the oldest supported packages
 	@$(OLDEST)/bin/python -m pytest -n $(JOBS) $(OLDEST_TESTS)
 
+bench: $(VENV)/.demo ## speed beside other packages; part of it: make bench BENCH_ARGS="--case a"
+	@$(BIN)/python -m benchmarks.speed $(BENCH_ARGS)
+
 lint: $(VENV)/.lint ## style, format and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -52,7 +56,7 @@ format: $(VENV)/.lint ## mend style and format where that can be done safely
 clean: ## remove the virtual environments and all caches
 	rm -rf "$(VENV)" "$(OLDEST)" build dist .coverage .coverage.* htmlcov \
 	  .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	find src tests examples -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The files below only say that a step is done; a change of pyproject.toml repeats the installs.
 $(VENV)/.created:

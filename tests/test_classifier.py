@@ -550,3 +550,25 @@ def test_the_random_states_and_settings_of_the_process_stay_as_they_were():
     with pytest.raises(ValueError, match="NaN"):
         tiny().fit(np.full_like(X, np.nan), y)
     assert settings() == before
+
+
+def test_a_builder_may_use_layers_that_were_made_before():
+    """Their names are those that new layers would get."""
+    made_before = keras.layers.Dense(6, name="dense")
+
+    def backbone(inputs):
+        return keras.layers.Dense(5)(keras.layers.Dense(4)(made_before(inputs)))
+
+    classifier = KerasMulticlassClassifier(backbone, epochs=1).fit(X, y)
+    names = [layer.name for layer in classifier.model_.layers]
+    assert len(set(names)) == len(names)
+    assert "dense" in names
+
+
+def test_the_names_of_layers_do_not_depend_on_what_was_built_before():
+    first, second = (tiny(epochs=1).fit(X, y) for _ in range(2))
+    assert [w.path for w in first.model_.weights] == [w.path for w in second.model_.weights]
+    before = keras.layers.Dense(2).name
+    tiny(epochs=1).fit(X, y)
+    number = int(before.rpartition("_")[2]) if "_" in before else 0
+    assert keras.layers.Dense(2).name == f"dense_{number + 1}"

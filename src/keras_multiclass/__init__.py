@@ -5,12 +5,14 @@ from importlib.metadata import version
 import keras_multiclass._runtime  # noqa: F401  (first: it imports Keras quietly)
 from keras_multiclass._classifier import KerasMulticlassClassifier
 from keras_multiclass.backbones import get_backbone, list_backbones, register_backbone
+from keras_multiclass.engine import clear_cache
 
 __version__ = version("keras-multiclass")
 
 __all__ = [
     "KerasMulticlassClassifier",
     "__version__",
+    "clear_cache",
     "get_backbone",
     "list_backbones",
     "register_backbone",

@@ -14,8 +14,9 @@ from keras import ops
 from keras_multiclass._inputs import padding_mask, standardization
 from keras_multiclass._messages import describe, did_you_mean, fault, listing
 from keras_multiclass._snapshot import copy_layer
-from keras_multiclass._typing import Features, FloatArray
+from keras_multiclass._typing import FloatArray
 from keras_multiclass.backbones import get_backbone, list_backbones
+from keras_multiclass.engine import TrainingData
 from keras_multiclass.exceptions import BackboneError
 
 EMBEDDING_UNITS = 32
@@ -116,16 +117,15 @@ def _check_rank(kind: str, name: str, shape: tuple[int, ...]) -> None:
 def build_network(
     choice: BackboneChoice,
     arguments: Mapping[str, Any],
-    X: Features,
+    data: TrainingData,
     *,
     n_classes: int,
-    sample_weight: FloatArray | None,
     standardize: bool | str,
     vocabulary_size: int | None,
 ) -> keras.Model:
     """Build input, standardisation, backbone and a head that emits one logit for each class."""
     wide = "float64" if keras.config.floatx() == "float64" else "float32"
-    shape = X.shape[1:]
+    shape = data.X.shape[1:]
     check_arguments(choice.build, arguments, prefix="backbone", target=choice.label, skip=1)
     inputs = keras.Input(shape, dtype="int32" if vocabulary_size else wide, name="features")
     extra = dict(arguments)
@@ -138,23 +138,31 @@ def build_network(
         x = inputs
         mask = ops.any(ops.not_equal(inputs, 0), axis=-1) if masked else None
         if choice.standardized if standardize == "auto" else standardize:
-            steps = padding_mask(X) if masked else None
             grey = choice.kind == "image" and len(shape) == 2
-            mean, variance = standardization(X[..., None] if grey else X, sample_weight, steps)
-            x, mean, variance = _near_one(x, mean, variance, wide)
-            x = keras.layers.Normalization(
-                axis=None if grey else -1,
-                mean=float(mean[0]) if grey else mean,
-                variance=float(variance[0]) if grey else variance,
-                dtype=wide,
-                name="standardization",
-            )(x)
+            x = _standardized(x, data, grey=grey, masked=masked)
     if masked:
         extra["mask"] = mask
     features = _call_builder(choice, x, extra)
     _check_features(features, choice.label)
     logits = keras.layers.Dense(n_classes, dtype=wide, name="logits")(features)
     return keras.Model(inputs, logits)
+
+
+def _standardized(x: Any, data: TrainingData, *, grey: bool, masked: bool) -> Any:
+    """Put a Normalization layer behind ``x``, adapted to the weighted rows."""
+    mask = padding_mask(data.X) if masked else None
+    X = data.X[..., None] if grey else data.X
+    mean, variance = standardization(X, data.sample_weight, mask, data.rows)
+    x, mean, variance = _near_one(x, mean, variance, x.dtype)
+    layer = keras.layers.Normalization(
+        axis=None if grey else -1, dtype=x.dtype, name="standardization"
+    )
+    # As weights and not as arguments, so that networks for other rows have the same structure.
+    x = layer(x)
+    layer.adapt_mean.assign(mean[0] if grey else mean)
+    layer.adapt_variance.assign(variance[0] if grey else variance)
+    layer.finalize_state()
+    return x
 
 
 def _near_one(

@@ -19,13 +19,13 @@ from keras_multiclass._runtime import array_dtype, keras_environment, start_quie
 from keras_multiclass._seeding import seeded
 from keras_multiclass._settings import (
     is_routed,
-    resolve_predict_batch_size,
+    resolve_prediction,
     routed_parameter_fault,
 )
 from keras_multiclass._signatures import accepted_parameters
 from keras_multiclass._snapshot import LayerSnapshot
 from keras_multiclass._typing import ArrayLike
-from keras_multiclass.engine import KerasEngine
+from keras_multiclass.engine import predict
 from keras_multiclass.objective import to_log_probabilities, to_logits, to_probabilities
 
 
@@ -93,6 +93,13 @@ class KerasMulticlassClassifier(ClassifierMixin, BaseEstimator):
         seed stay those of the first fit.
     dtype : {"float32", "float64", "mixed_float16", "mixed_bfloat16"}, default="float32"
         Keras dtype policy of the network.
+    engine : {"auto", "graph", "keras"}, default="auto"
+        What trains the network. ``"graph"`` stays in TensorFlow's graph for whole epochs and
+        shares what it traced among fits, which makes small networks many times faster;
+        ``"keras"`` runs Keras' training step batch by batch. ``"auto"`` takes ``"graph"``
+        unless something needs the other: callbacks that act on batches, ``run_eagerly``, X
+        larger than a quarter of the memory, a model that cannot be traced, another Keras
+        backend. Both give the same results within rounding.
     random_state : int, RandomState, Generator or None, default=None
         Seed of the initial weights, the validation split, the order of the rows and dropout.
     verbose : {0, 1, 2}, default=0
@@ -125,6 +132,10 @@ class KerasMulticlassClassifier(ClassifierMixin, BaseEstimator):
     model_ : keras.Model
         The trained network: compiled, takes raw X, and emits logits if it was built from a
         backbone.
+    engine_ : str
+        The engine that trained last: ``"graph"`` or ``"keras"``; empty before any training.
+    engine_reason_ : str
+        Why it was this one.
     loss_ : keras.losses.Loss
         The loss it was trained with: takes class indices and what `model_` emits.
 
@@ -170,6 +181,7 @@ class KerasMulticlassClassifier(ClassifierMixin, BaseEstimator):
         standardize: bool | str = "auto",
         warm_start: bool = False,
         dtype: str = "float32",
+        engine: str = "auto",
         random_state: Any = None,
         verbose: int = 0,
         # All routed parameters; scikit-learn's checks pass the name itself as a parameter.
@@ -190,6 +202,7 @@ class KerasMulticlassClassifier(ClassifierMixin, BaseEstimator):
         self.standardize = standardize
         self.warm_start = warm_start
         self.dtype = dtype
+        self.engine = engine
         self.random_state = random_state
         self.verbose = verbose
         for name in backbone__arguments:
@@ -540,13 +553,13 @@ class KerasMulticlassClassifier(ClassifierMixin, BaseEstimator):
 
     def _raw_output(self, X: ArrayLike) -> np.ndarray:
         state = self._fitted_state()
-        batch_size = resolve_predict_batch_size(self._routed)
+        engine, batch_size = resolve_prediction(self.engine, self._routed)
         start_quietly()
         X = check_features(
             self, X, reset=False, dtype=array_dtype(state.dtype), tokens=state.reads_tokens
         )
         with keras_environment(state.dtype):
-            raw = KerasEngine().predict(self.model_, X, batch_size)
+            raw = predict(engine, self.model_, X, batch_size)
         if np.isnan(raw).any():
             n_rows = int(np.isnan(raw).any(axis=1).sum())
             raise ValueError(

@@ -75,7 +75,7 @@ class CompileRecipe:
             optimizer=optimizer or self.build_optimizer(),
             loss=self.build_loss(),
             # Weighted, so that what is reported counts rows as the loss does.
-            weighted_metrics=self.build_metrics(),
+            weighted_metrics=self.build_metrics() or None,
             **self.options,
         )
 

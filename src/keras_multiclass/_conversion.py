@@ -23,6 +23,7 @@ from keras_multiclass._settings import Settings, resolve_settings
 from keras_multiclass._snapshot import copy_layer, read_values, write_values
 from keras_multiclass._typing import History
 from keras_multiclass._whole_model import adopt_compiled, compile_arguments
+from keras_multiclass.engine import TrainingResult
 from keras_multiclass.objective import inspect_output
 
 _SAMPLE_ROWS = 8
@@ -55,7 +56,8 @@ def _adopt(twin: Any, fit: SciKerasFit) -> None:
         history = _rename(fit.history, [metric.name for metric in recipe.build_metrics()])
     twin.n_features_in_ = fit.X_shape[1]
     twin.input_shape_ = fit.X_shape[1:]
-    set_fitted(twin, model, FittedState(codec, recipe, choices, seed, settings.dtype), history)
+    state = FittedState(codec, recipe, choices, seed, settings.dtype)
+    set_fitted(twin, model, state, TrainingResult(history))
 
 
 def _read_recipe(

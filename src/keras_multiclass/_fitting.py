@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 import keras
@@ -17,9 +18,9 @@ import numpy as np
 from keras_multiclass._assembly import build_network, resolve_backbone
 from keras_multiclass._callbacks import build_callbacks
 from keras_multiclass._compiling import CompileRecipe, restored_on_failure, same
-from keras_multiclass._inputs import dense
 from keras_multiclass._labels import LabelCodec
 from keras_multiclass._messages import describe, did_you_mean, listing
+from keras_multiclass._naming import fresh_names
 from keras_multiclass._preparation import (
     Rows,
     check_validation_pair,
@@ -36,14 +37,14 @@ from keras_multiclass._settings import (
     resolve_settings,
 )
 from keras_multiclass._snapshot import read_values
-from keras_multiclass._typing import History
 from keras_multiclass._whole_model import adopt_compiled, build_whole_model, compile_arguments
 from keras_multiclass.backbones import get_backbone
-from keras_multiclass.engine import KerasEngine, TrainingData, TrainingPlan
+from keras_multiclass.engine import TrainingData, TrainingPlan, TrainingResult, train
 from keras_multiclass.exceptions import DivergenceError, TrainingInterruptedWarning
 from keras_multiclass.objective import inspect_output
 
 _SAMPLE_ROWS = 8
+_LATER_NAMES = 10_000
 
 
 @dataclass(frozen=True)
@@ -103,15 +104,23 @@ def _start(twin: Any, request: FitRequest, settings: Settings) -> None:
         tokens = _expects_tokens(twin, request.X)
         rows = Rows(twin, codec, settings.dtype, tokens)
         data, validation = _read(rows, request, settings, seed, reset=True)
-        vocabulary_size = int(data.X.max()) + 2 if tokens else None  # one more for unknown ids
+        # One more for unknown ids.
+        vocabulary_size = int(data.features(slice(None)).max()) + 2 if tokens else None
         choices = read_choices(twin, settings)
-        model, recipe = _build(twin, codec, request, data, settings, choices, vocabulary_size)
+        build = partial(_build, twin, codec, request, data, settings, choices, vocabulary_size)
+        try:
+            model, recipe = build()
+        except ValueError as error:
+            if "unique" not in str(error):
+                raise
+            with fresh_names(first=_LATER_NAMES):  # the builder uses layers that had names before
+                model, recipe = build()
         recipe.compile(model)
         state = FittedState(codec, recipe, choices, seed, settings.dtype, vocabulary_size)
-        history: History = {}
+        result = TrainingResult({})
         if request.task != "initialize":
-            history = _train(twin, model, data, validation, settings, state, request.task)
-    set_fitted(twin, model, state, history)
+            result = _train(twin, model, data, validation, settings, state, request.task)
+    set_fitted(twin, model, state, result)
 
 
 def _continue(twin: Any, request: FitRequest, settings: Settings, state: FittedState) -> None:
@@ -126,11 +135,11 @@ def _continue(twin: Any, request: FitRequest, settings: Settings, state: FittedS
         with restored_on_failure(twin.model_, state.recipe):
             recipe.recompile(twin.model_, state.recipe)
             state = replace(state, recipe=recipe, choices=choices)
-            history = _train(twin, twin.model_, data, validation, settings, state, request.task)
+            result = _train(twin, twin.model_, data, validation, settings, state, request.task)
     merged = {name: [*values] for name, values in twin.history_.items()}
-    for name, values in history.items():
+    for name, values in result.history.items():
         merged.setdefault(name, []).extend(values)
-    set_fitted(twin, twin.model_, state, merged)
+    set_fitted(twin, twin.model_, state, replace(result, history=merged))
 
 
 def _expects_tokens(twin: Any, X: Any) -> bool:
@@ -194,9 +203,8 @@ def _build(
         model = build_network(
             choice,
             extract(routed, "backbone"),
-            data.X,
+            data,
             n_classes=codec.n_classes,
-            sample_weight=data.sample_weight,
             standardize=settings.standardize,
             vocabulary_size=vocabulary_size,
         )
@@ -208,7 +216,7 @@ def _build(
         )
     _refuse_routed(routed, "backbone", "`model` is given")
     given = compile_arguments(choices, settings.compile_options)
-    sample = dense(data.X[:_SAMPLE_ROWS])
+    sample = data.features(slice(_SAMPLE_ROWS))
     model, compiled = build_whole_model(
         twin.model,
         twin.get_params(deep=False),
@@ -246,7 +254,7 @@ def _train(
     settings: Settings,
     state: FittedState,
     task: str,
-) -> History:
+) -> TrainingResult:
     if any(part is not None and part.sample_weight is not None for part in (data, validation)):
         state.recipe.check_weightable()
     partial = task == "partial_fit"
@@ -268,7 +276,7 @@ def _train(
         callbacks=callbacks,
         options=settings.fit_options,
     )
-    result = KerasEngine().fit(model, data, validation, plan)
+    result = train(settings.engine, model, data, validation, plan)
     _check_weights(model)
     if result.interrupted:
         n_epochs = len(result.history["loss"])
@@ -278,7 +286,7 @@ def _train(
             TrainingInterruptedWarning,
             stacklevel=6,  # the line that calls `fit`
         )
-    return result.history
+    return result
 
 
 def _check_monitor(monitor: Any, recipe: CompileRecipe) -> None:
@@ -304,12 +312,14 @@ def _check_weights(model: keras.Model) -> None:
     )
 
 
-def set_fitted(twin: Any, model: keras.Model, state: FittedState, history: History) -> None:
+def set_fitted(twin: Any, model: keras.Model, state: FittedState, result: TrainingResult) -> None:
     """Set the attributes that tell of a fit."""
     twin.classes_ = state.codec.classes
     twin.n_classes_ = state.codec.n_classes
     twin.model_ = model
     twin.loss_ = model.loss
-    twin.history_ = history
-    twin.n_iter_ = len(history.get("loss", []))
+    twin.history_ = result.history
+    twin.n_iter_ = len(result.history.get("loss", []))
+    twin.engine_ = result.engine
+    twin.engine_reason_ = result.reason
     twin._state = state

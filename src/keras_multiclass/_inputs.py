@@ -104,7 +104,10 @@ def check_features(
 
 
 def standardization(
-    X: Any, sample_weight: np.ndarray | None = None, mask: np.ndarray | None = None
+    X: Any,
+    sample_weight: np.ndarray | None = None,
+    mask: np.ndarray | None = None,
+    rows: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Measure mean and variance of each feature (last axis) with scikit-learn's StandardScaler.
 
@@ -112,12 +115,14 @@ def standardization(
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, ..., n_features) or CSR matrix
+    X : ndarray of shape (n_rows, ..., n_features) or CSR matrix
         Checked features.
     sample_weight : ndarray of shape (n_samples,), default=None
         Weights of the rows; all steps or pixels of a row have its weight.
-    mask : ndarray of bool of shape (n_samples, n_steps), default=None
+    mask : ndarray of bool of shape (n_rows, n_steps), default=None
         Which steps of padded sequences are real, see :func:`padding_mask`.
+    rows : ndarray of shape (n_samples,), default=None
+        The rows that count; None for all.
 
     Returns
     -------
@@ -127,14 +132,16 @@ def standardization(
     n_features = X.shape[-1]
     scaler = StandardScaler(with_mean=not sparse.issparse(X), copy=False)
     row_values = max(1, (X.nnz if sparse.issparse(X) else X.size) // X.shape[0])
-    rows = max(1, _CHUNK_VALUES // row_values)
+    size = max(1, _CHUNK_VALUES // row_values)
+    n_samples = X.shape[0] if rows is None else len(rows)
     with np.errstate(over="ignore", invalid="ignore"):
-        for start in range(0, X.shape[0], rows):
-            part = slice(start, start + rows)
+        for start in range(0, n_samples, size):
+            part = slice(start, start + size)
+            chosen = part if rows is None else rows[part]
             values, weights = _real_rows(
-                X[part],
+                X[chosen],
                 None if sample_weight is None else sample_weight[part],
-                None if mask is None else mask[part],
+                None if mask is None else mask[chosen],
             )
             if values.shape[0]:
                 scaler.partial_fit(values, sample_weight=weights)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -73,7 +73,7 @@ def weigh(
     weighted = _with_weights(data, per_class, dtype)
     kept = drop_zero_weight_rows(weighted.sample_weight, weighted.y, min_classes)
     if kept is not None:
-        weighted = take(weighted, np.flatnonzero(kept))
+        weighted = weighted.take(np.flatnonzero(kept))
     if validation is None:
         return weighted, None
     return weighted, _with_weights(validation, per_class, dtype)
@@ -81,19 +81,13 @@ def weigh(
 
 def _with_weights(data: TrainingData, per_class: np.ndarray | None, dtype: str) -> TrainingData:
     weights = combine_weights(data.sample_weight, per_class, data.y, array_dtype(dtype))
-    return TrainingData(data.X, data.y, weights)
-
-
-def take(data: TrainingData, rows: np.ndarray) -> TrainingData:
-    """Select rows."""
-    weights = None if data.sample_weight is None else data.sample_weight[rows]
-    return TrainingData(data.X[rows], data.y[rows], weights)
+    return replace(data, sample_weight=weights)
 
 
 def split(data: TrainingData, fraction: float, seed: int) -> tuple[TrainingData, TrainingData]:
     """Hold out a stratified part for validation."""
     train, held_out = validation_split(data.y, fraction, epoch_seed(seed, 0))
-    return take(data, train), take(data, held_out)
+    return data.take(train), data.take(held_out)
 
 
 def describe_target(codec: LabelCodec, y: Any) -> dict[str, Any]:

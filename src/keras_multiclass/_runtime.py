@@ -51,6 +51,9 @@ else:
     with without_native_logs():
         import keras
 
+# After the quiet import of Keras.
+from keras_multiclass._naming import fresh_names  # noqa: E402
+
 _start_lock = threading.Lock()
 _started = False
 
@@ -82,7 +85,7 @@ class _WithoutRetracing(logging.Filter):
 
 @contextlib.contextmanager
 def keras_environment(dtype: str) -> Iterator[None]:
-    """Set Keras' dtype policy and float type, and put both back afterwards."""
+    """Set Keras' dtype policy and float type and number names anew; put all back afterwards."""
     previous_policy = keras.config.dtype_policy()
     previous_floatx = keras.config.floatx()
     keras.config.set_dtype_policy(dtype)
@@ -90,7 +93,8 @@ def keras_environment(dtype: str) -> Iterator[None]:
     logger, quieter = logging.getLogger("tensorflow"), _WithoutRetracing()
     logger.addFilter(quieter)
     try:
-        yield
+        with fresh_names():
+            yield
     finally:
         logger.removeFilter(quieter)
         keras.config.set_floatx(previous_floatx)

@@ -6,7 +6,7 @@ import math
 import numbers
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -24,6 +24,9 @@ ROUTED_PREFIXES = (
     "fit",
     "predict",
 )
+
+EngineName: TypeAlias = Literal["auto", "graph", "keras"]
+ENGINES = get_args(EngineName)
 
 DEFAULT_PREDICT_BATCH_SIZE = 128
 DEFAULT_PATIENCE = 10
@@ -65,6 +68,7 @@ class Settings:
     verbose: int
     dtype: str
     standardize: bool | str
+    engine: EngineName
     fit_options: Mapping[str, Any] = field(default_factory=dict)
     compile_options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -140,6 +144,7 @@ _CHECKS: dict[str, _Check] = {
         lambda v: _is_flag(v) or _is_auto(v),
     ),
     "warm_start": ("True or False", _is_flag),
+    "engine": (f"one of {listing(ENGINES)}", lambda v: isinstance(v, str) and v in ENGINES),
 }
 
 
@@ -174,17 +179,36 @@ def resolve_settings(values: Mapping[str, Any], routed: Mapping[str, Any]) -> Se
         standardize=own["standardize"]
         if own["standardize"] == "auto"
         else bool(own["standardize"]),
+        engine=own["engine"],
         fit_options=choices.options["fit"],
         compile_options=choices.options["compile"],
     )
 
 
-def resolve_predict_batch_size(routed: Mapping[str, Any]) -> int:
-    """Check what prediction alone needs: other parameters cannot keep a model from predicting."""
+def resolve_prediction(engine: Any, routed: Mapping[str, Any]) -> tuple[EngineName, int]:
+    """Check what prediction alone needs: other parameters cannot keep a model from predicting.
+
+    Parameters
+    ----------
+    engine : object
+        The parameter `engine`.
+    routed : mapping
+        Routed parameters by full name.
+
+    Returns
+    -------
+    engine : {"auto", "graph", "keras"}
+    batch_size : int
+    """
+    allowed, accepts = _CHECKS["engine"]
     choices = _read_routed({n: value for n, value in routed.items() if n.startswith("predict__")})
-    if choices.faults:
-        raise ValueError("\n".join(choices.faults))
-    return int(choices.options["predict"].get("batch_size", DEFAULT_PREDICT_BATCH_SIZE))
+    faults = choices.faults
+    if not accepts(engine):
+        faults.append(fault("`engine`", allowed, describe(engine)))
+    if faults:
+        raise ValueError("\n".join(faults))
+    batch_size = choices.options["predict"].get("batch_size", DEFAULT_PREDICT_BATCH_SIZE)
+    return engine, int(batch_size)
 
 
 @dataclass

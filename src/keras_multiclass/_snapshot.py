@@ -112,17 +112,22 @@ def write_values(owner: Any, values: Any) -> None:
 def iterate_layers(layer: keras.Layer) -> Iterator[keras.Layer]:
     """Yield a layer and all layers inside it, each once."""
     seen: set[int] = set()
-    pending: list[Any] = [layer]
+    pending: list[keras.Layer] = [layer]
     while pending:
         current = pending.pop()
         if id(current) in seen:
             continue
         seen.add(id(current))
         yield current
-        inner = list(getattr(current, "layers", []))
-        for value in vars(current).values():
-            inner.extend(value if isinstance(value, (list, tuple)) else [value])
-        pending.extend(item for item in inner if isinstance(item, keras.Layer))
+        pending.extend(inner_layers(current))
+
+
+def inner_layers(layer: keras.Layer) -> list[keras.Layer]:
+    """List the layers that a layer consists of, as far as it keeps them in attributes or lists."""
+    found = list(getattr(layer, "layers", []))
+    for value in vars(layer).values():
+        found.extend(value if isinstance(value, (list, tuple)) else [value])
+    return [item for item in found if isinstance(item, keras.Layer)]
 
 
 def collect_custom_objects(layer: keras.Layer) -> dict[str, Any]:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["BackboneError", "DivergenceError", "ObjectiveError", "TrainingInterruptedWarning"]
+__all__ = [
+    "BackboneError",
+    "DivergenceError",
+    "EngineError",
+    "ObjectiveError",
+    "TrainingInterruptedWarning",
+]
 
 
 class BackboneError(ValueError):
@@ -15,6 +21,10 @@ class ObjectiveError(ValueError):
 
 class DivergenceError(ValueError):
     """The training loss became NaN or infinite."""
+
+
+class EngineError(ValueError):
+    """The engine that was asked for cannot train this model on these data."""
 
 
 class TrainingInterruptedWarning(UserWarning):

@@ -1,6 +1,17 @@
 """Engines train compiled Keras models; see `Engine` for what they own."""
 
 from keras_multiclass.engine._base import Engine, TrainingData, TrainingPlan, TrainingResult
+from keras_multiclass.engine._cache import clear_cache
 from keras_multiclass.engine._keras import KerasEngine
+from keras_multiclass.engine._selection import predict, train
 
-__all__ = ["Engine", "KerasEngine", "TrainingData", "TrainingPlan", "TrainingResult"]
+__all__ = [
+    "Engine",
+    "KerasEngine",
+    "TrainingData",
+    "TrainingPlan",
+    "TrainingResult",
+    "clear_cache",
+    "predict",
+    "train",
+]

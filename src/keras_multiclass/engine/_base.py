@@ -15,7 +15,9 @@ from typing import Any, Protocol
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
+from keras_multiclass._inputs import dense
 from keras_multiclass._typing import Features, FloatArray, History, IndexArray
 
 
@@ -25,22 +27,58 @@ class TrainingData:
 
     Attributes
     ----------
-    X : ndarray or CSR matrix of shape (n_samples, ...)
-        Features.
+    X : ndarray or CSR matrix of shape (n_rows, ...)
+        Features; training and validation rows may lie in the same array.
     y : ndarray of int32 of shape (n_samples,)
         Class indices.
     sample_weight : ndarray of shape (n_samples,), default=None
-        Weights of the rows.
+        Weights of the samples.
+    rows : ndarray of shape (n_samples,), default=None
+        The row of `X` that each sample is; None for all rows in their order. To choose samples
+        costs no copy of `X` then.
     """
 
     X: Features
     y: IndexArray
     sample_weight: FloatArray | None = None
+    rows: IndexArray | None = None
 
     @property
     def n_samples(self) -> int:
-        """Number of rows."""
-        return int(self.X.shape[0])
+        """Number of samples."""
+        return len(self.y)
+
+    def take(self, samples: IndexArray) -> TrainingData:
+        """Select samples by their numbers.
+
+        Parameters
+        ----------
+        samples : ndarray of shape (n_chosen,)
+            The numbers, from 0.
+
+        Returns
+        -------
+        TrainingData
+            Shares `X`.
+        """
+        weights = None if self.sample_weight is None else self.sample_weight[samples]
+        rows = samples if self.rows is None else self.rows[samples]
+        return TrainingData(self.X, self.y[samples], weights, rows)
+
+    def features(self, samples: IndexArray | slice) -> NDArray[Any]:
+        """Copy the features of some samples.
+
+        Parameters
+        ----------
+        samples : ndarray of shape (n_chosen,) or slice
+            Their numbers, from 0.
+
+        Returns
+        -------
+        ndarray of shape (n_chosen, ...)
+            Dense and contiguous.
+        """
+        return dense(self.X[samples if self.rows is None else self.rows[samples]])
 
 
 @dataclass(frozen=True)
@@ -76,6 +114,16 @@ class TrainingPlan:
     callbacks: tuple[keras.callbacks.Callback, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def numbers(self) -> range:
+        """Numbers of the epochs."""
+        return range(self.first_epoch, self.first_epoch + self.epochs)
+
+    @property
+    def validation_batch_size(self) -> int:
+        """Rows of a step of validation."""
+        return int(self.options.get("validation_batch_size") or self.batch_size)
+
 
 @dataclass(frozen=True)
 class TrainingResult:
@@ -87,10 +135,16 @@ class TrainingResult:
         One list per logged quantity, one entry per epoch that ended.
     interrupted : bool, default=False
         Whether the user stopped the training.
+    engine : str, default=""
+        Name of the engine that ran.
+    reason : str, default=""
+        Why it was this one.
     """
 
     history: History
     interrupted: bool = False
+    engine: str = ""
+    reason: str = ""
 
 
 class Engine(Protocol):

@@ -1,0 +1,77 @@
+"""The command ``python -m benchmarks.speed``: run cases one by one, print a table for each."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from .cases import list_cases, run_case
+from .environment import describe_environment
+from .options import Options
+from .processes import run_in_new_process
+from .report import format_case, format_environment
+from .results import CaseResult
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    cases = list_cases()
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.speed",
+        description="Compare the speed and memory of keras-multiclass with other packages.",
+        epilog="Cases: " + "; ".join(f"{letter} = {name}" for letter, name in cases.items()),
+    )
+    parser.add_argument(
+        "--case", action="append", choices=list(cases), help="may be repeated; default: all"
+    )
+    parser.add_argument(
+        "--repeat", type=positive_integer, metavar="N", help="repetitions of each contestant"
+    )
+    parser.add_argument("--quick", action="store_true", help="tiny sizes: does everything run?")
+    parser.add_argument("--full", action="store_true", help="also what takes longest")
+    parser.add_argument("--markdown", action="store_true", help="print tables in markdown")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers to a file")
+    return parser.parse_args(arguments)
+
+
+def positive_integer(text: str) -> int:
+    """Read an integer of at least 1; the name appears in argparse's message."""
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return int(text)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the chosen cases, each in a process of its own, so that none inherits from another."""
+    chosen = parse_arguments(arguments)
+    options = Options(quick=chosen.quick, full=chosen.full, repeat=chosen.repeat)
+    environment = run_in_new_process(describe_environment)
+    print(format_environment(environment, markdown=chosen.markdown), flush=True)
+    results = []
+    for letter in sorted(set(chosen.case or list_cases())):
+        if sys.stderr.isatty():
+            print(f"running case {letter} ...", file=sys.stderr)
+        plain = run_in_new_process(run_case, letter=letter, options=asdict(options))
+        results.append(CaseResult.from_plain(plain))
+        print(format_case(results[-1], markdown=chosen.markdown), flush=True)
+        if chosen.json:
+            _write_json(chosen.json, environment, options, results)
+
+
+def _write_json(
+    path: Path, environment: dict[str, Any], options: Options, results: list[CaseResult]
+) -> None:
+    content = {
+        "environment": environment,
+        "options": asdict(options),
+        "cases": [asdict(result) for result in results],
+    }
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""One fit in a new process: what a script costs that trains one small network."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from ..contestants import available, load
+from ..data import load_digits
+from ..digits import digits_network
+from ..options import Options
+from ..processes import run_in_new_process
+from ..results import CaseResult, compare
+from ..timing import Work, alternate
+
+
+def run(options: Options) -> CaseResult:
+    """Time whole processes, after one of each contestant that brings its files into memory."""
+    epochs = options.pick(10, quick=1)
+    works = {name: _work(name, epochs) for name in available()}
+    if not options.quick:
+        alternate(works, repeats=1)
+    rows = compare(alternate(works, options.repeats(5)))
+    title = f"One fit in a new process: MLP 64-64-64-10 on digits, {epochs} epochs, batches of 32"
+    note = (
+        "from the start of Python to its end, imports included; one process of each contestant "
+        "before is not counted"
+    )
+    return CaseResult(title, rows, [note])
+
+
+def _work(name: str, epochs: int) -> Work:
+    fit = partial(run_in_new_process, fit_once, contestant=name, epochs=epochs)
+    return Work(lambda _: fit())
+
+
+def fit_once(contestant: str, epochs: int) -> None:
+    """Load a contestant and fit it; all that a new process does."""
+    X, y = load_digits()
+    load(contestant).build(digits_network(epochs)).fit(X, y)

@@ -1,0 +1,69 @@
+"""Whether many fits in one process fill the memory."""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import sys
+from pathlib import Path
+
+from ..contestants import OURS, Network, load
+from ..data import load_iris
+from ..options import Options
+from ..processes import run_in_new_process
+from ..results import CaseResult, Row
+
+# How many fits each contestant does; fewer where each of them takes long.
+FITS = {OURS: 200, "SciKeras": 40}
+QUICK_FITS = 4
+WARM_FITS = 20
+QUICK_WARM_FITS = 2
+
+
+def run(options: Options) -> CaseResult:
+    """Compare the resident memory after some fits with that after many."""
+    warm = options.pick(WARM_FITS, QUICK_WARM_FITS)
+    rows = []
+    for name, usual in FITS.items():
+        n_fits = options.pick(usual, QUICK_FITS)
+        grown = [
+            run_in_new_process(grow, contestant=name, n_fits=n_fits, warm=warm)
+            for _ in range(options.repeats(1))
+        ]
+        per_fit = [(end - start) / (n_fits - warm) for start, end in grown]
+        start, end = grown[-1]
+        details = {"fits": n_fits, f"MB after {warm}": start, "MB after all": end}
+        rows.append(Row("", name, per_fit, unit="MB per fit", details=details))
+    note = (
+        f"a process for each contestant; MB per fit: growth after fit {warm} divided by the fits "
+        "that follow. Near zero there is no sense in ratios, so none are given"
+    )
+    return CaseResult("Resident memory over fits of an MLP 4-8-3 on iris, 2 epochs", rows, [note])
+
+
+def grow(contestant: str, n_fits: int, warm: int) -> tuple[float, float]:
+    """Fit again and again in this process; return the MB after ``warm`` fits and after all."""
+    X, y = load_iris()
+    network = Network(4, 3, hidden_units=(8,), epochs=2, batch_size=32)
+    build = load(contestant).build
+    start = 0.0
+    for number in range(1, n_fits + 1):
+        build(network).fit(X, y)
+        if number == warm:
+            start = resident_megabytes()
+    return start, resident_megabytes()
+
+
+def resident_megabytes() -> float:
+    """Read how much memory this process holds, garbage not counted.
+
+    Where the system does not tell (it does on Linux), the most that it held until now.
+    """
+    gc.collect()
+    statm = Path("/proc/self/statm")
+    if statm.exists():
+        pages = int(statm.read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6

@@ -1,0 +1,38 @@
+"""The classifier of this package, `keras_multiclass.KerasMulticlassClassifier`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras_multiclass
+
+from .base import Contestant, Network, layers_of
+
+
+def build(network: Network) -> keras_multiclass.KerasMulticlassClassifier:
+    return keras_multiclass.KerasMulticlassClassifier(
+        backbone="mlp",
+        backbone__hidden_units=network.hidden_units,
+        optimizer="adam",
+        optimizer__learning_rate=network.learning_rate,
+        epochs=network.epochs,
+        batch_size=network.batch_size,
+        standardize=False,
+        random_state=0,
+    )
+
+
+def grid(network: Network, widths: Sequence[int], rates: Sequence[float]) -> dict[str, list[Any]]:
+    return {
+        "backbone__hidden_units": layers_of(network, widths),
+        "optimizer__learning_rate": list(rates),
+    }
+
+
+def reset() -> None:
+    # Versions that keep no traced training steps from one fit for the next have nothing to clear.
+    getattr(keras_multiclass, "clear_cache", lambda: None)()
+
+
+CONTESTANT = Contestant(build, grid, reset)

@@ -1,0 +1,33 @@
+"""scikit-learn's `MLPClassifier`, without its penalty and without its early end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sklearn.neural_network import MLPClassifier
+
+from .base import Contestant, Network, layers_of
+
+
+def build(network: Network) -> MLPClassifier:
+    return MLPClassifier(
+        hidden_layer_sizes=network.hidden_units,
+        solver="adam",
+        learning_rate_init=network.learning_rate,
+        max_iter=network.epochs,
+        batch_size=network.batch_size,
+        alpha=0.0,
+        n_iter_no_change=network.epochs + 1,
+        random_state=0,
+    )
+
+
+def grid(network: Network, widths: Sequence[int], rates: Sequence[float]) -> dict[str, list[Any]]:
+    return {
+        "hidden_layer_sizes": layers_of(network, widths),
+        "learning_rate_init": list(rates),
+    }
+
+
+CONTESTANT = Contestant(build, grid)

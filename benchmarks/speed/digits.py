@@ -1,0 +1,51 @@
+"""The work on digits that several cases share: one network, and a grid search over it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .contestants import Contestant, Network
+from .options import Options
+
+LEARNING_RATES = (1e-3, 3e-3)
+
+
+def digits_network(epochs: int) -> Network:
+    """Describe the network 64-64-64-10 and its training in batches of 32."""
+    return Network(64, 10, hidden_units=(64, 64), epochs=epochs, batch_size=32)
+
+
+def build_search(
+    contestant: Contestant, options: Options, epochs: int, n_jobs: int | None = None
+) -> Any:
+    """Build a search over three widths and two learning rates in five folds: 30 fits.
+
+    Parameters
+    ----------
+    contestant : Contestant
+        Whose classifier is searched.
+    options : Options
+        When quick, there are one width and two folds.
+    epochs : int
+        Epochs of each fit.
+    n_jobs : int, default=None
+        As in `GridSearchCV`.
+
+    Returns
+    -------
+    GridSearchCV
+        Not fitted, and without a refit.
+    """
+    # Not at the top: a cold start of a single fit would have to import it too.
+    from sklearn.model_selection import GridSearchCV
+
+    network = digits_network(epochs)
+    widths = options.pick((32, 64, 128), quick=(8,))
+    return GridSearchCV(
+        contestant.build(network),
+        contestant.grid(network, widths, LEARNING_RATES),
+        cv=options.pick(5, quick=2),
+        refit=False,
+        error_score="raise",
+        n_jobs=n_jobs,
+    )

@@ -1,0 +1,141 @@
+"""What the engines have in common: callbacks, the record of the epochs, and interruption.
+
+An engine brings a loop over epochs; here it is framed as `keras.Model.fit` would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import keras
+import numpy as np
+
+from keras_multiclass.engine._base import TrainingData, TrainingPlan, TrainingResult
+from keras_multiclass.exceptions import DivergenceError
+
+Logs: TypeAlias = dict[str, Any]
+
+
+def run_training(
+    model: keras.Model,
+    data: TrainingData,
+    plan: TrainingPlan,
+    loop: Callable[[keras.callbacks.CallbackList], None],
+) -> TrainingResult:
+    """Frame a loop over epochs: callbacks, record, interruption by the user.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled.
+    data : TrainingData
+        Rows to train on.
+    plan : TrainingPlan
+        What to do.
+    loop : callable
+        Trains, and calls the epoch hooks of the callbacks that it is given.
+    """
+    recorder = _EpochRecorder()
+    callbacks = keras.callbacks.CallbackList(
+        [*plan.callbacks, recorder],
+        add_progbar=plan.verbose != 0,
+        verbose=plan.verbose,
+        epochs=plan.first_epoch + plan.epochs,
+        steps=-(-data.n_samples // plan.batch_size),
+        model=model,
+    )
+    model.stop_training = False
+    callbacks.on_train_begin()
+    interrupted = False
+    try:
+        loop(callbacks)
+    except KeyboardInterrupt:
+        if not recorder.n_epochs:
+            raise
+        interrupted = True
+    if plan.epochs:
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+    callbacks.on_train_end(recorder.last)
+    return TrainingResult(recorder.history, interrupted)
+
+
+def walk_epochs(
+    model: keras.Model,
+    plan: TrainingPlan,
+    callbacks: keras.callbacks.CallbackList,
+    train: Callable[[int], Logs],
+    validate: Callable[[], Logs] | None,
+) -> None:
+    """Train epoch by epoch, with the callbacks looking in between.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Stops when a callback sets its ``stop_training``.
+    plan : TrainingPlan
+        Which epochs.
+    callbacks : keras.callbacks.CallbackList
+        Whose epoch hooks are called.
+    train : callable
+        Trains the epoch of the given number and returns its logs.
+    validate : callable or None
+        Returns the logs of the validation rows.
+    """
+    for epoch in plan.numbers:
+        callbacks.on_epoch_begin(epoch)
+        logs = dict(train(epoch))
+        if validate is not None and is_due(plan, epoch):
+            logs |= named_as_validation(validate())
+        callbacks.on_epoch_end(epoch, logs)
+        if model.stop_training:
+            break
+
+
+def named_as_validation(logs: Logs) -> Logs:
+    """Name logs as Keras names those of the validation rows."""
+    return {f"val_{name}": value for name, value in logs.items()}
+
+
+def is_due(plan: TrainingPlan, epoch: int) -> bool:
+    """Whether an epoch is one to validate after."""
+    frequency = plan.options.get("validation_freq", 1)
+    if isinstance(frequency, (int, np.integer)):
+        return bool((epoch + 1) % frequency == 0)
+    return epoch + 1 in frequency
+
+
+def padded(rows: np.ndarray, batch_size: int) -> np.ndarray:
+    """Repeat the last row until whole batches are full."""
+    lacking = -rows.shape[0] % batch_size
+    return np.concatenate([rows, np.repeat(rows[-1:], lacking, axis=0)]) if lacking else rows
+
+
+class _EpochRecorder(keras.callbacks.Callback):
+    """Keeps the logs of the epochs that ended and stops at the first loss that is not finite."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.history: dict[str, list[Any]] = {}
+        self.n_epochs = 0
+        self.last: Logs = {}
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        self.last = dict(logs or {})
+        for name, value in self.last.items():
+            self.history.setdefault(name, []).append(_plain(value))
+        loss = self.last.get("loss")
+        if loss is not None and not np.all(np.isfinite(loss)):
+            raise DivergenceError(
+                f"The training loss must stay finite; got {float(loss)} in epoch {epoch + 1}. "
+                "Usual causes: a learning rate that is too high (lower "
+                "`optimizer__learning_rate`), features on very large scales (keep "
+                "`standardize`, or put a StandardScaler in front), a loss function of your own "
+                "that takes the logarithm of 0, or float16 overflow (use dtype='float32')."
+            )
+        self.n_epochs += 1
+
+
+def _plain(value: Any) -> Any:
+    array = np.asarray(value)
+    return array.item() if array.ndim == 0 else array

@@ -1,0 +1,220 @@
+"""What is traced of a model: an epoch, a pass over validation rows, many epochs, and prediction.
+
+Batch size, number of rows and length of the last batch are left open, so that one trace serves all.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_multiclass.engine._binding import (
+    is_self_contained,
+    state_of,
+    trace,
+)
+
+_ROWS = tf.TensorSpec([None], tf.int32)
+_ORDERS = tf.TensorSpec([None, None], tf.int32)
+_COUNT = tf.TensorSpec([], tf.int32)
+_FLAGS = tf.TensorSpec([None], tf.bool)
+
+
+@dataclass(frozen=True)
+class DeviceData:
+    """Arrays on the device: all rows of X, and labels and weights in their places.
+
+    Attributes
+    ----------
+    X : tf.Tensor of shape (n_rows, ...)
+        Features.
+    y : tf.Tensor of int32 of shape (n_rows,)
+        Class indices.
+    sample_weight : tf.Tensor of shape (n_rows,) or None
+        Weights.
+    """
+
+    X: tf.Tensor
+    y: tf.Tensor
+    sample_weight: tf.Tensor | None
+
+    @property
+    def tensors(self) -> tuple[tf.Tensor, ...]:
+        """The tensors that there are."""
+        return tuple(t for t in (self.X, self.y, self.sample_weight) if t is not None)
+
+    @property
+    def signature(self) -> tuple[tf.TensorSpec, ...]:
+        """Their types, with the number of rows left open."""
+        return tuple(tf.TensorSpec([None, *t.shape[1:]], t.dtype) for t in self.tensors)
+
+
+class Program:
+    """The traced functions of one structure of models; each is traced when first needed.
+
+    It keeps no model alive, and any model of the structure may be given to its methods. A trace
+    that uses a tensor of a model beside the state is kept for that model alone.
+    """
+
+    def __init__(self) -> None:
+        self._shared: dict[Hashable, Any] = {}
+        self._own: weakref.WeakKeyDictionary[keras.Model, dict[Hashable, Any]] = (
+            weakref.WeakKeyDictionary()
+        )
+        self._lock = threading.RLock()
+
+    def _get(self, model: keras.Model, key: Hashable, make: Callable[[], Any]) -> Any:
+        with self._lock:
+            for known in (self._shared, self._own.get(model, {})):
+                if key in known:
+                    return known[key]
+            traced = make()
+            home = self._shared if is_self_contained(traced) else self._own.setdefault(model, {})
+            home[key] = traced
+            return traced
+
+    def train(self, model: keras.Model, data: DeviceData) -> Any:
+        """Get ``f(state, *data, order, batch_size) -> logs``.
+
+        It takes a step for each batch of the rows in ``order``; the metrics run on.
+        """
+
+        def train(*arguments: tf.Tensor) -> Any:
+            *tensors, order, batch_size = arguments
+            return _steps(model, model.train_step, tensors, order, batch_size)
+
+        return self._training(model, "train", train, (*data.signature, _ROWS, _COUNT))
+
+    def reset(self, model: keras.Model) -> Any:
+        """Get ``f(state)``, which resets the metrics."""
+        return self._training(model, "reset", lambda: model.reset_metrics(), ())
+
+    def validate(self, model: keras.Model, data: DeviceData) -> Any:
+        """Get ``f(state, *data, order, batch_size) -> logs``."""
+
+        def validate(*arguments: tf.Tensor) -> Any:
+            *tensors, order, batch_size = arguments
+            model.reset_metrics()
+            return _steps(model, model.test_step, tensors, order, batch_size)
+
+        return self._training(model, "validate", validate, (*data.signature, _ROWS, _COUNT))
+
+    def epochs(self, model: keras.Model, data: DeviceData, validation: DeviceData | None) -> Any:
+        """Get ``f(state, data, orders, batch_size, *held_out) -> (logs, validation_logs)``.
+
+        It trains an epoch for each row of ``orders``. ``held_out`` is nothing, or ``(data, order,
+        batch_size, due)`` of the validation, which follows after the epochs that are ``due``. The
+        logs have the epochs as their first axis.
+        """
+
+        def epochs(data: Any, orders: tf.Tensor, batch_size: tf.Tensor, *held: Any) -> Any:
+            def one(epoch: tf.Tensor) -> Any:
+                model.reset_metrics()
+                logs = _steps(model, model.train_step, data, orders[epoch], batch_size)
+                if not held:
+                    return logs, {}
+                held_out, order, held_batch_size, due = held
+                order = order[: tf.where(due[epoch], tf.size(order), 0)]
+                model.reset_metrics()
+                return logs, _steps(model, model.test_step, held_out, order, held_batch_size)
+
+            metrics = model.get_metrics_result()
+            return _collect(one, tf.shape(orders)[0], (metrics, metrics if held else {}))
+
+        signature: tuple[Any, ...] = (data.signature, _ORDERS, _COUNT)
+        if validation is not None:
+            signature += (validation.signature, _ROWS, _COUNT, _FLAGS)
+        return self._training(model, "epochs", epochs, signature)
+
+    def predict(self, model: keras.Model, X: tf.TensorSpec) -> Any:
+        """Get ``f(state, X, batch_size) -> output``; batches must divide the number of rows."""
+
+        def predict(X: tf.Tensor, batch_size: tf.Tensor) -> tf.Tensor:
+            def one(step: tf.Tensor) -> tf.Tensor:
+                return model(X[step * batch_size : (step + 1) * batch_size], training=False)
+
+            first = one(tf.constant(0))  # tells the type of the others
+            found = _collect(one, tf.shape(X)[0] // batch_size, first, first)
+            return tf.reshape(found, tf.concat([[-1], tf.shape(first)[1:]], axis=0))
+
+        def make() -> Any:
+            return trace(model, state_of(model, with_training=False), predict, (X, _COUNT))
+
+        return self._get(model, ("predict", X), make)
+
+    def _training(
+        self, model: keras.Model, name: str, function: Callable[..., Any], signature: Any
+    ) -> Any:
+        def make() -> Any:
+            return trace(model, state_of(model, with_training=True), function, signature)
+
+        return self._get(model, (name, signature), make)
+
+
+def has_own_steps(model: keras.Model) -> bool:
+    """Whether a model brings its own training or test step, which may log what it likes."""
+    names = ("train_step", "test_step", "compute_metrics", "get_metrics_result")
+    return any(getattr(type(model), name) is not getattr(keras.Model, name) for name in names)
+
+
+def _steps(
+    model: keras.Model,
+    step: Callable[[Any], Any],
+    tensors: Sequence[tf.Tensor],
+    order: tf.Tensor,
+    batch_size: tf.Tensor,
+) -> Any:
+    """Take one step for each batch, and return what the last one logs."""
+    n_samples = tf.size(order)
+
+    def take(start: tf.Tensor) -> Any:
+        rows = order[start : tf.minimum(start + batch_size, n_samples)]
+        return step(tuple(tf.gather(tensor, rows) for tensor in tensors))
+
+    if not has_own_steps(model):  # then the logs are the metrics, computed once for all
+
+        def body(start: tf.Tensor) -> tuple[tf.Tensor]:
+            take(start)
+            return (start + batch_size,)
+
+        tf.while_loop(lambda start: start < n_samples, body, (tf.constant(0),))
+        return model.get_metrics_result()
+
+    logs = take(tf.constant(0))
+    _, logs = tf.while_loop(
+        lambda start, _: start < n_samples,
+        lambda start, _: (start + batch_size, take(start)),
+        (batch_size, logs),
+    )
+    return logs
+
+
+def _collect(one: Callable[[tf.Tensor], Any], n: tf.Tensor, outputs: Any, first: Any = None) -> Any:
+    """Stack ``one(0), ..., one(n - 1)``, whose structure and dtypes are those of ``outputs``.
+
+    ``first`` is ``one(0)``, if that was computed already.
+    """
+    arrays = tuple(
+        tf.TensorArray(leaf.dtype, size=n, element_shape=leaf.shape)
+        for leaf in tf.nest.flatten(outputs)
+    )
+
+    def write(arrays: Any, i: Any, found: Any) -> Any:
+        leaves = tf.nest.flatten(found)
+        return tuple(array.write(i, leaf) for array, leaf in zip(arrays, leaves, strict=True))
+
+    start = 0
+    if first is not None:
+        start, arrays = 1, write(arrays, 0, first)
+    _, arrays = tf.while_loop(
+        lambda i, _: i < n,
+        lambda i, arrays: (i + 1, write(arrays, i, one(i))),
+        (tf.constant(start), arrays),
+    )
+    return tf.nest.pack_sequence_as(outputs, [array.stack() for array in arrays])
