@@ -116,6 +116,10 @@ def regularised(inputs):
     return keras.layers.Dense(6, kernel_regularizer="l2", activity_regularizer="l1")(inputs)
 
 
+def constrained(inputs):
+    return keras.layers.Dense(6, kernel_constraint=keras.constraints.MaxNorm(0.5))(inputs)
+
+
 @pytest.mark.parametrize(
     "params",
     [
@@ -123,6 +127,16 @@ def regularised(inputs):
         {"optimizer": "adamw", "optimizer__weight_decay": 0.1, "optimizer__clipnorm": 0.5},
         {"optimizer": "rmsprop", "optimizer__global_clipnorm": 0.5},
         {"optimizer__use_ema": True, "optimizer__ema_momentum": 0.5},
+        {"optimizer": "adam", "optimizer__amsgrad": True, "optimizer__clipvalue": 0.01},
+        {"optimizer": "adamax"},
+        {"optimizer": "nadam"},
+        {"optimizer": "lion", "optimizer__weight_decay": 0.1},
+        {"optimizer": "adagrad"},
+        {"optimizer": "adadelta", "optimizer__learning_rate": 1.0},
+        {"optimizer": "rmsprop", "optimizer__centered": True, "optimizer__momentum": 0.5},
+        {"optimizer": "ftrl"},
+        {"optimizer__learning_rate": keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)},
+        {"backbone": constrained},
         {"optimizer__gradient_accumulation_steps": 2},
         {"backbone": regularised},
         {"loss__label_smoothing": 0.1, "metrics": ["auc", "top_2_accuracy", "f1_score"]},
@@ -216,6 +230,24 @@ def test_a_long_epoch_in_pieces_is_the_same_as_in_one(monkeypatch):
     pieces = tiny(early_stopping=3, batch_size=8).fit(X, y)
     assert pieces.history_ == whole.history_
     np.testing.assert_array_equal(pieces.predict_proba(X), whole.predict_proba(X))
+
+
+def test_the_state_of_the_optimizer_is_the_users_to_see_after_each_epoch():
+    """Small networks are updated as one vector; their own optimizer holds the result."""
+    from keras_multiclass.engine._flat import FlatOptimizer
+
+    seen = []
+
+    class Look(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            optimizer = self.model.optimizer
+            assert type(optimizer) is keras.optimizers.Adam
+            seen.append([int(optimizer.iterations), float(np.abs(optimizer.variables[2]).sum())])
+
+    classifier = tiny(callbacks=Look(), epochs=3, batch_size=50).fit(X, y)
+    assert FlatOptimizer.of(classifier.model_) is not None
+    assert [iterations for iterations, _ in seen] == [3, 6, 9]
+    assert len({moment for _, moment in seen}) == 3
 
 
 # --- callbacks ------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ from keras_multiclass.engine._epochs import (
     run_training,
     walk_epochs,
 )
-from keras_multiclass.engine._programs import DeviceData, Program, has_own_steps
+from keras_multiclass.engine._programs import DeviceData, Program, Trainee, has_own_steps
 
 # The user can interrupt between calls of the graph, so that one should not last much longer.
 _SECONDS_PER_CALL = 0.5
@@ -105,7 +105,8 @@ class _Run:
         self.model = model
         self.plan = plan
         self.program = programs.get(model, Program)
-        self.state = values_of(state_of(model, with_training=True))
+        trainee = Trainee(model)
+        self.state = values_of(trainee.variables)
         self.n_samples = data.n_samples
         self.rows = data.rows
         self.data = _upload(data)
@@ -116,12 +117,12 @@ class _Run:
             rows = np.arange(validation.n_samples) if validation.rows is None else validation.rows
             self.held_out_order = tf.constant(rows.astype(np.int32))
             if watched:
-                self.validate = self.program.validate(model, self.held_out)
+                self.validate = self.program.validate(trainee, self.held_out)
         if watched:
-            self.train = self.program.train(model, self.data)
-            self.reset = self.program.reset(model)
+            self.train = self.program.train(trainee, self.data)
+            self.reset = self.program.reset(trainee)
         else:
-            self.epochs = self.program.epochs(model, self.data, self.held_out)
+            self.epochs = self.program.epochs(trainee, self.data, self.held_out)
         self.batch_size = tf.constant(plan.batch_size)
         self.validation_batch_size = tf.constant(plan.validation_batch_size)
 

@@ -5,6 +5,7 @@ Batch size, number of rows and length of the last batch are left open, so that o
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import weakref
 from collections.abc import Callable, Hashable, Sequence
@@ -19,6 +20,7 @@ from keras_multiclass.engine._binding import (
     state_of,
     trace,
 )
+from keras_multiclass.engine._flat import FlatOptimizer
 
 _ROWS = tf.TensorSpec([None], tf.int32)
 _ORDERS = tf.TensorSpec([None, None], tf.int32)
@@ -55,6 +57,29 @@ class DeviceData:
         return tuple(tf.TensorSpec([None, *t.shape[1:]], t.dtype) for t in self.tensors)
 
 
+class Trainee:
+    """A model that is to be trained, and the optimizer that does it in the trace.
+
+    Attributes
+    ----------
+    model : keras.Model
+        Built and compiled, with all variables of optimizer and metrics.
+    variables : list of keras.Variable
+        The state of the training, in an order that depends on the model's structure alone.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self.model = model
+        self._flat = FlatOptimizer.of(model)
+        self.variables = state_of(model, with_training=True)
+        if self._flat is not None:
+            self.variables += self._flat.variables
+
+    def optimizing(self) -> contextlib.AbstractContextManager[None]:
+        """Let the steps inside be taken by the optimizer that suits the model best."""
+        return contextlib.nullcontext() if self._flat is None else self._flat.gathered(self.model)
+
+
 class Program:
     """The traced functions of one structure of models; each is traced when first needed.
 
@@ -79,7 +104,7 @@ class Program:
             home[key] = traced
             return traced
 
-    def train(self, model: keras.Model, data: DeviceData) -> Any:
+    def train(self, trainee: Trainee, data: DeviceData) -> Any:
         """Get ``f(state, *data, order, batch_size) -> logs``.
 
         It takes a step for each batch of the rows in ``order``; the metrics run on.
@@ -87,15 +112,17 @@ class Program:
 
         def train(*arguments: tf.Tensor) -> Any:
             *tensors, order, batch_size = arguments
-            return _steps(model, model.train_step, tensors, order, batch_size)
+            with trainee.optimizing():
+                return _steps(model, model.train_step, tensors, order, batch_size)
 
-        return self._training(model, "train", train, (*data.signature, _ROWS, _COUNT))
+        model = trainee.model
+        return self._training(trainee, "train", train, (*data.signature, _ROWS, _COUNT))
 
-    def reset(self, model: keras.Model) -> Any:
+    def reset(self, trainee: Trainee) -> Any:
         """Get ``f(state)``, which resets the metrics."""
-        return self._training(model, "reset", lambda: model.reset_metrics(), ())
+        return self._training(trainee, "reset", lambda: trainee.model.reset_metrics(), ())
 
-    def validate(self, model: keras.Model, data: DeviceData) -> Any:
+    def validate(self, trainee: Trainee, data: DeviceData) -> Any:
         """Get ``f(state, *data, order, batch_size) -> logs``."""
 
         def validate(*arguments: tf.Tensor) -> Any:
@@ -103,9 +130,10 @@ class Program:
             model.reset_metrics()
             return _steps(model, model.test_step, tensors, order, batch_size)
 
-        return self._training(model, "validate", validate, (*data.signature, _ROWS, _COUNT))
+        model = trainee.model
+        return self._training(trainee, "validate", validate, (*data.signature, _ROWS, _COUNT))
 
-    def epochs(self, model: keras.Model, data: DeviceData, validation: DeviceData | None) -> Any:
+    def epochs(self, trainee: Trainee, data: DeviceData, validation: DeviceData | None) -> Any:
         """Get ``f(state, data, orders, batch_size, *held_out) -> (logs, validation_logs)``.
 
         It trains an epoch for each row of ``orders``. ``held_out`` is nothing, or ``(data, order,
@@ -125,12 +153,14 @@ class Program:
                 return logs, _steps(model, model.test_step, held_out, order, held_batch_size)
 
             metrics = model.get_metrics_result()
-            return _collect(one, tf.shape(orders)[0], (metrics, metrics if held else {}))
+            with trainee.optimizing():
+                return _collect(one, tf.shape(orders)[0], (metrics, metrics if held else {}))
 
+        model = trainee.model
         signature: tuple[Any, ...] = (data.signature, _ORDERS, _COUNT)
         if validation is not None:
             signature += (validation.signature, _ROWS, _COUNT, _FLAGS)
-        return self._training(model, "epochs", epochs, signature)
+        return self._training(trainee, "epochs", epochs, signature)
 
     def predict(self, model: keras.Model, X: tf.TensorSpec) -> Any:
         """Get ``f(state, X, batch_size) -> output``; batches must divide the number of rows."""
@@ -149,12 +179,12 @@ class Program:
         return self._get(model, ("predict", X), make)
 
     def _training(
-        self, model: keras.Model, name: str, function: Callable[..., Any], signature: Any
+        self, trainee: Trainee, name: str, function: Callable[..., Any], signature: Any
     ) -> Any:
         def make() -> Any:
-            return trace(model, state_of(model, with_training=True), function, signature)
+            return trace(trainee.model, trainee.variables, function, signature)
 
-        return self._get(model, (name, signature), make)
+        return self._get(trainee.model, (name, signature), make)
 
 
 def has_own_steps(model: keras.Model) -> bool:
