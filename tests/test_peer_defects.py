@@ -399,7 +399,7 @@ class TestLikeScikeras:
         # check_estimator itself runs in test_sklearn_checks.py.
 
     def test_nothing_keeps_a_discarded_network_alive(self):
-        # How much memory many fits leave behind is measured by a benchmark, not here.
+        # test_traces.py measures the memory that many fits leave behind.
         classifier = make(epochs=1).fit(X, Y)
         network = weakref.ref(classifier.model_)
         del classifier

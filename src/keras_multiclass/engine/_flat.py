@@ -18,8 +18,12 @@ import tensorflow as tf
 _ELEMENTWISE = frozenset(
     {"Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Nadam", "RMSprop", "SGD"}
 )
-# Copying a longer vector costs more than the operations that are saved.
+# Copying a longer vector costs more than the operations that are saved, unless the step itself is
+# taken in one pass; and one that is longer still would take much memory beside the weights.
 _MOST_ELEMENTS_PER_VARIABLE = 8192
+_MOST_ELEMENTS_IN_ONE_PASS = 2**22
+# Below this, waking the threads of TensorFlow's kernel costs more than the operations it saves.
+_FEWEST_IN_ONE_PASS = 2**16
 
 
 class FlatOptimizer:
@@ -38,6 +42,7 @@ class FlatOptimizer:
         self._optimizer = type(own).from_config(own.get_config())
         self._optimizer.build([self._weights])
         self._slots = slots
+        self._in_one_pass = _is_plain_adam(own) and sum(self._sizes) >= _FEWEST_IN_ONE_PASS
         self.variables = [self._weights, *self._optimizer.variables]
 
     @classmethod
@@ -47,7 +52,7 @@ class FlatOptimizer:
         elements = sum(map(_size, trainable))
         if not (
             len(trainable) > 1
-            and elements <= _MOST_ELEMENTS_PER_VARIABLE * len(trainable)
+            and _is_worth_it(own, elements, len(trainable))
             and len({variable.dtype for variable in trainable}) == 1
             and type(model).train_step is keras.Model.train_step
             and _is_elementwise(own)
@@ -80,10 +85,43 @@ class FlatOptimizer:
         for flat, scalar in zip(flat_scalars, scalars, strict=True):
             scalar.assign(flat.value)
 
+    def scale_loss(self, loss: Any) -> Any:
+        """Scale a loss as `step` will unscale the gradients."""
+        return self._optimizer.scale_loss(loss)
+
     def step(self, gradients: Sequence[Any], trainable: Sequence[keras.Variable]) -> None:
         """Take one step and bring the new weights into the variables of the model."""
-        self._optimizer.apply([_joined(gradients)], [self._weights])
+        if self._in_one_pass:
+            self._adam_step(_joined(gradients))
+        else:
+            self._optimizer.apply([_joined(gradients)], [self._weights])
         self.scatter(self._weights, trainable)
+
+    def _adam_step(self, gradient: tf.Tensor) -> None:
+        """Take a step of Adam with TensorFlow's kernel for it, in one pass over the vector.
+
+        Algorithm 1 of Kingma and Ba (ICLR 2015), in the form that ends section 2, as in
+        `keras.optimizers.Adam`.
+        """
+        adam, dtype = self._optimizer, self._weights.dtype
+        count = tf.cast(adam.iterations.value + 1, dtype)
+        momentum, velocity = (self._slot(name) for name in ("momentum", "velocity"))
+        tf.raw_ops.ResourceApplyAdam(
+            var=self._weights.handle,
+            m=momentum.handle,
+            v=velocity.handle,
+            beta1_power=tf.cast(adam.beta_1, dtype) ** count,
+            beta2_power=tf.cast(adam.beta_2, dtype) ** count,
+            lr=tf.cast(adam.learning_rate, dtype),
+            beta1=tf.cast(adam.beta_1, dtype),
+            beta2=tf.cast(adam.beta_2, dtype),
+            epsilon=tf.cast(adam.epsilon, dtype),
+            grad=gradient,
+        )
+        adam.iterations.assign_add(1)
+
+    def _slot(self, kind: str) -> keras.Variable:
+        return next(v for v in self._optimizer.variables if v.name == f"{_NAME}_{kind}")
 
     def scatter(self, flat: keras.Variable, parts: Sequence[keras.Variable]) -> None:
         """Assign the pieces of a vector to variables."""
@@ -103,7 +141,7 @@ class _StandIn:
         self._trainable = trainable
 
     def scale_loss(self, loss: Any) -> Any:
-        return loss
+        return self._flat.scale_loss(loss)
 
     def apply_gradients(self, pairs: Any) -> None:
         gradients = {id(variable): gradient for gradient, variable in pairs}
@@ -121,6 +159,22 @@ def _is_elementwise(optimizer: keras.optimizers.Optimizer) -> bool:
         and not optimizer.use_ema
         and not optimizer.gradient_accumulation_steps
         and not hasattr(optimizer, "_exclude_from_weight_decay")
+    )
+
+
+def _is_worth_it(optimizer: keras.optimizers.Optimizer, elements: int, n_variables: int) -> bool:
+    if _is_plain_adam(optimizer) and elements >= _FEWEST_IN_ONE_PASS:
+        return elements <= _MOST_ELEMENTS_IN_ONE_PASS
+    return elements <= _MOST_ELEMENTS_PER_VARIABLE * n_variables
+
+
+def _is_plain_adam(optimizer: keras.optimizers.Optimizer) -> bool:
+    return type(optimizer) is keras.optimizers.Adam and not (
+        optimizer.amsgrad
+        or optimizer.weight_decay
+        or optimizer.clipvalue
+        or optimizer.global_clipnorm
+        or optimizer.loss_scale_factor
     )
 
 

@@ -213,7 +213,9 @@ def _steps(
             take(start)
             return (start + batch_size,)
 
-        tf.while_loop(lambda start: start < n_samples, body, (tf.constant(0),))
+        tf.while_loop(
+            lambda start: start < n_samples, body, (tf.constant(0),), parallel_iterations=1
+        )
         return model.get_metrics_result()
 
     logs = take(tf.constant(0))
