@@ -125,6 +125,8 @@ def why_not_graph(
     reason = why_no_graph_of(model)
     if reason is not None:
         return reason
+    if model.jit_compile is True:
+        return "the model is compiled with jit_compile=True, which Keras' own step serves"
     acting = [type(c).__name__ for c in plan.callbacks if _acts_in_batches(c)]
     if acting:
         return f"callbacks that act on batches ({listing(acting)}) need Keras' own step"
