@@ -11,8 +11,6 @@ from keras import ops
 from sklearn.datasets import load_iris
 
 from keras_multiclass import KerasMulticlassClassifier
-from keras_multiclass._seeding import permutation
-from keras_multiclass.engine import KerasEngine, TrainingData, TrainingPlan
 from keras_multiclass.exceptions import BackboneError, ObjectiveError
 
 IRIS = load_iris()
@@ -306,45 +304,3 @@ def test_a_model_of_several_outputs_or_inputs_is_refused_with_a_reason():
     pair = [keras.Input((4,)), keras.Input((4,))]
     with pytest.raises(BackboneError, match="cannot be evaluated on X of shape"):
         classifier(keras.Model(pair, keras.layers.Add()(pair))).fit(X, y)
-
-
-# --- the engine -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("weights", [None, np.linspace(0.5, 2.0, 150)], ids=["plain", "weighted"])
-def test_the_engine_trains_as_keras_does_on_the_same_batches(weights):
-    keras.utils.set_random_seed(0)
-    ours = network()
-    theirs = keras.models.clone_model(ours)
-    theirs.set_weights(ours.get_weights())
-    for model in (ours, theirs):
-        model.compile(
-            keras.optimizers.Adam(0.02),
-            keras.losses.SparseCategoricalCrossentropy(
-                from_logits=True, reduction="mean_with_sample_weight"
-            ),
-            weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-        )
-    w32 = None if weights is None else weights.astype("float32")
-    data = TrainingData(X32, y.astype("int32"), w32)
-    held_out = TrainingData(X32[::3], y[::3].astype("int32"))
-    plan = TrainingPlan(epochs=3, first_epoch=0, batch_size=30, shuffle=True, seed=5)
-    result = KerasEngine().fit(ours, data, held_out, plan)
-    history: dict = {}
-    for epoch in range(3):
-        order = permutation(150, 5, epoch)
-        logs = theirs.fit(
-            X32[order], y[order], batch_size=30, shuffle=False, verbose=0,
-            sample_weight=None if w32 is None else w32[order],
-            validation_data=(X32[::3], y[::3]), validation_batch_size=30,
-        ).history  # fmt: skip
-        for name, values in logs.items():
-            history.setdefault(name, []).extend(values)
-    for mine, kept in zip(ours.get_weights(), theirs.get_weights(), strict=True):
-        np.testing.assert_allclose(mine, kept, rtol=1e-5, atol=1e-6)
-    assert result.history.keys() == history.keys()
-    for name, values in history.items():
-        np.testing.assert_allclose(result.history[name], values, rtol=1e-5, err_msg=name)
-    np.testing.assert_allclose(
-        KerasEngine().predict(ours, X32, 64), theirs.predict(X32, verbose=0), atol=1e-5
-    )
