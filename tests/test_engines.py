@@ -8,7 +8,6 @@ import keras
 import numpy as np
 import pytest
 from sklearn.datasets import load_iris
-from sklearn.model_selection import train_test_split
 
 from _toy import tiny
 from keras_multiclass import KerasMulticlassClassifier, get_backbone, list_backbones
@@ -405,7 +404,7 @@ def untraceable(inputs):
     ],
     ids=["own", "lambda", "checkpoint", "eager", "compiled", "asked"],
 )
-def test_keras_own_step_runs_where_the_graph_cannot_and_says_why(params, reason, capsys, tmp_path):
+def test_keras_own_step_runs_where_the_graph_cannot_and_says_why(params, reason, capsys):
     classifier = tiny(epochs=1, batch_size=64, **params).fit(X, y)
     assert classifier.engine_ == "keras"
     assert reason in classifier.engine_reason_
@@ -455,9 +454,3 @@ def test_the_engine_may_change_between_fits():
     parts.set_params(engine="graph").fit(X, y)
     assert parts.engine_ == "graph"
     np.testing.assert_allclose(parts.history_["loss"], whole.history_["loss"], rtol=1e-5)
-
-
-def test_a_held_out_part_shares_the_features():
-    X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0, stratify=y)
-    score = tiny(early_stopping=5, epochs=40).fit(X_train, y_train).score(X_test, y_test)
-    assert score > 0.9

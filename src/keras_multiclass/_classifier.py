@@ -97,9 +97,9 @@ class KerasMulticlassClassifier(ClassifierMixin, BaseEstimator):
         What trains the network. ``"graph"`` stays in TensorFlow's graph for whole epochs and
         shares what it traced among fits, which makes small networks many times faster;
         ``"keras"`` runs Keras' training step batch by batch. ``"auto"`` takes ``"graph"``
-        unless something needs the other: callbacks that act on batches, ``run_eagerly``, X
-        larger than a quarter of the memory, a model that cannot be traced, another Keras
-        backend. Both give the same results within rounding.
+        unless something needs the other: callbacks that act on batches, ``run_eagerly`` or
+        ``jit_compile``, X larger than a quarter of the memory, a model that cannot be traced,
+        another Keras backend. Both give the same results within rounding.
     random_state : int, RandomState, Generator or None, default=None
         Seed of the initial weights, the validation split, the order of the rows and dropout.
     verbose : {0, 1, 2}, default=0
@@ -317,6 +317,8 @@ class KerasMulticlassClassifier(ClassifierMixin, BaseEstimator):
             that was fitted before stays as it was.
         DivergenceError
             If the loss becomes NaN or infinite.
+        EngineError
+            If ``engine="graph"`` and the graph engine cannot train this.
 
         Warns
         -----
