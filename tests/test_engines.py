@@ -12,7 +12,7 @@ from sklearn.datasets import load_iris
 from _toy import tiny
 from keras_multiclass import KerasMulticlassClassifier, get_backbone, list_backbones
 from keras_multiclass._seeding import permutation
-from keras_multiclass.engine import KerasEngine, TrainingData, TrainingPlan, _selection
+from keras_multiclass.engine import KerasEngine, TrainingData, TrainingPlan, _executor, _selection
 from keras_multiclass.engine._graph import GraphEngine
 from keras_multiclass.exceptions import DivergenceError, EngineError
 
@@ -67,9 +67,12 @@ CASES = {
 }
 
 
+@pytest.mark.parametrize("threads", ["one thread", "pool"])
 @pytest.mark.parametrize("name", CASES)
-def test_every_backbone_trains_alike_in_both_engines(name):
+def test_every_backbone_trains_alike_in_both_engines(name, threads, monkeypatch):
     """With weights, dropout, batch normalisation, validation rows and a short last batch."""
+    if threads == "pool":
+        monkeypatch.setattr(_executor, "_MOST_ON_ONE_THREAD", 0)
     shape, options = CASES[name]
     data = draw(shape)
     X_val, y_val, w_val = draw(shape, n=21, seed=1)
@@ -156,6 +159,34 @@ def test_a_network_of_many_weights_trains_alike_in_both_engines():
     """Adam divides by the size of the gradient, so where that is tiny rounding shows."""
     params = {"backbone__hidden_units": (256, 256), "optimizer__learning_rate": 0.01}
     assert_same(*trained_by_both(**params), rtol=1e-3, atol=5e-4)
+
+
+class Branching(keras.layers.Layer):
+    """Takes one of two ways in the graph."""
+
+    def call(self, inputs):
+        positive = keras.ops.sum(inputs) > 0
+        return keras.ops.cond(positive, lambda: 2 * inputs, lambda: -inputs)
+
+
+class Called(keras.layers.Layer):
+    """Calls back into Python, and a function that is traced apart."""
+
+    def call(self, inputs):
+        import tensorflow as tf
+
+        apart = tf.function(lambda values: values + 1, autograph=False)
+        doubled = tf.py_function(lambda values: 2 * values, [tf.stop_gradient(inputs)], tf.float32)
+        doubled.set_shape(inputs.shape)
+        return apart(inputs) + doubled
+
+
+@pytest.mark.parametrize("layer", [Branching, Called])
+def test_what_one_thread_cannot_run_trains_alike_too(layer):
+    def build(inputs):
+        return layer()(keras.layers.Dense(6)(inputs))
+
+    assert_same(*trained_by_both(backbone=build))
 
 
 @pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])

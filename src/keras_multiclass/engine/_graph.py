@@ -63,7 +63,7 @@ class GraphEngine:
         state = values_of(state_of(model, with_training=False))
         spec = tf.TensorSpec([None, *X.shape[1:]], X.dtype)
         with _tracing():
-            predict = program.predict(model, spec)
+            predict = program.predict(model, spec, batch_size)
         row_bytes = max(1, int(np.prod(X.shape[1:])) * X.dtype.itemsize)
         slab = max(1, _PREDICTED_BYTES // (row_bytes * batch_size)) * batch_size
         size = tf.constant(batch_size)
@@ -105,7 +105,7 @@ class _Run:
         self.model = model
         self.plan = plan
         self.program = programs.get(model, Program)
-        trainee = Trainee(model)
+        trainee = Trainee(model, plan.batch_size)
         self.state = values_of(trainee.variables)
         self.n_samples = data.n_samples
         self.rows = data.rows

@@ -20,6 +20,7 @@ from keras_multiclass.engine._binding import (
     state_of,
     trace,
 )
+from keras_multiclass.engine._executor import suits_one_thread, trace_for_one_thread
 from keras_multiclass.engine._flat import FlatOptimizer
 
 _ROWS = tf.TensorSpec([None], tf.int32)
@@ -58,7 +59,7 @@ class DeviceData:
 
 
 class Trainee:
-    """A model that is to be trained, and the optimizer that does it in the trace.
+    """A model that is to be trained, and how that is done in the trace.
 
     Attributes
     ----------
@@ -66,10 +67,13 @@ class Trainee:
         Built and compiled, with all variables of optimizer and metrics.
     variables : list of keras.Variable
         The state of the training, in an order that depends on the model's structure alone.
+    on_one_thread : bool
+        Whether its steps are so small that one thread runs them.
     """
 
-    def __init__(self, model: keras.Model) -> None:
+    def __init__(self, model: keras.Model, batch_size: int) -> None:
         self.model = model
+        self.on_one_thread = suits_one_thread(model, batch_size)
         self._flat = FlatOptimizer.of(model)
         self.variables = state_of(model, with_training=True)
         if self._flat is not None:
@@ -94,12 +98,15 @@ class Program:
         )
         self._lock = threading.RLock()
 
-    def _get(self, model: keras.Model, key: Hashable, make: Callable[[], Any]) -> Any:
+    def _get(
+        self, model: keras.Model, name: Hashable, make: Callable[[], Any], on_one_thread: bool
+    ) -> Any:
+        key = (name, on_one_thread)
         with self._lock:
             for known in (self._shared, self._own.get(model, {})):
                 if key in known:
                     return known[key]
-            traced = make()
+            traced = trace_for_one_thread(make) if on_one_thread else make()
             home = self._shared if is_self_contained(traced) else self._own.setdefault(model, {})
             home[key] = traced
             return traced
@@ -162,7 +169,7 @@ class Program:
             signature += (validation.signature, _ROWS, _COUNT, _FLAGS)
         return self._training(trainee, "epochs", epochs, signature)
 
-    def predict(self, model: keras.Model, X: tf.TensorSpec) -> Any:
+    def predict(self, model: keras.Model, X: tf.TensorSpec, batch_size: int) -> Any:
         """Get ``f(state, X, batch_size) -> output``; batches must divide the number of rows."""
 
         def predict(X: tf.Tensor, batch_size: tf.Tensor) -> tf.Tensor:
@@ -176,7 +183,7 @@ class Program:
         def make() -> Any:
             return trace(model, state_of(model, with_training=False), predict, (X, _COUNT))
 
-        return self._get(model, ("predict", X), make)
+        return self._get(model, ("predict", X), make, suits_one_thread(model, batch_size))
 
     def _training(
         self, trainee: Trainee, name: str, function: Callable[..., Any], signature: Any
@@ -184,7 +191,7 @@ class Program:
         def make() -> Any:
             return trace(trainee.model, trainee.variables, function, signature)
 
-        return self._get(trainee.model, (name, signature), make)
+        return self._get(trainee.model, (name, signature), make, trainee.on_one_thread)
 
 
 def has_own_steps(model: keras.Model) -> bool:
