@@ -117,6 +117,14 @@ def test_a_loaded_classifier_uses_the_traces_that_are_there(traced):
     assert not traced
 
 
+def test_a_loaded_classifier_that_predicted_first_still_counts_its_metrics():
+    tiny().fit(X, y)  # its traces are without metrics
+    classifier = tiny(metrics="accuracy").fit(X, y)
+    loaded = pickle.loads(pickle.dumps(classifier))
+    loaded.predict(X)  # the metrics of a loaded network have no variables yet
+    assert loaded.partial_fit(X, y).history_ == classifier.partial_fit(X, y).history_
+
+
 def test_a_trace_that_was_there_changes_no_bit(traced):
     keras_multiclass.clear_cache()
     cold = tiny(backbone__dropout=0.2, validation_split=0.2).fit(X, y)

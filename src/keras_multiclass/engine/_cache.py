@@ -35,7 +35,7 @@ class ProgramCache:
         self._process = os.getpid()
         self._shared: OrderedDict[Hashable, Program] = OrderedDict()
         # For each model its program, and what it was compiled with when that was looked up.
-        self._of_model: weakref.WeakKeyDictionary[keras.Model, tuple[Any, Program]] = (
+        self._of_model: weakref.WeakKeyDictionary[keras.Model, tuple[Any, int, Program]] = (
             weakref.WeakKeyDictionary()
         )
 
@@ -47,11 +47,13 @@ class ProgramCache:
                 self._inherited = self._shared, self._of_model
                 self._start_anew()
             compiled_with = (model.optimizer, model.loss)
+            # Keras builds metrics late: a loaded model may predict before it has them.
+            n_variables = len(model.metrics_variables)
             known = self._of_model.get(model)
-            if known is not None and all(map(_is, known[0], compiled_with)):
-                return known[1]
+            if known and known[1] == n_variables and all(map(_is, known[0], compiled_with)):
+                return known[2]
             program = self._look_up(model, make)
-            self._of_model[model] = compiled_with, program
+            self._of_model[model] = compiled_with, n_variables, program
             return program
 
     def _look_up(self, model: keras.Model, make: Callable[[], Program]) -> Program:
