@@ -41,7 +41,7 @@ LAYERS = (
     },
     INDEPENDENT,
     {"_scikeras"},
-    {"_assembly", "_callbacks", "_compiling", "_preparation"},
+    {"_assembly", "_callbacks", "_compiling", "_preparation", "_tasks"},
     {"_whole_model"},
     {"_fitting"},
     {"_conversion"},

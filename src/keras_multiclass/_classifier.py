@@ -24,12 +24,13 @@ from keras_multiclass._settings import (
 )
 from keras_multiclass._signatures import accepted_parameters
 from keras_multiclass._snapshot import LayerSnapshot
+from keras_multiclass._tasks import CallbackSupportMixin
 from keras_multiclass._typing import ArrayLike
 from keras_multiclass.engine import predict
 from keras_multiclass.objective import to_log_probabilities, to_logits, to_probabilities
 
 
-class KerasMulticlassClassifier(ClassifierMixin, BaseEstimator):
+class KerasMulticlassClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Multi-class classification with a Keras network.
 
     You give features, labels and, if you like, the hidden part of a network (a *backbone*). The
@@ -148,6 +149,9 @@ class KerasMulticlassClassifier(ClassifierMixin, BaseEstimator):
     -----
     The loss of a batch is its weighted mean, rows of weight zero are left out, and a batch is
     never larger than the data, so that weighting a row equals repeating it.
+
+    With scikit-learn 1.9 or newer, ``set_callbacks`` takes scikit-learn's own callbacks, such as
+    ``sklearn.callback.ProgressBar``: `fit` tells them of each epoch.
 
     Examples
     --------

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from keras_multiclass._compiling import CompileRecipe, build_optimizer
-from keras_multiclass._fitting import FittedState, read_choices, set_fitted
+from keras_multiclass._fitting import FittedState, read_choices, set_fitted, set_trained
 from keras_multiclass._labels import LabelCodec
 from keras_multiclass._runtime import array_dtype, keras_environment, start_quietly
 from keras_multiclass._scikeras import (
@@ -57,7 +57,8 @@ def _adopt(twin: Any, fit: SciKerasFit) -> None:
     twin.n_features_in_ = fit.X_shape[1]
     twin.input_shape_ = fit.X_shape[1:]
     state = FittedState(codec, recipe, choices, seed, settings.dtype)
-    set_fitted(twin, model, state, TrainingResult(history))
+    set_fitted(twin, model, state)
+    set_trained(twin, TrainingResult(history))
 
 
 def _read_recipe(

@@ -33,10 +33,13 @@ from keras_multiclass._runtime import keras_environment, start_quietly
 from keras_multiclass._seeding import epoch_seed, resolve_seed, seeded
 from keras_multiclass._settings import (
     DEFAULT_EARLY_STOPPING_SPLIT,
+    EngineName,
     Settings,
     resolve_settings,
 )
 from keras_multiclass._snapshot import read_values
+from keras_multiclass._tasks import EpochTasks, with_callbacks
+from keras_multiclass._typing import History
 from keras_multiclass._whole_model import adopt_compiled, build_whole_model, compile_arguments
 from keras_multiclass.backbones import get_backbone
 from keras_multiclass.engine import TrainingData, TrainingPlan, TrainingResult, train
@@ -117,10 +120,10 @@ def _start(twin: Any, request: FitRequest, settings: Settings) -> None:
                 model, recipe = build()
         recipe.compile(model)
         state = FittedState(codec, recipe, choices, seed, settings.dtype, vocabulary_size)
-        result = TrainingResult({})
+        set_fitted(twin, model, state)
+        set_trained(twin, TrainingResult({}))
         if request.task != "initialize":
-            result = _train(twin, model, data, validation, settings, state, request.task)
-    set_fitted(twin, model, state, result)
+            _train(twin, request, data, validation, settings)
 
 
 def _continue(twin: Any, request: FitRequest, settings: Settings, state: FittedState) -> None:
@@ -134,12 +137,8 @@ def _continue(twin: Any, request: FitRequest, settings: Settings, state: FittedS
         recipe = replace(state.recipe, **changed)
         with restored_on_failure(twin.model_, state.recipe):
             recipe.recompile(twin.model_, state.recipe)
-            state = replace(state, recipe=recipe, choices=choices)
-            result = _train(twin, twin.model_, data, validation, settings, state, request.task)
-    merged = {name: [*values] for name, values in twin.history_.items()}
-    for name, values in result.history.items():
-        merged.setdefault(name, []).extend(values)
-    set_fitted(twin, twin.model_, state, replace(result, history=merged))
+            set_fitted(twin, twin.model_, replace(state, recipe=recipe, choices=choices))
+            _train(twin, request, data, validation, settings)
 
 
 def _expects_tokens(twin: Any, X: Any) -> bool:
@@ -248,18 +247,17 @@ def _describe_features(twin: Any, data: TrainingData) -> dict[str, Any]:
 
 def _train(
     twin: Any,
-    model: keras.Model,
+    request: FitRequest,
     data: TrainingData,
     validation: TrainingData | None,
     settings: Settings,
-    state: FittedState,
-    task: str,
-) -> TrainingResult:
+) -> None:
+    recipe = twin._state.recipe
     if any(part is not None and part.sample_weight is not None for part in (data, validation)):
-        state.recipe.check_weightable()
-    partial = task == "partial_fit"
+        recipe.check_weightable()
+    partial = request.task == "partial_fit"
     if settings.early_stopping is not None and not partial:
-        _check_monitor(settings.early_stopping["monitor"], state.recipe)
+        _check_monitor(settings.early_stopping["monitor"], recipe)
     routed = twin._routed
     callbacks = build_callbacks(
         twin.callbacks,
@@ -268,16 +266,15 @@ def _train(
     ) + build_callbacks(routed.get("fit__callbacks"), extract(routed, "fit__callbacks"), None)
     plan = TrainingPlan(
         epochs=1 if partial else settings.epochs,
-        first_epoch=getattr(twin, "n_iter_", 0),
+        first_epoch=twin.n_iter_,
         batch_size=settings.rows_per_batch(data.n_samples),
         shuffle=settings.shuffle,
-        seed=state.seed,
+        seed=twin._state.seed,
         verbose=settings.verbose,
         callbacks=callbacks,
         options=settings.fit_options,
     )
-    result = train(settings.engine, model, data, validation, plan)
-    _check_weights(model)
+    result = _run_plan(twin, request, data, validation, plan, settings.engine)
     if result.interrupted:
         n_epochs = len(result.history["loss"])
         warnings.warn(
@@ -286,6 +283,34 @@ def _train(
             TrainingInterruptedWarning,
             stacklevel=6,  # the line that calls `fit`
         )
+
+
+@with_callbacks
+def _run_plan(
+    twin: Any,
+    request: FitRequest,
+    data: TrainingData,
+    validation: TrainingData | None,
+    plan: TrainingPlan,
+    engine: EngineName,
+) -> TrainingResult:
+    """Train, and set the attributes that tell of it; scikit-learn's callbacks look on."""
+    tasks = None
+    if request.task == "fit" and hasattr(twin, "_skl_callbacks"):
+        weight = request.sample_weight
+        told = {
+            "X": request.X,
+            "y": request.y,
+            "metadata": None if weight is None else {"sample_weight": weight},
+        }
+        tasks = EpochTasks(twin, plan.epochs, told, partial(_progress, twin))
+        # After the others, which may have decided to stop.
+        plan = replace(plan, callbacks=(*plan.callbacks, tasks))
+    result = train(engine, twin.model_, data, validation, plan)
+    _check_weights(twin.model_)
+    set_trained(twin, result)
+    if tasks is not None:
+        tasks.end()
     return result
 
 
@@ -312,14 +337,31 @@ def _check_weights(model: keras.Model) -> None:
     )
 
 
-def set_fitted(twin: Any, model: keras.Model, state: FittedState, result: TrainingResult) -> None:
-    """Set the attributes that tell of a fit."""
+def _progress(twin: Any, history: History) -> dict[str, Any]:
+    """Compute the attributes that change with the epochs, while the training goes on."""
+    _check_weights(twin.model_)
+    return _joined(twin, history)
+
+
+def _joined(twin: Any, history: History) -> dict[str, Any]:
+    """Append the history of a run to that of the runs before."""
+    joined = {name: [*values] for name, values in getattr(twin, "history_", {}).items()}
+    for name, values in history.items():
+        joined.setdefault(name, []).extend(values)
+    return {"history_": joined, "n_iter_": len(joined.get("loss", []))}
+
+
+def set_fitted(twin: Any, model: keras.Model, state: FittedState) -> None:
+    """Set the attributes that tell of the network and what it is trained for."""
     twin.classes_ = state.codec.classes
     twin.n_classes_ = state.codec.n_classes
     twin.model_ = model
     twin.loss_ = model.loss
-    twin.history_ = result.history
-    twin.n_iter_ = len(result.history.get("loss", []))
+    twin._state = state
+
+
+def set_trained(twin: Any, result: TrainingResult) -> None:
+    """Set the attributes that tell of the training, beside those of the runs before."""
+    vars(twin).update(_joined(twin, result.history))
     twin.engine_ = result.engine
     twin.engine_reason_ = result.reason
-    twin._state = state

@@ -36,7 +36,7 @@ def run_training(
     loop : callable
         Trains, and calls the epoch hooks of the callbacks that it is given.
     """
-    recorder = _EpochRecorder()
+    recorder = EpochRecorder()
     callbacks = keras.callbacks.CallbackList(
         [*plan.callbacks, recorder],
         add_progbar=plan.verbose != 0,
@@ -111,8 +111,18 @@ def padded(rows: np.ndarray, batch_size: int) -> np.ndarray:
     return np.concatenate([rows, np.repeat(rows[-1:], lacking, axis=0)]) if lacking else rows
 
 
-class _EpochRecorder(keras.callbacks.Callback):
-    """Keeps the logs of the epochs that ended and stops at the first loss that is not finite."""
+class EpochRecorder(keras.callbacks.Callback):
+    """Keeps the logs of the epochs that ended and stops at the first loss that is not finite.
+
+    Attributes
+    ----------
+    history : dict of str to list
+        One list per logged quantity, one entry per epoch.
+    n_epochs : int
+        How many epochs ended.
+    last : dict
+        The logs of the last of them.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -121,6 +131,20 @@ class _EpochRecorder(keras.callbacks.Callback):
         self.last: Logs = {}
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Keep the logs of an epoch.
+
+        Parameters
+        ----------
+        epoch : int
+            Its number, from 0.
+        logs : dict, default=None
+            Loss and metrics.
+
+        Raises
+        ------
+        DivergenceError
+            If the loss is not finite.
+        """
         self.last = dict(logs or {})
         for name, value in self.last.items():
             self.history.setdefault(name, []).append(_plain(value))
