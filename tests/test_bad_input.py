@@ -381,6 +381,7 @@ def test_a_loss_that_does_not_fit_is_refused(fitted, loss, error, words):
         ("predict__batch_size", [0, -1, 2.5, "all"]),
         ("fit__validation_freq", [0, "1", 1.5]),
         ("fit__validation_batch_size", [0, -1, "all"]),
+        ("fit__steps_per_epoch", [0, -1, 2.5, "all", True]),
         ("compile__run_eagerly", ["yes", None]),
         ("compile__jit_compile", ["yes", 1]),
         ("compile__steps_per_execution", [0, "2"]),

@@ -221,6 +221,7 @@ PARAMETERS = [
     "loss__reduction", "metrics__x", "callbacks__0__x", "fit__callbacks", "fit__validation_freq",
     "fit__validation_batch_size", "compile__jit_compile", "compile__steps_per_execution",
     "predict__batch_size", "backbone__units", "model__x", "fit__class_weight", "optimizer__0",
+    "fit__steps_per_epoch",
 ]  # fmt: skip
 
 

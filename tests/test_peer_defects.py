@@ -334,14 +334,14 @@ class TestLikeScikeras:
         ):
             np.testing.assert_array_equal(restored, original)
 
-    @pytest.mark.parametrize(
-        "features",
-        [{"a": X, "b": X}, [X, X[:, :2]], tf.data.Dataset.from_tensor_slices((X, CODES))],
-        ids=["dict", "list", "dataset"],
-    )
-    def test_several_inputs_and_data_sets_are_refused_clearly(self, features):
+    @pytest.mark.parametrize("features", [{"a": X, "b": X}, [X, X[:, :2]]], ids=["dict", "list"])
+    def test_several_inputs_are_refused_clearly(self, features):
         with pytest.raises((ValueError, TypeError), match=r"X must be (one|rows)"):
             make().fit(features, Y)
+
+    def test_labels_beside_a_data_set_are_refused_clearly(self):
+        with pytest.raises(ValueError, match="`y` must be None when X is a stream"):
+            make().fit(tf.data.Dataset.from_tensor_slices((X, CODES)), Y)
 
     def test_missing_numbers_and_text_columns_are_refused_with_a_cure(self):
         holes = X.copy()

@@ -5,21 +5,23 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_multiclass._inputs import padding_mask, standardization
+from keras_multiclass._inputs import Scaling
 from keras_multiclass._messages import describe, did_you_mean, fault, listing
 from keras_multiclass._snapshot import copy_layer
 from keras_multiclass._typing import FloatArray
 from keras_multiclass.backbones import get_backbone, list_backbones
-from keras_multiclass.engine import TrainingData
 from keras_multiclass.exceptions import BackboneError
 
 EMBEDDING_UNITS = 32
+
+Measure: TypeAlias = Callable[[Scaling], tuple[FloatArray, FloatArray]]
+"""Gives mean and variance of each feature."""
 
 
 @dataclass(frozen=True)
@@ -117,19 +119,22 @@ def _check_rank(kind: str, name: str, shape: tuple[int, ...]) -> None:
 def build_network(
     choice: BackboneChoice,
     arguments: Mapping[str, Any],
-    data: TrainingData,
+    shape: tuple[int, ...],
     *,
     n_classes: int,
     standardize: bool | str,
+    measure: Measure,
     vocabulary_size: int | None,
 ) -> keras.Model:
-    """Build input, standardisation, backbone and a head that emits one logit for each class."""
+    """Build input, standardisation, backbone and a head that emits one logit for each class.
+
+    ``shape`` is that of one row; ``measure`` gives mean and variance of the weighted rows.
+    """
     wide = "float64" if keras.config.floatx() == "float64" else "float32"
-    shape = data.X.shape[1:]
     check_arguments(choice.build, arguments, prefix="backbone", target=choice.label, skip=1)
     inputs = keras.Input(shape, dtype="int32" if vocabulary_size else wide, name="features")
     extra = dict(arguments)
-    masked = _takes_mask(choice, rank=len(shape) + 1)
+    masked = _takes_mask(choice, shape)
     if vocabulary_size:
         known = ops.minimum(inputs, vocabulary_size - 1)
         x = keras.layers.Embedding(vocabulary_size, EMBEDDING_UNITS)(known)
@@ -137,9 +142,9 @@ def build_network(
     else:
         x = inputs
         mask = ops.any(ops.not_equal(inputs, 0), axis=-1) if masked else None
-        if choice.standardized if standardize == "auto" else standardize:
-            grey = choice.kind == "image" and len(shape) == 2
-            x = _standardized(x, data, grey=grey, masked=masked)
+        scaling = resolve_scaling(choice, shape, standardize)
+        if scaling is not None:
+            x = _standardized(x, *measure(scaling), grey=scaling.grey)
     if masked:
         extra["mask"] = mask
     features = _call_builder(choice, x, extra)
@@ -148,11 +153,18 @@ def build_network(
     return keras.Model(inputs, logits)
 
 
-def _standardized(x: Any, data: TrainingData, *, grey: bool, masked: bool) -> Any:
-    """Put a Normalization layer behind ``x``, adapted to the weighted rows."""
-    mask = padding_mask(data.X) if masked else None
-    X = data.X[..., None] if grey else data.X
-    mean, variance = standardization(X, data.sample_weight, mask, data.rows)
+def resolve_scaling(
+    choice: BackboneChoice, shape: tuple[int, ...], standardize: bool | str
+) -> Scaling | None:
+    """Say how rows of a shape are standardised, or None if they are not."""
+    if not (choice.standardized if standardize == "auto" else standardize):
+        return None
+    grey = choice.kind == "image" and len(shape) == 2
+    return Scaling(grey=grey, masked=_takes_mask(choice, shape))
+
+
+def _standardized(x: Any, mean: FloatArray, variance: FloatArray, *, grey: bool) -> Any:
+    """Put a Normalization layer behind ``x``."""
     x, mean, variance = _near_one(x, mean, variance, x.dtype)
     layer = keras.layers.Normalization(
         axis=None if grey else -1, dtype=x.dtype, name="standardization"
@@ -182,8 +194,8 @@ def _near_one(
     return x, mean / unit, variance / unit**2
 
 
-def _takes_mask(choice: BackboneChoice, rank: int) -> bool:
-    if choice.kind != "sequence" and not (choice.kind is None and rank == 3):
+def _takes_mask(choice: BackboneChoice, shape: tuple[int, ...]) -> bool:
+    if choice.kind != "sequence" and not (choice.kind is None and len(shape) == 2):
         return False
     try:
         return "mask" in inspect.signature(choice.build).parameters

@@ -13,8 +13,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from keras_multiclass._compiling import PackedModel
 from keras_multiclass._conversion import convert
-from keras_multiclass._fitting import FitRequest, FittedState, run_fit
+from keras_multiclass._fitting import FittedState, run_fit
 from keras_multiclass._inputs import check_features
+from keras_multiclass._reading import FitRequest
 from keras_multiclass._runtime import array_dtype, keras_environment, start_quietly
 from keras_multiclass._seeding import seeded
 from keras_multiclass._settings import (
@@ -74,7 +75,7 @@ class KerasMulticlassClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         How often to go through the training rows.
     batch_size : int or "auto", default="auto"
         Rows per step, -1 for all. ``"auto"`` is the power of two nearest to a 32nd of the rows,
-        from 64 to 1024.
+        from 64 to 1024. A stream brings batches of its own.
     validation_split : float, default=None
         Fraction of the rows to hold out for validation, stratified and shuffled.
     early_stopping : bool, int or dict, default=False
@@ -83,7 +84,7 @@ class KerasMulticlassClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         unless `validation_split` or validation data say otherwise. A dict holds arguments for
         ``keras.callbacks.EarlyStopping``, such as ``{"monitor": "val_macro_f1"}``.
     shuffle : bool, default=True
-        Whether to shuffle the training rows before each epoch.
+        Whether to shuffle the training rows before each epoch; a stream keeps its order.
     standardize : bool or "auto", default="auto"
         Whether the network begins with a ``keras.layers.Normalization`` that brings each feature
         to mean 0 and variance 1 over the (weighted) training rows. ``"auto"`` does so except for
@@ -99,8 +100,8 @@ class KerasMulticlassClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         shares what it traced among fits, which makes small networks many times faster;
         ``"keras"`` runs Keras' training step batch by batch. ``"auto"`` takes ``"graph"``
         unless something needs the other: callbacks that act on batches, ``run_eagerly`` or
-        ``jit_compile``, X larger than a quarter of the memory, a model that cannot be traced,
-        another Keras backend. Both give the same results within rounding.
+        ``jit_compile``, a stream, X larger than a quarter of the memory, a model that cannot be
+        traced, another Keras backend. Both give the same results within rounding.
     random_state : int, RandomState, Generator or None, default=None
         Seed of the initial weights, the validation split, the order of the rows and dropout.
     verbose : {0, 1, 2}, default=0
@@ -109,9 +110,10 @@ class KerasMulticlassClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         Routed parameters: ``backbone__*`` and ``model__*`` reach the builder's arguments;
         ``optimizer__*``, ``loss__*``, ``metrics__*`` and ``callbacks__*`` those of these
         objects (``optimizer__learning_rate``, ``callbacks__stop__patience``); ``compile__*``
-        takes ``run_eagerly`` and ``jit_compile``; ``fit__*`` takes ``validation_freq`` and
-        ``validation_batch_size``; ``predict__batch_size`` is the number of rows that are
-        predicted together. All are visible to `get_params`, `set_params` and grid search.
+        takes ``run_eagerly`` and ``jit_compile``; ``fit__*`` takes ``validation_freq``,
+        ``validation_batch_size`` and, for streams, ``steps_per_epoch``; ``predict__batch_size``
+        is the number of rows that are predicted together. All are visible to `get_params`,
+        `set_params` and grid search.
 
     Attributes
     ----------
@@ -285,11 +287,11 @@ class KerasMulticlassClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
 
     def fit(
         self,
-        X: ArrayLike,
-        y: ArrayLike,
+        X: Any,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         *,
-        X_val: ArrayLike | None = None,
+        X_val: Any = None,
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
     ) -> Self:
@@ -297,15 +299,21 @@ class KerasMulticlassClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
 
         Parameters
         ----------
-        X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...)
+        X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...), or stream
             Features: a table, sequences of shape (n_samples, n_steps, n_features) or images of
-            shape (n_samples, height, width[, channels]).
-        y : array-like of shape (n_samples,) or (n_samples, n_classes)
-            Labels of any kind, or a one-hot matrix or data frame.
+            shape (n_samples, height, width[, channels]). Or a stream of batches ``(X, y)`` or
+            ``(X, y, sample_weight)``, which is read once before the first epoch and once in each,
+            in its own order and never as a whole: a ``tf.data.Dataset``, a
+            ``keras.utils.PyDataset``, a function that returns a new iterator each time, or
+            anything else that can be iterated over again and again. An iterator, or a stream
+            without end, needs ``fit__steps_per_epoch``.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
+            Labels of any kind, or a one-hot matrix or data frame. None only if `X` is a stream.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+            Weights of the rows; those of a stream are in its batches.
         X_val, y_val : array-like, default=None
-            Validation data instead of a split, in the form of `X` and `y`.
+            Validation data instead of a split, in the form of `X` and `y`. `X_val` may be a
+            stream that ends, without `y_val`.
         sample_weight_val : array-like of shape (n_samples_val,), default=None
             Weights of the validation rows.
 
@@ -337,8 +345,8 @@ class KerasMulticlassClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
 
     def partial_fit(
         self,
-        X: ArrayLike,
-        y: ArrayLike,
+        X: Any,
+        y: ArrayLike | None = None,
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> Self:
@@ -346,10 +354,10 @@ class KerasMulticlassClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
 
         Parameters
         ----------
-        X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...)
-            Features.
-        y : array-like of shape (n_samples,) or (n_samples, n_classes)
-            Labels.
+        X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...), or stream
+            Features, or a stream of batches as in `fit`.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
+            Labels; None only if `X` is a stream.
         classes : array-like of shape (n_classes,), default=None
             All labels that will ever come; needed in the first call unless its `y` has them all.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -377,15 +385,15 @@ class KerasMulticlassClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             FitRequest(X, y, sample_weight, classes=classes, task="partial_fit", resume=resume)
         )
 
-    def initialize(self, X: ArrayLike, y: ArrayLike) -> Self:
+    def initialize(self, X: Any, y: ArrayLike | None = None) -> Self:
         """Build and compile the network without training it.
 
         Parameters
         ----------
-        X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...)
-            Features; they define shapes and standardisation.
-        y : array-like of shape (n_samples,) or (n_samples, n_classes)
-            Labels; they define the classes.
+        X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...), or stream
+            Features, or a stream of batches as in `fit`; they define shapes and standardisation.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
+            Labels; they define the classes. None only if `X` is a stream.
 
         Returns
         -------

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
@@ -21,48 +21,22 @@ from keras_multiclass._compiling import CompileRecipe, restored_on_failure, same
 from keras_multiclass._labels import LabelCodec
 from keras_multiclass._messages import describe, did_you_mean, listing
 from keras_multiclass._naming import fresh_names
-from keras_multiclass._preparation import (
-    Rows,
-    check_validation_pair,
-    describe_target,
-    split,
-    weigh,
-)
+from keras_multiclass._preparation import describe_target
+from keras_multiclass._reading import FitRequest, FoundData, KnownData, read_data
 from keras_multiclass._routing import extract
 from keras_multiclass._runtime import keras_environment, start_quietly
 from keras_multiclass._seeding import epoch_seed, resolve_seed, seeded
-from keras_multiclass._settings import (
-    DEFAULT_EARLY_STOPPING_SPLIT,
-    EngineName,
-    Settings,
-    resolve_settings,
-)
+from keras_multiclass._settings import EngineName, Settings, resolve_settings
 from keras_multiclass._snapshot import read_values
 from keras_multiclass._tasks import EpochTasks, with_callbacks
 from keras_multiclass._typing import History
 from keras_multiclass._whole_model import adopt_compiled, build_whole_model, compile_arguments
-from keras_multiclass.backbones import get_backbone
 from keras_multiclass.engine import TrainingData, TrainingPlan, TrainingResult, train
 from keras_multiclass.exceptions import DivergenceError, TrainingInterruptedWarning
 from keras_multiclass.objective import inspect_output
 
 _SAMPLE_ROWS = 8
 _LATER_NAMES = 10_000
-
-
-@dataclass(frozen=True)
-class FitRequest:
-    """The data of one run, and what is to be done with it."""
-
-    X: Any
-    y: Any
-    sample_weight: Any = None
-    X_val: Any = None
-    y_val: Any = None
-    sample_weight_val: Any = None
-    classes: Any = None
-    task: Literal["fit", "partial_fit", "initialize"] = "fit"
-    resume: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,14 +77,9 @@ def run_fit(twin: Any, request: FitRequest) -> None:
 def _start(twin: Any, request: FitRequest, settings: Settings) -> None:
     seed = resolve_seed(twin.random_state)
     with keras_environment(settings.dtype), seeded(epoch_seed(seed, 0)):
-        codec = LabelCodec.learn(request.y, request.classes)
-        tokens = _expects_tokens(twin, request.X)
-        rows = Rows(twin, codec, settings.dtype, tokens)
-        data, validation = _read(rows, request, settings, seed, reset=True)
-        # One more for unknown ids.
-        vocabulary_size = int(data.features(slice(None)).max()) + 2 if tokens else None
+        data = read_data(twin, request, settings, seed, dtype=settings.dtype)
         choices = read_choices(twin, settings)
-        build = partial(_build, twin, codec, request, data, settings, choices, vocabulary_size)
+        build = partial(_build, twin, data, settings, choices)
         try:
             model, recipe = build()
         except ValueError as error:
@@ -119,56 +88,26 @@ def _start(twin: Any, request: FitRequest, settings: Settings) -> None:
             with fresh_names(first=_LATER_NAMES):  # the builder uses layers that had names before
                 model, recipe = build()
         recipe.compile(model)
-        state = FittedState(codec, recipe, choices, seed, settings.dtype, vocabulary_size)
+        state = FittedState(data.codec, recipe, choices, seed, settings.dtype, data.vocabulary_size)
         set_fitted(twin, model, state)
         set_trained(twin, TrainingResult({}))
         if request.task != "initialize":
-            _train(twin, request, data, validation, settings)
+            _train(twin, request, data, settings)
 
 
 def _continue(twin: Any, request: FitRequest, settings: Settings, state: FittedState) -> None:
     """Go on with the model of an earlier run, with the parameters as they are now."""
     with keras_environment(state.dtype), seeded(epoch_seed(state.seed, twin.n_iter_)):
         state.codec.check_same_classes(request.classes)
-        rows = Rows(twin, state.codec, state.dtype, state.reads_tokens)
-        data, validation = _read(rows, request, settings, state.seed, reset=False)
+        known = KnownData(state.codec, state.reads_tokens)
+        data = read_data(twin, request, settings, state.seed, dtype=state.dtype, known=known)
         choices = read_choices(twin, settings)
         changed = {k: v for k, v in choices.items() if not same(v, state.choices[k])}
         recipe = replace(state.recipe, **changed)
         with restored_on_failure(twin.model_, state.recipe):
             recipe.recompile(twin.model_, state.recipe)
             set_fitted(twin, twin.model_, replace(state, recipe=recipe, choices=choices))
-            _train(twin, request, data, validation, settings)
-
-
-def _expects_tokens(twin: Any, X: Any) -> bool:
-    """Rank 2 for a sequence backbone means token ids."""
-    backbone = twin.backbone
-    if twin.model is not None or not isinstance(backbone, str) or backbone == "auto":
-        return False
-    return get_backbone(backbone).kind == "sequence" and np.asarray(X).ndim == 2
-
-
-def _read(
-    rows: Rows, request: FitRequest, settings: Settings, seed: int, *, reset: bool
-) -> tuple[TrainingData, TrainingData | None]:
-    """Check all arrays, bring in the class weights, hold out validation rows."""
-    has_validation = check_validation_pair(request.X_val, request.y_val, request.sample_weight_val)
-    data = rows.read(request.X, request.y, request.sample_weight, reset=reset)
-    validation = None
-    if has_validation:
-        validation = rows.read(
-            request.X_val, request.y_val, request.sample_weight_val, reset=False, suffix="_val"
-        )
-    min_classes = 2 if request.task == "fit" and reset else 1
-    class_weight = rows.estimator.class_weight
-    data, validation = weigh(data, validation, class_weight, rows, min_classes=min_classes)
-    fraction = settings.validation_split
-    if fraction is None and settings.early_stopping is not None:
-        fraction = DEFAULT_EARLY_STOPPING_SPLIT
-    if validation is None and fraction is not None and request.task == "fit":
-        data, validation = split(data, fraction, seed)
-    return data, validation
+            _train(twin, request, data, settings)
 
 
 def read_choices(twin: Any, settings: Settings) -> dict[str, Any]:
@@ -186,28 +125,21 @@ def read_choices(twin: Any, settings: Settings) -> dict[str, Any]:
 
 
 def _build(
-    twin: Any,
-    codec: LabelCodec,
-    request: FitRequest,
-    data: TrainingData,
-    settings: Settings,
-    choices: dict[str, Any],
-    vocabulary_size: int | None,
+    twin: Any, data: FoundData, settings: Settings, choices: dict[str, Any]
 ) -> tuple[keras.Model, CompileRecipe]:
-    routed = twin._routed
+    routed, sample, n_classes = twin._routed, data.sample, data.codec.n_classes
     if twin.model is None:
         _refuse_routed(routed, "model", "`model` is None")
-        given_dtype = getattr(request.X, "dtype", None)  # 8-bit integers tell images
-        choice = resolve_backbone(twin.backbone, data.X.shape, given_dtype)
         model = build_network(
-            choice,
+            resolve_backbone(twin.backbone, sample.X.shape, data.given_dtype),
             extract(routed, "backbone"),
-            data,
-            n_classes=codec.n_classes,
+            sample.X.shape[1:],
+            n_classes=n_classes,
             standardize=settings.standardize,
-            vocabulary_size=vocabulary_size,
+            measure=data.measure,
+            vocabulary_size=data.vocabulary_size,
         )
-        return model, CompileRecipe(n_classes=codec.n_classes, output_form="logits", **choices)
+        return model, CompileRecipe(n_classes=n_classes, output_form="logits", **choices)
     if not (isinstance(twin.backbone, str) and twin.backbone == "auto"):
         raise ValueError(
             "`backbone` must stay 'auto' when `model` is given, for a whole model has hidden "
@@ -215,18 +147,18 @@ def _build(
         )
     _refuse_routed(routed, "backbone", "`model` is given")
     given = compile_arguments(choices, settings.compile_options)
-    sample = data.features(slice(_SAMPLE_ROWS))
+    shown = sample.features(slice(_SAMPLE_ROWS))
     model, compiled = build_whole_model(
         twin.model,
         twin.get_params(deep=False),
         extract(routed, "model"),
         given,
-        {**_describe_features(twin, data), **describe_target(codec, request.y)},
-        sample,
+        {**_describe_features(twin, sample), **describe_target(data.codec, data.y)},
+        shown,
     )
     adopted = adopt_compiled(choices, compiled, given)
-    form = inspect_output(model, codec.n_classes, sample, loss=adopted["loss"])
-    return model, CompileRecipe(n_classes=codec.n_classes, output_form=form, **adopted)
+    form = inspect_output(model, n_classes, shown, loss=adopted["loss"])
+    return model, CompileRecipe(n_classes=n_classes, output_form=form, **adopted)
 
 
 def _refuse_routed(routed: Mapping[str, Any], prefix: str, reason: str) -> None:
@@ -248,12 +180,11 @@ def _describe_features(twin: Any, data: TrainingData) -> dict[str, Any]:
 def _train(
     twin: Any,
     request: FitRequest,
-    data: TrainingData,
-    validation: TrainingData | None,
+    data: FoundData,
     settings: Settings,
 ) -> None:
     recipe = twin._state.recipe
-    if any(part is not None and part.sample_weight is not None for part in (data, validation)):
+    if any(part is not None and part.weighted for part in (data.training, data.validation)):
         recipe.check_weightable()
     partial = request.task == "partial_fit"
     if settings.early_stopping is not None and not partial:
@@ -267,14 +198,14 @@ def _train(
     plan = TrainingPlan(
         epochs=1 if partial else settings.epochs,
         first_epoch=twin.n_iter_,
-        batch_size=settings.rows_per_batch(data.n_samples),
+        batch_size=data.batch_size,
         shuffle=settings.shuffle,
         seed=twin._state.seed,
         verbose=settings.verbose,
         callbacks=callbacks,
         options=settings.fit_options,
     )
-    result = _run_plan(twin, request, data, validation, plan, settings.engine)
+    result = _run_plan(twin, request, data, plan, settings.engine)
     if result.interrupted:
         n_epochs = len(result.history["loss"])
         warnings.warn(
@@ -289,8 +220,7 @@ def _train(
 def _run_plan(
     twin: Any,
     request: FitRequest,
-    data: TrainingData,
-    validation: TrainingData | None,
+    data: FoundData,
     plan: TrainingPlan,
     engine: EngineName,
 ) -> TrainingResult:
@@ -306,7 +236,7 @@ def _run_plan(
         tasks = EpochTasks(twin, plan.epochs, told, partial(_progress, twin))
         # After the others, which may have decided to stop.
         plan = replace(plan, callbacks=(*plan.callbacks, tasks))
-    result = train(engine, twin.model_, data, validation, plan)
+    result = train(engine, twin.model_, data.training, data.validation, plan)
     _check_weights(twin.model_)
     set_trained(twin, result)
     if tasks is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -14,6 +15,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from ._messages import describe, fault, listing
+from ._streams import is_stream
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -29,8 +31,11 @@ _INF_CURE = (
     "logarithm or QuantileTransformer."
 )
 _ONE_INPUT_CURE = (
-    "A network with several inputs gets them side by side in one array, and takes them apart; a "
-    "data set that is read in batches goes to partial_fit batch by batch."
+    "A network with several inputs gets them side by side in one array, and takes them apart."
+)
+_STREAM_CURE = (
+    "A stream of batches is for fit, partial_fit and initialize; other methods take one batch "
+    "at a time."
 )
 _ENCODE_CURE = (
     "Encode them first, for example with ColumnTransformer and OneHotEncoder or OrdinalEncoder "
@@ -83,6 +88,10 @@ def check_features(
         If X holds anything but finite numbers, is empty, or does not agree with the fitted shape
         or names.
     """
+    if is_stream(X):
+        raise TypeError(
+            fault("X", "one array, data frame or sparse matrix", describe(X), _STREAM_CURE)
+        )
     if isinstance(X, (list, tuple)):
         X = _list_to_array(X)
     _refuse_not_numbers(X)
@@ -129,8 +138,115 @@ def standardization(
     mean, variance : ndarray of shape (n_features,) and dtype float64
         The variance of a constant feature is given as 1, so that dividing by it is safe.
     """
-    n_features = X.shape[-1]
-    scaler = StandardScaler(with_mean=not sparse.issparse(X), copy=False)
+    scaler = _scaler_for(X)
+    _learn_moments(scaler, X, sample_weight, mask, rows)
+    return _moments(scaler, X.shape[-1])
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """What counts as one feature when mean and variance are measured.
+
+    Attributes
+    ----------
+    grey : bool, default=False
+        Whether all pixels are one feature.
+    masked : bool, default=False
+        Whether steps of padding are left out, see :func:`padding_mask`.
+    """
+
+    grey: bool = False
+    masked: bool = False
+
+    def measure(
+        self, X: Any, sample_weight: np.ndarray | None = None, rows: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Measure mean and variance as :func:`standardization` does."""
+        mask = padding_mask(X) if self.masked else None
+        return standardization(X[..., None] if self.grey else X, sample_weight, mask, rows)
+
+
+class Moments:
+    """Mean and variance of features that come in parts.
+
+    Parameters
+    ----------
+    scaling : Scaling
+        What counts as one feature.
+    """
+
+    def __init__(self, scaling: Scaling) -> None:
+        self.scaling = scaling
+        self._scalers: dict[int, StandardScaler] = {}
+        self._n_features = 0
+
+    def add(self, X: Any, sample_weight: np.ndarray | None, groups: np.ndarray | None) -> None:
+        """Learn from some rows.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_rows, ...) or CSR matrix
+            Checked features.
+        sample_weight : ndarray of shape (n_rows,) or None
+            Weights of the rows.
+        groups : ndarray of int of shape (n_rows,) or None
+            The group of each row; rows of one group can be weighted when all is learned.
+        """
+        mask = padding_mask(X) if self.scaling.masked else None
+        X = X[..., None] if self.scaling.grey else X
+        self._n_features = X.shape[-1]
+        for group in [0] if groups is None else np.unique(groups).tolist():
+            rows = None if groups is None else np.flatnonzero(groups == group)
+            weights = (
+                sample_weight if rows is None or sample_weight is None else sample_weight[rows]
+            )
+            scaler = self._scalers.setdefault(group, _scaler_for(X))
+            _learn_moments(scaler, X, weights, mask, rows)
+
+    def measure(self, group_weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        """Put the groups together.
+
+        Parameters
+        ----------
+        group_weights : ndarray of shape (n_groups,) or None
+            What multiplies the weights of the rows of each group; None if there is one group.
+
+        Returns
+        -------
+        mean, variance : ndarray of shape (n_features,) and dtype float64
+            As from :func:`standardization`.
+        """
+        if group_weights is None:
+            return _moments(self._scalers[0], self._n_features)
+        learned = [
+            (group_weights[group] * np.max(scaler.n_samples_seen_), scaler)
+            for group, scaler in self._scalers.items()
+            if group_weights[group] > 0 and hasattr(scaler, "scale_")
+        ]
+        if not learned:
+            return np.zeros(self._n_features), np.ones(self._n_features)
+        weights = np.array([weight for weight, _ in learned])
+        means = np.stack([scaler.mean_ for _, scaler in learned])
+        variances = np.stack([scaler.var_ for _, scaler in learned])
+        mean = np.average(means, axis=0, weights=weights)
+        variance = np.average(variances + (means - mean) ** 2, axis=0, weights=weights)
+        # StandardScaler's bound for what rounding leaves of the variance of a constant.
+        rounding = weights.sum() * np.finfo(np.float64).eps
+        constant = variance <= rounding * variance + (rounding * mean) ** 2
+        return mean, np.where(constant, 1.0, variance)
+
+
+def _scaler_for(X: Any) -> StandardScaler:
+    return StandardScaler(with_mean=not sparse.issparse(X), copy=False)
+
+
+def _learn_moments(
+    scaler: StandardScaler,
+    X: Any,
+    sample_weight: np.ndarray | None,
+    mask: np.ndarray | None,
+    rows: np.ndarray | None,
+) -> None:
     row_values = max(1, (X.nnz if sparse.issparse(X) else X.size) // X.shape[0])
     size = max(1, _CHUNK_VALUES // row_values)
     n_samples = X.shape[0] if rows is None else len(rows)
@@ -145,6 +261,9 @@ def standardization(
             )
             if values.shape[0]:
                 scaler.partial_fit(values, sample_weight=weights)
+
+
+def _moments(scaler: StandardScaler, n_features: int) -> tuple[np.ndarray, np.ndarray]:
     if not hasattr(scaler, "scale_"):  # every step is padding
         return np.zeros(n_features), np.ones(n_features)
     variance = np.where(scaler.scale_ == 1.0, 1.0, scaler.var_)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from keras_multiclass._inputs import check_features
 from keras_multiclass._labels import LabelCodec
-from keras_multiclass._messages import describe
+from keras_multiclass._messages import describe, fault
 from keras_multiclass._runtime import array_dtype
 from keras_multiclass._seeding import epoch_seed
 from keras_multiclass._splitting import validation_split
+from keras_multiclass._streams import is_stream
 from keras_multiclass._weights import (
     check_sample_weight,
     combine_weights,
@@ -22,19 +23,33 @@ from keras_multiclass._weights import (
 from keras_multiclass.engine import TrainingData
 
 
+class Encoder(Protocol):
+    """Turns labels into numbers."""
+
+    def encode(self, y: Any, name: str = "y") -> np.ndarray:
+        """Turn labels into one number for each row."""
+
+
 @dataclass(frozen=True)
 class Rows:
     """The checker of X, y and weights of one fit: training and validation go the same way."""
 
     estimator: Any
-    codec: LabelCodec
+    codec: Encoder
     dtype: str
     tokens: bool
 
     def read(
-        self, X: Any, y: Any, sample_weight: Any, *, reset: bool, suffix: str = ""
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        *,
+        reset: bool,
+        suffix: str = "",
+        part: bool = False,
     ) -> TrainingData:
-        """Check one set of rows; class weights are not yet in its weights."""
+        """Check one set of rows, or a part of one; class weights are not yet in its weights."""
         X = check_features(
             self.estimator, X, reset=reset, dtype=array_dtype(self.dtype), tokens=self.tokens
         )
@@ -45,42 +60,45 @@ class Rows:
                 f"numbers of samples: [{X.shape[0]}, {len(codes)}]."
             )
         weights = check_sample_weight(
-            sample_weight, len(codes), array_dtype(self.dtype), name=f"sample_weight{suffix}"
+            sample_weight,
+            len(codes),
+            array_dtype(self.dtype),
+            name=f"sample_weight{suffix}",
+            part=part,
         )
         return TrainingData(X, codes, weights)
 
 
 def weigh(
-    data: TrainingData,
-    validation: TrainingData | None,
-    class_weight: Any,
-    rows: Rows,
-    *,
-    min_classes: int,
-) -> tuple[TrainingData, TrainingData | None]:
-    """Bring the class weights, which the training rows define, into the weights of all rows.
+    data: TrainingData, class_weight: Any, codec: LabelCodec, dtype: str, *, min_classes: int
+) -> tuple[TrainingData, np.ndarray | None]:
+    """Bring the class weights, which the training rows define, into the weights.
 
-    Training rows of weight zero are dropped: they are the same as no rows.
+    Rows of weight zero are dropped: they are the same as no rows. The weights of the classes are
+    returned too.
     """
-    codec, dtype = rows.codec, rows.dtype
     n_present = len(np.unique(data.y))
+    check_n_classes(n_present, data.n_samples, codec, min_classes)
+    per_class = resolve_class_weight(class_weight, codec, data.y, data.sample_weight)
+    weighted = with_class_weights(data, per_class, dtype)
+    kept = drop_zero_weight_rows(weighted.sample_weight, weighted.y, min_classes)
+    return weighted if kept is None else weighted.take(np.flatnonzero(kept)), per_class
+
+
+def check_n_classes(n_present: int, n_rows: int, codec: LabelCodec, min_classes: int) -> None:
+    """Refuse rows of too few classes to learn from."""
     if n_present < min_classes:
         raise ValueError(
             f"y needs at least {min_classes} classes to learn from; got {n_present} class "
-            f"in {data.n_samples} rows, of {codec.n_classes} known."
+            f"in {n_rows} rows, of {codec.n_classes} known."
         )
-    per_class = resolve_class_weight(class_weight, codec, data.y, data.sample_weight)
-    weighted = _with_weights(data, per_class, dtype)
-    kept = drop_zero_weight_rows(weighted.sample_weight, weighted.y, min_classes)
-    if kept is not None:
-        weighted = weighted.take(np.flatnonzero(kept))
-    if validation is None:
-        return weighted, None
-    return weighted, _with_weights(validation, per_class, dtype)
 
 
-def _with_weights(data: TrainingData, per_class: np.ndarray | None, dtype: str) -> TrainingData:
-    weights = combine_weights(data.sample_weight, per_class, data.y, array_dtype(dtype))
+def with_class_weights(
+    data: TrainingData, per_class: np.ndarray | None, dtype: str, *, part: bool = False
+) -> TrainingData:
+    """Multiply the weights of the classes into those of the rows."""
+    weights = combine_weights(data.sample_weight, per_class, data.y, array_dtype(dtype), part=part)
     return replace(data, sample_weight=weights)
 
 
@@ -107,6 +125,9 @@ def describe_target(codec: LabelCodec, y: Any) -> dict[str, Any]:
 
 def check_validation_pair(X_val: Any, y_val: Any, sample_weight_val: Any) -> bool:
     """Whether validation data came; complain about half of it."""
+    if is_stream(X_val):
+        refuse_beside_stream("X_val", y_val=y_val, sample_weight_val=sample_weight_val)
+        return True
     if (X_val is None) != (y_val is None):
         missing, given = ("y_val", X_val) if y_val is None else ("X_val", y_val)
         raise ValueError(
@@ -116,3 +137,18 @@ def check_validation_pair(X_val: Any, y_val: Any, sample_weight_val: Any) -> boo
     if X_val is None and sample_weight_val is not None:
         raise ValueError("`sample_weight_val` must come with `X_val` and `y_val`; they are None.")
     return X_val is not None
+
+
+def refuse_beside_stream(name: str, **arguments: Any) -> None:
+    """Refuse arrays that a stream of batches brings itself."""
+    for argument, value in arguments.items():
+        if value is not None:
+            raise ValueError(
+                fault(
+                    f"`{argument}`",
+                    f"None when {name} is a stream",
+                    describe(value),
+                    "Labels and weights go into the batches: (X, y) or (X, y, sample_weight). If "
+                    f"{name} is meant to hold rows, pass one array, data frame or sparse matrix.",
+                )
+            )

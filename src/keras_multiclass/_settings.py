@@ -72,6 +72,11 @@ class Settings:
     fit_options: Mapping[str, Any] = field(default_factory=dict)
     compile_options: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def steps_per_epoch(self) -> int | None:
+        """Batches of a stream that make an epoch; None for all."""
+        return self.fit_options.get("steps_per_epoch")
+
     def rows_per_batch(self, n_samples: int) -> int:
         """Rows in a training batch: never more than there are."""
         if self.batch_size == "auto":
@@ -107,6 +112,10 @@ _FIT_OPTIONS: dict[str, _Check] = {
         ),
     ),
     "validation_batch_size": (
+        "None or an integer of at least 1",
+        lambda v: v is None or _is_count(v),
+    ),
+    "steps_per_epoch": (
         "None or an integer of at least 1",
         lambda v: v is None or _is_count(v),
     ),

@@ -22,6 +22,8 @@ def check_sample_weight(
     n_samples: int,
     dtype: DTypeLike = np.float32,
     name: str = "sample_weight",
+    *,
+    part: bool = False,
 ) -> np.ndarray | None:
     """Check the weights of the rows.
 
@@ -35,6 +37,8 @@ def check_sample_weight(
         Dtype of the result.
     name : str, default="sample_weight"
         How messages call the weights.
+    part : bool, default=False
+        Whether these are some rows of many, which may all have weight zero.
 
     Returns
     -------
@@ -69,7 +73,7 @@ def check_sample_weight(
         raise ValueError(
             fault(name, "non-negative", f"{int(np.sum(weights < 0))} negative weights")
         )
-    if not weights.any():
+    if not part and not weights.any():
         raise ValueError(
             f"Sample weights must contain at least one non-zero number; got {name} all zero. "
             "Pass None for equal weights."
@@ -129,6 +133,8 @@ def combine_weights(
     class_weight: np.ndarray | None,
     codes: np.ndarray,
     dtype: DTypeLike = np.float32,
+    *,
+    part: bool = False,
 ) -> np.ndarray | None:
     """Multiply the weights of rows and classes.
 
@@ -142,6 +148,8 @@ def combine_weights(
         Class indices of the rows.
     dtype : dtype, default=np.float32
         Dtype of the result.
+    part : bool, default=False
+        As in :func:`check_sample_weight`.
 
     Returns
     -------
@@ -172,7 +180,7 @@ def combine_weights(
                 "Only the ratios of weights matter: use smaller ones.",
             )
         )
-    if not weights.any():
+    if not part and not weights.any():
         raise ValueError(
             "The weights of all rows are zero; sample_weight and class_weight must leave at "
             "least one non-zero weight."

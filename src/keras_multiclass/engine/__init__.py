@@ -5,11 +5,14 @@ from keras_multiclass.engine._cache import clear_cache
 from keras_multiclass.engine._epochs import EpochRecorder
 from keras_multiclass.engine._keras import KerasEngine
 from keras_multiclass.engine._selection import predict, train
+from keras_multiclass.engine._stream import Data, StreamData
 
 __all__ = [
+    "Data",
     "Engine",
     "EpochRecorder",
     "KerasEngine",
+    "StreamData",
     "TrainingData",
     "TrainingPlan",
     "TrainingResult",

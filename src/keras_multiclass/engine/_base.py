@@ -48,6 +48,26 @@ class TrainingData:
         """Number of samples."""
         return len(self.y)
 
+    @property
+    def weighted(self) -> bool:
+        """Whether there are weights."""
+        return self.sample_weight is not None
+
+    def n_steps(self, batch_size: int) -> int:
+        """Count the batches of an epoch.
+
+        Parameters
+        ----------
+        batch_size : int
+            Rows of a batch; the last may have fewer.
+
+        Returns
+        -------
+        int
+            How many there are.
+        """
+        return -(-self.n_samples // batch_size)
+
     def take(self, samples: IndexArray) -> TrainingData:
         """Select samples by their numbers.
 

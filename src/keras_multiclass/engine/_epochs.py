@@ -11,7 +11,8 @@ from typing import Any, TypeAlias
 import keras
 import numpy as np
 
-from keras_multiclass.engine._base import TrainingData, TrainingPlan, TrainingResult
+from keras_multiclass.engine._base import TrainingPlan, TrainingResult
+from keras_multiclass.engine._stream import Data
 from keras_multiclass.exceptions import DivergenceError
 
 Logs: TypeAlias = dict[str, Any]
@@ -19,7 +20,7 @@ Logs: TypeAlias = dict[str, Any]
 
 def run_training(
     model: keras.Model,
-    data: TrainingData,
+    data: Data,
     plan: TrainingPlan,
     loop: Callable[[keras.callbacks.CallbackList], None],
 ) -> TrainingResult:
@@ -29,7 +30,7 @@ def run_training(
     ----------
     model : keras.Model
         Compiled.
-    data : TrainingData
+    data : TrainingData or StreamData
         Rows to train on.
     plan : TrainingPlan
         What to do.
@@ -42,7 +43,7 @@ def run_training(
         add_progbar=plan.verbose != 0,
         verbose=plan.verbose,
         epochs=plan.first_epoch + plan.epochs,
-        steps=-(-data.n_samples // plan.batch_size),
+        steps=data.n_steps(plan.batch_size),
         model=model,
     )
     model.stop_training = False

@@ -19,8 +19,9 @@ import numpy as np
 from keras_multiclass._inputs import dense
 from keras_multiclass._seeding import permutation
 from keras_multiclass._typing import Features
-from keras_multiclass.engine._base import TrainingData, TrainingPlan, TrainingResult
+from keras_multiclass.engine._base import TrainingPlan, TrainingResult
 from keras_multiclass.engine._epochs import Logs, padded, run_training, walk_epochs
+from keras_multiclass.engine._stream import Data, StreamData
 
 
 class KerasEngine:
@@ -29,8 +30,8 @@ class KerasEngine:
     def fit(
         self,
         model: keras.Model,
-        data: TrainingData,
-        validation: TrainingData | None,
+        data: Data,
+        validation: Data | None,
         plan: TrainingPlan,
     ) -> TrainingResult:
         """Train ``model`` in place; see `Engine.fit`."""
@@ -68,12 +69,14 @@ class KerasEngine:
 
 def _train_epoch(
     model: keras.Model,
-    data: TrainingData,
+    data: Data,
     plan: TrainingPlan,
     epoch: int,
     callbacks: keras.callbacks.CallbackList,
 ) -> Logs:
-    order = permutation(data.n_samples, plan.seed, epoch) if plan.shuffle else None
+    order = None
+    if plan.shuffle and not isinstance(data, StreamData):
+        order = permutation(data.n_samples, plan.seed, epoch)
     model.reset_metrics()
     logs: Logs = {}
     for step, batch in enumerate(batches(data, plan.batch_size, order)):
@@ -102,7 +105,7 @@ def _metrics_kept(model: keras.Model) -> Iterator[None]:
 
 def _validate(
     model: keras.Model,
-    validation: TrainingData,
+    validation: Data,
     plan: TrainingPlan,
     callbacks: keras.callbacks.CallbackList,
 ) -> Logs:
@@ -119,9 +122,16 @@ def _validate(
 
 
 def batches(
-    data: TrainingData, batch_size: int, order: np.ndarray | None = None
+    data: Data, batch_size: int, order: np.ndarray | None = None
 ) -> Iterator[tuple[Any, ...]]:
-    """Yield ``(X, y)`` or ``(X, y, sample_weight)`` batch by batch; the last may be short."""
+    """Yield ``(X, y)`` or ``(X, y, sample_weight)`` batch by batch; the last may be short.
+
+    A stream has batches and an order of its own.
+    """
+    if isinstance(data, StreamData):
+        for part in data.epoch():
+            yield from batches(part, part.n_samples)
+        return
     for start in range(0, data.n_samples, batch_size):
         samples: Any = slice(start, start + batch_size)
         if order is not None:

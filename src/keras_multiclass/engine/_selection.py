@@ -15,6 +15,7 @@ from keras_multiclass._settings import EngineName
 from keras_multiclass._typing import Features
 from keras_multiclass.engine._base import TrainingData, TrainingPlan, TrainingResult
 from keras_multiclass.engine._keras import KerasEngine
+from keras_multiclass.engine._stream import Data, StreamData
 from keras_multiclass.exceptions import EngineError
 
 # Of the machine's memory; larger data are read batch by batch.
@@ -40,8 +41,8 @@ _IDLE_IN_BATCHES: dict[str, Callable[[Any], bool]] = {
 def train(
     requested: EngineName,
     model: keras.Model,
-    data: TrainingData,
-    validation: TrainingData | None,
+    data: Data,
+    validation: Data | None,
     plan: TrainingPlan,
 ) -> TrainingResult:
     """Train a model with the engine that was asked for, or the fastest that will do.
@@ -52,9 +53,9 @@ def train(
         The user's choice.
     model : keras.Model
         As in `Engine.fit`, like the others.
-    data : TrainingData
+    data : TrainingData or StreamData
         Rows to train on.
-    validation : TrainingData or None
+    validation : TrainingData, StreamData or None
         Rows to validate on.
     plan : TrainingPlan
         What to do.
@@ -72,7 +73,8 @@ def train(
     reason = (
         "engine='keras'" if requested == "keras" else why_not_graph(model, data, validation, plan)
     )
-    if reason is None:
+    # Streams have a reason; the types say it once more.
+    if reason is None and isinstance(data, TrainingData) and not isinstance(validation, StreamData):
         from keras_multiclass.engine._graph import GraphEngine, TracingError
 
         try:
@@ -86,7 +88,8 @@ def train(
         raise EngineError(
             f"`engine` must be 'auto' or 'keras' here; got 'graph', which cannot run: {reason}."
         )
-    return replace(KerasEngine().fit(model, data, validation, plan), engine="keras", reason=reason)
+    result = KerasEngine().fit(model, data, validation, plan)
+    return replace(result, engine="keras", reason=reason or "")
 
 
 def predict(requested: EngineName, model: keras.Model, X: Features, batch_size: int) -> np.ndarray:
@@ -119,9 +122,11 @@ def predict(requested: EngineName, model: keras.Model, X: Features, batch_size: 
 
 
 def why_not_graph(
-    model: keras.Model, data: TrainingData, validation: TrainingData | None, plan: TrainingPlan
+    model: keras.Model, data: Data, validation: Data | None, plan: TrainingPlan
 ) -> str | None:
     """Say why the graph engine cannot do what is asked, or None if it can."""
+    if isinstance(data, StreamData) or isinstance(validation, StreamData):
+        return "a stream is trained on batch by batch"
     reason = why_no_graph_of(model)
     if reason is not None:
         return reason

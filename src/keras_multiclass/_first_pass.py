@@ -1,0 +1,190 @@
+"""What is learned from a stream of batches before training, and its batches for the engine."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from keras_multiclass._inputs import Moments, Scaling
+from keras_multiclass._label_union import LabelUnion
+from keras_multiclass._labels import LabelCodec
+from keras_multiclass._preparation import Rows, check_n_classes, with_class_weights
+from keras_multiclass._streams import Batch, Stream
+from keras_multiclass._weights import (
+    combine_weights,
+    drop_zero_weight_rows,
+    resolve_class_weight,
+)
+from keras_multiclass.engine import StreamData, TrainingData
+
+
+@dataclass
+class FirstPass:
+    """What one pass over a stream tells.
+
+    Attributes
+    ----------
+    batch : Batch
+        The first batch, as it came.
+    sample : TrainingData
+        The same, checked.
+    labels : LabelUnion
+        All labels.
+    rows : Rows
+        What checked the batches.
+    moments : Moments or None
+        Means and variances, if they are needed; by class where classes have weights.
+    by_class : bool
+        Whether classes have weights.
+    highest : int
+        The highest token id; 0 if X holds no token ids.
+    weighted : bool
+        Whether some batch has weights.
+    n_batches, n_rows : int
+        How many there are.
+    totals : ndarray
+        The weights of all rows of each label, by its number.
+    """
+
+    batch: Batch
+    sample: TrainingData
+    labels: LabelUnion
+    rows: Rows
+    moments: Moments | None
+    by_class: bool
+    highest: int = 0
+    weighted: bool = False
+    n_batches: int = 0
+    n_rows: int = 0
+    totals: np.ndarray = field(default_factory=lambda: np.zeros(0))
+
+    def add(self, part: TrainingData) -> None:
+        """Learn from one checked batch."""
+        weights = part.sample_weight
+        self.n_batches += 1
+        self.n_rows += part.n_samples
+        self.weighted = self.weighted or part.weighted
+        if self.rows.tokens:
+            self.highest = max(self.highest, int(part.X.max()))
+        totals = np.bincount(part.y, weights, minlength=len(self.totals)).astype(np.float64)
+        totals[: len(self.totals)] += self.totals
+        self.totals = totals
+        if self.moments is not None:
+            self.moments.add(part.X, weights, part.y if self.by_class else None)
+
+    def weigh(self, codec: LabelCodec, class_weight: Any, min_classes: int) -> np.ndarray | None:
+        """Resolve the weights of the classes; see that enough classes have rows that count."""
+        codes = self.labels.positions(codec)
+        check_n_classes(len(codes), self.n_rows, codec, min_classes)
+        # One row for each class, with the weight of all its rows, counts as these do.
+        per_class = resolve_class_weight(class_weight, codec, codes, self.totals)
+        if self.weighted or per_class is not None:
+            weights = combine_weights(self.totals, per_class, codes, np.float64)
+            drop_zero_weight_rows(weights, codes, min_classes)
+        return per_class
+
+    def measure(
+        self, scaling: Scaling, codec: LabelCodec, per_class: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Give mean and variance of the weighted rows, for the scaling that was foreseen."""
+        if self.moments is None or self.moments.scaling != scaling:
+            raise RuntimeError("another scaling was measured than the network needs")
+        if not self.by_class:
+            return self.moments.measure(None)
+        weights = np.ones(codec.n_classes) if per_class is None else per_class
+        return self.moments.measure(weights[self.labels.positions(codec)])
+
+
+def learn(
+    stream: Stream,
+    checker: Callable[[Batch, LabelUnion], Rows],
+    scaling: Callable[[Batch, TrainingData, bool], Scaling | None],
+    *,
+    by_class: bool,
+    reset: bool,
+) -> FirstPass:
+    """Pass over a stream once and check every batch.
+
+    Parameters
+    ----------
+    stream : Stream
+        The batches.
+    checker : callable
+        Makes the checker of rows after a look at the first batch.
+    scaling : callable
+        Says how features are standardised, from the first batch as it came and checked, and
+        whether it holds token ids.
+    by_class : bool
+        Whether classes have weights.
+    reset : bool
+        Whether the first batch defines the shape of X, or must agree with an earlier fit.
+    """
+    labels = LabelUnion()
+    batches = enumerate(stream.first_pass(), start=1)
+    number, batch = next(batches)
+    with _named(stream, number):
+        rows = checker(batch, labels)
+        sample = rows.read(*batch, reset=reset, part=True)
+    wanted = scaling(batch, sample, rows.tokens)
+    moments = None if wanted is None else Moments(wanted)
+    learned = FirstPass(batch, sample, labels, rows, moments, by_class)
+    learned.add(sample)
+    for number, batch in batches:
+        with _named(stream, number):
+            part = rows.read(*batch, reset=False, part=True)
+        learned.add(part)
+    return learned
+
+
+def training_stream(
+    stream: Stream, rows: Rows, learned: FirstPass, per_class: np.ndarray | None
+) -> StreamData:
+    """Make what the engine trains on; rows of weight zero are left out."""
+    return StreamData(
+        partial(_encoded, stream, rows, per_class, drop=True),
+        stream.steps or learned.n_batches,
+        learned.weighted or per_class is not None,
+    )
+
+
+def validation_stream(stream: Stream, rows: Rows, per_class: np.ndarray | None) -> StreamData:
+    """Make what the engine validates on; its first batch is checked at once."""
+    first = next(stream.first_pass())
+    weighted = first.sample_weight is not None or per_class is not None
+    with _named(stream, 1):
+        rows.read(*first, reset=False, suffix="_val", part=True)
+    epoch = partial(_encoded, stream, rows, per_class, suffix="_val")
+    return StreamData(epoch, None, weighted)
+
+
+def _encoded(
+    stream: Stream,
+    rows: Rows,
+    per_class: np.ndarray | None,
+    *,
+    suffix: str = "",
+    drop: bool = False,
+) -> Iterator[TrainingData]:
+    for number, batch in enumerate(stream.epoch(), start=1):
+        with _named(stream, number):
+            part = rows.read(*batch, reset=False, suffix=suffix, part=True)
+            part = with_class_weights(part, per_class, rows.dtype, part=True)
+        if drop and part.sample_weight is not None and not part.sample_weight.all():
+            part = part.take(np.flatnonzero(part.sample_weight))
+        if part.n_samples:
+            yield part
+
+
+@contextlib.contextmanager
+def _named(stream: Stream, number: int) -> Iterator[None]:
+    """Say in which batch of a stream something cannot be used."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"Batch {number} of {stream.name} cannot be used: {error}") from error
