@@ -588,6 +588,49 @@ classifier.fit(lambda: batches(300))
 print(peak() - before)
 """
 
+MAPPED = """
+import os, sys, tempfile, threading, time
+import numpy as np
+from keras_multiclass import KerasMulticlassClassifier
+from keras_multiclass.engine import _selection
+
+shape = (250_000, 300)
+path = os.path.join(sys.argv[1], "X.npy")
+X = np.lib.format.open_memmap(path, "w+", np.float32, shape)
+for i in range(0, shape[0], 10_000):
+    X[i : i + 10_000] = np.random.default_rng(i).normal(size=(10_000, shape[1]))
+y = (X[:, 0] > 0).astype(int)
+X.flush()
+X = np.load(path, mmap_mode="r")
+_selection.machine_memory = lambda: 2 * X.nbytes
+classifier = KerasMulticlassClassifier(
+    backbone__hidden_units=(4,), epochs=2, batch_size=1024, random_state=0
+)
+small = X[:3000].copy()
+classifier.set_params(engine="keras").fit(small, y[:3000])
+
+def own_memory():  # pages of the file do not count: the system takes them back at will
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) / 1024 for line in file if line.startswith("RssAnon"))
+
+def watch():
+    while not done:
+        peak.append(own_memory())
+        time.sleep(0.001)
+
+before, peak, done = own_memory(), [], []
+watcher = threading.Thread(target=watch)
+watcher.start()
+classifier.set_params(engine="auto").fit(X, y)
+done.append(True)
+watcher.join()
+assert "more than 25% of the memory" in classifier.engine_reason_
+in_memory = KerasMulticlassClassifier(**classifier.get_params())
+in_memory.set_params(engine="keras").fit(np.array(X), y)
+assert in_memory.history_ == classifier.history_
+print((max(peak) - before) / (X.nbytes / 2**20))
+"""
+
 
 def measured(code, *arguments):
     command = [sys.executable, "-c", code, *map(str, arguments)]
@@ -604,3 +647,8 @@ linux = pytest.mark.skipif(
 @linux
 def test_a_stream_of_286_mib_needs_little_more_memory_than_a_short_one():
     assert measured(STREAMED) < 30
+
+
+@linux
+def test_a_memory_mapped_array_larger_than_the_share_of_memory_is_never_loaded_whole(tmp_path):
+    assert measured(MAPPED, tmp_path) < 0.4

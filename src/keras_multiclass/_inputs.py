@@ -287,7 +287,9 @@ def padding_mask(X: np.ndarray) -> np.ndarray:
     ndarray of bool of shape (n_samples, n_steps)
         True for real steps.
     """
-    return np.any(X != 0, axis=2)
+    size = max(1, _CHUNK_VALUES * X.shape[0] // X.size)
+    parts = [np.any(X[i : i + size] != 0, axis=2) for i in range(0, X.shape[0], size)]
+    return np.concatenate(parts)
 
 
 def dense(batch: Any) -> np.ndarray:
