@@ -430,10 +430,9 @@ def untraceable(inputs):
         ({"callbacks": keras.callbacks.LambdaCallback(on_train_batch_end=ignore)}, "on batches"),
         ({"callbacks": [keras.callbacks.ModelCheckpoint("x.keras", save_freq=5)]}, "on batches"),
         ({"compile__run_eagerly": True}, "run_eagerly=True"),
-        ({"compile__jit_compile": True}, "jit_compile=True"),
         ({"engine": "keras"}, "engine='keras'"),
     ],
-    ids=["own", "lambda", "checkpoint", "eager", "compiled", "asked"],
+    ids=["own", "lambda", "checkpoint", "eager", "asked"],
 )
 def test_keras_own_step_runs_where_the_graph_cannot_and_says_why(params, reason, capsys):
     classifier = tiny(epochs=1, batch_size=64, **params).fit(X, y)

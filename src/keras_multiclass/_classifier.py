@@ -99,9 +99,9 @@ class KerasMulticlassClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         What trains the network. ``"graph"`` stays in TensorFlow's graph for whole epochs and
         shares what it traced among fits, which makes small networks many times faster;
         ``"keras"`` runs Keras' training step batch by batch. ``"auto"`` takes ``"graph"``
-        unless something needs the other: callbacks that act on batches, ``run_eagerly`` or
-        ``jit_compile``, a stream, X larger than a quarter of the memory, a model that cannot be
-        traced, another Keras backend. Both give the same results within rounding.
+        unless something needs the other: callbacks that act on batches, ``run_eagerly``, a
+        stream, X larger than a quarter of the memory, a model that cannot be traced, another
+        Keras backend. Both give the same results within rounding.
     random_state : int, RandomState, Generator or None, default=None
         Seed of the initial weights, the validation split, the order of the rows and dropout.
     verbose : {0, 1, 2}, default=0
@@ -110,7 +110,8 @@ class KerasMulticlassClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         Routed parameters: ``backbone__*`` and ``model__*`` reach the builder's arguments;
         ``optimizer__*``, ``loss__*``, ``metrics__*`` and ``callbacks__*`` those of these
         objects (``optimizer__learning_rate``, ``callbacks__stop__patience``); ``compile__*``
-        takes ``run_eagerly`` and ``jit_compile``; ``fit__*`` takes ``validation_freq``,
+        takes ``run_eagerly`` and ``jit_compile`` (whether XLA compiles the steps; by default
+        where the training is long enough to gain from it); ``fit__*`` takes ``validation_freq``,
         ``validation_batch_size`` and, for streams, ``steps_per_epoch``; ``predict__batch_size``
         is the number of rows that are predicted together. All are visible to `get_params`,
         `set_params` and grid search.

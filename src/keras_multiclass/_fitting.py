@@ -203,6 +203,7 @@ def _train(
         seed=twin._state.seed,
         verbose=settings.verbose,
         callbacks=callbacks,
+        jit_compile=recipe.options.get("jit_compile", "auto"),
         options=settings.fit_options,
     )
     result = _run_plan(twin, request, data, plan, settings.engine)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import keras
 import numpy as np
@@ -121,6 +121,8 @@ class TrainingPlan:
         0 for silence, 1 for a progress bar, 2 for a line per epoch.
     callbacks : tuple of keras.callbacks.Callback, default=()
         Called as Keras calls them.
+    jit_compile : bool or "auto", default="auto"
+        Whether XLA compiles the steps; "auto" for where it pays.
     options : mapping, default={}
         ``validation_freq`` and ``validation_batch_size``, as in `keras.Model.fit`.
     """
@@ -132,6 +134,7 @@ class TrainingPlan:
     seed: int
     verbose: int = 0
     callbacks: tuple[keras.callbacks.Callback, ...] = ()
+    jit_compile: bool | Literal["auto"] = "auto"
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -159,12 +162,15 @@ class TrainingResult:
         Name of the engine that ran.
     reason : str, default=""
         Why it was this one.
+    compiled : bool, default=False
+        Whether XLA compiled the steps.
     """
 
     history: History
     interrupted: bool = False
     engine: str = ""
     reason: str = ""
+    compiled: bool = False
 
 
 class Engine(Protocol):

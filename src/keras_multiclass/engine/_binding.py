@@ -73,6 +73,8 @@ def trace(
     variables: Sequence[keras.Variable],
     function: Callable[..., Any],
     signature: Sequence[tf.TensorSpec],
+    *,
+    jit_compile: bool = False,
 ) -> Any:
     """Trace ``function(*tensors)``, which uses ``model``, as ``traced(tf_variables, *tensors)``.
 
@@ -86,6 +88,8 @@ def trace(
         What to trace.
     signature : sequence of tf.TensorSpec
         The tensors.
+    jit_compile : bool, default=False
+        Whether XLA compiles it.
 
     Returns
     -------
@@ -97,9 +101,8 @@ def trace(
         with bound(model, variables, stand_ins):
             return function(*tensors)
 
-    return tf.function(with_state, autograph=False).get_concrete_function(
-        values_of(variables), *signature
-    )
+    compiled = tf.function(with_state, autograph=False, jit_compile=jit_compile or None)
+    return compiled.get_concrete_function(values_of(variables), *signature)
 
 
 def values_of(variables: Sequence[keras.Variable]) -> list[tf.Variable]:

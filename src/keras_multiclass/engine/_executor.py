@@ -12,8 +12,9 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
+
+from keras_multiclass.engine._work import multiplications
 
 # Multiplications of a step, forwards, below which one thread is the faster way.
 _MOST_ON_ONE_THREAD = 2**20
@@ -40,7 +41,7 @@ def suits_one_thread(model: keras.Model, batch_size: int) -> bool:
     # The pool joins some operations, which rounds once where one thread rounds twice.
     if any(layer.compute_dtype in ("float16", "bfloat16") for layer in model.layers):
         return False
-    return batch_size * _multiplications(model) <= _MOST_ON_ONE_THREAD
+    return batch_size * multiplications(model) <= _MOST_ON_ONE_THREAD
 
 
 def trace_for_one_thread(make: Callable[[], Any]) -> Any:
@@ -100,23 +101,3 @@ def _is_able(traced: Any) -> bool:
 
 def _has_function(attribute: Any) -> bool:
     return bool(attribute.func.name or attribute.list.func)
-
-
-def _multiplications(model: keras.Model) -> float:
-    """Estimate the multiplications for one row: each weight once at each position of its layer."""
-    total = 0.0
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            total += _multiplications(layer)
-        elif layer.count_params() and not isinstance(layer, keras.layers.Embedding):
-            total += layer.count_params() * _positions(layer)
-    return total
-
-
-def _positions(layer: keras.Layer) -> float:
-    """Count the steps or pixels that a layer works on; infinity where that is not known."""
-    try:
-        shapes = [layer.input.shape, layer.output.shape]
-        return max(float(np.prod(shape[1:-1])) for shape in shapes)
-    except (AttributeError, TypeError, ValueError):  # not in a graph of layers, or of any length
-        return float("inf")

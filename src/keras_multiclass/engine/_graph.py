@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -32,6 +33,7 @@ from keras_multiclass.engine._epochs import (
     walk_epochs,
 )
 from keras_multiclass.engine._programs import DeviceData, Program, Trainee, has_own_steps
+from keras_multiclass.engine._xla import is_worth_compiling, steps_per_block
 
 # The user can interrupt between calls of the graph, so that one should not last much longer.
 _SECONDS_PER_CALL = 0.5
@@ -52,10 +54,15 @@ class GraphEngine:
         plan: TrainingPlan,
     ) -> TrainingResult:
         """Train ``model`` in place; see `Engine.fit`."""
+        asked = plan.jit_compile != "auto"
+        compiled = plan.jit_compile if asked else is_worth_compiling(model, data, plan)
+        watched = bool(plan.callbacks or plan.verbose or has_own_steps(model) or compiled)
         with _tracing():
-            watched = bool(plan.callbacks or plan.verbose or has_own_steps(model))
             run = _Run(model, data, validation, plan, watched=watched)
-        return run_training(model, data, plan, run.watched if watched else run.unwatched)
+            if compiled:
+                run.compile_blocks(required=asked)
+        result = run_training(model, data, plan, run.watched if watched else run.unwatched)
+        return replace(result, compiled=bool(run.blocks))
 
     def predict(self, model: keras.Model, X: Features, batch_size: int) -> np.ndarray:
         """Evaluate ``model`` on each row of ``X``; see `Engine.predict`."""
@@ -118,6 +125,7 @@ class _Run:
             self.held_out_order = tf.constant(rows.astype(np.int32))
             if watched:
                 self.validate = self.program.validate(trainee, self.held_out)
+        self.blocks: list[tuple[int, int, Callable[..., Any]]] = []
         if watched:
             self.train = self.program.train(trainee, self.data)
             self.reset = self.program.reset(trainee)
@@ -125,6 +133,32 @@ class _Run:
             self.epochs = self.program.epochs(trainee, self.data, self.held_out)
         self.batch_size = tf.constant(plan.batch_size)
         self.validation_batch_size = tf.constant(plan.validation_batch_size)
+        self.trainee = trainee
+        self.rows_per_block = plan.batch_size * steps_per_block(data, plan.batch_size)
+
+    def compile_blocks(self, *, required: bool) -> None:
+        """Let XLA compile whole batches; that it cannot is an error only where it is required.
+
+        Where it is, it takes the last, short batch as well, since its random numbers are others
+        than TensorFlow's.
+        """
+        batch_size = self.plan.batch_size
+        short = self.n_samples % batch_size
+        sizes = [(self.rows_per_block, batch_size)] + [(short, short)] * bool(required and short)
+        try:
+            if has_own_steps(self.model):
+                raise NotImplementedError("XLA compiles no training step of the model's own here")
+            blocks = []
+            for n_rows, batch_size in sizes:
+                block = self.program.block(self.trainee, self.data, n_rows, batch_size)
+                rows = self._rows_of(np.zeros(n_rows, np.int32))
+                block(self.state, *rows, tf.constant(0))  # compiles, and changes nothing
+                blocks.append((n_rows, batch_size, block))
+        except Exception:
+            if required:
+                raise
+        else:
+            self.blocks = blocks
 
     def watched(self, callbacks: keras.callbacks.CallbackList) -> None:
         """Train epoch by epoch, so that callbacks can look and act in between."""
@@ -146,12 +180,13 @@ class _Run:
 
     def _epoch(self, epoch: int) -> Logs:
         """Train one epoch, in pieces when it is long."""
-        order = self._order(epoch)
-        step, steps = 0, 1
+        order, batch_size = self._order(epoch), self.plan.batch_size
         self.reset(self.state)
-        while step * self.plan.batch_size < len(order):
+        done, logs = self._compiled_steps(order)
+        steps = 1
+        while done < len(order):
             began = time.perf_counter()
-            piece = order[step * self.plan.batch_size : (step + steps) * self.plan.batch_size]
+            piece = order[done : done + steps * batch_size]
             logs = self.train(
                 self.state,
                 *self.data.tensors,
@@ -159,10 +194,24 @@ class _Run:
                 self.batch_size,
             )
             logs = _to_numpy(logs)
-            step += steps
-            seconds = time.perf_counter() - began
-            steps = _next_size(steps, seconds)
+            done += len(piece)
+            steps = _next_size(steps, time.perf_counter() - began)
         return logs
+
+    def _compiled_steps(self, order: np.ndarray) -> tuple[int, Logs]:
+        """Take the compiled steps of an epoch; return the number of rows and the last logs."""
+        done, logs = 0, {}
+        for n_rows, batch_size, block in self.blocks:
+            end = done + (len(order) - done) // batch_size * batch_size
+            for start in range(done, end, n_rows):
+                rows = order[start : min(start + n_rows, end)]
+                n_steps = tf.constant(len(rows) // batch_size)
+                logs = block(self.state, *self._rows_of(padded(rows, n_rows)), n_steps)
+            done = end
+        return done, _to_numpy(logs)
+
+    def _rows_of(self, rows: np.ndarray) -> list[tf.Tensor]:
+        return [tf.gather(tensor, rows) for tensor in self.data.tensors]
 
     def unwatched(self, callbacks: keras.callbacks.CallbackList) -> None:
         """Train several epochs in a call, and let the callbacks know afterwards."""

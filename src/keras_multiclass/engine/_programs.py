@@ -125,6 +125,32 @@ class Program:
         model = trainee.model
         return self._training(trainee, "train", train, (*data.signature, _ROWS, _COUNT))
 
+    def block(self, trainee: Trainee, data: DeviceData, n_rows: int, batch_size: int) -> Any:
+        """Get ``f(state, *rows, n_steps) -> logs``, compiled by XLA.
+
+        It gets ``n_rows`` rows in whole batches, and takes a step for each of the first
+        ``n_steps`` batches; the metrics run on.
+        """
+
+        def block(*arguments: tf.Tensor) -> Any:
+            *tensors, n_steps = arguments
+            batches = [tf.reshape(t, [-1, batch_size, *t.shape[1:]]) for t in tensors]
+
+            def body(step: tf.Tensor) -> tuple[tf.Tensor]:
+                model.train_step(tuple(batch[step] for batch in batches))
+                return (step + 1,)
+
+            with trainee.optimizing():
+                tf.while_loop(lambda step: step < n_steps, body, (tf.constant(0),))
+            return model.get_metrics_result()
+
+        def make() -> Any:
+            return trace(model, trainee.variables, block, (*rows, _COUNT), jit_compile=True)
+
+        model = trainee.model
+        rows = tuple(tf.TensorSpec([n_rows, *s.shape[1:]], s.dtype) for s in data.signature)
+        return self._get(model, ("block", batch_size, rows), make, on_one_thread=False)
+
     def reset(self, trainee: Trainee) -> Any:
         """Get ``f(state)``, which resets the metrics."""
         return self._training(trainee, "reset", lambda: trainee.model.reset_metrics(), ())

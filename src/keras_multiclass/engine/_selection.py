@@ -83,6 +83,7 @@ def train(
             reason = str(error)
         else:
             why = "engine='graph'" if requested == "graph" else "it applies, and is the faster one"
+            why += "; XLA compiled the steps" if result.compiled else ""
             return replace(result, engine="graph", reason=why)
     if requested == "graph":
         raise EngineError(
@@ -130,8 +131,6 @@ def why_not_graph(
     reason = why_no_graph_of(model)
     if reason is not None:
         return reason
-    if model.jit_compile is True:
-        return "the model is compiled with jit_compile=True, which Keras' own step serves"
     acting = [type(c).__name__ for c in plan.callbacks if _acts_in_batches(c)]
     if acting:
         return f"callbacks that act on batches ({listing(acting)}) need Keras' own step"

@@ -1,0 +1,37 @@
+"""How much a network computes, as far as its layers tell."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+
+def multiplications(model: keras.Model) -> float:
+    """Estimate the multiplications for one row: each weight once at each position of its layer.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Built.
+
+    Returns
+    -------
+    float
+        Infinity where a layer does not tell its shapes.
+    """
+    total = 0.0
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            total += multiplications(layer)
+        elif layer.count_params() and not isinstance(layer, keras.layers.Embedding):
+            total += layer.count_params() * _positions(layer)
+    return total
+
+
+def _positions(layer: keras.Layer) -> float:
+    """Count the steps or pixels that a layer works on; infinity where that is not known."""
+    try:
+        shapes = [layer.input.shape, layer.output.shape]
+        return max(float(np.prod(shape[1:-1])) for shape in shapes)
+    except (AttributeError, TypeError, ValueError):  # not in a graph of layers, or of any length
+        return float("inf")

@@ -1,0 +1,124 @@
+"""XLA compiles the steps of long training on small networks, and changes nothing but the time."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_multiclass import KerasMulticlassClassifier
+from keras_multiclass.engine import _xla
+
+RNG = np.random.default_rng(0)
+# 46 rows in batches of 16 leave a short last one.
+X = RNG.normal(size=(46, 5))
+y = np.arange(46) % 3
+WEIGHTS = RNG.uniform(0.5, 2.0, 46)
+
+
+def fit(**params):
+    defaults = {"epochs": 3, "batch_size": 16, "random_state": 3, "metrics": ["accuracy"]}
+    return KerasMulticlassClassifier(**{**defaults, **params}).fit(X, y, sample_weight=WEIGHTS)
+
+
+def is_compiled(classifier):
+    return "XLA compiled the steps" in classifier.engine_reason_
+
+
+def assert_same(found, expected):
+    for one, other in zip(found.model_.variables, expected.model_.variables, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5, err_msg=one.path)
+    assert list(found.history_) == list(expected.history_)
+    for name, values in expected.history_.items():
+        np.testing.assert_allclose(found.history_[name], values, rtol=1e-4, atol=1e-5)
+
+
+@pytest.fixture
+def eager_to_compile(monkeypatch):
+    monkeypatch.setattr(_xla, "_FEWEST_STEPS", 1)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"backbone": "mlp", "backbone__normalization": "batch"},
+        {"backbone": "resnet", "backbone__dropout": 0.0},
+        {"optimizer": "sgd", "optimizer__momentum": 0.9, "backbone__normalization": "layer"},
+        {"batch_size": 46, "validation_split": 0.3, "early_stopping": 2},
+        {"batch_size": 4, "shuffle": False, "dtype": "float64"},
+    ],
+    ids=lambda params: "-".join(params),
+)
+def test_compiled_steps_train_alike(eager_to_compile, params):
+    compiled, plain = fit(**params), fit(**params, compile__jit_compile=False)
+    assert is_compiled(compiled)
+    assert not is_compiled(plain)
+    assert_same(compiled, plain)
+
+
+def test_blocks_of_several_steps_and_one_that_is_not_full(monkeypatch, eager_to_compile):
+    monkeypatch.setattr(_xla, "_MOST_STEPS_PER_BLOCK", 3)
+    compiled, plain = fit(batch_size=6), fit(batch_size=6, compile__jit_compile=False)
+    assert is_compiled(compiled)
+    assert_same(compiled, plain)
+
+
+def test_asked_for_it_draws_the_random_numbers_of_keras_with_xla():
+    params = {"backbone__dropout": 0.5, "compile__jit_compile": True}
+    compiled, keras_own = fit(**params), fit(**params, engine="keras")
+    assert is_compiled(compiled)
+    assert_same(compiled, keras_own)
+
+
+def test_of_its_own_accord_it_compiles_no_short_training():
+    assert not is_compiled(fit())
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"backbone__dropout": 0.1},
+        {"backbone__hidden_units": (2048, 2048), "epochs": 1},
+        {"backbone": lambda inputs: keras.layers.GaussianNoise(0.1)(inputs)},
+        {"dtype": "mixed_bfloat16"},
+    ],
+    ids=["dropout", "large", "other layer", "half precision"],
+)
+def test_of_its_own_accord_it_compiles_only_what_gains_and_stays_the_same(eager_to_compile, params):
+    classifier = fit(**params)
+    assert classifier.engine_ == "graph"
+    assert not is_compiled(classifier)
+
+
+def strange(y_true, y_pred):
+    """A loss with an operation that XLA does not know."""
+    found = keras.losses.sparse_categorical_crossentropy(y_true, y_pred, from_logits=True)
+    tf.py_function(lambda value: None, [tf.stop_gradient(found)], [])
+    return found
+
+
+def test_where_xla_cannot_the_graph_goes_on_without(eager_to_compile, capfd):
+    classifier = fit(loss=strange, metrics=None)
+    assert classifier.engine_ == "graph"
+    assert not is_compiled(classifier)
+    assert np.isfinite(classifier.history_["loss"]).all()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_other_rows_need_no_new_compilation(eager_to_compile, monkeypatch):
+    from keras_multiclass.engine import _binding, _programs
+
+    fit()
+    traced = []
+
+    def trace(*arguments, **options):
+        traced.append(arguments)
+        return _binding.trace(*arguments, **options)
+
+    monkeypatch.setattr(_programs, "trace", trace)
+    longer = KerasMulticlassClassifier(
+        epochs=2, batch_size=16, random_state=5, metrics=["accuracy"]
+    ).fit(np.tile(X, (5, 1)), np.tile(y, 5), sample_weight=np.tile(WEIGHTS, 5))
+    assert is_compiled(longer)
+    assert not traced
