@@ -19,7 +19,7 @@ N_JOBS = (1, 2)
 
 def run(options: Options) -> CaseResult:
     """Time the search with one process and with two, in alternation."""
-    epochs = options.pick(60, quick=2)
+    epochs = options.pick(200, quick=2)
     runs: dict[str, list[Run]] = {f"n_jobs={n_jobs}": [] for n_jobs in N_JOBS}
     for _ in range(options.repeats(3)):
         for n_jobs in N_JOBS:
