@@ -96,6 +96,7 @@ class Program:
         self._own: weakref.WeakKeyDictionary[keras.Model, dict[Hashable, Any]] = (
             weakref.WeakKeyDictionary()
         )
+        self._small_batches: dict[int, bool] = {}
         self._lock = threading.RLock()
 
     def _get(
@@ -209,7 +210,10 @@ class Program:
         def make() -> Any:
             return trace(model, state_of(model, with_training=False), predict, (X, _COUNT))
 
-        return self._get(model, ("predict", X), make, suits_one_thread(model, batch_size))
+        if batch_size not in self._small_batches:
+            # Forwards alone is a third of a training step.
+            self._small_batches[batch_size] = suits_one_thread(model, batch_size // 3)
+        return self._get(model, ("predict", X), make, self._small_batches[batch_size])
 
     def _training(
         self, trainee: Trainee, name: str, function: Callable[..., Any], signature: Any
