@@ -8,7 +8,7 @@ JOBS ?= 2
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 # What runs with the oldest supported packages.
-OLDEST_TESTS ?= tests/test_sklearn_checks.py
+OLDEST_TESTS ?= tests/test_sklearn_checks.py tests/test_engines.py tests/test_executor.py tests/test_xla.py
 
 BIN = $(VENV)/bin
 PIP = -m pip --disable-pip-version-check --quiet --quiet install
@@ -38,7 +38,7 @@ demo: $(VENV)/.demo ## train and judge a classifier (examples/quickstart.py)
 test: $(VENV)/.test ## the whole test suite; more options: make test PYTEST_ARGS="-k labels"
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
 
-test-oldest: $(OLDEST)/.test ## scikit-learn's checks with the oldest supported packages
+test-oldest: $(OLDEST)/.test ## the checks of scikit-learn and of the engines with the oldest packages
 	@$(OLDEST)/bin/python -m pytest -n $(JOBS) $(OLDEST_TESTS)
 
 bench: $(VENV)/.demo ## speed beside other packages; part of it: make bench BENCH_ARGS="--case a"

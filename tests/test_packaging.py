@@ -26,7 +26,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 INDEPENDENT = {"backbones", "engine", "objective"}
 # From the bottom up. A module imports from lower layers only, never from its own.
 LAYERS = (
-    {"_messages", "_typing", "exceptions"},
+    {"_memory_map", "_messages", "_typing", "exceptions"},
     {"_keras_names", "_label_reading", "_naming", "_signatures"},
     {"_runtime"},
     {"_streams"},

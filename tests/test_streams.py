@@ -596,13 +596,13 @@ from keras_multiclass.engine import _selection
 
 shape = (250_000, 300)
 path = os.path.join(sys.argv[1], "X.npy")
-X = np.lib.format.open_memmap(path, "w+", np.float32, shape)
+X = np.lib.format.open_memmap(path, "w+", sys.argv[2], shape)
 for i in range(0, shape[0], 10_000):
     X[i : i + 10_000] = np.random.default_rng(i).normal(size=(10_000, shape[1]))
 y = (X[:, 0] > 0).astype(int)
 X.flush()
 X = np.load(path, mmap_mode="r")
-_selection.machine_memory = lambda: 2 * X.nbytes
+_selection.machine_memory = lambda: 2 * 4 * X.size
 classifier = KerasMulticlassClassifier(
     backbone__hidden_units=(4,), epochs=2, batch_size=1024, random_state=0
 )
@@ -650,5 +650,51 @@ def test_a_stream_of_286_mib_needs_little_more_memory_than_a_short_one():
 
 
 @linux
-def test_a_memory_mapped_array_larger_than_the_share_of_memory_is_never_loaded_whole(tmp_path):
-    assert measured(MAPPED, tmp_path) < 0.4
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_memory_mapped_array_larger_than_the_share_of_memory_is_never_loaded_whole(
+    tmp_path, dtype
+):
+    assert measured(MAPPED, tmp_path, dtype) < 0.4
+
+
+def mapped(path, array):
+    np.save(path / "array.npy", array)
+    return np.load(path / "array.npy", mmap_mode="r")
+
+
+@pytest.mark.parametrize("engine", ["graph", "keras"])
+@pytest.mark.parametrize(
+    ("shape", "dtype", "backbone"),
+    [
+        ((40, 5), "float64", "mlp"),
+        ((40, 5), "int16", "mlp"),
+        ((40, 8, 8), "uint8", "cnn"),
+        ((40, 6, 3), "float64", "gru"),
+    ],
+)
+def test_memory_mapped_arrays_of_any_dtype_train_and_predict_like_arrays(
+    tmp_path, shape, dtype, backbone, engine
+):
+    array = (50 * np.random.default_rng(0).random(shape)).astype(dtype)
+    y = np.arange(40) % 3
+    X = mapped(tmp_path, array)
+    fitted = [
+        KerasMulticlassClassifier(
+            backbone, epochs=2, validation_split=0.2, random_state=0, engine=engine
+        ).fit(given, y)
+        for given in (X, array)
+    ]
+    assert fitted[0].history_ == fitted[1].history_
+    np.testing.assert_array_equal(fitted[0].predict_proba(X), fitted[1].predict_proba(array))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
+def test_memory_mapped_arrays_are_checked_like_arrays(tmp_path, value):
+    array = np.ones((40, 5))
+    array[30, 2] = value
+    errors = []
+    for X in (array, mapped(tmp_path, array)):
+        with pytest.raises(ValueError, match="Input X contains") as error:
+            KerasMulticlassClassifier(epochs=1).fit(X, np.arange(40) % 3)
+        errors.append(str(error.value))
+    assert errors[0] == errors[1]

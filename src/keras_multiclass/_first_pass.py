@@ -70,7 +70,7 @@ class FirstPass:
         self.n_rows += part.n_samples
         self.weighted = self.weighted or part.weighted
         if self.rows.tokens:
-            self.highest = max(self.highest, int(part.X.max()))
+            self.highest = max(self.highest, int(part.X[:].max()))
         totals = np.bincount(part.y, weights, minlength=len(self.totals)).astype(np.float64)
         totals[: len(self.totals)] += self.totals
         self.totals = totals

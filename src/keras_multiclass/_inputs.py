@@ -11,9 +11,10 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import check_array
+from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.validation import validate_data
 
+from ._memory_map import MemoryMap, is_to_be_mapped
 from ._messages import describe, fault, listing
 from ._streams import is_stream
 
@@ -79,8 +80,8 @@ def check_features(
 
     Returns
     -------
-    ndarray or CSR matrix
-        Shape as X.
+    ndarray, CSR matrix or MemoryMap
+        Shape as X. A memory-mapped array of another dtype is converted as it is read.
 
     Raises
     ------
@@ -97,15 +98,25 @@ def check_features(
     _refuse_not_numbers(X)
     if sparse.issparse(X) and tokens:
         raise TypeError(fault("X", "a dense array of token ids", f"sparse {describe(X)}"))
+    mapped = is_to_be_mapped(X, dtype) and not tokens
     options: dict[str, Any] = {
         "accept_sparse": "csr",
         "allow_nd": True,
-        "dtype": "numeric" if tokens else dtype,
-        "ensure_all_finite": "allow-nan" if allow_nan else True,
+        "dtype": None if mapped else "numeric" if tokens else dtype,
+        "ensure_all_finite": False if mapped else "allow-nan" if allow_nan else True,
     }
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported as inf
             checked = _validate(estimator, X, reset, options)
+            if mapped:
+                checked = MemoryMap(checked, dtype)
+                for chunk in checked.chunks():
+                    assert_all_finite(
+                        chunk,
+                        allow_nan=allow_nan,
+                        estimator_name=type(estimator).__name__,
+                        input_name="X",
+                    )
     except ValueError as error:
         raise _with_cure(error) from None
     _check_shape(estimator, checked, reset)

@@ -283,7 +283,7 @@ def _copy_features(X: Features) -> tf.Tensor:
     """Copy X to the device, with no second copy on the way where it is large."""
     n_bytes = int(np.prod(X.shape, dtype=np.int64)) * X.dtype.itemsize
     if n_bytes < _LARGE or tf.config.list_logical_devices("GPU"):
-        return tf.constant(dense(X))
+        return tf.constant(dense(X[:]))
     # From any other NumPy array than an aligned one TensorFlow makes two copies.
     buffer = np.empty(n_bytes + _ALIGNMENT, np.uint8)
     start = -buffer.ctypes.data % _ALIGNMENT
