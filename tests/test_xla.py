@@ -37,13 +37,14 @@ def assert_same(found, expected):
 @pytest.fixture
 def eager_to_compile(monkeypatch):
     monkeypatch.setattr(_xla, "_FEWEST_STEPS", 1)
+    monkeypatch.setattr(_xla, "_FEWEST_STEPS_PER_EPOCH", 1)
 
 
 @pytest.mark.parametrize(
     "params",
     [
         {"backbone": "mlp", "backbone__normalization": "batch"},
-        {"backbone": "resnet", "backbone__dropout": 0.0},
+        {"backbone": "resnet", "backbone__dropout": 0.0, "backbone__units": 16},
         {"optimizer": "sgd", "optimizer__momentum": 0.9, "backbone__normalization": "layer"},
         {"batch_size": 46, "validation_split": 0.3, "early_stopping": 2},
         {"batch_size": 4, "shuffle": False, "dtype": "float64"},
@@ -71,8 +72,19 @@ def test_asked_for_it_draws_the_random_numbers_of_keras_with_xla():
     assert_same(compiled, keras_own)
 
 
-def test_of_its_own_accord_it_compiles_no_short_training():
-    assert not is_compiled(fit())
+@pytest.mark.parametrize(
+    ("epochs", "batch_size", "expected"),
+    [(3, 1, False), (10, 1, True), (10, 2, False), (100, 46, False)],
+    ids=["few steps", "enough", "short epochs", "one step an epoch"],
+)
+def test_of_its_own_accord_it_compiles_only_long_training(
+    monkeypatch, epochs, batch_size, expected
+):
+    monkeypatch.setattr(_xla, "_FEWEST_STEPS", 400)
+    monkeypatch.setattr(_xla, "_FEWEST_STEPS_PER_EPOCH", 46)
+    assert is_compiled(fit(epochs=epochs, batch_size=batch_size)) is expected
+    monkeypatch.undo()
+    assert not is_compiled(fit(epochs=epochs, batch_size=batch_size))
 
 
 @pytest.mark.parametrize(

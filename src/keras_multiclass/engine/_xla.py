@@ -1,7 +1,7 @@
 """Which training XLA compiles, and in what blocks.
 
-XLA joins the operations of a step. That saves a quarter to a half of the time of small steps and
-nothing of large ones, and takes some 0.3 s for a structure and a batch size. It draws other random
+XLA joins the operations of a step. That saves a quarter to a half of the time of small steps, is
+slower for large ones, and takes some 0.3 s for a structure and a batch size. It draws other random
 numbers than TensorFlow does, so unasked it is used only for networks that draw none.
 """
 
@@ -13,9 +13,10 @@ import numpy as np
 from keras_multiclass.engine._base import TrainingData, TrainingPlan
 from keras_multiclass.engine._work import multiplications
 
-# Fewer steps are trained sooner without, and so are steps of more multiplications.
+# Fewer steps are trained sooner without, and so are short epochs and steps of more multiplications.
 _FEWEST_STEPS = 2**15
-_MOST_MULTIPLICATIONS = 2**23
+_FEWEST_STEPS_PER_EPOCH = 2**7
+_MOST_MULTIPLICATIONS = 2**21
 _MOST_BLOCK_BYTES = 2**22
 _MOST_STEPS_PER_BLOCK = 64
 
@@ -54,9 +55,10 @@ def is_worth_compiling(model: keras.Model, data: TrainingData, plan: TrainingPla
     plan : TrainingPlan
         What to do.
     """
-    n_steps = plan.epochs * data.n_steps(plan.batch_size)
+    per_epoch = data.n_steps(plan.batch_size)
     return (
-        n_steps >= _FEWEST_STEPS
+        per_epoch >= _FEWEST_STEPS_PER_EPOCH
+        and plan.epochs * per_epoch >= _FEWEST_STEPS
         and _is_suited(model)
         and plan.batch_size * multiplications(model) <= _MOST_MULTIPLICATIONS
     )
