@@ -17,10 +17,12 @@ def multiplications(model: keras.Model) -> float:
     Returns
     -------
     float
-        Infinity where a layer does not tell its shapes.
+        Infinity where a layer does not tell its shapes, or has none yet.
     """
     total = 0.0
     for layer in model.layers:
+        if not layer.built:
+            return float("inf")
         if isinstance(layer, keras.Model):
             total += multiplications(layer)
         elif layer.count_params() and not isinstance(layer, keras.layers.Embedding):
