@@ -75,7 +75,17 @@ def nested(x):
     return tf.map_fn(branch, tf.stack([x, x]))[0]
 
 
-@pytest.mark.parametrize(("function", "able"), [(loop, True), (branch, False), (nested, False)])
+SECTION = tf.CriticalSection()
+
+
+def locked(x):
+    first = SECTION.execute(lambda: 32 * x)
+    return SECTION.execute(lambda: 32 * first)
+
+
+@pytest.mark.parametrize(
+    ("function", "able"), [(loop, True), (branch, False), (nested, False), (locked, False)]
+)
 def test_one_thread_runs_loops_and_the_pool_what_would_wait_forever(function, able):
     def make():
         traced = tf.function(function, autograph=False)

@@ -57,10 +57,7 @@ PRIVATE_UPSTREAM = re.compile(
 )
 # Where the name to import is not that of the distribution; scikit-learn itself requires the others.
 # Without a public way to the same end; the module says why.
-PRIVATE_BUT_NEEDED = {
-    f"{PACKAGE}._naming": "keras.src.backend.common.global_state",
-    f"{PACKAGE}.engine._executor": "tensorflow.python.eager.context",
-}
+PRIVATE_BUT_NEEDED = {f"{PACKAGE}._naming": "keras.src.backend.common.global_state"}
 IMPORT_NAMES = {"scikit-learn": {"sklearn", "joblib", "scipy", "threadpoolctl"}}
 
 

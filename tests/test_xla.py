@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import keras_multiclass
 from keras_multiclass import KerasMulticlassClassifier
-from keras_multiclass.engine import _xla
+from keras_multiclass.engine import _programs, _xla
+from keras_multiclass.engine._cache import programs
 
 RNG = np.random.default_rng(0)
 # 46 rows in batches of 16 leave a short last one.
@@ -103,6 +105,27 @@ def test_of_its_own_accord_it_compiles_only_what_gains_and_stays_the_same(eager_
     assert not is_compiled(classifier)
 
 
+def noisy(values):
+    return values + 0.1 * tf.random.stateless_normal(tf.shape(values), [1, 2])
+
+
+def test_random_numbers_of_a_function_stay_those_of_tensorflow(eager_to_compile):
+    def build(inputs):
+        return keras.layers.Dense(8, activation=noisy)(inputs)
+
+    classifier, plain = fit(backbone=build), fit(backbone=build, compile__jit_compile=False)
+    assert not is_compiled(classifier)
+    assert_same(classifier, plain)
+
+
+def test_traces_of_many_batch_sizes_do_not_pile_up(monkeypatch):
+    keras_multiclass.clear_cache()
+    monkeypatch.setattr(_programs, "_MOST_TRACES", 4)
+    for batch_size in range(5, 10):
+        assert is_compiled(fit(batch_size=batch_size, epochs=1, compile__jit_compile=True))
+    assert [len(program._shared) for program in programs._shared.values()] == [4]
+
+
 def strange(y_true, y_pred):
     """A loss with an operation that XLA does not know."""
     found = keras.losses.sparse_categorical_crossentropy(y_true, y_pred, from_logits=True)
@@ -119,8 +142,9 @@ def test_where_xla_cannot_the_graph_goes_on_without(eager_to_compile, capfd):
 
 
 def test_other_rows_need_no_new_compilation(eager_to_compile, monkeypatch):
-    from keras_multiclass.engine import _binding, _programs
+    from keras_multiclass.engine import _binding
 
+    monkeypatch.setattr(_xla, "_MOST_STEPS_PER_BLOCK", 2)
     fit()
     traced = []
 

@@ -113,3 +113,9 @@ def values_of(variables: Sequence[keras.Variable]) -> list[tf.Variable]:
 def is_self_contained(traced: Any) -> bool:
     """Whether a trace uses no tensor but its arguments, so that it can serve another model."""
     return not traced.captured_inputs
+
+
+def operations_of(traced: Any) -> list[Any]:
+    """List the operations of a trace, those of the functions that it calls included."""
+    graph = traced.graph.as_graph_def()
+    return [*graph.node, *(node for f in graph.library.function for node in f.node_def)]

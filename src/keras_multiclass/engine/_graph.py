@@ -33,7 +33,7 @@ from keras_multiclass.engine._epochs import (
     walk_epochs,
 )
 from keras_multiclass.engine._programs import DeviceData, Program, Trainee, has_own_steps
-from keras_multiclass.engine._xla import is_worth_compiling, steps_per_block
+from keras_multiclass.engine._xla import draws_random_numbers, is_worth_compiling, steps_per_block
 
 # The user can interrupt between calls of the graph, so that one should not last much longer.
 _SECONDS_PER_CALL = 0.5
@@ -55,7 +55,8 @@ class GraphEngine:
     ) -> TrainingResult:
         """Train ``model`` in place; see `Engine.fit`."""
         asked = plan.jit_compile != "auto"
-        compiled = plan.jit_compile if asked else is_worth_compiling(model, data, plan)
+        # Keras takes a `jit_compile` back that a layer cannot follow.
+        compiled = model.jit_compile if asked else is_worth_compiling(model, data, plan)
         watched = bool(plan.callbacks or plan.verbose or has_own_steps(model) or compiled)
         with _tracing():
             run = _Run(model, data, validation, plan, watched=watched)
@@ -151,6 +152,8 @@ class _Run:
             blocks = []
             for n_rows, batch_size in sizes:
                 block = self.program.block(self.trainee, self.data, n_rows, batch_size)
+                if draws_random_numbers(block) and not required:
+                    raise NotImplementedError("XLA would draw other random numbers")
                 rows = self._rows_of(np.zeros(n_rows, np.int32))
                 block(self.state, *rows, tf.constant(0))  # compiles, and changes nothing
                 blocks.append((n_rows, batch_size, block))

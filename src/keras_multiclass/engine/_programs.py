@@ -1,6 +1,7 @@
 """What is traced of a model: an epoch, a pass over validation rows, many epochs, and prediction.
 
-Batch size, number of rows and length of the last batch are left open, so that one trace serves all.
+Batch size, number of rows and length of the last batch are left open, so that one trace serves all;
+small batches have traces of their own, for one thread, and XLA those of one batch size.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ _ROWS = tf.TensorSpec([None], tf.int32)
 _ORDERS = tf.TensorSpec([None, None], tf.int32)
 _COUNT = tf.TensorSpec([], tf.int32)
 _FLAGS = tf.TensorSpec([None], tf.bool)
+# Of one structure. Some ten are in use; compiled ones are of many batch sizes.
+_MOST_TRACES = 32
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,8 @@ class Program:
             traced = trace_for_one_thread(make) if on_one_thread else make()
             home = self._shared if is_self_contained(traced) else self._own.setdefault(model, {})
             home[key] = traced
+            if len(home) > _MOST_TRACES:
+                del home[next(iter(home))]
             return traced
 
     def train(self, trainee: Trainee, data: DeviceData) -> Any:
@@ -212,7 +217,7 @@ class Program:
 
         if batch_size not in self._small_batches:
             # Forwards alone is a third of a training step.
-            self._small_batches[batch_size] = suits_one_thread(model, batch_size // 3)
+            self._small_batches[batch_size] = suits_one_thread(model, batch_size / 3)
         return self._get(model, ("predict", X), make, self._small_batches[batch_size])
 
     def _training(

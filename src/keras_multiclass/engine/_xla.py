@@ -7,10 +7,14 @@ numbers than TensorFlow does, so unasked it is used only for networks that draw 
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import keras
 import numpy as np
 
 from keras_multiclass.engine._base import TrainingData, TrainingPlan
+from keras_multiclass.engine._binding import operations_of
 from keras_multiclass.engine._work import multiplications
 
 # Fewer steps are trained sooner without, and so are short epochs and steps of more multiplications.
@@ -20,7 +24,9 @@ _MOST_MULTIPLICATIONS = 2**21
 _MOST_BLOCK_BYTES = 2**22
 _MOST_STEPS_PER_BLOCK = 64
 
-# They draw no random numbers, and XLA is at least as fast as TensorFlow in all of them.
+_RANDOM = re.compile(".*(Random|TruncatedNormal|Multinomial|Rng)")
+
+# XLA is at least as fast as TensorFlow in all of them.
 _SUITED = (
     keras.layers.Activation,
     keras.layers.Add,
@@ -65,7 +71,9 @@ def is_worth_compiling(model: keras.Model, data: TrainingData, plan: TrainingPla
 
 
 def steps_per_block(data: TrainingData, batch_size: int) -> int:
-    """Choose how many steps one compiled call takes, so that its rows stay a few megabytes.
+    """Choose how many steps one compiled call takes: a few megabytes of rows, and no long epoch.
+
+    It is a power of two where the epoch decides, so that other numbers of rows share it.
 
     Parameters
     ----------
@@ -76,7 +84,13 @@ def steps_per_block(data: TrainingData, batch_size: int) -> int:
     """
     row_bytes = max(1, int(np.prod(data.X.shape[1:])) * data.X.dtype.itemsize)
     fitting = _MOST_BLOCK_BYTES // (row_bytes * batch_size)
-    return max(1, min(fitting, _MOST_STEPS_PER_BLOCK))
+    whole = max(1, data.n_samples // batch_size)
+    return max(1, min(fitting, _MOST_STEPS_PER_BLOCK, 1 << (whole - 1).bit_length()))
+
+
+def draws_random_numbers(traced: Any) -> bool:
+    """Whether a trace draws random numbers, wherever they come from."""
+    return any(_RANDOM.match(node.op) for node in operations_of(traced))
 
 
 def _is_suited(model: keras.Model) -> bool:
