@@ -11,6 +11,7 @@ import keras_multiclass
 from keras_multiclass import KerasMulticlassClassifier
 from keras_multiclass.engine import _programs, _xla
 from keras_multiclass.engine._cache import programs
+from keras_multiclass.exceptions import EngineError
 
 RNG = np.random.default_rng(0)
 # 46 rows in batches of 16 leave a short last one.
@@ -139,6 +140,12 @@ def test_where_xla_cannot_the_graph_goes_on_without(eager_to_compile, capfd):
     assert not is_compiled(classifier)
     assert np.isfinite(classifier.history_["loss"]).all()
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("engine", ["auto", "graph"])
+def test_where_xla_cannot_what_was_asked_for_is_an_error(engine):
+    with pytest.raises(EngineError, match="`compile__jit_compile` must be False or 'auto' here"):
+        fit(loss=strange, metrics=None, compile__jit_compile=True, engine=engine)
 
 
 def test_other_rows_need_no_new_compilation(eager_to_compile, monkeypatch):

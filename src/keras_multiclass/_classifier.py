@@ -331,7 +331,8 @@ class KerasMulticlassClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         DivergenceError
             If the loss becomes NaN or infinite.
         EngineError
-            If ``engine="graph"`` and the graph engine cannot train this.
+            If ``engine="graph"`` and the graph engine cannot train this, or if
+            ``compile__jit_compile=True`` and XLA cannot compile it.
 
         Warns
         -----

@@ -34,6 +34,7 @@ from keras_multiclass.engine._epochs import (
 )
 from keras_multiclass.engine._programs import DeviceData, Program, Trainee, has_own_steps
 from keras_multiclass.engine._xla import draws_random_numbers, is_worth_compiling, steps_per_block
+from keras_multiclass.exceptions import EngineError
 
 # The user can interrupt between calls of the graph, so that one should not last much longer.
 _SECONDS_PER_CALL = 0.5
@@ -91,6 +92,8 @@ class TracingError(Exception):
 def _tracing() -> Iterator[None]:
     try:
         yield
+    except EngineError:
+        raise
     except Exception as error:
         first_line = str(error).strip().partition("\n")[0]
         message = f"tracing it failed with {type(error).__name__}: {first_line}"
@@ -146,9 +149,11 @@ class _Run:
         batch_size = self.plan.batch_size
         short = self.n_samples % batch_size
         sizes = [(self.rows_per_block, batch_size)] + [(short, short)] * bool(required and short)
-        try:
-            if has_own_steps(self.model):
+        if has_own_steps(self.model):
+            if required:
                 raise NotImplementedError("XLA compiles no training step of the model's own here")
+            return
+        try:
             blocks = []
             for n_rows, batch_size in sizes:
                 block = self.program.block(self.trainee, self.data, n_rows, batch_size)
@@ -157,9 +162,13 @@ class _Run:
                 rows = self._rows_of(np.zeros(n_rows, np.int32))
                 block(self.state, *rows, tf.constant(0))  # compiles, and changes nothing
                 blocks.append((n_rows, batch_size, block))
-        except Exception:
+        except Exception as error:
             if required:
-                raise
+                raise EngineError(
+                    "`compile__jit_compile` must be False or 'auto' here; got True, and XLA cannot "
+                    f"compile the training step ({type(error).__name__}). Usual causes: a loss, "
+                    "metric or layer that calls back into Python or works on strings."
+                ) from error
         else:
             self.blocks = blocks
 
