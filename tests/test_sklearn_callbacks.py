@@ -199,7 +199,9 @@ def test_the_fitted_estimator_of_an_epoch_is_one_of_its_own():
             fitted.predict_proba(X), expected.predict_proba(X), rtol=1e-4, atol=1e-6
         )
     before = classifier.predict_proba(X)
+    ended = recorder.count("teardown", "fit")
     recorder.fitted["end", "epoch", 2].partial_fit(X, y)
+    assert recorder.count("teardown", "fit") == ended
     np.testing.assert_array_equal(classifier.predict_proba(X), before)
 
 

@@ -644,6 +644,62 @@ linux = pytest.mark.skipif(
 )
 
 
+def uniform(n=60, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.normal(3.0, 2.0, (n, 4)).astype(np.float32), np.arange(n) % 3
+
+
+def small(**params):
+    return KerasMulticlassClassifier(
+        backbone__hidden_units=(8,), epochs=2, shuffle=False, random_state=0, **params
+    )
+
+
+def test_batches_of_one_stream_may_be_dense_and_sparse():
+    X, y = uniform()
+    parts = [(X[:30], y[:30]), (sparse.csr_array(X[30:]), y[30:])]
+    streamed = small().fit(lambda: iter(parts))
+    arrays = small(batch_size=30).fit(X, y)
+    np.testing.assert_allclose(streamed.predict_proba(X), arrays.predict_proba(X), atol=1e-5)
+
+
+def test_batches_of_one_stream_may_have_weights_or_none():
+    X, y = uniform()
+    weights = np.r_[np.full(30, 0.3), np.ones(30)]
+    parts = [(X[:30], y[:30], weights[:30]), (X[30:], y[30:])]
+    streamed = small(class_weight={0: 2.0}).fit(lambda: iter(parts))
+    arrays = small(class_weight={0: 2.0}, batch_size=30).fit(X, y, sample_weight=weights)
+    np.testing.assert_allclose(streamed.predict_proba(X), arrays.predict_proba(X), atol=1e-5)
+
+
+def test_validation_batches_are_all_checked_before_training():
+    X, y = uniform()
+    broken = X[30:].copy()
+    broken[3, 2] = np.nan
+    losses = []
+    watch = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: losses.append(epoch))
+    with pytest.raises(ValueError, match="Batch 2 of X_val cannot be used: Input X contains NaN"):
+        small(callbacks=watch).fit(X, y, X_val=lambda: iter([(X[:30], y[:30]), (broken, y[30:])]))
+    with pytest.raises(ValueError, match="The weights of all rows are zero"):
+        small(callbacks=watch).fit(X, y, X_val=lambda: iter([(X, y, np.zeros(60))]))
+    assert not losses
+
+
+def test_an_epoch_without_weights_is_an_error():
+    X, y = uniform()
+    parts = [(X, y, np.ones(60)), (X, y, np.zeros(60))]
+    with pytest.raises(ValueError, match="The weights of all rows are zero"):
+        small(fit__steps_per_epoch=1).fit(lambda: iter(parts))
+
+
+def test_the_graph_engine_refuses_a_stream_before_it_is_read():
+    def read():
+        raise AssertionError("it was read")
+
+    with pytest.raises(EngineError, match="a stream is trained on batch by batch"):
+        small(engine="graph").fit(read)
+
+
 @linux
 def test_a_stream_of_286_mib_needs_little_more_memory_than_a_short_one():
     assert measured(STREAMED) < 30

@@ -16,6 +16,7 @@ from keras_multiclass._labels import LabelCodec
 from keras_multiclass._preparation import Rows, check_n_classes, with_class_weights
 from keras_multiclass._streams import Batch, Stream
 from keras_multiclass._weights import (
+    NO_WEIGHT,
     combine_weights,
     drop_zero_weight_rows,
     resolve_class_weight,
@@ -70,7 +71,8 @@ class FirstPass:
         self.n_rows += part.n_samples
         self.weighted = self.weighted or part.weighted
         if self.rows.tokens:
-            self.highest = max(self.highest, int(part.X[:].max()))
+            counted = part.X[:] if weights is None else part.X[:][weights > 0]
+            self.highest = max(self.highest, int(counted.max(initial=0)))
         totals = np.bincount(part.y, weights, minlength=len(self.totals)).astype(np.float64)
         totals[: len(self.totals)] += self.totals
         self.totals = totals
@@ -153,13 +155,16 @@ def training_stream(
 
 
 def validation_stream(stream: Stream, rows: Rows, per_class: np.ndarray | None) -> StreamData:
-    """Make what the engine validates on; its first batch is checked at once."""
-    first = next(stream.first_pass())
-    weighted = first.sample_weight is not None or per_class is not None
-    with _named(stream, 1):
-        rows.read(*first, reset=False, suffix="_val", part=True)
+    """Pass over it once to check every batch, and make what the engine validates on."""
+    n_batches, weighted, total = 0, False, 0.0
+    for part in _checked(stream.first_pass(), stream, rows, per_class, "_val"):
+        n_batches += 1
+        weighted = weighted or part.weighted
+        total += part.n_samples if part.sample_weight is None else part.sample_weight.sum()
+    if not total:
+        raise ValueError(NO_WEIGHT)
     epoch = partial(_encoded, stream, rows, per_class, suffix="_val")
-    return StreamData(epoch, None, weighted)
+    return StreamData(epoch, n_batches, weighted)
 
 
 def _encoded(
@@ -170,14 +175,29 @@ def _encoded(
     suffix: str = "",
     drop: bool = False,
 ) -> Iterator[TrainingData]:
-    for number, batch in enumerate(stream.epoch(), start=1):
-        with _named(stream, number):
-            part = rows.read(*batch, reset=False, suffix=suffix, part=True)
-            part = with_class_weights(part, per_class, rows.dtype, part=True)
+    empty = True
+    for part in _checked(stream.epoch(), stream, rows, per_class, suffix):
         if drop and part.sample_weight is not None and not part.sample_weight.all():
             part = part.take(np.flatnonzero(part.sample_weight))
         if part.n_samples:
+            empty = False
             yield part
+    if empty:
+        raise ValueError(NO_WEIGHT)
+
+
+def _checked(
+    batches: Iterator[Batch],
+    stream: Stream,
+    rows: Rows,
+    per_class: np.ndarray | None,
+    suffix: str,
+) -> Iterator[TrainingData]:
+    for number, batch in enumerate(batches, start=1):
+        with _named(stream, number):
+            part = rows.read(*batch, reset=False, suffix=suffix, part=True)
+            part = with_class_weights(part, per_class, rows.dtype, part=True)
+        yield part
 
 
 @contextlib.contextmanager

@@ -206,7 +206,9 @@ def _train(
         jit_compile=recipe.options.get("jit_compile", "auto"),
         options=settings.fit_options,
     )
-    result = _run_plan(twin, request, data, plan, settings.engine)
+    told = request.task == "fit" and hasattr(twin, "_skl_callbacks")
+    run = with_callbacks(_run_told_plan) if told else _run_plan
+    result = run(twin, request, data, plan, settings.engine)
     if result.interrupted:
         n_epochs = len(result.history["loss"])
         warnings.warn(
@@ -217,7 +219,28 @@ def _train(
         )
 
 
-@with_callbacks
+def _run_told_plan(
+    twin: Any,
+    request: FitRequest,
+    data: FoundData,
+    plan: TrainingPlan,
+    engine: EngineName,
+) -> TrainingResult:
+    """Train as `_run_plan` does, and tell scikit-learn's callbacks of it."""
+    weight = request.sample_weight
+    told = {
+        "X": lambda: request.X,  # scikit-learn would call a function that is a stream
+        "y": request.y,
+        "metadata": None if weight is None else {"sample_weight": weight},
+    }
+    tasks = EpochTasks(twin, plan.epochs, told, partial(_progress, twin))
+    # After the others, which may have decided to stop.
+    plan = replace(plan, callbacks=(*plan.callbacks, tasks))
+    result = _run_plan(twin, request, data, plan, engine)
+    tasks.end()
+    return result
+
+
 def _run_plan(
     twin: Any,
     request: FitRequest,
@@ -225,23 +248,10 @@ def _run_plan(
     plan: TrainingPlan,
     engine: EngineName,
 ) -> TrainingResult:
-    """Train, and set the attributes that tell of it; scikit-learn's callbacks look on."""
-    tasks = None
-    if request.task == "fit" and hasattr(twin, "_skl_callbacks"):
-        weight = request.sample_weight
-        told = {
-            "X": request.X,
-            "y": request.y,
-            "metadata": None if weight is None else {"sample_weight": weight},
-        }
-        tasks = EpochTasks(twin, plan.epochs, told, partial(_progress, twin))
-        # After the others, which may have decided to stop.
-        plan = replace(plan, callbacks=(*plan.callbacks, tasks))
+    """Train, and set the attributes that tell of it."""
     result = train(engine, twin.model_, data.training, data.validation, plan)
     _check_weights(twin.model_)
     set_trained(twin, result)
-    if tasks is not None:
-        tasks.end()
     return result
 
 

@@ -149,7 +149,7 @@ def standardization(
     mean, variance : ndarray of shape (n_features,) and dtype float64
         The variance of a constant feature is given as 1, so that dividing by it is safe.
     """
-    scaler = _scaler_for(X)
+    scaler = _scaler()
     _learn_moments(scaler, X, sample_weight, mask, rows)
     return _moments(scaler, X.shape[-1])
 
@@ -206,12 +206,12 @@ class Moments:
         mask = padding_mask(X) if self.scaling.masked else None
         X = X[..., None] if self.scaling.grey else X
         self._n_features = X.shape[-1]
+        # Without weights scikit-learn would count whole rows, and lose fractions of earlier ones.
+        all_weights = np.ones(X.shape[0]) if sample_weight is None else sample_weight
         for group in [0] if groups is None else np.unique(groups).tolist():
             rows = None if groups is None else np.flatnonzero(groups == group)
-            weights = (
-                sample_weight if rows is None or sample_weight is None else sample_weight[rows]
-            )
-            scaler = self._scalers.setdefault(group, _scaler_for(X))
+            weights = all_weights if rows is None else all_weights[rows]
+            scaler = self._scalers.setdefault(group, _scaler())
             _learn_moments(scaler, X, weights, mask, rows)
 
     def measure(self, group_weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
@@ -247,8 +247,9 @@ class Moments:
         return mean, np.where(constant, 1.0, variance)
 
 
-def _scaler_for(X: Any) -> StandardScaler:
-    return StandardScaler(with_mean=not sparse.issparse(X), copy=False)
+def _scaler() -> StandardScaler:
+    # Mean and variance are learned all the same, of dense and sparse rows.
+    return StandardScaler(with_mean=False, copy=False)
 
 
 def _learn_moments(

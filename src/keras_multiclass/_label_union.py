@@ -57,7 +57,8 @@ class LabelUnion:
             len(labels),
         )
         new, places = np.unique(numbers, return_index=True)
-        self._labels.append(labels[places[new >= known]])
+        if len(self._numbers) > known:
+            self._labels.append(labels[places[new >= known]])
         return numbers
 
     def learn(self, classes: Any) -> LabelCodec:

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
     from ._labels import LabelCodec
 
+NO_WEIGHT = (
+    "The weights of all rows are zero; sample_weight and class_weight must leave at least one "
+    "non-zero weight."
+)
+
 
 def check_sample_weight(
     sample_weight: Any,
@@ -181,10 +186,7 @@ def combine_weights(
             )
         )
     if not part and not weights.any():
-        raise ValueError(
-            "The weights of all rows are zero; sample_weight and class_weight must leave at "
-            "least one non-zero weight."
-        )
+        raise ValueError(NO_WEIGHT)
     return weights
 
 
