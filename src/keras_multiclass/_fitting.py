@@ -206,9 +206,10 @@ def _train(
         jit_compile=recipe.options.get("jit_compile", "auto"),
         options=settings.fit_options,
     )
-    told = request.task == "fit" and hasattr(twin, "_skl_callbacks")
-    run = with_callbacks(_run_told_plan) if told else _run_plan
-    result = run(twin, request, data, plan, settings.engine)
+    if request.task == "fit" and hasattr(twin, "_skl_callbacks"):
+        result = _run_told_plan(twin, request, data, plan, settings.engine)
+    else:
+        result = _run_plan(twin, data, plan, settings.engine)
     if result.interrupted:
         n_epochs = len(result.history["loss"])
         warnings.warn(
@@ -219,6 +220,7 @@ def _train(
         )
 
 
+@with_callbacks
 def _run_told_plan(
     twin: Any,
     request: FitRequest,
@@ -236,18 +238,12 @@ def _run_told_plan(
     tasks = EpochTasks(twin, plan.epochs, told, partial(_progress, twin))
     # After the others, which may have decided to stop.
     plan = replace(plan, callbacks=(*plan.callbacks, tasks))
-    result = _run_plan(twin, request, data, plan, engine)
+    result = _run_plan(twin, data, plan, engine)
     tasks.end()
     return result
 
 
-def _run_plan(
-    twin: Any,
-    request: FitRequest,
-    data: FoundData,
-    plan: TrainingPlan,
-    engine: EngineName,
-) -> TrainingResult:
+def _run_plan(twin: Any, data: FoundData, plan: TrainingPlan, engine: EngineName) -> TrainingResult:
     """Train, and set the attributes that tell of it."""
     result = train(engine, twin.model_, data.training, data.validation, plan)
     _check_weights(twin.model_)

@@ -24,8 +24,7 @@ from keras_multiclass._preparation import (
 from keras_multiclass._settings import DEFAULT_EARLY_STOPPING_SPLIT, Settings
 from keras_multiclass._streams import Batch, Stream, is_stream
 from keras_multiclass.backbones import get_backbone
-from keras_multiclass.engine import Data, TrainingData
-from keras_multiclass.exceptions import EngineError
+from keras_multiclass.engine import STREAMED, Data, TrainingData, graph_refused
 
 
 @dataclass(frozen=True)
@@ -210,10 +209,7 @@ def _check_stream_settings(settings: Settings, request: FitRequest, has_validati
             )
         )
     if settings.engine == "graph":
-        raise EngineError(
-            "`engine` must be 'auto' or 'keras' here; got 'graph', which cannot run: a stream is "
-            "trained on batch by batch."
-        )
+        raise graph_refused(STREAMED)
     if not has_validation and _held_out(settings, request) is not None:
         which = "early_stopping" if settings.validation_split is None else "validation_split"
         raise ValueError(

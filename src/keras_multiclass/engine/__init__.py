@@ -4,10 +4,11 @@ from keras_multiclass.engine._base import Engine, TrainingData, TrainingPlan, Tr
 from keras_multiclass.engine._cache import clear_cache
 from keras_multiclass.engine._epochs import EpochRecorder
 from keras_multiclass.engine._keras import KerasEngine
-from keras_multiclass.engine._selection import predict, train
+from keras_multiclass.engine._selection import STREAMED, graph_refused, predict, train
 from keras_multiclass.engine._stream import Data, StreamData
 
 __all__ = [
+    "STREAMED",
     "Data",
     "Engine",
     "EpochRecorder",
@@ -17,6 +18,7 @@ __all__ = [
     "TrainingPlan",
     "TrainingResult",
     "clear_cache",
+    "graph_refused",
     "predict",
     "train",
 ]

@@ -190,9 +190,9 @@ class Engine(Protocol):
         model : keras.Model
             Compiled, with a loss that takes class indices; changed in place.
         data : TrainingData
-            Rows to train on.
+            Rows to train on. The Keras engine takes ``StreamData`` as well.
         validation : TrainingData or None
-            Rows to validate on after each epoch.
+            Rows to validate on after each epoch; the same holds for them.
         plan : TrainingPlan
             What to do.
 

@@ -18,6 +18,7 @@ from keras_multiclass.engine._keras import KerasEngine
 from keras_multiclass.engine._stream import Data, StreamData
 from keras_multiclass.exceptions import EngineError
 
+STREAMED = "a stream is trained on batch by batch"
 # Of the machine's memory; larger data are read batch by batch.
 MEMORY_SHARE = 0.25
 
@@ -86,9 +87,7 @@ def train(
             why += "; XLA compiled the steps" if result.compiled else ""
             return replace(result, engine="graph", reason=why)
     if requested == "graph":
-        raise EngineError(
-            f"`engine` must be 'auto' or 'keras' here; got 'graph', which cannot run: {reason}."
-        )
+        raise graph_refused(reason or "")
     result = KerasEngine().fit(model, data, validation, plan)
     return replace(result, engine="keras", reason=reason or "")
 
@@ -122,12 +121,30 @@ def predict(requested: EngineName, model: keras.Model, X: Features, batch_size: 
     return KerasEngine().predict(model, X, batch_size)
 
 
+def graph_refused(reason: str) -> EngineError:
+    """Make the error for a graph engine that was asked for and cannot run.
+
+    Parameters
+    ----------
+    reason : str
+        Why it cannot.
+
+    Returns
+    -------
+    EngineError
+        To be raised.
+    """
+    return EngineError(
+        f"`engine` must be 'auto' or 'keras' here; got 'graph', which cannot run: {reason}."
+    )
+
+
 def why_not_graph(
     model: keras.Model, data: Data, validation: Data | None, plan: TrainingPlan
 ) -> str | None:
     """Say why the graph engine cannot do what is asked, or None if it can."""
     if isinstance(data, StreamData) or isinstance(validation, StreamData):
-        return "a stream is trained on batch by batch"
+        return STREAMED
     reason = why_no_graph_of(model)
     if reason is not None:
         return reason
