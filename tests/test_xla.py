@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -146,6 +149,15 @@ def test_where_xla_cannot_the_graph_goes_on_without(eager_to_compile, capfd):
 def test_where_xla_cannot_what_was_asked_for_is_an_error(engine):
     with pytest.raises(EngineError, match="`compile__jit_compile` must be False or 'auto' here"):
         fit(loss=strange, metrics=None, compile__jit_compile=True, engine=engine)
+
+
+def test_the_start_of_xla_prints_nothing():
+    code = (
+        "import numpy as np; from keras_multiclass import KerasMulticlassClassifier as K;"
+        "K(epochs=1, compile__jit_compile=True).fit(np.ones((30, 2)), np.arange(30) % 3)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 def test_other_rows_need_no_new_compilation(eager_to_compile, monkeypatch):

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 # looks for a GPU; no Python setting reaches them that early.
 _NATIVE_LOG = re.compile(
     rb"^(WARNING: All log messages before absl::InitializeLog"
-    rb"|[IWE]\d{4} [\d:.]+\s+\d+ \S+\.cc:\d+\]"
-    rb"|\d{4}-\d\d-\d\d [\d:.]+: [IWE] \S+\.cc:\d+\]|To enable the following instructions:)"
+    rb"|[IWE]\d{4} [\d:.]+\s+\d+ \S+\.(cc|h):\d+\]"
+    rb"|\d{4}-\d\d-\d\d [\d:.]+: [IWE] \S+\.(cc|h):\d+\]|To enable the following instructions:)"
 )
 
 

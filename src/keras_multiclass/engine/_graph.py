@@ -19,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_multiclass._inputs import dense
+from keras_multiclass._runtime import without_native_logs
 from keras_multiclass._seeding import permutation
 from keras_multiclass._typing import Features
 from keras_multiclass.engine._base import TrainingData, TrainingPlan, TrainingResult
@@ -160,7 +161,8 @@ class _Run:
                 if draws_random_numbers(block) and not required:
                     raise NotImplementedError("XLA would draw other random numbers")
                 rows = self._rows_of(np.zeros(n_rows, np.int32))
-                block(self.state, *rows, tf.constant(0))  # compiles, and changes nothing
+                with without_native_logs():  # XLA tells of its start
+                    block(self.state, *rows, tf.constant(0))  # compiles, and changes nothing
                 blocks.append((n_rows, batch_size, block))
         except Exception as error:
             if required:
