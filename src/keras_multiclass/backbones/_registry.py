@@ -12,6 +12,7 @@ from typing import Any, TypeVar, overload
 
 from .._messages import describe, did_you_mean, fault, listing
 from ..exceptions import BackboneError
+from ._recipe import TrainingRecipe
 
 ENTRY_POINT_GROUP = "keras_multiclass.backbones"
 
@@ -38,10 +39,17 @@ class Backbone:
         ``builder(inputs, **params)``, which returns a Keras tensor of shape
         ``(batch, n_features)`` with a static ``n_features``. The builder of a sequence backbone
         may take ``mask``, a boolean Keras tensor of shape ``(batch, steps)`` that is True at
-        real steps.
+        real steps; that of a table backbone may take ``table``, a :class:`Table` that says which
+        inputs are numbers.
     kind : {"table", "image", "sequence"}
         The input that the builder reads: rank 2 for tables, 3 to 5 for images and volumes,
         3 for sequences (the batch axis included).
+    recipe : TrainingRecipe, default=None
+        What the classifier's parameters are where the user left them at ``"auto"``.
+    ensemble : bool, default=False
+        Whether the builder returns the features of several members, as a tensor of shape
+        ``(batch, n_members, n_features)``. Each member gets a head of its own; the loss is the
+        mean of the members' losses, and the probabilities are the mean of theirs.
 
     Raises
     ------
@@ -60,6 +68,8 @@ class Backbone:
     name: str
     builder: Builder
     kind: str
+    recipe: TrainingRecipe | None = None
+    ensemble: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a name, builder or kind that could not be used later."""
@@ -197,18 +207,36 @@ _REGISTRY = Registry()
 
 @overload
 def register_backbone(
-    name: str, builder: BuilderT, *, kind: str, overwrite: bool = False
+    name: str,
+    builder: BuilderT,
+    *,
+    kind: str,
+    recipe: TrainingRecipe | None = ...,
+    ensemble: bool = ...,
+    overwrite: bool = ...,
 ) -> BuilderT: ...
 
 
 @overload
 def register_backbone(
-    name: str, builder: None = None, *, kind: str, overwrite: bool = False
+    name: str,
+    builder: None = None,
+    *,
+    kind: str,
+    recipe: TrainingRecipe | None = ...,
+    ensemble: bool = ...,
+    overwrite: bool = ...,
 ) -> Callable[[BuilderT], BuilderT]: ...
 
 
 def register_backbone(
-    name: str, builder: Builder | None = None, *, kind: str, overwrite: bool = False
+    name: str,
+    builder: Builder | None = None,
+    *,
+    kind: str,
+    recipe: TrainingRecipe | None = None,
+    ensemble: bool = False,
+    overwrite: bool = False,
 ) -> Builder:
     """Make a builder available as ``backbone=name``; a function call or a decorator.
 
@@ -223,6 +251,12 @@ def register_backbone(
     kind : {"table", "image", "sequence"}
         The input that the builder reads: rank 2 for tables, 3 to 5 for images and volumes,
         3 for sequences (the batch axis included).
+    recipe : TrainingRecipe, default=None
+        What the classifier's parameters are where the user left them at ``"auto"``.
+    ensemble : bool, default=False
+        Whether the builder returns the features of several members, as a tensor of shape
+        ``(batch, n_members, n_features)``. Each member gets a head of its own; the loss is the
+        mean of the members' losses, and the probabilities are the mean of theirs.
     overwrite : bool, default=False
         Whether a backbone that has the name already is replaced.
 
@@ -262,11 +296,11 @@ def register_backbone(
         check_kind(kind)
 
         def decorate(decorated: BuilderT) -> BuilderT:
-            _REGISTRY.add(Backbone(name, decorated, kind), overwrite=overwrite)
+            _REGISTRY.add(Backbone(name, decorated, kind, recipe, ensemble), overwrite=overwrite)
             return decorated
 
         return decorate
-    _REGISTRY.add(Backbone(name, builder, kind), overwrite=overwrite)
+    _REGISTRY.add(Backbone(name, builder, kind, recipe, ensemble), overwrite=overwrite)
     return builder
 
 
