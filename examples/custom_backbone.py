@@ -44,7 +44,7 @@ coarse = KerasMulticlassClassifier(
     backbone__hidden_units=(64, 32),
     optimizer__learning_rate=0.005,
     epochs=15,
-    standardize=False,
+    scaling=None,
     random_state=0,
 ).fit(X_pool, y_pool // 2)
 # `model_` is a Keras model like any other; without its last layer it is a pretrained backbone.
@@ -59,7 +59,7 @@ for name, backbone in (("from scratch", "mlp"), ("pretrained", pretrained)):
         backbone=backbone,
         optimizer__learning_rate=0.005,
         epochs=30,
-        standardize=False,
+        scaling=None,
         random_state=0,
         **size,
     )

@@ -71,12 +71,9 @@ def refusal(fitted, run=fit, *, error=ValueError, **params) -> str:
 # --- X ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("value", "words"), [(np.nan, ["NaN", "SimpleImputer"]), (np.inf, ["infinity", "Replace"])]
-)
-def test_missing_and_infinite_features_are_refused_with_a_cure(fitted, value, words):
+def test_infinite_features_are_refused_with_a_cure(fitted):
     holed = X.copy()
-    holed[3, 1] = value
+    holed[3, 1] = np.inf
     for run in (
         lambda c: c.fit(holed, y),
         lambda c: c.partial_fit(holed, y),
@@ -84,7 +81,14 @@ def test_missing_and_infinite_features_are_refused_with_a_cure(fitted, value, wo
         lambda c: c.predict(holed),
     ):
         message = refusal(fitted, run)
-        assert all(word in message for word in ["X", *words])
+        assert all(word in message for word in ["X", "infinity", "Replace"])
+
+
+def test_missing_values_of_sequences_are_refused_with_a_cure(fitted):
+    holed = np.repeat(X[:, None], 3, axis=1)
+    holed[3, 1] = np.nan
+    message = refusal(fitted, lambda c: c.fit(holed, y))
+    assert all(word in message for word in ["X", "NaN", "SimpleImputer"])
 
 
 @pytest.mark.parametrize(
@@ -97,9 +101,8 @@ def test_missing_and_infinite_features_are_refused_with_a_cure(fitted, value, wo
         (X.astype(complex), ["Complex"]),
         (np.ones((150, 2, 2, 2, 2, 2)), ["2 to 5 dimensions"]),
         ([[1.0], [1.0, 2.0]] * 75, ["rows of equal length", "Pad"]),
-        (pd.DataFrame({"color": ["red"] * 150}), ["'color'", "OneHotEncoder"]),
     ],
-    ids=["1-d", "no rows", "no features", "strings", "complex", "6-d", "ragged", "text column"],
+    ids=["1-d", "no rows", "no features", "strings", "complex", "6-d", "ragged"],
 )
 def test_features_that_are_no_numbers_in_rows_are_refused(fitted, features, words):
     message = refusal(fitted, lambda c: c.fit(features, y))
@@ -373,7 +376,7 @@ def test_a_loss_that_does_not_fit_is_refused(fitted, loss, error, words):
         ("shuffle", ["yes", 1, None]),
         ("validation_split", [-0.1, 1, 1.0, "0.1", True, np.nan]),
         ("early_stopping", [0, -3, 2.5, "yes", None]),
-        ("standardize", ["no", 1, None]),
+        ("scaling", ["no", 1, True]),
         ("warm_start", ["yes", 1, None]),
         ("dtype", ["float16", "double", np.float32, None, 32]),
         ("random_state", [-1, 2**32, 1.5, "seed", True, np.arange(3)]),
@@ -405,7 +408,7 @@ def test_all_faults_of_the_parameters_come_in_one_error():
         "shuffle": "yes",
         "validation_split": 2,
         "early_stopping": "yes",
-        "standardize": "no",
+        "scaling": "no",
         "warm_start": "yes",
         "dtype": "float8",
         "verbose": 7,

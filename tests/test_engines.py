@@ -146,7 +146,7 @@ def constrained(inputs):
         {"validation_split": 0.3, "fit__validation_freq": 2},
         {"validation_split": 0.3, "fit__validation_freq": [1, 3], "verbose": 0},
         {"shuffle": False, "batch_size": -1},
-        {"model": own_step, "standardize": False},
+        {"model": own_step, "scaling": None},
         {"class_weight": "balanced", "early_stopping": 1, "epochs": 6},
     ],
     ids=lambda params: "-".join(params),

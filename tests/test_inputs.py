@@ -13,8 +13,9 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.preprocessing import StandardScaler
 
-from keras_multiclass import _inputs
-from keras_multiclass._inputs import check_features, padding_mask, standardization
+from keras_multiclass import _statistics
+from keras_multiclass._inputs import check_features
+from keras_multiclass._statistics import padding_mask, standardization
 
 pd = pytest.importorskip("pandas")
 pl = pytest.importorskip("polars")
@@ -261,7 +262,7 @@ def test_sparse_token_ids_are_refused():
 def test_standardization_is_that_of_standard_scaler_whatever_the_chunks(X, chunk):
     expected = StandardScaler().fit(X.reshape(-1, X.shape[-1]))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_inputs, "_CHUNK_VALUES", chunk)
+        patch.setattr(_statistics, "_CHUNK_VALUES", chunk)
         mean, variance = standardization(X)
     np.testing.assert_allclose(mean, expected.mean_, rtol=1e-7, atol=1e-6)
     np.testing.assert_allclose(np.sqrt(variance), expected.scale_, rtol=1e-6, atol=1e-6)
@@ -270,7 +271,7 @@ def test_standardization_is_that_of_standard_scaler_whatever_the_chunks(X, chunk
 
 @pytest.mark.parametrize("chunk", [4, 2**22])
 def test_sparse_standardization_agrees_with_dense(monkeypatch, chunk):
-    monkeypatch.setattr(_inputs, "_CHUNK_VALUES", chunk)
+    monkeypatch.setattr(_statistics, "_CHUNK_VALUES", chunk)
     X = sparse.random(50, 6, density=0.3, format="csr", random_state=0, dtype=np.float32)
     weights = np.arange(50.0)
     for w in (None, weights):

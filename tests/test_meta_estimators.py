@@ -109,7 +109,7 @@ def test_grid_search_over_routed_parameters_in_two_processes():
     assert scores[(16,), 0.05] > 0.85
     assert scores[(), 1e-6] < 0.7 > scores[(16,), 1e-6]
     assert search.best_params_["optimizer__learning_rate"] == 0.05
-    assert search.best_estimator_.optimizer == "adam"
+    assert search.best_estimator_.resolved_params_["optimizer"] == "adam"
     rate = search.best_estimator_.model_.optimizer.learning_rate
     assert float(keras.ops.convert_to_numpy(rate)) == pytest.approx(0.05)
     # The same candidate in this process: the same to the bit.

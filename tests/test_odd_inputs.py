@@ -216,7 +216,7 @@ JUNK = [
 ]  # fmt: skip
 PARAMETERS = [
     "backbone", "model", "loss", "optimizer", "metrics", "callbacks", "class_weight", "epochs",
-    "batch_size", "validation_split", "early_stopping", "shuffle", "standardize", "warm_start",
+    "batch_size", "validation_split", "early_stopping", "shuffle", "scaling", "warm_start",
     "dtype", "random_state", "verbose", "optimizer__learning_rate", "loss__label_smoothing",
     "loss__reduction", "metrics__x", "callbacks__0__x", "fit__callbacks", "fit__validation_freq",
     "fit__validation_batch_size", "compile__jit_compile", "compile__steps_per_execution",

@@ -256,7 +256,7 @@ def factors_stay_as_they_were():
 @pytest.mark.usefixtures("factors_stay_as_they_were")
 def test_networks_that_differ_only_in_code_or_hidden_state_are_told_apart(kind):
     """Each gives what it gives when nothing was traced before."""
-    common = {"epochs": 2, "standardize": False, "random_state": 0}
+    common = {"epochs": 2, "scaling": None, "random_state": 0}
     found, expected = [], []
     for results, clear in ((found, False), (expected, True)):
         keras_multiclass.clear_cache()

@@ -3,39 +3,52 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_multiclass._inputs import Scaling
+from keras_multiclass._columns import Columns
 from keras_multiclass._messages import describe, did_you_mean, fault, listing
+from keras_multiclass._scaling import standardized
 from keras_multiclass._snapshot import copy_layer
-from keras_multiclass._typing import FloatArray
-from keras_multiclass.backbones import get_backbone, list_backbones
+from keras_multiclass._statistics import Scaling, Statistics
+from keras_multiclass._table_inputs import read_table
+from keras_multiclass.backbones import TrainingRecipe, get_backbone, list_backbones
 from keras_multiclass.exceptions import BackboneError
 
 EMBEDDING_UNITS = 32
-
-Measure: TypeAlias = Callable[[Scaling], tuple[FloatArray, FloatArray]]
-"""Gives mean and variance of each feature."""
 
 
 @dataclass(frozen=True)
 class BackboneChoice:
     """A user's backbone, ready to be called on Keras tensors.
 
-    ``standardized`` is what ``standardize="auto"`` means for it: networks that come with weights
-    of their own usually expect raw input.
+    ``scaled`` is whether ``scaling="auto"`` scales its inputs: networks that come with weights of
+    their own usually expect raw input.
     """
 
     build: Callable[..., Any]
     label: str
     kind: str | None
-    standardized: bool
+    scaled: bool
+    name: str | None = None
+    recipe: TrainingRecipe = field(default_factory=TrainingRecipe)
+
+
+def reads_tables(backbone: Any, model: Any) -> bool:
+    """Whether X, if it is 2-d, is a table of numbers and categories with gaps.
+
+    Networks of the user's that come with an input layer of their own read X as it is.
+    """
+    if model is not None or isinstance(backbone, keras.Layer):
+        return False
+    if isinstance(backbone, str) and backbone != "auto":
+        return get_backbone(backbone).kind == "table"
+    return True
 
 
 def resolve_backbone(backbone: Any, shape: tuple[int, ...], dtype: Any) -> BackboneChoice:
@@ -44,7 +57,8 @@ def resolve_backbone(backbone: Any, shape: tuple[int, ...], dtype: Any) -> Backb
         name = _automatic_backbone(shape, dtype) if backbone == "auto" else backbone
         found = get_backbone(name)
         _check_rank(found.kind, name, shape)
-        return BackboneChoice(found.builder, f"backbone {name!r}", found.kind, True)
+        recipe = found.recipe or TrainingRecipe()
+        return BackboneChoice(found.builder, f"backbone {name!r}", found.kind, True, name, recipe)
     if isinstance(backbone, keras.Layer):
         label = f"the {type(backbone).__name__} given as `backbone`"
         return BackboneChoice(lambda inputs: copy_layer(backbone)(inputs), label, None, False)
@@ -116,89 +130,120 @@ def _check_rank(kind: str, name: str, shape: tuple[int, ...]) -> None:
         )
 
 
+@dataclass(frozen=True)
+class InputFacts:
+    """What a network has to be told of the training rows.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Shape of one row.
+    statistics : Statistics
+        Of the weighted rows.
+    vocabulary_size : int or None
+        How many token ids there are; None if X holds no token ids.
+    is_table : bool
+        Whether X is a table, which may have categories and gaps.
+    columns : Columns or None
+        Which columns are categories.
+    names : sequence of str
+        Names of the columns of a table.
+    """
+
+    shape: tuple[int, ...]
+    statistics: Statistics
+    vocabulary_size: int | None = None
+    is_table: bool = False
+    columns: Columns | None = None
+    names: Sequence[str] = ()
+
+
 def build_network(
     choice: BackboneChoice,
     arguments: Mapping[str, Any],
-    shape: tuple[int, ...],
+    facts: InputFacts,
     *,
     n_classes: int,
-    standardize: bool | str,
-    measure: Measure,
-    vocabulary_size: int | None,
-) -> keras.Model:
-    """Build input, standardisation, backbone and a head that emits one logit for each class.
+    scaling: str | None,
+) -> tuple[keras.Model, list[str]]:
+    """Build input, preprocessing, backbone and a head that emits one logit for each class.
 
-    ``shape`` is that of one row; ``measure`` gives mean and variance of the weighted rows.
+    Returns
+    -------
+    model : keras.Model
+        The network.
+    names : list of str
+        Names of the inputs of the backbone, if X is a table.
     """
     wide = "float64" if keras.config.floatx() == "float64" else "float32"
     check_arguments(choice.build, arguments, prefix="backbone", target=choice.label, skip=1)
-    inputs = keras.Input(shape, dtype="int32" if vocabulary_size else wide, name="features")
-    extra = dict(arguments)
-    masked = _takes_mask(choice, shape)
-    if vocabulary_size:
-        known = ops.minimum(inputs, vocabulary_size - 1)
-        x = keras.layers.Embedding(vocabulary_size, EMBEDDING_UNITS)(known)
+    dtype = "int32" if facts.vocabulary_size else wide
+    inputs = keras.Input(facts.shape, dtype=dtype, name="features")
+    x, provided, names = _read_inputs(inputs, choice, facts, scaling)
+    features = _call_builder(choice, x, {**arguments, **provided})
+    _check_features(features, choice.label)
+    logits = keras.layers.Dense(n_classes, dtype=wide, name="logits")(features)
+    return keras.Model(inputs, logits), names
+
+
+def _read_inputs(
+    inputs: Any, choice: BackboneChoice, facts: InputFacts, scaling: str | None
+) -> tuple[Any, dict[str, Any], list[str]]:
+    """Put the layers behind the input that make it what a backbone reads.
+
+    Returns
+    -------
+    x : KerasTensor
+        What the backbone reads.
+    provided : dict
+        What else its builder asked for.
+    names : list of str
+        Names of the columns of ``x``, if X is a table.
+    """
+    if facts.is_table:
+        read = read_table(inputs, facts.columns, facts.statistics, scaling, facts.names)
+        told = {"table": read.table} if _takes(choice, "table") else {}
+        return read.x, told, read.names
+    masked = _takes_mask(choice, facts.shape)
+    if facts.vocabulary_size:
+        known = ops.minimum(inputs, facts.vocabulary_size - 1)
+        x = keras.layers.Embedding(facts.vocabulary_size, EMBEDDING_UNITS)(known)
         mask = ops.not_equal(inputs, 0)
     else:
         x = inputs
         mask = ops.any(ops.not_equal(inputs, 0), axis=-1) if masked else None
-        scaling = resolve_scaling(choice, shape, standardize)
         if scaling is not None:
-            x = _standardized(x, *measure(scaling), grey=scaling.grey)
-    if masked:
-        extra["mask"] = mask
-    features = _call_builder(choice, x, extra)
-    _check_features(features, choice.label)
-    logits = keras.layers.Dense(n_classes, dtype=wide, name="logits")(features)
-    return keras.Model(inputs, logits)
+            found = pixels_or_steps(choice, facts.shape)
+            x = standardized(x, *facts.statistics.moments(found), grey=found.grey)
+    return x, {"mask": mask} if masked else {}, []
 
 
-def resolve_scaling(
-    choice: BackboneChoice, shape: tuple[int, ...], standardize: bool | str
-) -> Scaling | None:
-    """Say how rows of a shape are standardised, or None if they are not."""
-    if not (choice.standardized if standardize == "auto" else standardize):
-        return None
+def check_scaling(scaling: str | None, is_table: bool) -> None:
+    """Refuse a way of scaling that is for tables alone."""
+    if not is_table and scaling in ("robust", "quantile"):
+        raise ValueError(
+            fault(
+                "`scaling`",
+                "'auto', 'standard' or None unless X is a table for a table backbone",
+                repr(scaling),
+            )
+        )
+
+
+def pixels_or_steps(choice: BackboneChoice, shape: tuple[int, ...]) -> Scaling:
+    """Say what counts as one feature when rows of a shape are standardised."""
     grey = choice.kind == "image" and len(shape) == 2
     return Scaling(grey=grey, masked=_takes_mask(choice, shape))
 
 
-def _standardized(x: Any, mean: FloatArray, variance: FloatArray, *, grey: bool) -> Any:
-    """Put a Normalization layer behind ``x``."""
-    x, mean, variance = _near_one(x, mean, variance, x.dtype)
-    layer = keras.layers.Normalization(
-        axis=None if grey else -1, dtype=x.dtype, name="standardization"
-    )
-    # As weights and not as arguments, so that networks for other rows have the same structure.
-    x = layer(x)
-    layer.adapt_mean.assign(mean[0] if grey else mean)
-    layer.adapt_variance.assign(variance[0] if grey else variance)
-    layer.finalize_state()
-    return x
-
-
-def _near_one(
-    x: Any, mean: FloatArray, variance: FloatArray, dtype: str
-) -> tuple[Any, FloatArray, FloatArray]:
-    """Bring features on extreme scales near one first, by powers of two, which is exact.
-
-    The Normalization layer divides by at least Keras' epsilon, so that features in units such as
-    nanometres would stay zeros, and squares of very large ones do not fit float32.
-    """
-    exponent = np.round(np.log2(variance) / 2)
-    exponent = np.clip(np.where(np.abs(exponent) > 20, exponent, 0), -120, 120)
-    if not exponent.any():
-        return x, mean, variance
-    unit = 2.0**exponent
-    x = keras.layers.Rescaling((1 / unit).tolist(), dtype=dtype, name="units")(x)
-    return x, mean / unit, variance / unit**2
-
-
 def _takes_mask(choice: BackboneChoice, shape: tuple[int, ...]) -> bool:
-    if choice.kind != "sequence" and not (choice.kind is None and len(shape) == 2):
-        return False
+    may = choice.kind == "sequence" or (choice.kind is None and len(shape) == 2)
+    return may and _takes(choice, "mask")
+
+
+def _takes(choice: BackboneChoice, name: str) -> bool:
     try:
-        return "mask" in inspect.signature(choice.build).parameters
+        return name in inspect.signature(choice.build).parameters
     except (TypeError, ValueError):
         return False
 
@@ -265,7 +310,7 @@ def check_arguments(
 
 
 # What a builder may ask for and we give; not for the user to pass.
-_PROVIDED = {"backbone": ("mask",), "model": ("meta", "compile_kwargs", "params")}
+_PROVIDED = {"backbone": ("mask", "table"), "model": ("meta", "compile_kwargs", "params")}
 
 
 def check_model(model: Any, sample: np.ndarray) -> keras.Model:

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
+from keras_multiclass._assembly import reads_tables
 from keras_multiclass._compiling import PackedModel
 from keras_multiclass._conversion import convert
 from keras_multiclass._fitting import FittedState, run_fit
@@ -61,8 +62,9 @@ class KerasMulticlassClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     loss : str, keras.losses.Loss, class or callable, default="auto"
         The loss. ``"auto"`` is the cross-entropy. Class indices or one-hot targets, logits or
         probabilities: what the loss needs is worked out.
-    optimizer : str, keras.optimizers.Optimizer or class, default="adam"
-        The optimizer. An instance is copied for each fit.
+    optimizer : str, keras.optimizers.Optimizer or class, default="auto"
+        The optimizer. ``"auto"`` is what the backbone recommends, else Adam. An instance is
+        copied for each fit.
     metrics : str, keras.metrics.Metric, class, callable, or list or dict of these, default=None
         What to report for each epoch beside the loss, with weights: any Keras metric, and
         ``"macro_f1"``, ``"weighted_f1"``, ``"balanced_accuracy"``, ``"top_3_accuracy"``, ...
@@ -71,24 +73,40 @@ class KerasMulticlassClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     class_weight : dict or "balanced", default=None
         Weights of the classes, ``{label: weight}``, which multiply `sample_weight`.
         ``"balanced"`` gives each class the same total weight.
-    epochs : int, default=100
-        How often to go through the training rows.
+    epochs : int or "auto", default="auto"
+        How often to go through the training rows. ``"auto"`` is what the backbone recommends,
+        else 100.
     batch_size : int or "auto", default="auto"
-        Rows per step, -1 for all. ``"auto"`` is the power of two nearest to a 32nd of the rows,
-        from 64 to 1024. A stream brings batches of its own.
+        Rows per step, -1 for all. ``"auto"`` is what the backbone recommends, else the power of
+        two nearest to a 32nd of the rows, from 64 to 1024. A stream brings batches of its own.
     validation_split : float, default=None
         Fraction of the rows to hold out for validation, stratified and shuffled.
-    early_stopping : bool, int or dict, default=False
+    early_stopping : bool, int, dict or "auto", default="auto"
         Whether to stop when the validation loss has not improved for 10 epochs (or the number
         given), and to go back to the weights of the best epoch. Holds out a tenth of the rows
         unless `validation_split` or validation data say otherwise. A dict holds arguments for
-        ``keras.callbacks.EarlyStopping``, such as ``{"monitor": "val_macro_f1"}``.
+        ``keras.callbacks.EarlyStopping``, such as ``{"monitor": "val_macro_f1"}``. ``"auto"``
+        is what the backbone recommends, else False.
     shuffle : bool, default=True
         Whether to shuffle the training rows before each epoch; a stream keeps its order.
-    standardize : bool or "auto", default="auto"
-        Whether the network begins with a ``keras.layers.Normalization`` that brings each feature
-        to mean 0 and variance 1 over the (weighted) training rows. ``"auto"`` does so except for
-        a ``keras.Model`` or ``keras.Layer`` as backbone, and never for a whole `model`.
+    scaling : {"auto", "standard", "robust", "quantile"} or None, default="auto"
+        How the network scales numbers before the backbone, by the (weighted) training rows.
+
+        - ``"standard"``: each feature to mean 0 and variance 1.
+        - ``"robust"``: the median to 0 and the interquartile range to 1, then smoothly clipped
+          to between -3 and 3. For tables.
+        - ``"quantile"``: each number to the normal quantile of its rank. For tables.
+        - ``None``: as they are.
+        - ``"auto"``: what the backbone recommends, else ``"standard"``; None for a
+          ``keras.Model`` or ``keras.Layer`` as backbone. A whole `model` is never scaled.
+
+        Quantiles of a stream are taken to be those of a normal distribution.
+    categorical_features : "from_dtype", None or array-like, default="from_dtype"
+        Which columns of a table are categories; other columns are numbers. ``"from_dtype"``:
+        columns of a data frame of dtype category, string, bool, or object with strings. None:
+        no column. Or a mask, indices or names of columns. Categories of up to 9 levels are
+        one-hot encoded, others get embeddings. A level that the training rows did not have is
+        unknown: zeros.
     warm_start : bool, default=False
         Whether `fit` goes on from the last fit instead of starting anew, with optimizer, loss,
         metrics and callbacks as they are set now. The network, its `dtype`, the classes and the
@@ -129,6 +147,12 @@ class KerasMulticlassClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         Only if X was a data frame with string column names: these.
     input_shape_ : tuple of int
         Shape of one row of X.
+    network_feature_names_ : ndarray of str
+        Only if X was a table for a table backbone: names of what the backbone reads, such as
+        ``"age"``, ``"age_missing"``, ``"colour_red"`` and ``"city_embedding0"``.
+    resolved_params_ : dict
+        What a new fit was trained with where parameters said ``"auto"`` or nothing, under the
+        names of parameters.
     n_iter_ : int
         Number of epochs trained.
     history_ : dict of str to list
@@ -176,16 +200,17 @@ class KerasMulticlassClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         *,
         model: Any = None,
         loss: Any = "auto",
-        optimizer: Any = "adam",
+        optimizer: Any = "auto",
         metrics: Any = None,
         callbacks: Any = None,
         class_weight: Any = None,
-        epochs: int = 100,
+        epochs: int | str = "auto",
         batch_size: int | str = "auto",
         validation_split: float | None = None,
-        early_stopping: Any = False,
+        early_stopping: Any = "auto",
         shuffle: bool = True,
-        standardize: bool | str = "auto",
+        scaling: str | None = "auto",
+        categorical_features: Any = "from_dtype",
         warm_start: bool = False,
         dtype: str = "float32",
         engine: str = "auto",
@@ -206,7 +231,8 @@ class KerasMulticlassClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         self.validation_split = validation_split
         self.early_stopping = early_stopping
         self.shuffle = shuffle
-        self.standardize = standardize
+        self.scaling = scaling
+        self.categorical_features = categorical_features
         self.warm_start = warm_start
         self.dtype = dtype
         self.engine = engine
@@ -281,8 +307,15 @@ class KerasMulticlassClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = tags.input_tags.categorical = self._reads_tables()
         tags.target_tags.one_d_labels = True
         return tags
+
+    def _reads_tables(self) -> bool:
+        try:
+            return reads_tables(self.backbone, self.model)
+        except (ValueError, TypeError):  # `fit` says what is wrong with the backbone
+            return False
 
     # Training
 
@@ -572,7 +605,13 @@ class KerasMulticlassClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         engine, batch_size = resolve_prediction(self.engine, self._routed)
         start_quietly()
         X = check_features(
-            self, X, reset=False, dtype=array_dtype(state.dtype), tokens=state.reads_tokens
+            self,
+            X,
+            reset=False,
+            dtype=array_dtype(state.dtype),
+            tokens=state.reads_tokens,
+            columns=state.columns,
+            allow_nan=state.reads_table,
         )
         with keras_environment(state.dtype):
             raw = predict(engine, self.model_, X, batch_size)

@@ -9,8 +9,9 @@ import keras
 import numpy as np
 
 from keras_multiclass._compiling import CompileRecipe, build_optimizer
-from keras_multiclass._fitting import FittedState, read_choices, set_fitted, set_trained
+from keras_multiclass._fitting import FittedState, set_fitted, set_trained
 from keras_multiclass._labels import LabelCodec
+from keras_multiclass._recipes import compile_choices
 from keras_multiclass._runtime import array_dtype, keras_environment, start_quietly
 from keras_multiclass._scikeras import (
     SciKerasFit,
@@ -48,7 +49,7 @@ def _adopt(twin: Any, fit: SciKerasFit) -> None:
     codec = LabelCodec(fit.classes, fit.form, dtype=fit.label_dtype)
     with keras_environment(settings.dtype), seeded(epoch_seed(seed, 0)):
         model = copy_layer(fit.model)
-        choices = read_choices(twin, settings)
+        choices = compile_choices(twin, settings, None)
         recipe = _read_recipe(model, fit, settings, choices)
         recipe.compile(model)
         if fit.model.compiled:
@@ -66,7 +67,7 @@ def _read_recipe(
 ) -> CompileRecipe:
     """Take over how the network was compiled, whoever chose it."""
     given = compile_arguments(choices, settings.compile_options)
-    adopted = adopt_compiled(choices, fit.model, given)
+    adopted = adopt_compiled(choices, fit.model, given, open_optimizer=False)
     if fit.model.compiled:
         # As it is now: a callback may have changed the learning rate since the user chose it.
         optimizer = build_optimizer(fit.model.optimizer, {})

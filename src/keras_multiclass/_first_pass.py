@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import numpy as np
+from scipy.stats import norm
 
-from keras_multiclass._inputs import Moments, Scaling
 from keras_multiclass._label_union import LabelUnion
 from keras_multiclass._labels import LabelCodec
 from keras_multiclass._preparation import Rows, check_n_classes, with_class_weights
+from keras_multiclass._statistics import ArrayStatistics, Moments, Scaling
 from keras_multiclass._streams import Batch, Stream
 from keras_multiclass._weights import (
     NO_WEIGHT,
@@ -22,6 +23,8 @@ from keras_multiclass._weights import (
     resolve_class_weight,
 )
 from keras_multiclass.engine import StreamData, TrainingData
+
+_LOWEST_LEVEL = 1e-3
 
 
 @dataclass
@@ -42,6 +45,8 @@ class FirstPass:
         Means and variances, if they are needed; by class where classes have weights.
     by_class : bool
         Whether classes have weights.
+    gaps : ndarray or bool
+        Which columns of a table have NaN somewhere.
     highest : int
         The highest token id; 0 if X holds no token ids.
     weighted : bool
@@ -58,6 +63,7 @@ class FirstPass:
     rows: Rows
     moments: Moments | None
     by_class: bool
+    gaps: np.ndarray | bool = False
     highest: int = 0
     weighted: bool = False
     n_batches: int = 0
@@ -76,6 +82,8 @@ class FirstPass:
         totals = np.bincount(part.y, weights, minlength=len(self.totals)).astype(np.float64)
         totals[: len(self.totals)] += self.totals
         self.totals = totals
+        if self.rows.allow_nan and part.X.ndim == 2:
+            self.gaps = self.gaps | ArrayStatistics(part.X).gaps()
         if self.moments is not None:
             self.moments.add(part.X, weights, part.y if self.by_class else None)
 
@@ -100,6 +108,32 @@ class FirstPass:
             return self.moments.measure(None)
         weights = np.ones(codec.n_classes) if per_class is None else per_class
         return self.moments.measure(weights[self.labels.positions(codec)])
+
+
+@dataclass(frozen=True)
+class StreamStatistics:
+    """Statistics of the weighted rows of a stream.
+
+    Quantiles are not learned in one pass: they are those of a normal distribution.
+    """
+
+    learned: FirstPass
+    codec: LabelCodec
+    per_class: np.ndarray | None
+
+    def moments(self, scaling: Scaling) -> tuple[np.ndarray, np.ndarray]:
+        """Give mean and variance of each feature."""
+        return self.learned.measure(scaling, self.codec, self.per_class)
+
+    def quantiles(self, positions: Sequence[int], levels: np.ndarray) -> np.ndarray:
+        """Give the quantiles of normal distributions with these means and variances."""
+        mean, variance = (found[list(positions), None] for found in self.moments(Scaling()))
+        inner = norm.ppf(np.clip(levels, _LOWEST_LEVEL, 1 - _LOWEST_LEVEL))
+        return np.asarray(mean + np.sqrt(variance) * inner)
+
+    def gaps(self) -> np.ndarray:
+        """Say for each column whether some row has NaN there."""
+        return np.asarray(self.learned.gaps)
 
 
 def learn(

@@ -15,14 +15,16 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_multiclass._assembly import build_network, resolve_backbone
+from keras_multiclass._assembly import build_network
 from keras_multiclass._callbacks import build_callbacks
+from keras_multiclass._columns import Columns
 from keras_multiclass._compiling import CompileRecipe, restored_on_failure, same
 from keras_multiclass._labels import LabelCodec
 from keras_multiclass._messages import describe, did_you_mean, listing
 from keras_multiclass._naming import fresh_names
 from keras_multiclass._preparation import describe_target
 from keras_multiclass._reading import FitRequest, FoundData, KnownData, read_data
+from keras_multiclass._recipes import compile_choices, is_auto, resolved_parameters
 from keras_multiclass._routing import extract
 from keras_multiclass._runtime import keras_environment, start_quietly
 from keras_multiclass._seeding import epoch_seed, resolve_seed, seeded
@@ -49,6 +51,8 @@ class FittedState:
     seed: int
     dtype: str
     vocabulary_size: int | None = None
+    columns: Columns | None = None
+    reads_table: bool = False
 
     @property
     def reads_tokens(self) -> bool:
@@ -78,18 +82,31 @@ def _start(twin: Any, request: FitRequest, settings: Settings) -> None:
     seed = resolve_seed(twin.random_state)
     with keras_environment(settings.dtype), seeded(epoch_seed(seed, 0)):
         data = read_data(twin, request, settings, seed, dtype=settings.dtype)
-        choices = read_choices(twin, settings)
-        build = partial(_build, twin, data, settings, choices)
+        settings = data.settings
+        choices = compile_choices(twin, settings, data.choice)
+        build = partial(_build, twin, data, choices)
         try:
-            model, recipe = build()
+            model, recipe, names = build()
         except ValueError as error:
             if "unique" not in str(error):
                 raise
             with fresh_names(first=_LATER_NAMES):  # the builder uses layers that had names before
-                model, recipe = build()
+                model, recipe, names = build()
         recipe.compile(model)
-        state = FittedState(data.codec, recipe, choices, seed, settings.dtype, data.vocabulary_size)
+        state = FittedState(
+            data.codec,
+            recipe,
+            choices,
+            seed,
+            settings.dtype,
+            data.facts.vocabulary_size,
+            data.facts.columns,
+            data.facts.is_table,
+        )
         set_fitted(twin, model, state)
+        if data.facts.is_table:
+            twin.network_feature_names_ = np.array(names, dtype=object)
+        twin.resolved_params_ = resolved_parameters(settings, data.choice, choices, data.batch_size)
         set_trained(twin, TrainingResult({}))
         if request.task != "initialize":
             _train(twin, request, data, settings)
@@ -99,9 +116,10 @@ def _continue(twin: Any, request: FitRequest, settings: Settings, state: FittedS
     """Go on with the model of an earlier run, with the parameters as they are now."""
     with keras_environment(state.dtype), seeded(epoch_seed(state.seed, twin.n_iter_)):
         state.codec.check_same_classes(request.classes)
-        known = KnownData(state.codec, state.reads_tokens)
+        known = KnownData(state.codec, state.reads_tokens, state.columns)
         data = read_data(twin, request, settings, state.seed, dtype=state.dtype, known=known)
-        choices = read_choices(twin, settings)
+        settings = data.settings
+        choices = compile_choices(twin, settings, data.choice)
         changed = {k: v for k, v in choices.items() if not same(v, state.choices[k])}
         recipe = replace(state.recipe, **changed)
         with restored_on_failure(twin.model_, state.recipe):
@@ -110,43 +128,27 @@ def _continue(twin: Any, request: FitRequest, settings: Settings, state: FittedS
             _train(twin, request, data, settings)
 
 
-def read_choices(twin: Any, settings: Settings) -> dict[str, Any]:
-    """Collect what the user chose for compiling, under the names of `CompileRecipe`."""
-    routed = twin._routed
-    return {
-        "optimizer": twin.optimizer,
-        "optimizer_arguments": extract(routed, "optimizer"),
-        "loss": twin.loss,
-        "loss_arguments": extract(routed, "loss"),
-        "metrics": twin.metrics,
-        "metrics_arguments": extract(routed, "metrics"),
-        "options": settings.compile_options,
-    }
-
-
 def _build(
-    twin: Any, data: FoundData, settings: Settings, choices: dict[str, Any]
-) -> tuple[keras.Model, CompileRecipe]:
+    twin: Any, data: FoundData, choices: dict[str, Any]
+) -> tuple[keras.Model, CompileRecipe, list[str]]:
     routed, sample, n_classes = twin._routed, data.sample, data.codec.n_classes
-    if twin.model is None:
+    if data.choice is not None:
         _refuse_routed(routed, "model", "`model` is None")
-        model = build_network(
-            resolve_backbone(twin.backbone, sample.X.shape, data.given_dtype),
+        model, names = build_network(
+            data.choice,
             extract(routed, "backbone"),
-            sample.X.shape[1:],
+            data.facts,
             n_classes=n_classes,
-            standardize=settings.standardize,
-            measure=data.measure,
-            vocabulary_size=data.vocabulary_size,
+            scaling=data.settings.scaling,
         )
-        return model, CompileRecipe(n_classes=n_classes, output_form="logits", **choices)
+        return model, CompileRecipe(n_classes=n_classes, output_form="logits", **choices), names
     if not (isinstance(twin.backbone, str) and twin.backbone == "auto"):
         raise ValueError(
             "`backbone` must stay 'auto' when `model` is given, for a whole model has hidden "
             "layers of its own; got both. Leave one of them out."
         )
     _refuse_routed(routed, "backbone", "`model` is given")
-    given = compile_arguments(choices, settings.compile_options)
+    given = compile_arguments(choices, data.settings.compile_options)
     shown = sample.features(slice(_SAMPLE_ROWS))
     model, compiled = build_whole_model(
         twin.model,
@@ -156,9 +158,9 @@ def _build(
         {**_describe_features(twin, sample), **describe_target(data.codec, data.y)},
         shown,
     )
-    adopted = adopt_compiled(choices, compiled, given)
+    adopted = adopt_compiled(choices, compiled, given, open_optimizer=is_auto(twin.optimizer))
     form = inspect_output(model, n_classes, shown, loss=adopted["loss"])
-    return model, CompileRecipe(n_classes=n_classes, output_form=form, **adopted)
+    return model, CompileRecipe(n_classes=n_classes, output_form=form, **adopted), []
 
 
 def _refuse_routed(routed: Mapping[str, Any], prefix: str, reason: str) -> None:
@@ -196,7 +198,7 @@ def _train(
         None if partial else settings.early_stopping,
     ) + build_callbacks(routed.get("fit__callbacks"), extract(routed, "fit__callbacks"), None)
     plan = TrainingPlan(
-        epochs=1 if partial else settings.epochs,
+        epochs=1 if partial else int(settings.epochs),
         first_epoch=twin.n_iter_,
         batch_size=data.batch_size,
         shuffle=settings.shuffle,
@@ -270,7 +272,7 @@ def _check_weights(model: keras.Model) -> None:
     raise DivergenceError(
         "The weights must stay finite; training made some of them NaN or infinite. Usual causes: "
         "a learning rate that is too high (lower `optimizer__learning_rate`), or features on "
-        "very large scales (keep `standardize`, or put a StandardScaler in front)."
+        "very large scales (keep `scaling`, or put a StandardScaler in front)."
     )
 
 

@@ -1,19 +1,18 @@
-"""Owns the features: checks X with scikit-learn's validation, measures mean and variance."""
+"""Owns the features: checks X with scikit-learn's validation."""
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.validation import validate_data
 
+from ._columns import Columns
+from ._frames import library_of, library_of_frame
 from ._memory_map import MemoryMap, is_to_be_mapped
 from ._messages import describe, fault, listing
 from ._streams import is_stream
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
 _MOST_DIMENSIONS = 5
-_CHUNK_VALUES = 2**22  # numbers converted to float64 at a time: 32 MiB
 _NAN_CURE = (
     "Fill the gaps first, for example with make_pipeline(SimpleImputer(add_indicator=True), "
     "classifier), or drop these rows."
@@ -40,7 +38,8 @@ _STREAM_CURE = (
 )
 _ENCODE_CURE = (
     "Encode them first, for example with ColumnTransformer and OneHotEncoder or OrdinalEncoder "
-    "in a pipeline."
+    "in a pipeline. Backbones for tables read categories themselves: pass a data frame with "
+    "categorical_features='from_dtype', or the columns that are categories."
 )
 _DATE_CURE = (
     "Turn dates into numbers first, for example year, month and weekday, or days since a "
@@ -55,6 +54,7 @@ def check_features(
     reset: bool,
     dtype: DTypeLike = np.float32,
     tokens: bool = False,
+    columns: Columns | None = None,
     allow_nan: bool = False,
 ) -> Any:
     """Check X and make it an array of one dtype.
@@ -75,8 +75,10 @@ def check_features(
     tokens : bool, default=False
         Whether X holds token ids: whole numbers >= 0, of shape (n_samples, n_steps). The result
         is then int32.
+    columns : Columns, default=None
+        Which columns are categories; these become codes. None if all are numbers.
     allow_nan : bool, default=False
-        Whether NaN may stay, for a backbone that can take it.
+        Whether NaN may stay in a table, for a network that fills the gaps.
 
     Returns
     -------
@@ -93,9 +95,12 @@ def check_features(
         raise TypeError(
             fault("X", "one array, data frame or sparse matrix", describe(X), _STREAM_CURE)
         )
-    if isinstance(X, (list, tuple)):
+    if columns is not None:
+        X = X if hasattr(X, "shape") else np.asarray(X, dtype=object)
+        _check_names(estimator, X, reset)
+    elif isinstance(X, (list, tuple)):
         X = _list_to_array(X)
-    _refuse_not_numbers(X)
+    _refuse_not_numbers(X, columns)
     if sparse.issparse(X) and tokens:
         raise TypeError(fault("X", "a dense array of token ids", f"sparse {describe(X)}"))
     mapped = is_to_be_mapped(X, dtype) and not tokens
@@ -103,17 +108,18 @@ def check_features(
         "accept_sparse": "csr",
         "allow_nd": True,
         "dtype": None if mapped else "numeric" if tokens else dtype,
-        "ensure_all_finite": False if mapped else "allow-nan" if allow_nan else True,
+        "ensure_all_finite": False if mapped else _finite(allow_nan),
     }
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported as inf
-            checked = _validate(estimator, X, reset, options)
+            checked = _validate(estimator, X, reset, options, columns)
             if mapped:
                 checked = MemoryMap(checked, dtype)
-                for chunk in checked.chunks():
+            if mapped or (allow_nan and checked.ndim > 2):
+                for chunk in checked.chunks() if mapped else [checked]:
                     assert_all_finite(
                         chunk,
-                        allow_nan=allow_nan,
+                        allow_nan=allow_nan and checked.ndim == 2,
                         estimator_name=type(estimator).__name__,
                         input_name="X",
                     )
@@ -121,187 +127,6 @@ def check_features(
         raise _with_cure(error) from None
     _check_shape(estimator, checked, reset)
     return _to_tokens(checked) if tokens else checked
-
-
-def standardization(
-    X: Any,
-    sample_weight: np.ndarray | None = None,
-    mask: np.ndarray | None = None,
-    rows: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Measure mean and variance of each feature (last axis) with scikit-learn's StandardScaler.
-
-    Works in float64 and in chunks, so that memory stays small; sparse X stays sparse.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_rows, ..., n_features) or CSR matrix
-        Checked features.
-    sample_weight : ndarray of shape (n_samples,), default=None
-        Weights of the rows; all steps or pixels of a row have its weight.
-    mask : ndarray of bool of shape (n_rows, n_steps), default=None
-        Which steps of padded sequences are real, see :func:`padding_mask`.
-    rows : ndarray of shape (n_samples,), default=None
-        The rows that count; None for all.
-
-    Returns
-    -------
-    mean, variance : ndarray of shape (n_features,) and dtype float64
-        The variance of a constant feature is given as 1, so that dividing by it is safe.
-    """
-    scaler = _scaler()
-    _learn_moments(scaler, X, sample_weight, mask, rows)
-    return _moments(scaler, X.shape[-1])
-
-
-@dataclass(frozen=True)
-class Scaling:
-    """What counts as one feature when mean and variance are measured.
-
-    Attributes
-    ----------
-    grey : bool, default=False
-        Whether all pixels are one feature.
-    masked : bool, default=False
-        Whether steps of padding are left out, see :func:`padding_mask`.
-    """
-
-    grey: bool = False
-    masked: bool = False
-
-    def measure(
-        self, X: Any, sample_weight: np.ndarray | None = None, rows: np.ndarray | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Measure mean and variance as :func:`standardization` does."""
-        mask = padding_mask(X) if self.masked else None
-        return standardization(X[..., None] if self.grey else X, sample_weight, mask, rows)
-
-
-class Moments:
-    """Mean and variance of features that come in parts.
-
-    Parameters
-    ----------
-    scaling : Scaling
-        What counts as one feature.
-    """
-
-    def __init__(self, scaling: Scaling) -> None:
-        self.scaling = scaling
-        self._scalers: dict[int, StandardScaler] = {}
-        self._n_features = 0
-
-    def add(self, X: Any, sample_weight: np.ndarray | None, groups: np.ndarray | None) -> None:
-        """Learn from some rows.
-
-        Parameters
-        ----------
-        X : ndarray of shape (n_rows, ...) or CSR matrix
-            Checked features.
-        sample_weight : ndarray of shape (n_rows,) or None
-            Weights of the rows.
-        groups : ndarray of int of shape (n_rows,) or None
-            The group of each row; rows of one group can be weighted when all is learned.
-        """
-        mask = padding_mask(X) if self.scaling.masked else None
-        X = X[..., None] if self.scaling.grey else X
-        self._n_features = X.shape[-1]
-        # Without weights scikit-learn would count whole rows, and lose fractions of earlier ones.
-        all_weights = np.ones(X.shape[0]) if sample_weight is None else sample_weight
-        for group in [0] if groups is None else np.unique(groups).tolist():
-            rows = None if groups is None else np.flatnonzero(groups == group)
-            weights = all_weights if rows is None else all_weights[rows]
-            scaler = self._scalers.setdefault(group, _scaler())
-            _learn_moments(scaler, X, weights, mask, rows)
-
-    def measure(self, group_weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        """Put the groups together.
-
-        Parameters
-        ----------
-        group_weights : ndarray of shape (n_groups,) or None
-            What multiplies the weights of the rows of each group; None if there is one group.
-
-        Returns
-        -------
-        mean, variance : ndarray of shape (n_features,) and dtype float64
-            As from :func:`standardization`.
-        """
-        if group_weights is None:
-            return _moments(self._scalers[0], self._n_features)
-        learned = [
-            (group_weights[group] * np.max(scaler.n_samples_seen_), scaler)
-            for group, scaler in self._scalers.items()
-            if group_weights[group] > 0 and hasattr(scaler, "scale_")
-        ]
-        if not learned:
-            return np.zeros(self._n_features), np.ones(self._n_features)
-        weights = np.array([weight for weight, _ in learned])
-        means = np.stack([scaler.mean_ for _, scaler in learned])
-        variances = np.stack([scaler.var_ for _, scaler in learned])
-        mean = np.average(means, axis=0, weights=weights)
-        variance = np.average(variances + (means - mean) ** 2, axis=0, weights=weights)
-        # StandardScaler's bound for what rounding leaves of the variance of a constant.
-        rounding = weights.sum() * np.finfo(np.float64).eps
-        constant = variance <= rounding * variance + (rounding * mean) ** 2
-        return mean, np.where(constant, 1.0, variance)
-
-
-def _scaler() -> StandardScaler:
-    # Mean and variance are learned all the same, of dense and sparse rows.
-    return StandardScaler(with_mean=False, copy=False)
-
-
-def _learn_moments(
-    scaler: StandardScaler,
-    X: Any,
-    sample_weight: np.ndarray | None,
-    mask: np.ndarray | None,
-    rows: np.ndarray | None,
-) -> None:
-    row_values = max(1, (X.nnz if sparse.issparse(X) else X.size) // X.shape[0])
-    size = max(1, _CHUNK_VALUES // row_values)
-    n_samples = X.shape[0] if rows is None else len(rows)
-    with np.errstate(over="ignore", invalid="ignore"):
-        for start in range(0, n_samples, size):
-            part = slice(start, start + size)
-            chosen = part if rows is None else rows[part]
-            values, weights = _real_rows(
-                X[chosen],
-                None if sample_weight is None else sample_weight[part],
-                None if mask is None else mask[chosen],
-            )
-            if values.shape[0]:
-                scaler.partial_fit(values, sample_weight=weights)
-
-
-def _moments(scaler: StandardScaler, n_features: int) -> tuple[np.ndarray, np.ndarray]:
-    if not hasattr(scaler, "scale_"):  # every step is padding
-        return np.zeros(n_features), np.ones(n_features)
-    variance = np.where(scaler.scale_ == 1.0, 1.0, scaler.var_)
-    mean = np.nan_to_num(np.asarray(scaler.mean_, dtype=np.float64))
-    return mean, np.nan_to_num(variance.astype(np.float64), nan=1.0)
-
-
-def padding_mask(X: np.ndarray) -> np.ndarray:
-    """Mark the real steps of padded sequences.
-
-    A step whose features are all zero is padding wherever it stands, first, last or between, as
-    in ``keras.layers.Masking(mask_value=0.)``.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, n_steps, n_features)
-        Checked sequences, before any scaling.
-
-    Returns
-    -------
-    ndarray of bool of shape (n_samples, n_steps)
-        True for real steps.
-    """
-    size = max(1, _CHUNK_VALUES * X.shape[0] // X.size)
-    parts = [np.any(X[i : i + size] != 0, axis=2) for i in range(0, X.shape[0], size)]
-    return np.concatenate(parts)
 
 
 def dense(batch: Any) -> np.ndarray:
@@ -323,23 +148,35 @@ class _NamedColumns:
         return self._names
 
 
-def _validate(estimator: Any, X: Any, reset: bool, options: dict[str, Any]) -> Any:
-    if _library(X) == "polars" and hasattr(X, "columns") and not _names_are_read(X):
-        validate_data(estimator, _NamedColumns(X), reset=reset, skip_check_array=True)
-        return check_array(X, estimator=estimator, input_name="X", **options)
-    return validate_data(estimator, X, reset=reset, **options)
+def _finite(allow_nan: bool) -> bool | str:
+    return "allow-nan" if allow_nan else True
 
 
-def _names_are_read(X: Any) -> bool:
-    """Try whether this scikit-learn reads the column names of this kind of frame."""
+def _validate(
+    estimator: Any, X: Any, reset: bool, options: dict[str, Any], columns: Columns | None
+) -> Any:
+    if columns is not None:  # whose names were looked at before
+        X = columns.encode(X, options["dtype"])
+    elif _has_unread_names(X):
+        _check_names(estimator, X, reset)
+    else:
+        return validate_data(estimator, X, reset=reset, **options)
+    return check_array(X, estimator=estimator, input_name="X", **options)
+
+
+def _check_names(estimator: Any, X: Any, reset: bool) -> None:
+    """Set, or compare, number and names of the columns."""
+    named = _NamedColumns(X) if _has_unread_names(X) else X
+    validate_data(estimator, named, reset=reset, skip_check_array=True)
+
+
+def _has_unread_names(X: Any) -> bool:
+    """Try whether this scikit-learn does not read the column names of this kind of frame."""
+    if library_of_frame(X) != "polars":
+        return False
     probe = BaseEstimator()
     validate_data(probe, X, reset=True, skip_check_array=True)
-    return hasattr(probe, "feature_names_in_")
-
-
-def _library(X: Any) -> str | None:
-    top = type(X).__module__.partition(".")[0]
-    return top if top in ("pandas", "polars") and top in sys.modules else None
+    return not hasattr(probe, "feature_names_in_")
 
 
 def _list_to_array(X: Any) -> Any:
@@ -356,9 +193,10 @@ def _list_to_array(X: Any) -> Any:
         ) from None
 
 
-def _refuse_not_numbers(X: Any) -> None:
+def _refuse_not_numbers(X: Any, columns: Columns | None) -> None:
     """Refuse what scikit-learn would convert without asking, or refuse without naming a cure."""
-    library = _library(X)
+    categories = {category.position for category in columns.categories} if columns else set()
+    library = library_of(X)
     if library and hasattr(X, "collect"):
         raise TypeError(fault("X", "in memory", describe(X), "Call X.collect() first."))
     if library and hasattr(X, "columns"):
@@ -368,6 +206,7 @@ def _refuse_not_numbers(X: Any) -> None:
                 fault("X", "a frame with different column names", f"repeated {listing(repeated)}")
             )
         kinds = _pandas_kinds(X) if library == "pandas" else _polars_kinds(X)
+        kinds = [found for i, found in enumerate(kinds) if i not in categories]
         for kind in ("complex", "dates", "text"):
             _refuse_kind(kind, [name for name, found in kinds if found == kind], X)
         return
@@ -380,7 +219,7 @@ def _refuse_not_numbers(X: Any) -> None:
                 fault("X", "one array, data frame or sparse matrix", describe(X), _ONE_INPUT_CURE)
             )
     array_kind = getattr(getattr(X, "dtype", None), "kind", "")
-    if array_kind:
+    if array_kind and columns is None:
         kind = _kind_of(array_kind, X)
         if kind:
             _refuse_kind(kind, None, X)
@@ -487,20 +326,3 @@ def _to_tokens(X: np.ndarray) -> np.ndarray:
     if X.max() > np.iinfo(np.int32).max:
         refuse("larger numbers")
     return X.astype(np.int32, copy=False)
-
-
-def _real_rows(
-    X: Any, weights: np.ndarray | None, mask: np.ndarray | None
-) -> tuple[Any, np.ndarray | None]:
-    """Flatten a chunk to (n, n_features) float64 and leave out padding and rows of weight zero."""
-    if weights is not None and not weights.all():
-        kept = weights > 0
-        X, weights, mask = X[kept], weights[kept], None if mask is None else mask[kept]
-    if X.ndim > 2:
-        if weights is not None:
-            steps = X.shape[1:-1]
-            weights = np.broadcast_to(weights.reshape(-1, *[1] * len(steps)), X.shape[:-1])
-            weights = weights.ravel() if mask is None else weights[mask]
-        X = X.reshape(-1, X.shape[-1]) if mask is None else X[mask]
-    weights = None if weights is None else weights.astype(np.float64)
-    return X.astype(np.float64), weights

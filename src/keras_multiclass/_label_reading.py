@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
@@ -11,6 +10,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import column_or_1d
 
+from ._frames import library_of
 from ._messages import describe, fault
 
 Form = Literal["vector", "one_hot", "one_hot_frame"]
@@ -102,12 +102,6 @@ def _read_frame(y: Any, library: Literal["pandas", "polars"], name: str) -> Targ
         raise ValueError(fault(f"The columns of {name}", "different class names", "repeated names"))
     dtype = y.dtypes.iloc[0] if library == "pandas" else y.dtypes[0]
     return Target(codes, "one_hot_frame", library, dtype, len(names), names, y.columns)
-
-
-def library_of(y: Any) -> Any:
-    """Name the data frame library that made y, without importing any."""
-    top = type(y).__module__.partition(".")[0]
-    return top if top in ("pandas", "polars") and top in sys.modules else None
 
 
 def to_array(y: Any, library: str | None, name: str) -> np.ndarray:

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from ._frames import library_of
 from ._label_reading import (
     Container,
     Form,
     Target,
     distinct,
-    library_of,
     natural,
     read_target,
     refuse_mixed,

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from keras_multiclass._columns import Columns
 from keras_multiclass._inputs import check_features
 from keras_multiclass._labels import LabelCodec
 from keras_multiclass._messages import describe, fault
@@ -38,6 +39,8 @@ class Rows:
     codec: Encoder
     dtype: str
     tokens: bool
+    columns: Columns | None = None
+    allow_nan: bool = False
 
     def read(
         self,
@@ -51,7 +54,13 @@ class Rows:
     ) -> TrainingData:
         """Check one set of rows, or a part of one; class weights are not yet in its weights."""
         X = check_features(
-            self.estimator, X, reset=reset, dtype=array_dtype(self.dtype), tokens=self.tokens
+            self.estimator,
+            X,
+            reset=reset,
+            dtype=array_dtype(self.dtype),
+            tokens=self.tokens,
+            columns=self.columns,
+            allow_nan=self.allow_nan,
         )
         codes = self.codec.encode(y, name=f"y{suffix}")
         if X.shape[0] != len(codes):

@@ -7,9 +7,21 @@ from typing import Any, Literal
 
 import numpy as np
 
-from keras_multiclass._assembly import Measure, resolve_backbone, resolve_scaling
-from keras_multiclass._first_pass import learn, training_stream, validation_stream
-from keras_multiclass._inputs import Scaling
+from keras_multiclass._assembly import (
+    BackboneChoice,
+    InputFacts,
+    check_scaling,
+    pixels_or_steps,
+    reads_tables,
+    resolve_backbone,
+)
+from keras_multiclass._columns import Columns
+from keras_multiclass._first_pass import (
+    StreamStatistics,
+    learn,
+    training_stream,
+    validation_stream,
+)
 from keras_multiclass._label_union import LabelUnion
 from keras_multiclass._labels import LabelCodec
 from keras_multiclass._messages import describe, fault
@@ -21,7 +33,9 @@ from keras_multiclass._preparation import (
     weigh,
     with_class_weights,
 )
-from keras_multiclass._settings import DEFAULT_EARLY_STOPPING_SPLIT, Settings
+from keras_multiclass._recipes import complete
+from keras_multiclass._settings import Settings
+from keras_multiclass._statistics import ArrayStatistics, Scaling
 from keras_multiclass._streams import Batch, Stream, is_stream
 from keras_multiclass.backbones import get_backbone
 from keras_multiclass.engine import STREAMED, Data, TrainingData, graph_refused
@@ -65,10 +79,12 @@ class FoundData:
         As the user gave it; of a stream, the first batch.
     sample : TrainingData
         Checked rows to show to a builder.
-    vocabulary_size : int or None
-        How many token ids there are, one for unknown ids included; None if X holds numbers.
-    measure : callable
-        Gives mean and variance of the features.
+    facts : InputFacts
+        What a network has to be told of the rows.
+    choice : BackboneChoice or None
+        The backbone; None for a whole model.
+    settings : Settings
+        Completed by what the backbone brings.
     """
 
     codec: LabelCodec
@@ -78,8 +94,9 @@ class FoundData:
     given_dtype: Any
     y: Any
     sample: TrainingData
-    vocabulary_size: int | None
-    measure: Measure
+    facts: InputFacts
+    choice: BackboneChoice | None
+    settings: Settings
 
 
 @dataclass(frozen=True)
@@ -88,6 +105,7 @@ class KnownData:
 
     codec: LabelCodec
     tokens: bool
+    columns: Columns | None
 
 
 def read_data(
@@ -139,25 +157,63 @@ def _read_arrays(
                 "For arrays, batch_size decides on the steps of an epoch.",
             )
         )
-    rows = Rows(twin, codec, dtype, tokens)
+    tables = reads_tables(twin.backbone, twin.model) and not tokens
+    columns = _learn_columns(twin, request.X, tables) if known is None else known.columns
+    rows = Rows(twin, codec, dtype, tokens, columns, allow_nan=tables)
     has_validation = check_validation_pair(request.X_val, request.y_val, request.sample_weight_val)
     data = rows.read(request.X, request.y, request.sample_weight, reset=known is None)
+    given_dtype = getattr(request.X, "dtype", None)
+    choice = _choose_backbone(twin, data.X.shape, given_dtype)
+    settings = complete(settings, choice, can_hold_out=True)
     data, per_class = weigh(data, twin.class_weight, codec, dtype, min_classes=request.min_classes)
     validation = _read_validation(rows, request, per_class) if has_validation else None
-    fraction = _held_out(settings, request)
-    if validation is None and fraction is not None:
-        data, validation = split(data, fraction, seed)
+    if validation is None and settings.held_out and request.task == "fit":
+        data, validation = split(data, settings.held_out, seed)
+    facts = InputFacts(
+        data.X.shape[1:],
+        ArrayStatistics(data.X, data.sample_weight, data.rows),
+        vocabulary_size=int(data.features(slice(None)).max()) + 2 if tokens else None,
+        is_table=tables and data.X.ndim == 2,
+        columns=columns,
+        names=_column_names(twin, data.X.shape),
+    )
+    check_scaling(settings.scaling, facts.is_table)
     return FoundData(
         codec=codec,
         training=data,
         validation=validation,
         batch_size=settings.rows_per_batch(data.n_samples),
-        given_dtype=getattr(request.X, "dtype", None),
+        given_dtype=given_dtype,
         y=request.y,
         sample=data,
-        vocabulary_size=int(data.features(slice(None)).max()) + 2 if tokens else None,
-        measure=lambda scaling: scaling.measure(data.X, data.sample_weight, data.rows),
+        facts=facts,
+        choice=choice,
+        settings=settings,
     )
+
+
+def _learn_columns(twin: Any, X: Any, tables: bool) -> Columns | None:
+    choice = twin.categorical_features
+    if tables:
+        return Columns.learn(X, choice)
+    if choice is None or (isinstance(choice, str) and choice == "from_dtype"):
+        return None
+    raise ValueError(
+        fault(
+            "`categorical_features`",
+            "'from_dtype' or None unless a table backbone reads X",
+            describe(choice),
+        )
+    )
+
+
+def _choose_backbone(twin: Any, shape: tuple[int, ...], dtype: Any) -> BackboneChoice | None:
+    return None if twin.model is not None else resolve_backbone(twin.backbone, shape, dtype)
+
+
+def _column_names(twin: Any, shape: tuple[int, ...]) -> list[str]:
+    names = getattr(twin, "feature_names_in_", None)
+    return [f"x{i}" for i in range(shape[1])] if names is None else list(names)
 
 
 def _read_stream(
@@ -171,13 +227,14 @@ def _read_stream(
     refuse_beside_stream("X", y=request.y, sample_weight=request.sample_weight)
     has_validation = check_validation_pair(request.X_val, request.y_val, request.sample_weight_val)
     _check_stream_settings(settings, request, has_validation)
+    may_be_table = reads_tables(twin.backbone, twin.model)
 
     def checker(batch: Batch, labels: LabelUnion) -> Rows:
         tokens = _expects_tokens(twin, batch.X) if known is None else known.tokens
-        return Rows(twin, labels, dtype, tokens)
+        return Rows(twin, labels, dtype, tokens, allow_nan=may_be_table and not tokens)
 
     def scaling(batch: Batch, sample: TrainingData, tokens: bool) -> Scaling | None:
-        return _find_scaling(twin, settings, batch, sample, tokens) if known is None else None
+        return _foreseen_scaling(twin, batch, sample, tokens) if known is None else None
 
     by_class = twin.class_weight is not None
     stream = Stream(request.X, "X", settings.steps_per_epoch)
@@ -185,16 +242,28 @@ def _read_stream(
     codec = learned.labels.learn(request.classes) if known is None else known.codec
     per_class = learned.weigh(codec, twin.class_weight, request.min_classes)
     rows = replace(learned.rows, codec=codec)
+    shape, given_dtype = learned.sample.X.shape, getattr(learned.batch.X, "dtype", None)
+    choice = _choose_backbone(twin, shape, given_dtype)
+    settings = complete(settings, choice, can_hold_out=has_validation)
+    facts = InputFacts(
+        shape[1:],
+        StreamStatistics(learned, codec, per_class),
+        vocabulary_size=learned.highest + 2 if rows.tokens else None,
+        is_table=rows.allow_nan and len(shape) == 2,
+        names=_column_names(twin, shape),
+    )
+    check_scaling(settings.scaling, facts.is_table)
     return FoundData(
         codec=codec,
         training=training_stream(stream, rows, learned, per_class),
         validation=_read_validation(rows, request, per_class) if has_validation else None,
         batch_size=learned.sample.n_samples,
-        given_dtype=getattr(learned.batch.X, "dtype", None),
+        given_dtype=given_dtype,
         y=learned.batch.y,
         sample=learned.sample,
-        vocabulary_size=learned.highest + 2 if rows.tokens else None,
-        measure=lambda scaling: learned.measure(scaling, codec, per_class),
+        facts=facts,
+        choice=choice,
+        settings=settings,
     )
 
 
@@ -210,21 +279,20 @@ def _check_stream_settings(settings: Settings, request: FitRequest, has_validati
         )
     if settings.engine == "graph":
         raise graph_refused(STREAMED)
-    if not has_validation and _held_out(settings, request) is not None:
-        which = "early_stopping" if settings.validation_split is None else "validation_split"
+    wanted = [
+        name
+        for name, is_wanted in (
+            ("validation_split", settings.validation_split is not None),
+            ("early_stopping", settings.early_stopping not in (False, "auto")),
+        )
+        if is_wanted
+    ]
+    if wanted and request.task == "fit" and not has_validation:
+        which = wanted[0]
         raise ValueError(
             f"`{which}` holds out rows, which cannot be taken from a stream; got no X_val. Pass "
             "X_val, a stream of its own or an array with y_val."
         )
-
-
-def _held_out(settings: Settings, request: FitRequest) -> float | None:
-    """Which fraction of the rows is held out when there is no X_val."""
-    if request.task != "fit":
-        return None
-    if settings.validation_split is None and settings.early_stopping is not None:
-        return DEFAULT_EARLY_STOPPING_SPLIT
-    return settings.validation_split
 
 
 def _read_validation(rows: Rows, request: FitRequest, per_class: np.ndarray | None) -> Data:
@@ -244,12 +312,10 @@ def _expects_tokens(twin: Any, X: Any) -> bool:
     return get_backbone(backbone).kind == "sequence" and np.asarray(X).ndim == 2
 
 
-def _find_scaling(
-    twin: Any, settings: Settings, batch: Batch, sample: TrainingData, tokens: bool
+def _foreseen_scaling(
+    twin: Any, batch: Batch, sample: TrainingData, tokens: bool
 ) -> Scaling | None:
-    """Foresee from the first batch how the network standardises."""
-    if twin.model is not None or tokens:
-        return None
+    """Foresee from the first batch what counts as a feature when the network scales."""
     shape = sample.X.shape
-    choice = resolve_backbone(twin.backbone, shape, getattr(batch.X, "dtype", None))
-    return resolve_scaling(choice, shape[1:], settings.standardize)
+    choice = _choose_backbone(twin, shape, getattr(batch.X, "dtype", None))
+    return None if choice is None or tokens else pixels_or_steps(choice, shape[1:])

@@ -27,6 +27,9 @@ ROUTED_PREFIXES = (
 
 EngineName: TypeAlias = Literal["auto", "graph", "keras"]
 ENGINES = get_args(EngineName)
+SCALINGS = ("auto", "standard", "robust", "quantile", None)
+
+DEFAULT_EPOCHS = 100
 
 DEFAULT_PREDICT_BATCH_SIZE = 128
 DEFAULT_PATIENCE = 10
@@ -58,17 +61,21 @@ def routed_parameter_fault(name: str, own_names: list[str]) -> str:
 
 @dataclass(frozen=True)
 class Settings:
-    """Checked values; every choice that needs the data is still open."""
+    """Checked values; choices that need the data or the backbone are open until they are completed.
 
-    epochs: int
-    batch_size: int | str
+    ``held_out`` is the fraction of the rows to hold out for validation if none are given.
+    """
+
+    epochs: int | Literal["auto"]
+    batch_size: int | Literal["auto"]
     shuffle: bool
     validation_split: float | None
-    early_stopping: Mapping[str, Any] | None
+    early_stopping: Any
     verbose: int
     dtype: str
-    standardize: bool | str
+    scaling: str | None
     engine: EngineName
+    held_out: float | None = None
     fit_options: Mapping[str, Any] = field(default_factory=dict)
     compile_options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -128,7 +135,7 @@ _COMPILE_OPTIONS: dict[str, _Check] = {
 _PREDICT_OPTIONS: dict[str, _Check] = {"batch_size": ("an integer of at least 1", _is_count)}
 
 _CHECKS: dict[str, _Check] = {
-    "epochs": ("an integer of at least 1", _is_count),
+    "epochs": ("an integer of at least 1 or 'auto'", lambda v: _is_count(v) or _is_auto(v)),
     "batch_size": (
         "an integer of at least 1, 'auto', or -1 for all rows at once",
         lambda v: _is_auto(v) or _is_count(v) or (_is_int(v) and v == -1),
@@ -142,15 +149,15 @@ _CHECKS: dict[str, _Check] = {
         ),
     ),
     "early_stopping": (
-        "True, False, a number of epochs without progress (at least 1), or a dict of arguments "
-        "for keras.callbacks.EarlyStopping",
-        lambda v: _is_flag(v) or isinstance(v, Mapping) or _is_count(v),
+        "True, False, 'auto', a number of epochs without progress (at least 1), or a dict of "
+        "arguments for keras.callbacks.EarlyStopping",
+        lambda v: _is_flag(v) or _is_auto(v) or isinstance(v, Mapping) or _is_count(v),
     ),
     "verbose": ("0, 1 or 2", lambda v: _is_flag(v) or (_is_int(v) and v in (0, 1, 2))),
     "dtype": (f"one of {listing(DTYPES)}", lambda v: isinstance(v, str) and v in DTYPES),
-    "standardize": (
-        "True, False or 'auto'",
-        lambda v: _is_flag(v) or _is_auto(v),
+    "scaling": (
+        f"one of {listing(SCALINGS)}",
+        lambda v: v is None or (isinstance(v, str) and v in SCALINGS),
     ),
     "warm_start": ("True or False", _is_flag),
     "engine": (f"one of {listing(ENGINES)}", lambda v: isinstance(v, str) and v in ENGINES),
@@ -178,16 +185,14 @@ def resolve_settings(values: Mapping[str, Any], routed: Mapping[str, Any]) -> Se
         raise ValueError("\n".join(faults))
     batch_size = own["batch_size"]
     return Settings(
-        epochs=int(own["epochs"]),
+        epochs=own["epochs"] if own["epochs"] == "auto" else int(own["epochs"]),
         batch_size=batch_size if batch_size == "auto" else int(batch_size),
         shuffle=bool(own["shuffle"]),
         validation_split=float(own["validation_split"] or 0) or None,
-        early_stopping=_resolve_early_stopping(own["early_stopping"]),
+        early_stopping=own["early_stopping"],
         verbose=int(own["verbose"]),
         dtype=own["dtype"],
-        standardize=own["standardize"]
-        if own["standardize"] == "auto"
-        else bool(own["standardize"]),
+        scaling=own["scaling"],
         engine=own["engine"],
         fit_options=choices.options["fit"],
         compile_options=choices.options["compile"],
@@ -260,7 +265,8 @@ _ROUTE_TARGETS: dict[str, tuple[dict[str, _Check], str]] = {
 }
 
 
-def _resolve_early_stopping(choice: Any) -> Mapping[str, Any] | None:
+def resolve_early_stopping(choice: Any) -> Mapping[str, Any] | None:
+    """Turn the parameter into arguments of ``keras.callbacks.EarlyStopping``, or None."""
     defaults = {"monitor": "val_loss", "patience": DEFAULT_PATIENCE, "restore_best_weights": True}
     if isinstance(choice, Mapping):
         return {**defaults, **choice}

@@ -98,7 +98,11 @@ def compile_arguments(choices: Mapping[str, Any], options: Mapping[str, Any]) ->
 
 
 def adopt_compiled(
-    choices: dict[str, Any], compiled: keras.Model, given: Mapping[str, Any]
+    choices: dict[str, Any],
+    compiled: keras.Model,
+    given: Mapping[str, Any],
+    *,
+    open_optimizer: bool,
 ) -> dict[str, Any]:
     """Keep what the user's own ``compile`` call chose and the estimator was not told.
 
@@ -108,19 +112,16 @@ def adopt_compiled(
     if not compiled.compiled:
         return choices
     adopted = dict(choices)
-    if _is_default_optimizer(choices["optimizer"]) and compiled.optimizer is not given["optimizer"]:
+    open_optimizer = open_optimizer or isinstance(
+        choices["optimizer"], _scikeras.InheritedOptimizer
+    )
+    if open_optimizer and compiled.optimizer is not given["optimizer"]:
         adopted["optimizer"] = build_optimizer(compiled.optimizer, {})
     if _is_auto(choices["loss"]) and not _is_auto(compiled.loss, given["loss"]):
         adopted["loss"] = compiled.loss
     if choices["metrics"] is None:
         adopted["metrics"] = _compiled_metrics(compiled)
     return adopted
-
-
-def _is_default_optimizer(optimizer: Any) -> bool:
-    """Whether nobody chose it: our default, or SciKeras' in what was converted."""
-    is_ours = isinstance(optimizer, str) and optimizer == "adam"
-    return is_ours or isinstance(optimizer, _scikeras.InheritedOptimizer)
 
 
 def _is_auto(loss: Any, stand_in: str = "auto") -> bool:

@@ -18,7 +18,7 @@ def build(network: Network) -> keras_multiclass.KerasMulticlassClassifier:
         optimizer__learning_rate=network.learning_rate,
         epochs=network.epochs,
         batch_size=network.batch_size,
-        standardize=False,
+        scaling=None,
         random_state=0,
     )
 

@@ -29,6 +29,8 @@ class TrainingRecipe:
         Rows per step.
     early_stopping : bool, int, mapping or None, default=None
         As the classifier's parameter.
+    validation_split : float or None, default=None
+        Fraction of the rows that `early_stopping` holds out.
     scaling : str or None, default=None
         How numbers are scaled: ``"standard"``, ``"robust"`` or ``"quantile"``.
     """
@@ -39,4 +41,5 @@ class TrainingRecipe:
     epochs: int | None = None
     batch_size: int | None = None
     early_stopping: Any = None
+    validation_split: float | None = None
     scaling: str | None = None

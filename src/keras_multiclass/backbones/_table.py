@@ -31,7 +31,7 @@ class Table:
 
     n_numeric: int
     block_widths: tuple[int, ...]
-    quantiles: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    quantiles: Callable[[NDArray[np.floating[Any]]], NDArray[np.floating[Any]]]
 
     @classmethod
     def of_numbers(cls, n_numeric: int) -> Table:

@@ -155,7 +155,7 @@ class EpochRecorder(keras.callbacks.Callback):
                 f"The training loss must stay finite; got {float(loss)} in epoch {epoch + 1}. "
                 "Usual causes: a learning rate that is too high (lower "
                 "`optimizer__learning_rate`), features on very large scales (keep "
-                "`standardize`, or put a StandardScaler in front), a loss function of your own "
+                "`scaling`, or put a StandardScaler in front), a loss function of your own "
                 "that takes the logarithm of 0, or float16 overflow (use dtype='float32')."
             )
         self.n_epochs += 1

@@ -13,6 +13,14 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_multiclass._table_layers import (
+    FillGaps,
+    GapIndicator,
+    OneHotCodes,
+    QuantileToNormal,
+    SelectColumns,
+    SmoothClip,
+)
 from keras_multiclass.engine._base import TrainingData, TrainingPlan
 from keras_multiclass.engine._binding import operations_of
 from keras_multiclass.engine._work import multiplications
@@ -44,6 +52,12 @@ _SUITED = (
     keras.layers.Rescaling,
     keras.layers.Reshape,
     keras.layers.Softmax,
+    FillGaps,
+    GapIndicator,
+    OneHotCodes,
+    QuantileToNormal,
+    SelectColumns,
+    SmoothClip,
 )
 
 
