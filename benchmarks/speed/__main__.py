@@ -9,12 +9,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ..environment import describe_environment
+from ..layout import format_environment
+from ..processes import run_in_new_process
 from .cases import list_cases, run_case
-from .environment import describe_environment
 from .options import Options
-from .processes import run_in_new_process
-from .report import format_case, format_environment
+from .report import format_case
 from .results import CaseResult
+
+PACKAGES = ("numpy", "scikit-learn", "tensorflow", "keras", "scikeras", "skorch", "torch")
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -49,7 +52,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the chosen cases, each in a process of its own, so that none inherits from another."""
     chosen = parse_arguments(arguments)
     options = Options(quick=chosen.quick, full=chosen.full, repeat=chosen.repeat)
-    environment = run_in_new_process(describe_environment)
+    environment = run_in_new_process(describe_environment, packages=PACKAGES)
     print(format_environment(environment, markdown=chosen.markdown), flush=True)
     results = []
     for letter in sorted(set(chosen.case or list_cases())):

@@ -5,13 +5,8 @@ from __future__ import annotations
 from statistics import median
 from typing import Any
 
+from ..layout import lay_out
 from .results import CaseResult, Row
-
-
-def format_environment(environment: dict[str, Any], *, markdown: bool) -> str:
-    """Lay out what the numbers depend on."""
-    table = [["", ""], *([name, str(value)] for name, value in environment.items())]
-    return _layout(table, markdown=markdown).lstrip("\n") + "\n"
 
 
 def format_case(result: CaseResult, *, markdown: bool) -> str:
@@ -31,7 +26,7 @@ def format_case(result: CaseResult, *, markdown: bool) -> str:
     title = f"({result.letter}) {result.title}"
     heading = f"### {title}\n" if markdown else title
     notes = [f"- {note}" for note in result.notes]
-    return "\n".join([heading, _layout(table, markdown=markdown), "", *notes, ""])
+    return "\n".join([heading, lay_out(table, markdown=markdown), "", *notes, ""])
 
 
 def format_number(value: Any) -> str:
@@ -62,13 +57,3 @@ def _format_spread(texts: list[str]) -> str:
         return ""
     middle, low, high = texts
     return middle if low == high else f"{middle} ({low} - {high})"
-
-
-def _layout(table: list[list[str]], *, markdown: bool) -> str:
-    """Align columns; the first row is the head."""
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    padded = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in table]
-    if not markdown:
-        return "\n".join("  ".join(row).rstrip() for row in padded)
-    rule = ["-" * max(width, 3) for width in widths]
-    return "\n".join("| " + " | ".join(row) + " |" for row in [padded[0], rule, *padded[1:]])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
+from ...processes import run_in_new_process
 from ..contestants import available, load
 from ..data import load_digits
 from ..digits import digits_network
 from ..options import Options
-from ..processes import run_in_new_process
 from ..results import CaseResult, compare
 from ..timing import Work, alternate
 

@@ -8,10 +8,10 @@ import resource
 import sys
 from pathlib import Path
 
+from ...processes import run_in_new_process
 from ..contestants import OURS, Network, load
 from ..data import load_iris
 from ..options import Options
-from ..processes import run_in_new_process
 from ..results import CaseResult, Row
 
 # How many fits each contestant does; fewer where each of them takes long.

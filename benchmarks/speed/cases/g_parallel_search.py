@@ -6,11 +6,11 @@ import time
 
 import joblib
 
+from ...processes import run_in_new_process
 from ..contestants import OURS, load
 from ..data import load_digits
 from ..digits import build_search, digits_network
 from ..options import Options
-from ..processes import run_in_new_process
 from ..results import CaseResult, compare
 from ..timing import Run
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from importlib import metadata, util
 from typing import Any
 
 from .processes import ROOT
 
-PACKAGES = ("numpy", "scikit-learn", "tensorflow", "keras", "scikeras", "skorch", "torch")
 
-
-def describe_environment() -> dict[str, Any]:
+def describe_environment(packages: Sequence[str]) -> dict[str, Any]:
     """Collect versions, processors and threads, as lines of a table."""
-    versions = {name: _version(name) for name in PACKAGES}
+    versions = {name: find_version(name) for name in packages}
     return {
-        "keras-multiclass": f"{_version('keras-multiclass')}, commit {_commit()}",
+        "keras-multiclass": f"{find_version('keras-multiclass')}, commit {find_commit()}",
         "Python": f"{platform.python_version()} ({platform.system()} {platform.machine()})",
         "packages": ", ".join(f"{name} {version}" for name, version in versions.items() if version),
         "not installed": ", ".join(name for name, version in versions.items() if not version)
@@ -28,14 +27,16 @@ def describe_environment() -> dict[str, Any]:
     }
 
 
-def _version(name: str) -> str | None:
+def find_version(name: str) -> str | None:
+    """Look up the version of a package; None if it is not installed."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
 
 
-def _commit() -> str:
+def find_commit() -> str:
+    """Name the commit of this clone."""
     command = ["git", "describe", "--always", "--dirty"]
     try:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)

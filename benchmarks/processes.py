@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 # Warnings and TensorFlow's own log lines would cost time, though nobody sees them.
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore"}
 
@@ -32,7 +32,7 @@ def run_in_new_process(function: Callable[..., Any], **arguments: Any) -> Any:
     """
     target = f"{function.__module__}:{function.__qualname__}"
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.speed.child", target, json.dumps(arguments)],
+        [sys.executable, "-m", "benchmarks.child", target, json.dumps(arguments)],
         cwd=ROOT,
         env={**os.environ, **QUIET},
         capture_output=True,
