@@ -26,11 +26,11 @@ define create
 	exit 1
 endef
 
-.PHONY: help demo test test-oldest bench lint format clean
+.PHONY: help demo test test-oldest bench bench-tables lint format clean
 .DELETE_ON_ERROR:
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):[^#]*## /\1#/p' Makefile | awk -F'#' '{ printf "make %-12s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1#/p' Makefile | awk -F'#' '{ printf "make %-13s %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.demo ## train and judge a classifier (examples/quickstart.py)
 	@$(BIN)/python examples/quickstart.py
@@ -43,6 +43,9 @@ test-oldest: $(OLDEST)/.test ## the checks of scikit-learn and of the engines wi
 
 bench: $(VENV)/.demo ## speed beside other packages; part of it: make bench BENCH_ARGS="--case a"
 	@$(BIN)/python -m benchmarks.speed $(BENCH_ARGS)
+
+bench-tables: $(VENV)/.test ## accuracy on raw tables: make bench-tables BENCH_ARGS="--data FOLDER"
+	@$(BIN)/python -m benchmarks.tables $(BENCH_ARGS)
 
 lint: $(VENV)/.lint ## style, format and types
 	@$(BIN)/ruff check .

@@ -1,0 +1,68 @@
+"""Tables of what was found, for a terminal or in markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+
+import pandas as pd
+
+from ..layout import lay_out
+from .models import REFERENCE
+from .results import Result
+from .summary import keep_common, mean_by_table, summarize
+
+
+def format_report(results: Sequence[Result], *, markdown: bool) -> str:
+    """Lay out the summary, and the error and the log loss on each table."""
+    fits = pd.DataFrame([asdict(result) for result in results])
+    common = keep_common(fits)
+    if common.empty:
+        return "There is no split of a table that all these models were fitted on.\n"
+    summary = summarize(common)
+    parts = [
+        ("Means over tables", _summary_cells(summary)),
+        ("Error in %", _table_cells(common, "error", summary.index, lambda x: f"{100 * x:.2f}")),
+        ("Log loss", _table_cells(common, "log_loss", summary.index, lambda x: f"{x:.4f}")),
+    ]
+    notes = _notes(fits, common)
+    prefix = "### " if markdown else ""
+    tables = [f"{prefix}{title}\n\n{lay_out(cells, markdown=markdown)}\n" for title, cells in parts]
+    return "\n".join([*tables, *(f"- {note}" for note in notes), ""])
+
+
+def _summary_cells(summary: pd.DataFrame) -> list[list[str]]:
+    head = ["model", "error in %", "log loss", "macro F1", "rank"]
+    head += [f"better/equal/worse than {REFERENCE}", "fit", f"fit / {REFERENCE}"]
+    rows = []
+    for model, row in summary.iterrows():
+        means = [f"{100 * row['error']:.2f}", f"{row['log_loss']:.4f}", f"{row['macro_f1']:.4f}"]
+        counts = "{wins:.0f}/{ties:.0f}/{losses:.0f}".format(**row)
+        beside = [
+            "" if pd.isna(row["wins"]) else counts,
+            "" if pd.isna(row["fit_seconds"]) else f"{row['fit_seconds']:.2f} s",
+            "" if pd.isna(row["ratio"]) else f"{row['ratio']:.2f}",
+        ]
+        rows.append([str(model), *means, f"{row['rank']:.2f}", *beside])
+    return [head, *rows]
+
+
+def _table_cells(
+    fits: pd.DataFrame, measure: str, models: Sequence[str], write: Callable[[float], str]
+) -> list[list[str]]:
+    means = mean_by_table(fits, measure)
+    rows = [[model, *(write(value) for value in means[model])] for model in models]
+    return [["model", *means.index], *rows]
+
+
+def _notes(fits: pd.DataFrame, common: pd.DataFrame) -> list[str]:
+    splits = common[["table", "split"]].drop_duplicates()
+    notes = [f"{len(splits)} splits of {splits['table'].nunique()} tables; lower is better but F1"]
+    n_left_out = len(fits[["table", "split"]].drop_duplicates()) - len(splits)
+    if n_left_out:
+        notes.append(
+            f"{n_left_out} splits that not all of these models were fitted on are left out"
+        )
+    if not common["timed"].all():
+        notes.append("times of fits that were run with --untimed are left out")
+    return notes

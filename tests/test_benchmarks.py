@@ -1,0 +1,273 @@
+"""The benchmark on tables reads, splits and judges as it says, and its arithmetic is right."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pd = pytest.importorskip("pandas")
+pl = pytest.importorskip("polars")
+
+from benchmarks.tables import __main__ as command  # noqa: E402
+from benchmarks.tables.data import check_folder, load_table, split_table  # noqa: E402
+from benchmarks.tables.measuring import judge  # noqa: E402
+from benchmarks.tables.models import Model, build, check_models, parse_model  # noqa: E402
+from benchmarks.tables.models.preparation import all_numbers, no_gaps  # noqa: E402
+from benchmarks.tables.report import format_report  # noqa: E402
+from benchmarks.tables.results import (  # noqa: E402
+    Result,
+    append_result,
+    check_labels,
+    read_results,
+)
+from benchmarks.tables.running import Fit, FitError, plan, run  # noqa: E402
+from benchmarks.tables.summary import keep_common, mean_by_table, summarize  # noqa: E402
+
+REFERENCE = "MLPClassifier"
+NAN = float("nan")
+
+
+def _result(model: str, table: str = "car", split: int = 0, **measures: float) -> Result:
+    usual = {"error": 0.5, "macro_f1": 0.5, "log_loss": 1.0, "fit_seconds": 1.0}
+    scores = {**usual, "predict_seconds": 0.1, **measures}
+    return Result(table, split, model, model, {}, "some package 1.0", **scores)
+
+
+def _frame(*results: Result) -> pd.DataFrame:
+    return pd.DataFrame([asdict(result) for result in results])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a table of 30 rows: numbers and categories, both with gaps."""
+    table = pl.DataFrame(
+        {
+            "size": [1.0, 2.0, None] * 10,
+            "count": list(range(30)),
+            "colour": pl.Series(["red", None, "blue"] * 10, dtype=pl.Categorical),
+            "target": ["yes"] * 20 + ["no"] * 10,
+        }
+    )
+    table.write_parquet(tmp_path / "car.parquet")
+    return tmp_path
+
+
+def test_a_table_is_read_as_numbers_categories_and_text(folder):
+    X, y = load_table(folder / "car.parquet")
+    assert list(X) == ["size", "count", "colour"]
+    np.testing.assert_array_equal(X["size"][:3], [1.0, 2.0, NAN])
+    assert X["count"].tolist() == list(range(30))
+    assert X["colour"].dtype == "category"
+    assert X["colour"].isna().tolist() == [False, True, False] * 10
+    assert set(X["colour"].cat.categories) == {"red", "blue"}
+    assert y.dtype.kind == "U"
+    assert y.tolist() == ["yes"] * 20 + ["no"] * 10
+
+
+def test_a_split_holds_out_three_tenths_of_each_class_and_follows_from_its_number(folder):
+    X, y = load_table(folder / "car.parquet")
+    first, again, other = (split_table(X, y, split) for split in (0, 0, 1))
+    assert sorted(first.y_test) == ["no"] * 3 + ["yes"] * 6
+    held_out = first.X_test["count"].tolist()
+    assert sorted(held_out + first.X_train["count"].tolist()) == list(range(30))
+    assert again.X_test["count"].tolist() == held_out
+    assert other.X_test["count"].tolist() != held_out
+
+
+def test_without_the_tables_an_error_says_where_they_come_from(folder):
+    assert check_folder(folder, ["car"]) == folder
+    with pytest.raises(ValueError, match="no file of vowel(.|\n)*UCI(.|\n)*CC BY 4.0"):
+        check_folder(folder, ["car", "vowel"])
+    with pytest.raises(ValueError, match="KERAS_MULTICLASS_TABLES"):
+        check_folder(None, ["car"])
+
+
+def test_models_that_need_numbers_get_the_mean_a_mark_and_one_hot_columns():
+    train = pd.DataFrame({"size": [1.0, NAN, 3.0], "colour": pd.Categorical(["red", None, "red"])})
+    test = pd.DataFrame({"size": [NAN], "colour": pd.Categorical(["green"])})
+    filled = no_gaps().fit_transform(train)
+    assert filled.iloc[:, 0].tolist() == [1.0, 2.0, 3.0]
+    assert filled.iloc[:, 1].tolist() == [0.0, 1.0, 0.0]
+    assert filled.iloc[:, 2].dtype == "category"
+    prepared = all_numbers().fit(train)
+    # The size has variance 2/3; the mark has mean 1/3 and variance 2/9.
+    high, low = math.sqrt(3 / 2), math.sqrt(2)
+    expected = [[-high, -1 / low, 1, 0], [0, low, 0, 1], [high, -1 / low, 1, 0]]
+    np.testing.assert_allclose(prepared.transform(train), expected)
+    np.testing.assert_allclose(prepared.transform(test), [[0, low, 0, 0]])
+
+
+def test_probabilities_are_judged_by_error_macro_f1_and_clipped_log_loss():
+    y = np.array(["a", "a", "b", "b"])
+    probabilities = np.array([[0.5, 0.5], [0.75, 0.25], [1.0, 0.0], [0.25, 0.75]])
+    scores = judge(y, probabilities, np.array(["a", "b"]))
+    assert scores["error"] == 0.25
+    # a: precision 2/3, recall 1; b: precision 1, recall 1/2.
+    assert scores["macro_f1"] == pytest.approx((4 / 5 + 2 / 3) / 2)
+    losses = [math.log(2), -math.log(0.75), 23 * math.log(2), -math.log(0.75)]
+    assert scores["log_loss"] == pytest.approx(sum(losses) / 4, rel=1e-6)
+
+
+def test_only_splits_that_all_models_were_fitted_on_are_compared():
+    fits = _frame(_result("a", split=0), _result("a", split=1), _result("b", split=1))
+    assert keep_common(fits)[["model", "split"]].values.tolist() == [["a", 1], ["b", 1]]
+    assert "no split" in format_report([_result("a"), _result("b", split=1)], markdown=False)
+
+
+def test_tables_count_alike_however_many_splits_they_have():
+    fits = _frame(
+        _result("a", "car", 0, error=0.1, log_loss=1.0, macro_f1=0.2),
+        _result("a", "car", 1, error=0.3, log_loss=3.0, macro_f1=0.4),
+        _result("a", "vowel", 0, error=0.6, log_loss=4.0, macro_f1=0.5),
+    )
+    assert mean_by_table(fits, "error")["a"].to_dict() == {"car": 0.2, "vowel": 0.6}
+    row = summarize(fits).loc["a"]
+    assert row[["error", "log_loss", "macro_f1"]].tolist() == pytest.approx([0.4, 3.0, 0.4])
+
+
+def test_ranks_and_wins_go_by_the_mean_error_of_each_table():
+    errors = {
+        "car": {"good": 0.1, "twin": 0.1, REFERENCE: 0.2, "bad": 0.3},
+        "vowel": {"good": 0.3, "twin": 0.4, REFERENCE: 0.2, "bad": 0.5},
+        "splice": {"good": 0.1, "twin": 0.3, REFERENCE: 0.3, "bad": 0.4},
+    }
+    fits = [
+        # The two splits of a table disagree; their mean decides.
+        _result(model, table, split, error=error + (-1) ** split * 0.05)
+        for table, row in errors.items()
+        for model, error in row.items()
+        for split in (0, 1)
+    ]
+    summary = summarize(_frame(*fits))
+    assert summary["rank"].to_dict() == pytest.approx(
+        {
+            "good": (1.5 + 2 + 1) / 3,
+            REFERENCE: (3 + 1 + 2.5) / 3,
+            "twin": (1.5 + 3 + 2.5) / 3,
+            "bad": 4.0,
+        }
+    )
+    assert list(summary.index) == ["good", REFERENCE, "twin", "bad"]
+    counts = summary[["wins", "ties", "losses"]].T.to_dict("list")
+    assert counts == {
+        "good": [2, 0, 1],
+        "twin": [1, 1, 1],
+        REFERENCE: [0, 3, 0],
+        "bad": [0, 0, 3],
+    }
+
+
+def test_fit_times_are_compared_split_by_split_and_only_where_they_mean_something():
+    seconds = {REFERENCE: [1.0, 2.0, 4.0, 1.0], "slow": [3.0, 4.0, 20.0, 100.0]}
+    fits = [
+        replace(_result(model, split=split, fit_seconds=value), timed=split != 3)
+        for model, values in seconds.items()
+        for split, value in enumerate(values)
+    ]
+    summary = summarize(_frame(*fits))
+    assert summary["fit_seconds"].to_dict() == {REFERENCE: 2.0, "slow": 4.0}
+    assert summary["ratio"].to_dict() == {REFERENCE: 1.0, "slow": 3.0}
+    busy = summarize(_frame(*(replace(result, timed=False) for result in fits)))
+    assert busy[["fit_seconds", "ratio"]].isna().all(axis=None)
+    assert summarize(_frame(fits[-1])).loc["slow", ["wins", "ratio"]].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("auto", Model("auto", "auto", {})),
+        ("auto:epochs=5", Model("auto", "auto:epochs=5", {"epochs": 5})),
+        (
+            "wide=mlp:backbone__hidden_units=(64, 32),optimizer='sgd'",
+            Model("mlp", "wide", {"backbone__hidden_units": (64, 32), "optimizer": "sgd"}),
+        ),
+    ],
+)
+def test_a_model_is_named_with_options_and_a_label(text, expected):
+    assert parse_model(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "auto:5", "auto:epochs", "auto:epochs=many", "auto:a=1)("])
+def test_a_model_that_cannot_be_read_is_an_error_that_shows_how(text):
+    with pytest.raises(ValueError, match="name:option=value.*epochs=50"):
+        parse_model(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("mlp:epochs=5", {"backbone": "mlp", "epochs": 5, "random_state": 3}),
+        (REFERENCE, {"mlpclassifier__random_state": 3, "mlpclassifier__alpha": 0.0001}),
+        ("LogisticRegression:C=2.0", {"logisticregression__max_iter": 1000}),
+        ("HistGradientBoostingClassifier", {"categorical_features": "from_dtype"}),
+        ("auto:one_hot=True,epochs=5", {"kerasmulticlassclassifier__epochs": 5}),
+    ],
+)
+def test_a_model_is_built_with_its_seed_and_options(text, expected):
+    parameters = build(parse_model(text), seed=3).get_params()
+    assert {name: parameters[name] for name in expected} == expected
+
+
+def test_an_unknown_model_is_an_error_that_lists_those_there_are():
+    check_models([Model("auto", "auto"), Model(REFERENCE, "other")])
+    with pytest.raises(ValueError, match="no model 'autp'; there are .*MLPClassifier.* auto, mlp"):
+        check_models([Model("autp", "autp")])
+
+
+def test_results_come_back_from_their_file(tmp_path):
+    file = tmp_path / "results.jsonl"
+    assert read_results(file) == []
+    results = [_result("a"), replace(_result("b"), options={"epochs": 5}, timed=False)]
+    for result in results:
+        append_result(file, result)
+    assert read_results(file) == results
+
+
+def test_a_label_stands_for_one_model_with_its_options():
+    model = parse_model("wide=mlp:backbone__hidden_units=(64,)")
+    known = replace(_result("wide"), name="mlp", options={"backbone__hidden_units": [64]})
+    check_labels([model], [known])
+    with pytest.raises(ValueError, match="'wide' already stands for"):
+        check_labels([parse_model("wide=mlp")], [known])
+    with pytest.raises(ValueError, match="'wide' already stands for"):
+        check_labels([model, parse_model("wide=mlp")], [])
+
+
+def test_models_take_turns_and_every_table_has_a_result_early():
+    a, b = Model("a", "a"), Model("b", "b")
+    order = [fit.key for fit in plan([a, b], ["car", "vowel"], [0, 1])]
+    first = [("car", 0, "a"), ("car", 0, "b"), ("vowel", 0, "a"), ("vowel", 0, "b")]
+    assert order == first + [(table, 1, model) for table, _, model in first]
+
+
+def test_a_fit_that_fails_does_not_stop_the_others(folder):
+    bad = parse_model("LogisticRegression:C=-1.0")
+    fits = [Fit("car", 0, bad), Fit("car", 0, replace(bad, options={})), Fit("car", 1, bad)]
+    (_, failed), (_, measures), _ = run(fits, folder)
+    assert isinstance(failed, FitError)
+    assert "InvalidParameterError" in str(failed)
+    assert 0 <= measures.error <= 1
+    assert measures.fit_seconds > 0
+
+
+def test_the_command_fits_nothing_again_and_shows_what_is_chosen(folder, monkeypatch, capsys):
+    for name in command.QUIET:
+        monkeypatch.setenv(name, "")
+    file = folder / "results.jsonl"
+    for result in (_result(REFERENCE, error=0.2), _result("auto", error=0.125)):
+        append_result(file, result)
+    before = file.read_bytes()
+    choice = ["--data", str(folder), "--results", str(file), "--table", "car", "--split", "0"]
+    command.main([*choice, "--model", REFERENCE, "--model", "auto", "--markdown"])
+    assert file.read_bytes() == before
+    lines = [line.replace(" ", "") for line in capsys.readouterr().out.splitlines()]
+    assert "|auto|12.50|1.0000|0.5000|1.00|1/0/0|1.00s|1.00|" in lines
+    assert "|MLPClassifier|20.00|" in lines
+    command.main([*choice, "--only-show", "--show", "auto"])
+    shown = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("auto ") for line in shown)
+    assert not any(line.startswith(REFERENCE) for line in shown)
