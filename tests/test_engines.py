@@ -13,6 +13,7 @@ from _toy import tiny
 from keras_multiclass import KerasMulticlassClassifier, get_backbone, list_backbones
 from keras_multiclass._seeding import permutation
 from keras_multiclass.engine import KerasEngine, TrainingData, TrainingPlan, _executor, _selection
+from keras_multiclass.engine._flat import FlatOptimizer
 from keras_multiclass.engine._graph import GraphEngine
 from keras_multiclass.exceptions import DivergenceError, EngineError
 
@@ -113,6 +114,9 @@ def own_step():
     return OwnStep(inputs, keras.layers.Dense(3)(inputs))
 
 
+DECAY = {"optimizer__weight_decay": 0.5}
+
+
 def regularised(inputs):
     return keras.layers.Dense(6, kernel_regularizer="l2", activity_regularizer="l1")(inputs)
 
@@ -137,6 +141,13 @@ def constrained(inputs):
         {"optimizer": "adadelta", "optimizer__learning_rate": 1.0},
         {"optimizer": "rmsprop", "optimizer__centered": True, "optimizer__momentum": 0.5},
         {"optimizer": "ftrl"},
+        {"optimizer": "scheduled_adam", "optimizer__learning_rate": 0.05},
+        {
+            "optimizer": "scheduled_adam",
+            "optimizer__clipvalue": 0.01,
+            **DECAY,
+        },
+        {"optimizer": "scheduled_adam", "optimizer__gradient_accumulation_steps": 2},
         {"optimizer__learning_rate": keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)},
         {"backbone": constrained},
         {"optimizer__gradient_accumulation_steps": 2},
@@ -155,10 +166,13 @@ def test_every_choice_trains_alike_in_both_engines(params):
     assert_same(*trained_by_both(**params))
 
 
-def test_a_network_of_many_weights_trains_alike_in_both_engines():
+@pytest.mark.parametrize("params", [{}, {"optimizer": "scheduled_adam", **DECAY}], ids=len)
+def test_a_network_of_many_weights_trains_alike_in_both_engines(params):
     """Adam divides by the size of the gradient, so where that is tiny rounding shows."""
-    params = {"backbone__hidden_units": (256, 256), "optimizer__learning_rate": 0.01}
-    assert_same(*trained_by_both(**params), rtol=1e-3, atol=5e-4)
+    params = {**params, "backbone__hidden_units": (256, 256), "optimizer__learning_rate": 0.01}
+    graph, plain = trained_by_both(**params)
+    assert FlatOptimizer.of(graph.model_) is not None
+    assert_same(graph, plain, rtol=1e-3, atol=5e-4)
 
 
 class Branching(keras.layers.Layer):
@@ -270,8 +284,6 @@ def test_a_long_epoch_in_pieces_is_the_same_as_in_one(monkeypatch):
 
 def test_the_state_of_the_optimizer_is_the_users_to_see_after_each_epoch():
     """Small networks are updated as one vector; their own optimizer holds the result."""
-    from keras_multiclass.engine._flat import FlatOptimizer
-
     seen = []
 
     class Look(keras.callbacks.Callback):

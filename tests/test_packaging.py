@@ -27,6 +27,9 @@ INDEPENDENT = {"backbones", "engine", "objective"}
 # From the bottom up. A module imports from lower layers only, never from its own.
 LAYERS = (
     {"_frames", "_memory_map", "_messages", "_typing", "exceptions"},
+    {"_snapshot"},
+    {"_schedules"},
+    {"_optimizers"},
     {"_keras_names", "_label_reading", "_naming", "_signatures"},
     {"_runtime"},
     {"_columns", "_streams"},
@@ -37,7 +40,6 @@ LAYERS = (
         "_scaling",
         "_seeding",
         "_settings",
-        "_snapshot",
         "_splitting",
         "_statistics",
         "_table_layers",

@@ -27,6 +27,7 @@ from keras_multiclass._reading import FitRequest, FoundData, KnownData, read_dat
 from keras_multiclass._recipes import compile_choices, is_auto, resolved_parameters
 from keras_multiclass._routing import extract
 from keras_multiclass._runtime import keras_environment, start_quietly
+from keras_multiclass._schedules import start_schedules
 from keras_multiclass._seeding import epoch_seed, resolve_seed, seeded
 from keras_multiclass._settings import EngineName, Settings, resolve_settings
 from keras_multiclass._snapshot import read_values
@@ -208,6 +209,8 @@ def _train(
         jit_compile=recipe.options.get("jit_compile", "auto"),
         options=settings.fit_options,
     )
+    per_epoch = None if partial else data.training.n_steps(data.batch_size)
+    start_schedules(twin.model_, None if per_epoch is None else per_epoch * plan.epochs)
     if request.task == "fit" and hasattr(twin, "_skl_callbacks"):
         result = _run_told_plan(twin, request, data, plan, settings.engine)
     else:

@@ -80,10 +80,13 @@ def _public(module: Any, base: type, *, functions: bool = False) -> dict[str, An
 
 
 def optimizer_lookup(name: str) -> type:
-    """Find a Keras optimizer class by name: ``"adam"``, ``"AdamW"``, ``"rmsprop"``, ..."""
+    """Find a Keras optimizer class or ours by name: ``"adam"``, ``"AdamW"``, ``"rmsprop"``, ..."""
     import keras
 
-    return _look_up(name, "optimizer", _public(keras.optimizers, keras.optimizers.Optimizer))
+    from keras_multiclass._optimizers import ScheduledAdam
+
+    known = _public(keras.optimizers, keras.optimizers.Optimizer)
+    return _look_up(name, "optimizer", {**known, ScheduledAdam.__name__: ScheduledAdam})
 
 
 def schedule_lookup(name: str) -> type:

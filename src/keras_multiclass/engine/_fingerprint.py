@@ -110,6 +110,8 @@ class _Describer:
             return "module", value.__name__
         if isinstance(value, keras.Variable):
             return "variable", tuple(value.shape), str(value.dtype), value.trainable
+        if isinstance(value, keras.random.SeedGenerator):  # its seed lives in a variable
+            return (type(value),)
         if id(value) in self._met:
             return "met", self._met[id(value)][0]
         self._met[id(value)] = len(self._met), value

@@ -14,6 +14,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_multiclass._optimizers import Decaying, ScheduledAdam
+
 # Those whose update of an element depends on nothing but that element and on scalars.
 _ELEMENTWISE = frozenset(
     {"Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Nadam", "RMSprop", "SGD"}
@@ -43,7 +45,13 @@ class FlatOptimizer:
         self._optimizer.build([self._weights])
         self._slots = slots
         self._in_one_pass = _is_plain_adam(own) and sum(self._sizes) >= _FEWEST_IN_ONE_PASS
+        self._decayed: keras.Variable | None = None
+        if isinstance(own, ScheduledAdam) and own.decay_rate:
+            # Which of the elements decay.
+            self._decayed = keras.Variable(tf.zeros_like(self._weights), name=f"{_NAME}_decayed")
+            self._optimizer.decayed = [Decaying(self._weights, self._decayed)]
         self.variables = [self._weights, *self._optimizer.variables]
+        self.variables += [] if self._decayed is None else [self._decayed]
 
     @classmethod
     def of(cls, model: keras.Model) -> FlatOptimizer | None:
@@ -75,6 +83,10 @@ class FlatOptimizer:
             flat.assign(_joined(parts))
         for flat, scalar in zip(flat_scalars, scalars, strict=True):
             flat.assign(scalar.value)
+        if self._decayed is not None:
+            decaying = {id(part.variable) for part in own.decayed}
+            shares = [float(id(variable) in decaying) for variable in trainable]
+            self._decayed.assign(tf.repeat(tf.constant(shares, self._weights.dtype), self._sizes))
         model.optimizer = _StandIn(self, trainable)
         try:
             yield
@@ -104,6 +116,10 @@ class FlatOptimizer:
         `keras.optimizers.Adam`.
         """
         adam, dtype = self._optimizer, self._weights.dtype
+        rate = adam.learning_rate
+        if isinstance(adam, ScheduledAdam):
+            adam.decay_weights()
+            rate = adam.scheduled_rate()
         count = tf.cast(adam.iterations.value + 1, dtype)
         momentum, velocity = (self._slot(name) for name in ("momentum", "velocity"))
         tf.raw_ops.ResourceApplyAdam(
@@ -112,7 +128,7 @@ class FlatOptimizer:
             v=velocity.handle,
             beta1_power=tf.cast(adam.beta_1, dtype) ** count,
             beta2_power=tf.cast(adam.beta_2, dtype) ** count,
-            lr=tf.cast(adam.learning_rate, dtype),
+            lr=tf.cast(rate, dtype),
             beta1=tf.cast(adam.beta_1, dtype),
             beta2=tf.cast(adam.beta_2, dtype),
             epsilon=tf.cast(adam.epsilon, dtype),
@@ -152,9 +168,9 @@ class _StandIn:
 
 def _is_elementwise(optimizer: keras.optimizers.Optimizer) -> bool:
     cls = type(optimizer)
+    of_keras = cls.__name__ in _ELEMENTWISE and cls is getattr(keras.optimizers, cls.__name__)
     return (
-        cls.__name__ in _ELEMENTWISE
-        and cls is getattr(keras.optimizers, cls.__name__)
+        (of_keras or cls is ScheduledAdam)
         and optimizer.clipnorm is None
         and not optimizer.use_ema
         and not optimizer.gradient_accumulation_steps
@@ -169,7 +185,7 @@ def _is_worth_it(optimizer: keras.optimizers.Optimizer, elements: int, n_variabl
 
 
 def _is_plain_adam(optimizer: keras.optimizers.Optimizer) -> bool:
-    return type(optimizer) is keras.optimizers.Adam and not (
+    return type(optimizer) in (keras.optimizers.Adam, ScheduledAdam) and not (
         optimizer.amsgrad
         or optimizer.weight_decay
         or optimizer.clipvalue
