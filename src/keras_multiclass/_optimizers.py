@@ -101,8 +101,8 @@ class ScheduledAdam(keras.optimizers.Adam):
         if self.built:
             return
         super().build(variables)
-        self.schedule_start = self.add_variable((), dtype="int64", name="schedule_start")
-        self.schedule_length = self.add_variable((), dtype="int64", name="schedule_length")
+        self.schedule_start = self.add_variable((), dtype="int", name="schedule_start")
+        self.schedule_length = self.add_variable((), dtype="int", name="schedule_length")
         self.decayed = [Decaying(variable) for variable in variables if variable.name != "bias"]
 
     def start_schedule(self, n_steps: int | None) -> None:
@@ -113,7 +113,7 @@ class ScheduledAdam(keras.optimizers.Adam):
         n_steps : int or None
             Its length; None if that is not known, for constant rates.
         """
-        self.schedule_start.assign(ops.cast(self.iterations, "int64"))
+        self.schedule_start.assign(self.iterations)
         self.schedule_length.assign(n_steps or 0)
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
@@ -164,7 +164,7 @@ class ScheduledAdam(keras.optimizers.Adam):
             variable.assign(variable * (1 - lost))
 
     def _factor(self, schedule: str) -> Any:
-        step = ops.cast(self.iterations, "int64") - self.schedule_start
+        step = self.iterations - self.schedule_start
         return ops.cast(factor(schedule, step, self.schedule_length), self.learning_rate.dtype)
 
     def get_config(self) -> dict[str, Any]:
