@@ -28,7 +28,7 @@ class BackboneChoice:
     """A user's backbone, ready to be called on Keras tensors.
 
     ``scaled`` is whether ``scaling="auto"`` scales its inputs: networks that come with weights of
-    their own usually expect raw input.
+    their own usually expect raw input. ``head`` makes the layer that emits the logits.
     """
 
     build: Callable[..., Any]
@@ -37,6 +37,7 @@ class BackboneChoice:
     scaled: bool
     name: str | None = None
     recipe: TrainingRecipe = field(default_factory=TrainingRecipe)
+    head: Callable[..., keras.Layer] = keras.layers.Dense
 
 
 def reads_tables(backbone: Any, model: Any) -> bool:
@@ -57,8 +58,15 @@ def resolve_backbone(backbone: Any, shape: tuple[int, ...], dtype: Any) -> Backb
         name = _automatic_backbone(shape, dtype) if backbone == "auto" else backbone
         found = get_backbone(name)
         _check_rank(found.kind, name, shape)
-        recipe = found.recipe or TrainingRecipe()
-        return BackboneChoice(found.builder, f"backbone {name!r}", found.kind, True, name, recipe)
+        return BackboneChoice(
+            found.builder,
+            f"backbone {name!r}",
+            found.kind,
+            scaled=True,
+            name=name,
+            recipe=found.recipe or TrainingRecipe(),
+            head=found.head or keras.layers.Dense,
+        )
     if isinstance(backbone, keras.Layer):
         label = f"the {type(backbone).__name__} given as `backbone`"
         return BackboneChoice(lambda inputs: copy_layer(backbone)(inputs), label, None, False)
@@ -182,7 +190,7 @@ def build_network(
     x, provided, names = _read_inputs(inputs, choice, facts, scaling)
     features = _call_builder(choice, x, {**arguments, **provided})
     _check_features(features, choice.label)
-    logits = keras.layers.Dense(n_classes, dtype=wide, name="logits")(features)
+    logits = choice.head(n_classes, dtype=wide, name="logits")(features)
     return keras.Model(inputs, logits), names
 
 

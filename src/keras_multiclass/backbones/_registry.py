@@ -10,6 +10,8 @@ from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar, overload
 
+import keras
+
 from .._messages import describe, did_you_mean, fault, listing
 from ..exceptions import BackboneError
 from ._recipe import TrainingRecipe
@@ -23,6 +25,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _RESERVED = ("auto",)  # ``backbone="auto"`` already means something to the classifier
 
 Builder = Callable[..., Any]
+Head = Callable[..., keras.Layer]
 BuilderT = TypeVar("BuilderT", bound=Builder)
 
 
@@ -50,6 +53,9 @@ class Backbone:
         Whether the builder returns the features of several members, as a tensor of shape
         ``(batch, n_members, n_features)``. Each member gets a head of its own; the loss is the
         mean of the members' losses, and the probabilities are the mean of theirs.
+    head : callable, default=None
+        ``head(n_classes, dtype=..., name=...)`` makes the layer that turns the features into one
+        logit for each class; None for ``keras.layers.Dense``.
 
     Raises
     ------
@@ -70,6 +76,7 @@ class Backbone:
     kind: str
     recipe: TrainingRecipe | None = None
     ensemble: bool = False
+    head: Head | None = None
 
     def __post_init__(self) -> None:
         """Refuse a name, builder or kind that could not be used later."""
@@ -213,6 +220,7 @@ def register_backbone(
     kind: str,
     recipe: TrainingRecipe | None = ...,
     ensemble: bool = ...,
+    head: Head | None = ...,
     overwrite: bool = ...,
 ) -> BuilderT: ...
 
@@ -225,6 +233,7 @@ def register_backbone(
     kind: str,
     recipe: TrainingRecipe | None = ...,
     ensemble: bool = ...,
+    head: Head | None = ...,
     overwrite: bool = ...,
 ) -> Callable[[BuilderT], BuilderT]: ...
 
@@ -236,6 +245,7 @@ def register_backbone(
     kind: str,
     recipe: TrainingRecipe | None = None,
     ensemble: bool = False,
+    head: Head | None = None,
     overwrite: bool = False,
 ) -> Builder:
     """Make a builder available as ``backbone=name``; a function call or a decorator.
@@ -257,6 +267,9 @@ def register_backbone(
         Whether the builder returns the features of several members, as a tensor of shape
         ``(batch, n_members, n_features)``. Each member gets a head of its own; the loss is the
         mean of the members' losses, and the probabilities are the mean of theirs.
+    head : callable, default=None
+        ``head(n_classes, dtype=..., name=...)`` makes the layer that turns the features into one
+        logit for each class; None for ``keras.layers.Dense``.
     overwrite : bool, default=False
         Whether a backbone that has the name already is replaced.
 
@@ -290,17 +303,21 @@ def register_backbone(
     >>> get_backbone("one_layer").builder is one_layer
     True
     """
+
+    def made(given: Builder) -> Backbone:
+        return Backbone(name, given, kind, recipe, ensemble, head)
+
     if builder is None:
         # A wrong name or kind shows at the decorator, not at the function below it.
         _check_name(name)
         check_kind(kind)
 
         def decorate(decorated: BuilderT) -> BuilderT:
-            _REGISTRY.add(Backbone(name, decorated, kind, recipe, ensemble), overwrite=overwrite)
+            _REGISTRY.add(made(decorated), overwrite=overwrite)
             return decorated
 
         return decorate
-    _REGISTRY.add(Backbone(name, builder, kind, recipe, ensemble), overwrite=overwrite)
+    _REGISTRY.add(made(builder), overwrite=overwrite)
     return builder
 
 
