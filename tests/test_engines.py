@@ -59,6 +59,7 @@ def assert_same(graph, plain, rtol=1e-4, atol=1e-5):
 
 CASES = {
     "mlp": ((5,), {"hidden_units": (8,), "dropout": 0.3, "normalization": "batch"}),
+    "realmlp": ((5,), {"hidden_units": (8, 8), "dropout": 0.3}),
     "resnet": ((5,), {"units": 8, "dropout": 0.3, "normalization": "batch"}),
     "cnn": ((8, 8, 1), {"filters": (4, 8), "dropout": 0.2, "normalization": "batch"}),
     "conv1d": ((6, 3), {"filters": 6, "num_layers": 2, "dropout": 0.2}),

@@ -28,11 +28,21 @@ NO_EXCUSES: dict[str, str] = {}
 BRIEF = {"epochs": 25, "batch_size": -1, "optimizer__learning_rate": 0.03}
 SMALL = {
     "mlp": {"backbone__hidden_units": (32,)},
+    "realmlp": {"backbone__hidden_units": (32,), "backbone__dropout": 0.0},
     "resnet": {"backbone__units": 32, "backbone__num_layers": 1},
 }
+SCHEDULED = {"optimizer": "scheduled_adam", "optimizer__weight_decay": 0.02}
 CASES = {
     "default": (KerasMulticlassClassifier(), EXCUSED_IN_FLOAT32),
     "float64": (KerasMulticlassClassifier(dtype="float64"), NO_EXCUSES),
+    "realmlp": (KerasMulticlassClassifier("realmlp", **SCHEDULED), EXCUSED_IN_FLOAT32),
+    # Dropout draws for each row, so that a row given twice is not one of weight 2.
+    "realmlp-float64": (
+        KerasMulticlassClassifier(
+            "realmlp", dtype="float64", **BRIEF, **SMALL["realmlp"], **SCHEDULED
+        ),
+        NO_EXCUSES,
+    ),
     "resnet": (KerasMulticlassClassifier("resnet"), EXCUSED_IN_FLOAT32),
     "resnet-float64": (
         KerasMulticlassClassifier("resnet", dtype="float64", **BRIEF, **SMALL["resnet"]),

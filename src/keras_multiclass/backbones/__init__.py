@@ -5,7 +5,7 @@ A backbone knows nothing of classes: the classifier puts its own head on the fea
 
 from __future__ import annotations
 
-from . import _image, _recurrent, _sequence, _tabular  # noqa: F401  (importing them registers the built-ins)
+from . import _image, _realmlp, _recurrent, _sequence, _tabular  # noqa: F401  (importing them registers the built-ins)
 from ._recipe import TrainingRecipe
 from ._registry import Backbone, get_backbone, list_backbones, register_backbone
 from ._table import Table

@@ -1,0 +1,141 @@
+"""Layers of RealMLP: learning rates of their own for kernels, biases, scales and activations.
+
+Adam moves every variable by about the learning rate. A weight that is ``c`` times its variable
+therefore learns ``c`` times as fast, with no need for the optimizer to know.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+from keras import activations, initializers, ops
+
+
+@keras.saving.register_keras_serializable(package="keras_multiclass")
+class FeatureScale(keras.layers.Layer):
+    """Multiply each feature by a learnt number, which begins at 1.
+
+    Parameters
+    ----------
+    learning_rate_factor : float, default=1.0
+        By how much faster than the rest of the network the numbers are learnt with Adam.
+    **kwargs : dict
+        Arguments of every Keras layer.
+    """
+
+    def __init__(self, learning_rate_factor: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.learning_rate_factor = learning_rate_factor
+
+    def build(self, input_shape: tuple[Any, ...]) -> None:
+        """Make the variable."""
+        one = initializers.Constant(1 / self.learning_rate_factor)
+        self.scale = self.add_weight(shape=(input_shape[-1],), initializer=one, name="scale")
+
+    def call(self, inputs: Any) -> Any:
+        """Scale a batch."""
+        return inputs * (self.learning_rate_factor * self.scale)
+
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Say that the shape stays."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return {**super().get_config(), "learning_rate_factor": self.learning_rate_factor}
+
+
+@keras.saving.register_keras_serializable(package="keras_multiclass")
+class NTKDense(keras.layers.Layer):
+    """A dense layer in the neural tangent parametrisation: ``x @ kernel / sqrt(n_inputs) + bias``.
+
+    The elements of the kernel begin with variance 1 whatever the width (Jacot, Gabriel and Hongler,
+    NeurIPS 2018), and so they all learn equally fast.
+
+    Parameters
+    ----------
+    units : int
+        Number of outputs.
+    bias_learning_rate_factor : float, default=1.0
+        By how much faster than the kernel the bias learns with Adam.
+    **kwargs : dict
+        Arguments of every Keras layer.
+    """
+
+    def __init__(self, units: int, bias_learning_rate_factor: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.units = units
+        self.bias_learning_rate_factor = bias_learning_rate_factor
+
+    def build(self, input_shape: tuple[Any, ...]) -> None:
+        """Make a kernel from the standard normal distribution, and a bias of zeros."""
+        n_inputs = input_shape[-1]
+        normal = initializers.RandomNormal(stddev=1.0)
+        self.kernel = self.add_weight(
+            shape=(n_inputs, self.units), initializer=normal, name="kernel"
+        )
+        self.bias = self.add_weight(shape=(self.units,), initializer="zeros", name="bias")
+        self.gain = 1 / math.sqrt(max(1, n_inputs))
+
+    def call(self, inputs: Any) -> Any:
+        """Compute the outputs of a batch."""
+        outputs = ops.matmul(inputs, self.gain * self.kernel)
+        return outputs + self.bias_learning_rate_factor * self.bias
+
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Say how many outputs there are."""
+        return (*input_shape[:-1], self.units)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "bias_learning_rate_factor": self.bias_learning_rate_factor,
+        }
+
+
+@keras.saving.register_keras_serializable(package="keras_multiclass")
+class ParametricActivation(keras.layers.Layer):
+    """Mix an activation and the identity, with learnt shares: ``x + a (activation(x) - x)``.
+
+    Each feature has an ``a`` of its own, which begins at 1.
+
+    Parameters
+    ----------
+    activation : str or callable
+        Any Keras activation.
+    learning_rate_factor : float, default=1.0
+        By how much faster than the rest of the network the shares are learnt with Adam.
+    **kwargs : dict
+        Arguments of every Keras layer.
+    """
+
+    def __init__(self, activation: Any, learning_rate_factor: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.activation = activations.get(activation)
+        self.learning_rate_factor = learning_rate_factor
+
+    def build(self, input_shape: tuple[Any, ...]) -> None:
+        """Make the variable."""
+        one = initializers.Constant(1 / self.learning_rate_factor)
+        self.share = self.add_weight(shape=(input_shape[-1],), initializer=one, name="share")
+
+    def call(self, inputs: Any) -> Any:
+        """Activate a batch."""
+        share = self.learning_rate_factor * self.share
+        return inputs + share * (self.activation(inputs) - inputs)
+
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Say that the shape stays."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return {
+            **super().get_config(),
+            "activation": activations.serialize(self.activation),
+            "learning_rate_factor": self.learning_rate_factor,
+        }
