@@ -108,6 +108,17 @@ def test_dropout_has_no_effect_but_in_training():
     assert (dropped != np.asarray(layer(x, training=True))).any()
 
 
+@pytest.mark.parametrize("width", [1, 7, 8])
+def test_dropout_draws_for_each_value_apart(width):
+    """Both halves of the columns have the rate, and no two columns go together."""
+    x = np.ones((20_000, width), "float32")
+    dropped = np.asarray(ScheduledDropout(0.3)(x, training=True)) == 0
+    assert dropped.shape == x.shape
+    np.testing.assert_allclose(dropped.mean(axis=0), 0.3, atol=0.015)
+    together = np.corrcoef(dropped.T.astype(float)) - np.eye(width)
+    assert np.abs(together).max() < 0.035 or width == 1
+
+
 def test_dropout_follows_its_schedule_step_by_step():
     """Of 4 steps flat_cosine gives 1, 1, 1 and a half."""
     x = np.ones((400, 50), "float32")

@@ -9,6 +9,9 @@ from keras import ops
 
 from .._schedules import check_schedule, factor
 
+# Of 23 random bits of a number in 32 bits; 12 are left for the second.
+_FIRST_BITS = 2**11
+
 
 @keras.saving.register_keras_serializable(package="keras_multiclass")
 class ScheduledDropout(keras.layers.Layer):
@@ -60,9 +63,21 @@ class ScheduledDropout(keras.layers.Layer):
             return inputs
         rate = self.rate * factor(self.schedule, self.step, self.schedule_length)
         self.step.assign(self.step + 1)
-        drawn = keras.random.uniform(ops.shape(inputs), dtype=rate.dtype, seed=self.seed_generator)
-        kept = ops.cast(drawn >= rate, inputs.dtype) * ops.cast(1 / (1 - rate), inputs.dtype)
-        return inputs * kept
+        kept = ops.floor(self._drawn(inputs, rate.dtype) + (1 - rate)) / (1 - rate)
+        return inputs * ops.cast(kept, inputs.dtype)
+
+    def _drawn(self, inputs: Any, dtype: str) -> Any:
+        """Draw numbers from 0 to 1 in the shape of the inputs.
+
+        To draw them is the most of dropout's work. The last bits of a number do not matter for
+        whether it is below the rate, and serve as a second number.
+        """
+        *others, n_features = ops.shape(inputs)
+        shape = (*others, (n_features + 1) // 2)
+        first = keras.random.uniform(shape, dtype=dtype, seed=self.seed_generator)
+        second = _FIRST_BITS * first
+        second = second - ops.floor(second)
+        return ops.concatenate([first, second], axis=-1)[..., :n_features]
 
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
         """Say that the shape stays."""
