@@ -84,8 +84,8 @@ class FlatOptimizer:
         for flat, scalar in zip(flat_scalars, scalars, strict=True):
             flat.assign(scalar.value)
         if self._decayed is not None:
-            decaying = {id(part.variable) for part in own.decayed}
-            shares = [float(id(variable) in decaying) for variable in trainable]
+            decaying = {id(part.variable): part.share for part in own.decayed}
+            shares = [decaying.get(id(variable), 0.0) for variable in trainable]
             self._decayed.assign(tf.repeat(tf.constant(shares, self._weights.dtype), self._sizes))
         model.optimizer = _StandIn(self, trainable)
         try:
