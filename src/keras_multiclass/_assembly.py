@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from keras_multiclass._columns import Columns
+from keras_multiclass._heads import MemberAverage, MemberDense
 from keras_multiclass._messages import describe, did_you_mean, fault, listing
 from keras_multiclass._scaling import standardized
 from keras_multiclass._snapshot import copy_layer
@@ -29,6 +30,7 @@ class BackboneChoice:
 
     ``scaled`` is whether ``scaling="auto"`` scales its inputs: networks that come with weights of
     their own usually expect raw input. ``head`` makes the layer that emits the logits.
+    ``ensemble`` says that it gives the features of several members.
     """
 
     build: Callable[..., Any]
@@ -38,6 +40,7 @@ class BackboneChoice:
     name: str | None = None
     recipe: TrainingRecipe = field(default_factory=TrainingRecipe)
     head: Callable[..., keras.Layer] = keras.layers.Dense
+    ensemble: bool = False
 
 
 def reads_tables(backbone: Any, model: Any) -> bool:
@@ -66,6 +69,7 @@ def resolve_backbone(backbone: Any, shape: tuple[int, ...], dtype: Any) -> Backb
             name=name,
             recipe=found.recipe or TrainingRecipe(),
             head=found.head or keras.layers.Dense,
+            ensemble=found.ensemble,
         )
     if isinstance(backbone, keras.Layer):
         label = f"the {type(backbone).__name__} given as `backbone`"
@@ -189,9 +193,16 @@ def build_network(
     inputs = keras.Input(facts.shape, dtype=dtype, name="features")
     x, provided, names = _read_inputs(inputs, choice, facts, scaling)
     features = _call_builder(choice, x, {**arguments, **provided})
-    _check_features(features, choice.label)
-    logits = choice.head(n_classes, dtype=wide, name="logits")(features)
-    return keras.Model(inputs, logits), names
+    _check_features(features, choice)
+    return keras.Model(inputs, _head(choice, features, n_classes, wide)), names
+
+
+def _head(choice: BackboneChoice, features: Any, n_classes: int, dtype: str) -> Any:
+    """Put logits on the features, of rank 2, or of rank 3 with the members as the second axis."""
+    if not choice.ensemble:
+        return choice.head(n_classes, dtype=dtype, name="logits")(features)
+    of_members = MemberDense(n_classes, dtype=dtype, name="member_logits")(features)
+    return MemberAverage(dtype=dtype, name="logits")(of_members)
 
 
 def _read_inputs(
@@ -268,23 +279,27 @@ def _call_builder(choice: BackboneChoice, x: Any, arguments: Mapping[str, Any]) 
         ) from error
 
 
-def _check_features(features: Any, label: str) -> None:
+def _check_features(features: Any, choice: BackboneChoice) -> None:
+    shape = "(batch, n_members, n_features)" if choice.ensemble else "(batch, n_features)"
     if not keras.backend.is_keras_tensor(features):
         raise BackboneError(
             fault(
-                f"What {label} returns",
-                "one Keras tensor of features of shape (batch, n_features)",
+                f"What {choice.label} returns",
+                f"one Keras tensor of features of shape {shape}",
                 describe(features),
                 "Return the output of the last layer; a whole keras.Model goes to `model`.",
             )
         )
-    if len(features.shape) != 2 or features.shape[-1] is None:
+    sizes = features.shape[1:]
+    if len(sizes) != 1 + choice.ensemble or None in sizes:
         raise BackboneError(
             fault(
-                f"What {label} returns",
-                "a tensor of shape (batch, n_features) with a known number of features",
+                f"What {choice.label} returns",
+                f"a tensor of shape {shape} with a known number of features",
                 f"shape {tuple(features.shape)}",
-                "End it with a Flatten or global pooling layer (pooling='avg' in "
+                "Register it without `ensemble`, or give the members an axis of their own."
+                if choice.ensemble
+                else "End it with a Flatten or global pooling layer (pooling='avg' in "
                 "keras.applications).",
             )
         )

@@ -35,6 +35,7 @@ class CompileRecipe:
     metrics: Any
     n_classes: int
     output_form: OutputForm
+    ensemble: bool = False
     optimizer_arguments: Mapping[str, Any] = field(default_factory=dict)
     loss_arguments: Mapping[str, Any] = field(default_factory=dict)
     metrics_arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -47,7 +48,11 @@ class CompileRecipe:
     def build_loss(self) -> keras.losses.Loss:
         """Make the loss: class indices and raw model output in, one number per row out."""
         return resolve_loss(
-            self.loss, self.loss_arguments, n_classes=self.n_classes, output_form=self.output_form
+            self.loss,
+            self.loss_arguments,
+            n_classes=self.n_classes,
+            output_form=self.output_form,
+            ensemble=self.ensemble,
         )
 
     def build_metrics(self) -> list[keras.metrics.Metric]:
@@ -57,6 +62,7 @@ class CompileRecipe:
             self.metrics_arguments,
             n_classes=self.n_classes,
             output_form=self.output_form,
+            ensemble=self.ensemble,
         )
 
     def check_weightable(self) -> None:

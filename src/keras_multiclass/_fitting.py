@@ -142,7 +142,10 @@ def _build(
             n_classes=n_classes,
             scaling=data.settings.scaling,
         )
-        return model, CompileRecipe(n_classes=n_classes, output_form="logits", **choices), names
+        recipe = CompileRecipe(
+            n_classes=n_classes, output_form="logits", ensemble=data.choice.ensemble, **choices
+        )
+        return model, recipe, names
     if not (isinstance(twin.backbone, str) and twin.backbone == "auto"):
         raise ValueError(
             "`backbone` must stay 'auto' when `model` is given, for a whole model has hidden "

@@ -60,6 +60,7 @@ def resolve_loss(
     *,
     n_classes: int,
     output_form: OutputForm,
+    ensemble: bool = False,
 ) -> keras.losses.Loss:
     """Make a loss that takes class indices and the raw output of the model.
 
@@ -76,6 +77,9 @@ def resolve_loss(
         Number of classes.
     output_form : OutputForm
         What the model emits.
+    ensemble : bool, default=False
+        Whether it emits the logits of several members in training, of shape
+        ``(n, n_members, units)``; the loss of a row is then the mean of theirs.
 
     Returns
     -------
@@ -105,7 +109,9 @@ def resolve_loss(
     _check_known(known, arguments, n_classes, output_form)
     built = _build(spec, arguments, _takes_logits(output_form))
     if known in _ONE_UNIT or (
-        known == "SparseCategoricalCrossentropy" and not is_binary_unit(output_form)
+        known == "SparseCategoricalCrossentropy"
+        and not is_binary_unit(output_form)
+        and not ensemble
     ):
         return built
     target, prediction = _MULTICLASS[known]

@@ -104,6 +104,7 @@ def resolve_metrics(
     *,
     n_classes: int,
     output_form: OutputForm,
+    ensemble: bool = False,
 ) -> list[keras.metrics.Metric]:
     """Make metrics that take class indices and the raw output of the model.
 
@@ -120,6 +121,9 @@ def resolve_metrics(
         Number of classes.
     output_form : OutputForm
         What the model emits.
+    ensemble : bool, default=False
+        Whether it emits the logits of several members in training, of shape
+        ``(n, n_members, units)``; metrics see the mean of the members' probabilities.
 
     Returns
     -------
@@ -151,7 +155,7 @@ def resolve_metrics(
     for (key, metric), spec in zip(built, _flat_choices(metrics), strict=True):
         name = _name(key, metric, spec, metrics, named)
         name = _unique(name, [m.name for m in resolved])
-        resolved.append(_adapt(metric, name, n_classes, output_form))
+        resolved.append(_adapt(metric, name, n_classes, output_form, ensemble))
     return resolved
 
 
@@ -261,7 +265,9 @@ def _unique(name: str, taken: list[str]) -> str:
 # --- wiring -----------------------------------------------------------------------------------
 
 
-def _adapt(metric: Any, name: str, n_classes: int, output_form: OutputForm) -> keras.metrics.Metric:
+def _adapt(
+    metric: Any, name: str, n_classes: int, output_form: OutputForm, ensemble: bool
+) -> keras.metrics.Metric:
     if not isinstance(metric, keras.metrics.Metric):
         return _adapt_function(metric, name, n_classes, output_form)
     if type(metric) is not BalancedAccuracy and not _is_keras(metric):
@@ -270,7 +276,8 @@ def _adapt(metric: Any, name: str, n_classes: int, output_form: OutputForm) -> k
     target, prediction = _known_form(metric, n_classes, output_form)
     # TensorFlow finds the top k of float32 only, whatever the precision of the model.
     dtype = "float32" if type(metric).__name__ in _RANKED else None
-    if (target, prediction) == _INDEX and not is_binary_unit(output_form) and dtype is None:
+    plain = not (is_binary_unit(output_form) or ensemble) and dtype is None
+    if (target, prediction) == _INDEX and plain:
         metric.name = name
         return metric
     wiring = Wiring(target, prediction, output_form, n_classes)

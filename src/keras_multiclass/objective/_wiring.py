@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from keras import ops
 
+from keras_multiclass._heads import average_members
+
 __all__ = ["OutputForm", "PredictionForm", "TargetForm", "Wiring", "is_binary_unit"]
 
 OutputForm = Literal["logits", "probabilities", "binary_logit", "binary_probability"]
@@ -51,8 +53,12 @@ class Wiring:
         return ops.cast(index, dtype) if self.target.startswith("float") else index
 
     def predictions(self, raw: Any) -> Any:
-        """Raw model output of shape ``(n, units)`` in the wanted form."""
+        """Raw model output of shape ``(n, units)`` in the wanted form.
+
+        Logits of members, ``(n, n_members, units)``, are averaged first.
+        """
         form = self.output_form
+        raw = average_members(raw) if len(raw.shape) == 3 else raw
         if self.prediction == "scores":
             logit_like = form in ("logits", "binary_logit")
             return logits_of(raw, form) if logit_like else probabilities_of(raw, form)

@@ -82,7 +82,15 @@ class AdaptedLoss(keras.losses.Loss):
         self.per_sample = per_sample
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return one value for each row, shape ``(n,)``, or one for the batch."""
+        """Return one value for each row, shape ``(n,)``, or one for the batch.
+
+        Of logits of members, ``(n, n_members, units)``, it is the mean of the members' losses.
+        """
+        if len(y_pred.shape) == 3:
+            n_members, units = y_pred.shape[1:]
+            y_true = ops.repeat(ops.reshape(y_true, (-1,)), n_members)
+            values = self.call(y_true, ops.reshape(y_pred, (-1, units)))
+            return ops.mean(ops.reshape(values, (-1, n_members)), 1) if self.per_sample else values
         target = self.wiring.targets(y_true, y_pred.dtype)
         prediction = self.wiring.predictions(y_pred)
         if isinstance(self.inner, keras.losses.Loss):

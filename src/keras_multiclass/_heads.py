@@ -1,0 +1,108 @@
+"""The head of a backbone with several members: logits of each, and their average."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+__all__ = ["MemberAverage", "MemberDense", "average_members"]
+
+_register = keras.saving.register_keras_serializable(package="keras_multiclass")
+
+
+def average_members(logits: Any) -> Any:
+    """Average the probabilities of members.
+
+    Parameters
+    ----------
+    logits : tensor of shape (batch, n_members, n_classes)
+        Those of each member.
+
+    Returns
+    -------
+    tensor of shape (batch, n_classes)
+        Logarithms of the mean probabilities, which are logits too.
+    """
+    logs = ops.log_softmax(logits, axis=-1)
+    return ops.logsumexp(logs, axis=1) - float(np.log(logits.shape[1]))
+
+
+@_register
+class MemberDense(keras.layers.Layer):
+    """A dense layer of its own for each member.
+
+    Parameters
+    ----------
+    units : int
+        Number of outputs of each member.
+    **kwargs
+        As in ``keras.layers.Layer``.
+
+    Notes
+    -----
+    Maps ``(batch, n_members, n_features)`` to ``(batch, n_members, units)``. Kernels and biases
+    start as those of PyTorch's linear layer do, uniform within ``1 / sqrt(n_features)``, so that
+    the first kernels don't depend on the number of members.
+    """
+
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.units = units
+
+    def build(self, input_shape: tuple[Any, ...]) -> None:
+        """Make the weights."""
+        _, n_members, n_features = input_shape
+        bound = 1.0 / np.sqrt(n_features)
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(n_members, n_features, self.units),
+            initializer=keras.initializers.RandomUniform(-bound, bound),
+        )
+        self.bias = self.add_weight(
+            name="bias",
+            shape=(n_members, self.units),
+            initializer=keras.initializers.RandomUniform(-bound, bound),
+        )
+
+    def call(self, inputs: Any) -> Any:
+        """Return the outputs of the members."""
+        # With the members in front it is one batch of products, whose gradient is one too.
+        outputs = ops.matmul(ops.transpose(inputs, (1, 0, 2)), self.kernel)
+        return ops.transpose(outputs, (1, 0, 2)) + self.bias
+
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return ``(batch, n_members, units)``."""
+        return (*input_shape[:-1], self.units)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor arguments."""
+        return {**super().get_config(), "units": self.units}
+
+
+@_register
+class MemberAverage(keras.layers.Layer):
+    """Lets the logits of members through in training, and averages them otherwise.
+
+    Each member has a loss of its own then, while whoever uses the network sees ordinary logits.
+
+    Parameters
+    ----------
+    **kwargs
+        As in ``keras.layers.Layer``.
+
+    Notes
+    -----
+    Maps ``(batch, n_members, n_classes)`` to itself in training, to ``(batch, n_classes)``
+    otherwise: logarithms of the mean of the members' probabilities.
+    """
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Return the logits."""
+        return inputs if training else average_members(inputs)
+
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the shape outside of training."""
+        return (input_shape[0], input_shape[2])
