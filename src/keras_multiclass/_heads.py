@@ -48,6 +48,8 @@ class MemberDense(keras.layers.Layer):
     the first kernels don't depend on the number of members.
     """
 
+    weights_per_position = True
+
     def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = units

@@ -31,7 +31,13 @@ def multiplications(model: keras.Model) -> float:
 
 
 def _positions(layer: keras.Layer) -> float:
-    """Count the steps or pixels that a layer works on; infinity where that is not known."""
+    """Count the steps or pixels that a layer works on; infinity where that is not known.
+
+    It is one for a layer whose attribute ``weights_per_position`` says that each position has
+    weights of its own.
+    """
+    if getattr(layer, "weights_per_position", False):
+        return 1.0
     try:
         shapes = [layer.input.shape, layer.output.shape]
         return max(float(np.prod(shape[1:-1])) for shape in shapes)
