@@ -160,6 +160,17 @@ def test_the_head_has_the_parametrisation_of_the_rest():
     assert model.get_layer("logits").dtype == "float32"
 
 
+def test_groups_decay_as_in_the_authors_implementation():
+    """By the square of the factor of their learning rate; biases do not decay."""
+    optimizer = realmlp(epochs=1, optimizer__weight_decay=0.02).fit(X, y).model_.optimizer
+    shares = {part.variable.path: part.share for part in optimizer.decayed}
+    assert shares["feature_scale/scale"] == 36
+    assert shares["ntk_dense/kernel"] == shares["logits/kernel"] == 1
+    assert shares["parametric_activation/share"] == pytest.approx(0.01)
+    assert shares["periodic_embedding/kernel"] == pytest.approx(0.01)
+    assert not {"ntk_dense/bias", "logits/bias"} & shares.keys()
+
+
 def test_it_learns_and_a_pickled_one_predicts_the_same():
     classifier = realmlp(epochs=40).fit(X, y)
     assert classifier.score(X, y) > 0.95

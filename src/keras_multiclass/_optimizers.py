@@ -30,12 +30,18 @@ class Decaying:
     share: Any = 1.0
 
 
+def decay_share(variable: keras.Variable) -> float:
+    """Say by how much more than others a variable decays: what its layer says, or 0 for biases."""
+    return float(getattr(variable, "decay_share", variable.name != "bias"))
+
+
 @keras.saving.register_keras_serializable(package="keras_multiclass")
 class ScheduledAdam(keras.optimizers.Adam):
     """Adam with a scheduled learning rate and a scheduled, decoupled weight decay.
 
     Before a step of Adam, each weight ``w`` but biases shrinks as in AdamW (Loshchilov and Hutter,
-    ICLR 2019): ``w -= learning_rate * weight_decay * w``, both as scheduled.
+    ICLR 2019): ``w -= learning_rate * weight_decay * w``, both as scheduled. A layer may give a
+    variable an attribute ``decay_share``, a factor for its decay.
 
     Parameters
     ----------
@@ -103,7 +109,8 @@ class ScheduledAdam(keras.optimizers.Adam):
         super().build(variables)
         self.schedule_start = self.add_variable((), dtype="int", name="schedule_start")
         self.schedule_length = self.add_variable((), dtype="int", name="schedule_length")
-        self.decayed = [Decaying(variable) for variable in variables if variable.name != "bias"]
+        found = [Decaying(variable, decay_share(variable)) for variable in variables]
+        self.decayed = [decaying for decaying in found if decaying.share]
 
     def start_schedule(self, n_steps: int | None) -> None:
         """Begin a run at the current step; the optimizer must be built.
