@@ -28,7 +28,7 @@ class PeriodicEmbedding(keras.layers.Layer):
         Standard deviation of the first frequencies.
     learning_rate_factor : float, default=1.0
         By how much faster than the rest of the network the layer learns with Adam: its variables
-        are those of the formula, divided by the factor. Its weight decay has the factor's square.
+        are those of the formula, divided by the factor.
     **kwargs : dict
         Arguments of every Keras layer.
 
@@ -67,8 +67,6 @@ class PeriodicEmbedding(keras.layers.Layer):
         self.phase = self.add_weight(shape=(n, 1, k), initializer=phase, name="phase")
         self.kernel = self.add_weight(shape=(n, k, d), initializer=kernel, name="kernel")
         self.bias = self.add_weight(shape=(n * d,), initializer=bias, name="bias")
-        for weight in (self.frequency, self.phase, self.kernel, self.bias):
-            weight.decay_share = c**2
 
     def call(self, inputs: Any) -> Any:
         """Embed a batch of shape ``(batch, n)`` as ``(batch, n * units)``."""
