@@ -1,21 +1,53 @@
-"""Dropout that ends before the training does."""
+"""Dropout for tables: it drops the same of rows that are the same, and ends before the training.
+
+Usual dropout draws for each position in a batch. A row given twice is then dropped twice in different
+ways, and is no longer the same as a row of weight 2. Here what is dropped of a row depends on the
+row and the step. Only one number is drawn for each feature, which is faster besides.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from .._schedules import check_schedule, factor
 
-# Of 23 random bits of a number in 32 bits; 12 are left for the second.
-_FIRST_BITS = 2**11
+# Keys from 0 to 1 times numbers of this size: rows of different keys are dropped independently.
+_LEAST, _MOST = 2.0**9, 2.0**13
+
+
+@keras.saving.register_keras_serializable(package="keras_multiclass")
+class RowKeys(keras.layers.Layer):
+    """Compute a number from 0 to 1 for each row, equal for equal rows and spread out for others."""
+
+    def call(self, inputs: Any) -> Any:
+        """Return keys of shape ``(batch, 1)`` for rows of shape ``(batch, n_inputs)``."""
+        sizes = np.random.default_rng(0).uniform(1.0, 9.0, inputs.shape[-1])
+        sums = ops.sum(inputs * ops.cast(sizes, inputs.dtype), axis=-1, keepdims=True)
+        return sums - ops.floor(sums)
+
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Say that there is one key for each row."""
+        return (input_shape[0], 1)
+
+
+def row_keys(inputs: keras.KerasTensor) -> keras.KerasTensor:
+    """Compute the keys of the rows, in the precision in which they came.
+
+    Parameters
+    ----------
+    inputs : KerasTensor of shape (batch, n_inputs)
+        What a backbone reads.
+    """
+    return RowKeys(dtype=inputs.dtype)(inputs)
 
 
 @keras.saving.register_keras_serializable(package="keras_multiclass")
 class ScheduledDropout(keras.layers.Layer):
-    """Dropout whose rate follows a schedule over the steps of the training.
+    """Dropout of rows by their keys, whose rate follows a schedule over the steps of the training.
 
     Parameters
     ----------
@@ -33,13 +65,13 @@ class ScheduledDropout(keras.layers.Layer):
     """
 
     def __init__(self, rate: float, schedule: str = "flat_cosine", **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{"autocast": False, **kwargs})  # which would shorten the keys
         self.rate = rate
         self.schedule = check_schedule("schedule", schedule)
         self.seed_generator = keras.random.SeedGenerator()
         self.supports_masking = True
 
-    def build(self, input_shape: tuple[Any, ...]) -> None:
+    def build(self, inputs_shape: tuple[Any, ...], keys_shape: Any = None) -> None:
         """Make the counter of steps and the length of the run."""
         self.step, self.schedule_length = (
             self.add_weight(shape=(), initializer="zeros", dtype="int", trainable=False, name=name)
@@ -57,31 +89,30 @@ class ScheduledDropout(keras.layers.Layer):
         self.step.assign(0)
         self.schedule_length.assign(n_steps or 0)
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        """Drop values of a batch while training."""
+    def call(self, inputs: Any, keys: Any, training: bool = False) -> Any:
+        """Drop values of a batch while training.
+
+        With ``a`` and ``b`` drawn for each feature in each step, the value ``j`` of row ``i`` is
+        kept if the fractional part of ``keys[i] * a[j] + b[j]`` is at least the rate.
+        """
         if not training:
             return inputs
         rate = self.rate * factor(self.schedule, self.step, self.schedule_length)
+        rate = ops.cast(rate, keys.dtype)
         self.step.assign(self.step + 1)
-        kept = ops.floor(self._drawn(inputs, rate.dtype) + (1 - rate)) / (1 - rate)
-        return inputs * ops.cast(kept, inputs.dtype)
+        drawn = keras.random.uniform(
+            (2, *inputs.shape[1:]), dtype=keys.dtype, seed=self.seed_generator
+        )
+        spread = keys if len(inputs.shape) == 2 else ops.expand_dims(keys, -1)
+        values = spread * (_LEAST + (_MOST - _LEAST) * drawn[0]) + drawn[1]
+        kept = ops.cast(values - ops.floor(values) >= rate, inputs.dtype)
+        return inputs * (kept * ops.cast(1 / (1 - rate), inputs.dtype))
 
-    def _drawn(self, inputs: Any, dtype: str) -> Any:
-        """Draw numbers from 0 to 1 in the shape of the inputs.
-
-        To draw them is the most of dropout's work. The last bits of a number do not matter for
-        whether it is below the rate, and serve as a second number.
-        """
-        *others, n_features = ops.shape(inputs)
-        shape = (*others, (n_features + 1) // 2)
-        first = keras.random.uniform(shape, dtype=dtype, seed=self.seed_generator)
-        second = _FIRST_BITS * first
-        second = second - ops.floor(second)
-        return ops.concatenate([first, second], axis=-1)[..., :n_features]
-
-    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
+    def compute_output_shape(
+        self, inputs_shape: tuple[Any, ...], keys_shape: Any = None
+    ) -> tuple[Any, ...]:
         """Say that the shape stays."""
-        return input_shape
+        return inputs_shape
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""

@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 from ._checks import check_choice, check_inputs, check_keras_object, check_rate, check_sizes
-from ._dropout import ScheduledDropout
+from ._dropout import ScheduledDropout, row_keys
 from ._ntk import FeatureScale, NTKDense, ParametricActivation
 from ._periodic import PeriodicEmbedding
 from ._recipe import TrainingRecipe
@@ -114,6 +114,7 @@ def realmlp(
     activation = check_keras_object("activation", activation, keras.activations)
     dropout = check_rate("dropout", dropout)
     check_choice("numeric_embedding", numeric_embedding, ("periodic", None))
+    keys = row_keys(x) if dropout else None
     if numeric_embedding is not None:
         x = _embedded(x, table.n_numeric)
     x = FeatureScale(_OF_SCALES)(x)
@@ -122,7 +123,7 @@ def realmlp(
         if activation is not None:
             x = ParametricActivation(activation, _OF_ACTIVATIONS)(x)
         if dropout:
-            x = ScheduledDropout(dropout)(x)
+            x = ScheduledDropout(dropout)(x, keys)
     return x
 
 
