@@ -27,7 +27,7 @@ from keras_multiclass.backbones._registry import Registry
 from keras_multiclass.exceptions import BackboneError
 
 BUILT_IN = {
-    "table": ("mlp", "realmlp", "resnet"),
+    "table": ("ft_transformer", "mlp", "realmlp", "realmlp_small", "resnet", "tabm"),
     "image": ("cnn",),
     "sequence": ("conv1d", "gru", "lstm", "transformer"),
 }
@@ -39,8 +39,13 @@ CASES = [(name, {}) for names in BUILT_IN.values() for name in names] + [
     ("mlp", {"hidden_units": 8, "normalization": "batch", "dropout": 0.5}),
     ("realmlp", {"hidden_units": 8, "activation": "relu", "numeric_embedding": None}),
     ("realmlp", {"hidden_units": (9, 5), "activation": None, "dropout": 0.3}),
+    ("mlp", {"numeric_embedding": "piecewise", "embedding_units": 3}),
+    ("resnet", {"units": 8, "numeric_embedding": "piecewise"}),
     ("resnet", {"units": 8, "normalization": "batch", "dropout": 0.2}),
     ("resnet", {"units": 8, "normalization": None, "residual_dropout": 0.2}),
+    ("tabm", {"units": 8, "n_members": 2, "variant": "mini", "num_layers": 1}),
+    ("tabm", {"units": 8, "numeric_embedding": "piecewise", "n_bins": 4, "activation": "tanh"}),
+    ("ft_transformer", {"units": 8, "num_heads": 2, "num_layers": 1, "residual_dropout": 0.2}),
     ("cnn", {"filters": (4, 8), "normalization": "layer", "num_layers": 2}),
     ("cnn", {"filters": (8,), "normalization": "batch", "dropout": 0.2}),
     ("cnn", {"filters": 6, "normalization": None, "kernel_size": 2, "stem_strides": 2}),
@@ -118,10 +123,11 @@ def test_the_contract_covers_every_built_in_backbone():
 @every_case
 def test_features_are_a_finite_matrix_of_static_width(case):
     model = built(case)
-    assert len(model.output.shape) == 2
-    assert isinstance(model.output.shape[1], int)
+    sizes = model.output.shape[1:]
+    assert len(sizes) == 1 + get_backbone(case[0]).ensemble
+    assert all(isinstance(size, int) for size in sizes)
     out = features(model, draw(case[0], 4))
-    assert out.shape == (4, model.output.shape[1])
+    assert out.shape == (4, *sizes)
     assert np.isfinite(out).all()
     assert np.ptp(out, axis=0).max() > 1e-4, "features do not depend on the row"
 
@@ -142,7 +148,8 @@ def test_a_model_rebuilt_from_its_json_computes_the_same(case):
 @every_case
 def test_the_gradient_reaches_every_trainable_weight(case):
     body = build(*case)
-    model = keras.Model(body.input, keras.layers.Dense(3)(body.output))
+    logits = keras.layers.Dense(3)(keras.layers.Flatten()(body.output))
+    model = keras.Model(body.input, logits)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     # With a learning rate of 1 the change of a weight is its gradient.
     model.compile(keras.optimizers.SGD(1.0), loss, run_eagerly=True)
@@ -194,8 +201,8 @@ def test_a_row_alone_has_the_features_that_it_has_in_a_batch(case):
 @every_default
 def test_rows_are_independent_in_training_too_unless_asked_otherwise(name):
     """So that a weight of 2 is the same as the row given twice."""
-    takes_dropout = "dropout" in inspect.signature(get_backbone(name).builder).parameters
-    model, X = built((name, {"dropout": 0.0} if takes_dropout else {})), draw(name, 5)
+    parameters = inspect.signature(get_backbone(name).builder).parameters
+    model, X = built((name, {p: 0.0 for p in parameters if "dropout" in p})), draw(name, 5)
     alone = features(model, X[3:4], training=True)
     np.testing.assert_allclose(alone, features(model, X, training=True)[3:4], atol=1e-5)
 
@@ -217,6 +224,8 @@ def test_dropout_acts_while_training_only(case):
         ("realmlp", (1,)),
         ("realmlp", (300,)),
         ("resnet", (1,)),
+        ("tabm", (1,)),
+        ("ft_transformer", (1,)),
         ("cnn", (8, 8)),
         ("cnn", (1, 1)),
         ("cnn", (5, 9, 3)),
@@ -258,6 +267,7 @@ def test_the_last_width_is_the_number_of_features():
         (get_backbone("mlp").builder(table, hidden_units=()), SHAPES["table"][0]),
         (get_backbone("realmlp").builder(table, hidden_units=[9, 4]), 4),
         (get_backbone("resnet").builder(table, units=5), 5),
+        (get_backbone("ft_transformer").builder(table, units=6, num_heads=3), 6),
         (get_backbone("cnn").builder(image, filters=[3, 7]), 7),
         (get_backbone("conv1d").builder(sequence, filters=6), 6),
         (get_backbone("lstm").builder(sequence, units=np.int64(6)), 6),
@@ -427,11 +437,19 @@ def test_padding_has_no_influence_on_training_either(name):
         ("realmlp", {"hidden_units": ()}, ValueError, "hidden_units must be .* an empty sequence"),
         ("realmlp", {"numeric_embedding": "periodik"}, ValueError, "mean 'periodic'"),
         ("realmlp", {"dropout": 1}, ValueError, "dropout must be .* got 1"),
+        ("mlp", {"numeric_embedding": "bins"}, ValueError, "numeric_embedding must be one of"),
+        ("mlp", {"embedding_units": 0}, ValueError, "embedding_units must be a positive"),
         ("resnet", {"units": 0}, ValueError, "units must be a positive integer; got 0"),
         ("resnet", {"num_layers": -1}, ValueError, "num_layers must be"),
         ("resnet", {"hidden_factor": 1.5}, TypeError, "hidden_factor must be"),
         ("resnet", {"residual_dropout": -0.1}, ValueError, "residual_dropout must be"),
         ("resnet", {"normalization": "group"}, ValueError, "normalization must be"),
+        ("tabm", {"n_members": 0}, ValueError, "n_members must be a positive integer; got 0"),
+        ("tabm", {"variant": "minni"}, ValueError, "variant must be .* mean 'mini'"),
+        ("tabm", {"numeric_embedding": "linear"}, ValueError, "numeric_embedding must be one of"),
+        ("tabm", {"n_bins": 2.0}, TypeError, "n_bins must be a positive integer; got 2.0"),
+        ("ft_transformer", {"num_heads": 5}, ValueError, "num_heads must be a divisor of units"),
+        ("ft_transformer", {"attention_dropout": 1}, ValueError, "attention_dropout must be"),
         ("cnn", {"filters": ()}, ValueError, "filters must be .* an empty sequence"),
         ("cnn", {"kernel_size": 0}, ValueError, "kernel_size must be"),
         ("cnn", {"stem_strides": "big"}, ValueError, "stem_strides must be"),

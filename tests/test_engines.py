@@ -61,6 +61,8 @@ CASES = {
     "mlp": ((5,), {"hidden_units": (8,), "dropout": 0.3, "normalization": "batch"}),
     "realmlp": ((5,), {"hidden_units": (8, 8), "dropout": 0.3}),
     "resnet": ((5,), {"units": 8, "dropout": 0.3, "normalization": "batch"}),
+    "tabm": ((5,), {"n_members": 3, "units": 8, "numeric_embedding": "piecewise"}),
+    "ft_transformer": ((5,), {"units": 8, "num_heads": 2, "residual_dropout": 0.2}),
     "cnn": ((8, 8, 1), {"filters": (4, 8), "dropout": 0.2, "normalization": "batch"}),
     "conv1d": ((6, 3), {"filters": 6, "num_layers": 2, "dropout": 0.2}),
     "lstm": ((6, 3), {"units": 5, "dropout": 0.2, "recurrent_dropout": 0.2}),

@@ -30,6 +30,19 @@ SMALL = {
     "mlp": {"backbone__hidden_units": (32,)},
     "realmlp": {"backbone__hidden_units": (32,), "backbone__dropout": 0.0},
     "resnet": {"backbone__units": 32, "backbone__num_layers": 1},
+    "tabm": {
+        "backbone__units": 16,
+        "backbone__num_layers": 1,
+        "backbone__n_members": 4,
+        "backbone__dropout": 0.0,
+    },
+    "ft_transformer": {
+        "backbone__units": 8,
+        "backbone__num_heads": 2,
+        "backbone__num_layers": 1,
+        "backbone__dropout": 0.0,
+        "backbone__attention_dropout": 0.0,
+    },
 }
 SCHEDULED = {"optimizer": "scheduled_adam", "optimizer__weight_decay": 0.02}
 CASES = {
@@ -48,6 +61,13 @@ CASES = {
         KerasMulticlassClassifier("resnet", dtype="float64", **BRIEF, **SMALL["resnet"]),
         NO_EXCUSES,
     ),
+    **{
+        f"{name}-float64": (
+            KerasMulticlassClassifier(name, dtype="float64", **BRIEF, **SMALL[name]),
+            NO_EXCUSES,
+        )
+        for name in ("ft_transformer", "tabm")
+    },
 }
 
 

@@ -7,13 +7,16 @@ import numpy as np
 import pytest
 
 from keras_multiclass._heads import MemberDense
+from keras_multiclass._naming import fresh_names
 from keras_multiclass.backbones import Table
+from keras_multiclass.backbones._ft_transformer import FeatureTokenizer
 from keras_multiclass.backbones._members import BatchEnsembleDense, MemberScaling
 from keras_multiclass.backbones._piecewise import (
     PiecewiseLinearEmbedding,
     PiecewiseLinearEncoding,
     embed_piecewise,
 )
+from keras_multiclass.engine._fingerprint import fingerprint
 from keras_multiclass.engine._work import multiplications
 
 RNG = np.random.default_rng(0)
@@ -89,6 +92,21 @@ def test_bins_hold_equal_numbers_of_training_rows_and_are_not_trained():
         np.testing.assert_array_equal(counts, 100)
 
 
+def test_networks_with_other_edges_have_the_same_structure():
+    """So that the folds of a cross-validation share a trace."""
+    described = []
+    for scale in (1.0, 7.0):
+        table = Table(2, (), lambda levels, scale=scale: np.tile(levels * scale, (2, 1)))
+        with fresh_names():
+            inputs = keras.Input((2,))
+            hidden = keras.layers.Flatten()(embed_piecewise(inputs, table, units=3, n_bins=4))
+            model = keras.Model(inputs, keras.layers.Dense(3)(hidden))
+            model.compile("adam", "sparse_categorical_crossentropy")
+            model.optimizer.build(model.trainable_variables)
+        described.append(fingerprint(model))
+    assert described[0] == described[1]
+
+
 def test_edges_travel_with_a_saved_network(tmp_path):
     table = Table(2, (), lambda levels: np.quantile(RNG.normal(size=(50, 2)), levels, axis=0).T)
     inputs = keras.Input((2,))
@@ -162,6 +180,22 @@ def test_scaled_inputs_are_those_of_the_row_times_factors_of_each_member():
     np.testing.assert_allclose(found, X[:, None] * to_numpy(layer.factors), atol=1e-6)
 
 
+# --- tokens -------------------------------------------------------------------------------------
+
+
+def test_each_column_is_a_token_behind_one_that_is_the_same_for_all_rows():
+    """Gorishniy et al. 2021, section 3.3: of two numbers, a category of three levels and one."""
+    layer = FeatureTokenizer(4, n_numeric=2, block_widths=(3, 1))
+    X = RNG.normal(size=(5, 6)).astype("float32")
+    tokens = to_numpy(layer(X))
+    kernel, bias, first = (to_numpy(w) for w in (layer.kernel, layer.bias, layer.first_token))
+    assert tokens.shape == (5, 1 + 4, 4)
+    np.testing.assert_array_equal(tokens[:, 0], np.tile(first, (5, 1)))
+    for token, columns in enumerate([[0], [1], [2, 3, 4], [5]]):
+        expected = X[:, columns] @ kernel[columns] + bias[token]
+        np.testing.assert_allclose(tokens[:, 1 + token], expected, atol=1e-5)
+
+
 # --- what they cost -----------------------------------------------------------------------------
 
 
@@ -172,6 +206,7 @@ def test_scaled_inputs_are_those_of_the_row_times_factors_of_each_member():
         (MemberDense(3), (4, 8), 4 * (8 * 3 + 3)),
         (MemberScaling(4), (8,), 4 * 8),
         (PiecewiseLinearEmbedding(5, 6), (8,), 8 * (5 + 5 + 6 * 5 + 7)),
+        (FeatureTokenizer(5, 8), (8,), (8 + 8 + 1) * 5),
     ],
     ids=lambda value: type(value).__name__,
 )

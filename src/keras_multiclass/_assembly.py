@@ -22,6 +22,7 @@ from keras_multiclass.backbones import TrainingRecipe, get_backbone, list_backbo
 from keras_multiclass.exceptions import BackboneError
 
 EMBEDDING_UNITS = 32
+_MOST_COLUMNS = 1000  # of a table whose numbers are embedded
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def _automatic_backbone(shape: tuple[int, ...], dtype: Any) -> str:
     """Tables by rank 2, images by rank 4 and 5 or as 8-bit rank 3, sequences by other rank 3."""
     rank = len(shape)
     if rank == 2:
-        return "mlp"
+        return "realmlp_small" if shape[1] <= _MOST_COLUMNS else "mlp"
     if rank == 3:
         return "cnn" if dtype == np.uint8 else "conv1d"
     return "cnn"

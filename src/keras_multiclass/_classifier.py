@@ -44,8 +44,9 @@ class KerasMulticlassClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     backbone : str, callable, keras.Model or keras.Layer, default="auto"
         The hidden part of the network, from inputs to features.
 
-        - ``"auto"``: ``"mlp"`` for tables (2-d X), ``"conv1d"`` for sequences of vectors
-          (3-d X), ``"cnn"`` for images (4-d and 5-d X, and 3-d X of 8-bit integers).
+        - ``"auto"``: ``"realmlp_small"`` for tables (2-d X; ``"mlp"`` if they have more than 1000
+          columns), ``"conv1d"`` for sequences of vectors (3-d X), ``"cnn"`` for images (4-d and
+          5-d X, and 3-d X of 8-bit integers).
         - A registered name, see `list_backbones`. A sequence backbone on 2-d X reads token ids,
           of which 0 is padding, through an embedding.
         - A function ``(inputs, **params) -> tensor`` of Keras tensors that returns features of

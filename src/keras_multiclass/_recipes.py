@@ -48,6 +48,7 @@ def complete(settings: Settings, choice: BackboneChoice | None, *, can_hold_out:
         settings,
         epochs=_first(settings.epochs, recipe.epochs, DEFAULT_EPOCHS),
         batch_size=_first(settings.batch_size, recipe.batch_size, "auto"),
+        least_batch_size=recipe.least_batch_size,
         scaling=_first(settings.scaling, recipe.scaling, "standard" if scaled else None),
         early_stopping=stopping,
         held_out=default_split if settings.validation_split is None else settings.validation_split,

@@ -76,6 +76,7 @@ class Settings:
     scaling: str | None
     engine: EngineName
     held_out: float | None = None
+    least_batch_size: int = 64
     fit_options: Mapping[str, Any] = field(default_factory=dict)
     compile_options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -88,7 +89,7 @@ class Settings:
         """Rows in a training batch: never more than there are."""
         if self.batch_size == "auto":
             near = 2 ** round(math.log2(max(n_samples / 32, 1)))
-            return min(max(near, 64), 1024, n_samples)
+            return min(max(near, self.least_batch_size), 1024, n_samples)
         return n_samples if self.batch_size == -1 else min(int(self.batch_size), n_samples)
 
 

@@ -5,7 +5,15 @@ A backbone knows nothing of classes: the classifier puts its own head on the fea
 
 from __future__ import annotations
 
-from . import _image, _realmlp, _recurrent, _sequence, _tabular  # noqa: F401  (importing them registers the built-ins)
+from . import (  # noqa: F401  (importing them registers the built-ins)
+    _ft_transformer,
+    _image,
+    _realmlp,
+    _recurrent,
+    _sequence,
+    _tabm,
+    _tabular,
+)
 from ._recipe import TrainingRecipe
 from ._registry import Backbone, get_backbone, list_backbones, register_backbone
 from ._table import Table

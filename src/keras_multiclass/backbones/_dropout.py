@@ -1,8 +1,8 @@
 """Dropout for tables: it drops the same of rows that are the same, and ends before the training.
 
-Usual dropout draws for each position in a batch. A row given twice is then dropped twice in different
-ways, and is no longer the same as a row of weight 2. Here what is dropped of a row depends on the
-row and the step. Only one number is drawn for each feature, which is faster besides.
+Usual dropout draws for each position in a batch. A row given twice then loses different values each
+time, and is no longer the same as a row of weight 2. Here row and step decide what is dropped. Only
+two numbers are drawn for each feature, which is faster besides.
 """
 
 from __future__ import annotations
@@ -34,15 +34,38 @@ class RowKeys(keras.layers.Layer):
         return (input_shape[0], 1)
 
 
-def row_keys(inputs: keras.KerasTensor) -> keras.KerasTensor:
-    """Compute the keys of the rows, in the precision in which they came.
+class RowDropout:
+    """Puts dropout layers behind tensors that belong to rows of a table.
 
     Parameters
     ----------
     inputs : KerasTensor of shape (batch, n_inputs)
-        What a backbone reads.
+        What a backbone reads: the rows.
     """
-    return RowKeys(dtype=inputs.dtype)(inputs)
+
+    def __init__(self, inputs: keras.KerasTensor) -> None:
+        self._inputs = inputs
+        self._keys: keras.KerasTensor | None = None
+
+    def __call__(
+        self, x: keras.KerasTensor, rate: float, schedule: str = "constant"
+    ) -> keras.KerasTensor:
+        """Drop a share of the values while training; no layer at all for a rate of 0.
+
+        Parameters
+        ----------
+        x : KerasTensor of shape (batch, ..., n_features)
+            Of the same rows.
+        rate : float
+            The share, from 0 to less than 1.
+        schedule : str, default="constant"
+            What becomes of the rate over the steps of the training.
+        """
+        if not rate:
+            return x
+        if self._keys is None:
+            self._keys = RowKeys(dtype=self._inputs.dtype)(self._inputs)
+        return ScheduledDropout(rate, schedule)(x, self._keys)
 
 
 @keras.saving.register_keras_serializable(package="keras_multiclass")

@@ -118,7 +118,9 @@ class BatchEnsembleDense(keras.layers.Layer):
         self.bias = self.add_weight(
             name="bias",
             shape=(n_members, self.units) if self.scaled else (self.units,),
-            initializer=lambda shape, dtype=None: ops.broadcast_to(bias(shape[-1:], dtype), shape),
+            initializer=lambda shape, dtype=None: ops.tile(
+                bias(shape[-1:], dtype), (*shape[:-1], 1)
+            ),
         )
         if self.scaled:
             self.input_factors = self.add_weight(

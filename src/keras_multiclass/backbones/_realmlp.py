@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,7 @@ import keras
 from keras import ops
 
 from ._checks import check_choice, check_inputs, check_keras_object, check_rate, check_sizes
-from ._dropout import ScheduledDropout, row_keys
+from ._dropout import RowDropout
 from ._ntk import FeatureScale, NTKDense, ParametricActivation
 from ._periodic import PeriodicEmbedding
 from ._recipe import TrainingRecipe
@@ -36,13 +37,21 @@ _RECIPE = TrainingRecipe(
     batch_size=256,
     scaling="robust",
 )
+_SMALL_RECIPE = replace(
+    _RECIPE,
+    loss_arguments={"label_smoothing": 0.05},
+    epochs=128,
+    batch_size=None,
+    least_batch_size=128,
+)
+_HEAD = partial(NTKDense, bias_learning_rate_factor=_OF_BIASES)
 
 
 @register_backbone(
     "realmlp",
     kind="table",
     recipe=_RECIPE,
-    head=partial(NTKDense, bias_learning_rate_factor=_OF_BIASES),
+    head=_HEAD,
 )
 def realmlp(
     inputs: keras.KerasTensor,
@@ -114,7 +123,7 @@ def realmlp(
     activation = check_keras_object("activation", activation, keras.activations)
     dropout = check_rate("dropout", dropout)
     check_choice("numeric_embedding", numeric_embedding, ("periodic", None))
-    keys = row_keys(x) if dropout else None
+    drop = RowDropout(x)
     if numeric_embedding is not None:
         x = _embedded(x, table.n_numeric)
     x = FeatureScale(_OF_SCALES)(x)
@@ -122,9 +131,66 @@ def realmlp(
         x = NTKDense(width, _OF_BIASES)(x)
         if activation is not None:
             x = ParametricActivation(activation, _OF_ACTIVATIONS)(x)
-        if dropout:
-            x = ScheduledDropout(dropout)(x, keys)
+        x = drop(x, dropout, "flat_cosine")
     return x
+
+
+@register_backbone("realmlp_small", kind="table", recipe=_SMALL_RECIPE, head=_HEAD)
+def realmlp_small(
+    inputs: keras.KerasTensor,
+    *,
+    table: Table | None = None,
+    hidden_units: int | Sequence[int] = (128, 128),
+    activation: Any = "selu",
+    dropout: float = 0.3,
+    numeric_embedding: str | None = "periodic",
+) -> keras.KerasTensor:
+    """Build a smaller `realmlp`, which ``backbone="auto"`` takes for tables.
+
+    It has a quarter of the weights, is trained in a fifth of the time, and dropout makes up for
+    some of the label smoothing, so that probabilities are closer to the truth. Size, epochs and
+    rates were chosen on nine tables.
+
+    Parameters
+    ----------
+    inputs : KerasTensor of shape (batch, n_inputs)
+        The table.
+    table : Table, default=None
+        Which inputs are numbers; the classifier gives it. None: all of them.
+    hidden_units : int or sequence of int, default=(128, 128)
+        Width of each hidden layer.
+    activation : str, callable or None, default="selu"
+        Any Keras activation.
+    dropout : float, default=0.3
+        Largest share of each layer's outputs that is dropped while training, in [0, 1).
+    numeric_embedding : {"periodic"} or None, default="periodic"
+        How numbers are embedded.
+
+    Returns
+    -------
+    KerasTensor of shape (batch, n_features)
+        ``n_features`` is the last of ``hidden_units``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter or the rank of ``inputs`` is wrong; the message names it.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from keras_multiclass.backbones import get_backbone
+    >>> get_backbone("realmlp_small").builder(keras.Input((10,)), hidden_units=[32, 16]).shape
+    (None, 16)
+    """
+    return realmlp(
+        inputs,
+        table=table,
+        hidden_units=hidden_units,
+        activation=activation,
+        dropout=dropout,
+        numeric_embedding=numeric_embedding,
+    )
 
 
 def _embedded(x: keras.KerasTensor, n_numeric: int) -> keras.KerasTensor:

@@ -27,6 +27,8 @@ class TrainingRecipe:
         How often to go through the training rows.
     batch_size : int or None, default=None
         Rows per step.
+    least_batch_size : int, default=64
+        The least that ``batch_size="auto"`` gives where `batch_size` is None.
     early_stopping : bool, int, mapping or None, default=None
         As the classifier's parameter.
     validation_split : float or None, default=None
@@ -40,6 +42,7 @@ class TrainingRecipe:
     loss_arguments: Mapping[str, Any] = field(default_factory=dict)
     epochs: int | None = None
     batch_size: int | None = None
+    least_batch_size: int = 64
     early_stopping: Any = None
     validation_split: float | None = None
     scaling: str | None = None

@@ -16,8 +16,11 @@ from ._checks import (
     check_rate,
     check_sizes,
 )
-from ._parts import activate, drop, normalize
+from ._dropout import RowDropout
+from ._numeric import embed_numbers
+from ._parts import activate, normalize
 from ._registry import register_backbone
+from ._table import Table
 
 _NORMALIZATIONS = ("layer", "batch", None)
 
@@ -26,12 +29,15 @@ _NORMALIZATIONS = ("layer", "batch", None)
 def mlp(
     inputs: keras.KerasTensor,
     *,
+    table: Table | None = None,
     hidden_units: int | Sequence[int] = (128, 128),
     activation: Any = "relu",
     dropout: float = 0.0,
     normalization: str | None = None,
     kernel_initializer: Any = "glorot_uniform",
     kernel_regularizer: Any = None,
+    numeric_embedding: str | None = None,
+    embedding_units: int = 16,
 ) -> keras.KerasTensor:
     """Build a multilayer perceptron: dense layers one after the other.
 
@@ -41,6 +47,8 @@ def mlp(
     ----------
     inputs : KerasTensor of shape (batch, n_inputs)
         The table.
+    table : Table, default=None
+        Which inputs are numbers, and their quantiles; None if all are numbers.
     hidden_units : int or sequence of int, default=(128, 128)
         Width of each hidden layer. An empty sequence gives the inputs themselves, so that the
         classifier is a multinomial logistic regression.
@@ -55,6 +63,10 @@ def mlp(
         How the kernels start.
     kernel_regularizer : str, keras.regularizers.Regularizer or None, default=None
         Penalty on the kernels, such as ``keras.regularizers.L2(1e-4)``.
+    numeric_embedding : {"piecewise"} or None, default=None
+        Piecewise linear embeddings of the numbers [1]_ in place of the numbers themselves.
+    embedding_units : int, default=16
+        Length of the embedding of a number.
 
     Returns
     -------
@@ -65,6 +77,11 @@ def mlp(
     ------
     TypeError, ValueError
         If a parameter or the rank of ``inputs`` is wrong; the message names it.
+
+    References
+    ----------
+    .. [1] Y. Gorishniy, I. Rubachev, A. Babenko. "On embeddings for numerical features in tabular
+       deep learning", NeurIPS 2022.
 
     Examples
     --------
@@ -80,6 +97,8 @@ def mlp(
     normalization = check_choice("normalization", normalization, _NORMALIZATIONS)
     initializer = check_keras_object("kernel_initializer", kernel_initializer, keras.initializers)
     regularizer = check_keras_object("kernel_regularizer", kernel_regularizer, keras.regularizers)
+    x = embed_numbers(x, table, numeric_embedding, embedding_units)
+    drop = RowDropout(inputs)
     for width in widths:
         x = layers.Dense(
             width,
@@ -100,6 +119,7 @@ def mlp(
 def resnet(
     inputs: keras.KerasTensor,
     *,
+    table: Table | None = None,
     units: int = 128,
     num_layers: int = 2,
     hidden_factor: int = 2,
@@ -107,6 +127,8 @@ def resnet(
     dropout: float = 0.0,
     residual_dropout: float = 0.0,
     normalization: str | None = "layer",
+    numeric_embedding: str | None = None,
+    embedding_units: int = 16,
 ) -> keras.KerasTensor:
     r"""Build the residual network for tables of Gorishniy et al. [1]_.
 
@@ -123,6 +145,8 @@ def resnet(
     ----------
     inputs : KerasTensor of shape (batch, n_inputs)
         The table.
+    table : Table, default=None
+        Which inputs are numbers, and their quantiles; None if all are numbers.
     units : int, default=128
         Width of the residual stream, and so the number of features.
     num_layers : int, default=2
@@ -137,6 +161,10 @@ def resnet(
         Share of a block's outputs that is dropped while training, in [0, 1).
     normalization : {"layer", "batch"} or None, default="layer"
         Normalisation at the start of each block and at the end.
+    numeric_embedding : {"piecewise"} or None, default=None
+        Piecewise linear embeddings of the numbers [2]_ in place of the numbers themselves.
+    embedding_units : int, default=16
+        Length of the embedding of a number.
 
     Returns
     -------
@@ -152,6 +180,8 @@ def resnet(
     ----------
     .. [1] Y. Gorishniy, I. Rubachev, V. Khrulkov, A. Babenko. "Revisiting deep learning models
        for tabular data", NeurIPS 2021.
+    .. [2] Y. Gorishniy, I. Rubachev, A. Babenko. "On embeddings for numerical features in tabular
+       deep learning", NeurIPS 2022.
 
     Examples
     --------
@@ -168,10 +198,12 @@ def resnet(
     dropout = check_rate("dropout", dropout)
     residual_dropout = check_rate("residual_dropout", residual_dropout)
     normalization = check_choice("normalization", normalization, _NORMALIZATIONS)
+    x = embed_numbers(x, table, numeric_embedding, embedding_units)
 
     # Every reader of the residual stream starts with Norm, and batch normalisation subtracts
     # any bias again.
     use_bias = normalization != "batch"
+    drop = RowDropout(inputs)
     x = layers.Dense(units, use_bias=use_bias)(x)
     for _ in range(num_layers):
         hidden = layers.Dense(hidden_units, activation=activation)(normalize(x, normalization))
