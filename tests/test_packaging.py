@@ -34,6 +34,7 @@ LAYERS = (
     {"_runtime"},
     {"_columns", "_streams"},
     {
+        "_ensemble",
         "_heads",
         "_inputs",
         "_labels",

@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from keras_multiclass._columns import Columns
+from keras_multiclass._ensemble import EnsembleNetwork, side_by_side
 from keras_multiclass._heads import MemberAverage, MemberDense
 from keras_multiclass._messages import describe, did_you_mean, fault, listing
 from keras_multiclass._scaling import standardized
@@ -178,8 +179,24 @@ def build_network(
     *,
     n_classes: int,
     scaling: str | None,
+    n_ensemble: int = 1,
 ) -> tuple[keras.Model, list[str]]:
     """Build input, preprocessing, backbone and a head that emits one logit for each class.
+
+    Parameters
+    ----------
+    choice : BackboneChoice
+        The backbone.
+    arguments : mapping
+        Routed to its builder.
+    facts : InputFacts
+        Of the training rows.
+    n_classes : int
+        Number of classes.
+    scaling : str or None
+        How numbers are scaled.
+    n_ensemble : int, default=1
+        How many times backbone and head are built, behind the same preprocessing.
 
     Returns
     -------
@@ -193,17 +210,24 @@ def build_network(
     dtype = "int32" if facts.vocabulary_size else wide
     inputs = keras.Input(facts.shape, dtype=dtype, name="features")
     x, provided, names = _read_inputs(inputs, choice, facts, scaling)
-    features = _call_builder(choice, x, {**arguments, **provided})
-    _check_features(features, choice)
-    return keras.Model(inputs, _head(choice, features, n_classes, wide)), names
+
+    def build(x: Any, provided: Mapping[str, Any]) -> Any:
+        features = _call_builder(choice, x, {**arguments, **provided})
+        _check_features(features, choice)
+        return _head(choice, features, n_classes, wide)
+
+    several = n_ensemble > 1
+    logits = side_by_side(build, x, provided, n_ensemble) if several else build(x, provided)
+    if several or choice.ensemble:
+        logits = MemberAverage(dtype=wide, name="logits")(logits)
+    return (EnsembleNetwork if several else keras.Model)(inputs, logits), names
 
 
 def _head(choice: BackboneChoice, features: Any, n_classes: int, dtype: str) -> Any:
     """Put logits on the features, of rank 2, or of rank 3 with the members as the second axis."""
-    if not choice.ensemble:
-        return choice.head(n_classes, dtype=dtype, name="logits")(features)
-    of_members = MemberDense(n_classes, dtype=dtype, name="member_logits")(features)
-    return MemberAverage(dtype=dtype, name="logits")(of_members)
+    if choice.ensemble:
+        return MemberDense(n_classes, dtype=dtype, name="member_logits")(features)
+    return choice.head(n_classes, dtype=dtype, name="logits")(features)
 
 
 def _read_inputs(

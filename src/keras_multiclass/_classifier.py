@@ -108,6 +108,11 @@ class KerasMulticlassClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         no column. Or a mask, indices or names of columns. Categories of up to 9 levels are
         one-hot encoded, others get embeddings. A level that the training rows did not have is
         unknown: zeros.
+    n_ensemble : int or "auto", default="auto"
+        How many networks are trained side by side, from other initial weights and with other
+        dropout, on the same batches. Each is trained as it would be alone; probabilities are the
+        mean of theirs. They share the scaling and the embeddings of categories and tokens.
+        ``"auto"`` is what the backbone recommends, else 1. Not for a whole `model`.
     warm_start : bool, default=False
         Whether `fit` goes on from the last fit instead of starting anew, with optimizer, loss,
         metrics and callbacks as they are set now. The network, its `dtype`, the classes and the
@@ -212,6 +217,7 @@ class KerasMulticlassClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         shuffle: bool = True,
         scaling: str | None = "auto",
         categorical_features: Any = "from_dtype",
+        n_ensemble: int | str = "auto",
         warm_start: bool = False,
         dtype: str = "float32",
         engine: str = "auto",
@@ -234,6 +240,7 @@ class KerasMulticlassClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         self.shuffle = shuffle
         self.scaling = scaling
         self.categorical_features = categorical_features
+        self.n_ensemble = n_ensemble
         self.warm_start = warm_start
         self.dtype = dtype
         self.engine = engine

@@ -141,15 +141,23 @@ def _build(
             data.facts,
             n_classes=n_classes,
             scaling=data.settings.scaling,
+            n_ensemble=int(data.settings.n_ensemble),
         )
+        has_members = data.choice.ensemble or data.settings.n_ensemble != 1
         recipe = CompileRecipe(
-            n_classes=n_classes, output_form="logits", ensemble=data.choice.ensemble, **choices
+            n_classes=n_classes, output_form="logits", ensemble=has_members, **choices
         )
         return model, recipe, names
     if not (isinstance(twin.backbone, str) and twin.backbone == "auto"):
         raise ValueError(
             "`backbone` must stay 'auto' when `model` is given, for a whole model has hidden "
             "layers of its own; got both. Leave one of them out."
+        )
+    if data.settings.n_ensemble != 1:
+        raise ValueError(
+            "`n_ensemble` must be 'auto' or 1 when `model` is given, whose output stands already; "
+            f"got {data.settings.n_ensemble}. Pass the network without its last layer as "
+            "`backbone`, or wrap the classifier in sklearn.ensemble.BaggingClassifier."
         )
     _refuse_routed(routed, "backbone", "`model` is given")
     given = compile_arguments(choices, data.settings.compile_options)

@@ -51,6 +51,7 @@ def complete(settings: Settings, choice: BackboneChoice | None, *, can_hold_out:
         least_batch_size=recipe.least_batch_size,
         scaling=_first(settings.scaling, recipe.scaling, "standard" if scaled else None),
         early_stopping=stopping,
+        n_ensemble=_first(settings.n_ensemble, recipe.n_ensemble, 1),
         held_out=default_split if settings.validation_split is None else settings.validation_split,
     )
 
@@ -123,6 +124,7 @@ def resolved_parameters(
         "epochs": settings.epochs,
         "batch_size": batch_size,
         "scaling": settings.scaling,
+        "n_ensemble": settings.n_ensemble,
         "validation_split": settings.held_out,
         "early_stopping": dict(settings.early_stopping) if settings.early_stopping else False,
     }

@@ -75,6 +75,7 @@ class Settings:
     dtype: str
     scaling: str | None
     engine: EngineName
+    n_ensemble: int | Literal["auto"]
     held_out: float | None = None
     least_batch_size: int = 64
     fit_options: Mapping[str, Any] = field(default_factory=dict)
@@ -160,6 +161,7 @@ _CHECKS: dict[str, _Check] = {
         f"one of {listing(SCALINGS)}",
         lambda v: v is None or (isinstance(v, str) and v in SCALINGS),
     ),
+    "n_ensemble": ("an integer of at least 1 or 'auto'", lambda v: _is_count(v) or _is_auto(v)),
     "warm_start": ("True or False", _is_flag),
     "engine": (f"one of {listing(ENGINES)}", lambda v: isinstance(v, str) and v in ENGINES),
 }
@@ -195,6 +197,7 @@ def resolve_settings(values: Mapping[str, Any], routed: Mapping[str, Any]) -> Se
         dtype=own["dtype"],
         scaling=own["scaling"],
         engine=own["engine"],
+        n_ensemble=own["n_ensemble"] if own["n_ensemble"] == "auto" else int(own["n_ensemble"]),
         fit_options=choices.options["fit"],
         compile_options=choices.options["compile"],
     )

@@ -35,6 +35,8 @@ class TrainingRecipe:
         Fraction of the rows that `early_stopping` holds out.
     scaling : str or None, default=None
         How numbers are scaled: ``"standard"``, ``"robust"`` or ``"quantile"``.
+    n_ensemble : int or None, default=None
+        How many networks are trained side by side.
     """
 
     optimizer: Any = None
@@ -46,3 +48,4 @@ class TrainingRecipe:
     early_stopping: Any = None
     validation_split: float | None = None
     scaling: str | None = None
+    n_ensemble: int | None = None

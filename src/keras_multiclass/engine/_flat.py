@@ -203,8 +203,10 @@ def _slots_of(
     for number, weight in enumerate(trainable):
         prefix = weight.path.replace("/", "_") + "_"
         for variable in [v for v in remaining if v.name.startswith(prefix)]:
-            kinds.setdefault(variable.name.removeprefix(prefix), {})[number] = variable
-            remaining = [v for v in remaining if v is not variable]
+            of_kind = kinds.setdefault(variable.name.removeprefix(prefix), {})
+            if number not in of_kind:  # else it is of a later weight of the same name
+                of_kind[number] = variable
+                remaining = [v for v in remaining if v is not variable]
     if remaining or any(len(of_kind) != len(trainable) for of_kind in kinds.values()):
         return None
     return [[of_kind[n] for n in range(len(trainable))] for of_kind in kinds.values()]
