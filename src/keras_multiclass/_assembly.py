@@ -13,7 +13,7 @@ from keras import ops
 
 from keras_multiclass._columns import Columns
 from keras_multiclass._ensemble import EnsembleNetwork, side_by_side
-from keras_multiclass._heads import MemberAverage, MemberDense
+from keras_multiclass._heads import MemberAverage, MemberDense, Temperature
 from keras_multiclass._messages import describe, did_you_mean, fault, listing
 from keras_multiclass._scaling import standardized
 from keras_multiclass._snapshot import copy_layer
@@ -180,6 +180,7 @@ def build_network(
     n_classes: int,
     scaling: str | None,
     n_ensemble: int = 1,
+    calibrated: bool = False,
 ) -> tuple[keras.Model, list[str]]:
     """Build input, preprocessing, backbone and a head that emits one logit for each class.
 
@@ -197,6 +198,8 @@ def build_network(
         How numbers are scaled.
     n_ensemble : int, default=1
         How many times backbone and head are built, behind the same preprocessing.
+    calibrated : bool, default=False
+        Whether the network gets a temperature.
 
     Returns
     -------
@@ -220,6 +223,8 @@ def build_network(
     logits = side_by_side(build, x, provided, n_ensemble) if several else build(x, provided)
     if several or choice.ensemble:
         logits = MemberAverage(dtype=wide, name="logits")(logits)
+    if calibrated:
+        logits = Temperature(dtype=wide, name="temperature")(logits)
     return (EnsembleNetwork if several else keras.Model)(inputs, logits), names
 
 

@@ -113,6 +113,11 @@ class KerasMulticlassClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         dropout, on the same batches. Each is trained as it would be alone; probabilities are the
         mean of theirs. They share the scaling and the embeddings of categories and tokens.
         ``"auto"`` is what the backbone recommends, else 1. Not for a whole `model`.
+    calibration : {"temperature"} or None, default=None
+        Whether probabilities are calibrated after training: ``"temperature"`` divides logits by
+        the number that gives the validation rows the smallest cross-entropy, which changes no
+        predicted label. Uses the validation rows that `early_stopping` uses, and holds out a
+        tenth in the same way. `partial_fit` puts the number back to 1. Not for a whole `model`.
     warm_start : bool, default=False
         Whether `fit` goes on from the last fit instead of starting anew, with optimizer, loss,
         metrics and callbacks as they are set now. The network, its `dtype`, the classes and the
@@ -159,6 +164,8 @@ class KerasMulticlassClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     resolved_params_ : dict
         What a new fit was trained with where parameters said ``"auto"`` or nothing, under the
         names of parameters.
+    temperature_ : float
+        Only with `calibration`: what logits are divided by; above 1 if the network was too sure.
     n_iter_ : int
         Number of epochs trained.
     history_ : dict of str to list
@@ -218,6 +225,7 @@ class KerasMulticlassClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         scaling: str | None = "auto",
         categorical_features: Any = "from_dtype",
         n_ensemble: int | str = "auto",
+        calibration: str | None = None,
         warm_start: bool = False,
         dtype: str = "float32",
         engine: str = "auto",
@@ -241,6 +249,7 @@ class KerasMulticlassClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         self.scaling = scaling
         self.categorical_features = categorical_features
         self.n_ensemble = n_ensemble
+        self.calibration = calibration
         self.warm_start = warm_start
         self.dtype = dtype
         self.engine = engine

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 
 from keras_multiclass._assembly import build_network
+from keras_multiclass._calibration import calibrate, set_temperature, temperature_of
 from keras_multiclass._callbacks import build_callbacks
 from keras_multiclass._columns import Columns
 from keras_multiclass._compiling import CompileRecipe, restored_on_failure, same
@@ -29,7 +30,12 @@ from keras_multiclass._routing import extract
 from keras_multiclass._runtime import keras_environment, start_quietly
 from keras_multiclass._schedules import start_schedules
 from keras_multiclass._seeding import epoch_seed, resolve_seed, seeded
-from keras_multiclass._settings import EngineName, Settings, resolve_settings
+from keras_multiclass._settings import (
+    EngineName,
+    Settings,
+    resolve_prediction,
+    resolve_settings,
+)
 from keras_multiclass._snapshot import read_values
 from keras_multiclass._tasks import EpochTasks, with_callbacks
 from keras_multiclass._typing import History
@@ -142,6 +148,7 @@ def _build(
             n_classes=n_classes,
             scaling=data.settings.scaling,
             n_ensemble=int(data.settings.n_ensemble),
+            calibrated=data.settings.calibration is not None,
         )
         has_members = data.choice.ensemble or data.settings.n_ensemble != 1
         recipe = CompileRecipe(
@@ -153,12 +160,7 @@ def _build(
             "`backbone` must stay 'auto' when `model` is given, for a whole model has hidden "
             "layers of its own; got both. Leave one of them out."
         )
-    if data.settings.n_ensemble != 1:
-        raise ValueError(
-            "`n_ensemble` must be 'auto' or 1 when `model` is given, whose output stands already; "
-            f"got {data.settings.n_ensemble}. Pass the network without its last layer as "
-            "`backbone`, or wrap the classifier in sklearn.ensemble.BaggingClassifier."
-        )
+    _refuse_for_whole_model(data.settings)
     _refuse_routed(routed, "backbone", "`model` is given")
     given = compile_arguments(choices, data.settings.compile_options)
     shown = sample.features(slice(_SAMPLE_ROWS))
@@ -173,6 +175,25 @@ def _build(
     adopted = adopt_compiled(choices, compiled, given, open_optimizer=is_auto(twin.optimizer))
     form = inspect_output(model, n_classes, shown, loss=adopted["loss"])
     return model, CompileRecipe(n_classes=n_classes, output_form=form, **adopted), []
+
+
+def _refuse_for_whole_model(settings: Settings) -> None:
+    """Refuse what changes the end of a network."""
+    faults = []
+    if settings.n_ensemble != 1:
+        faults.append(
+            "`n_ensemble` must be 'auto' or 1 when `model` is given, whose output stands already; "
+            f"got {settings.n_ensemble}. Pass the network without its last layer as `backbone`, "
+            "or wrap the classifier in sklearn.ensemble.BaggingClassifier."
+        )
+    if settings.calibration is not None:
+        faults.append(
+            "`calibration` must be None when `model` is given, whose output stands already; got "
+            f"{settings.calibration!r}. Wrap the classifier in "
+            "sklearn.calibration.CalibratedClassifierCV."
+        )
+    if faults:
+        raise ValueError("\n".join(faults))
 
 
 def _refuse_routed(routed: Mapping[str, Any], prefix: str, reason: str) -> None:
@@ -201,6 +222,13 @@ def _train(
     if any(part is not None and part.weighted for part in (data.training, data.validation)):
         recipe.check_weightable()
     partial = request.task == "partial_fit"
+    calibrates = settings.calibration is not None and not partial
+    if calibrates and temperature_of(twin.model_) is None:
+        raise ValueError(
+            "`calibration` must be None to go on with a network that was fitted without it; got "
+            f"{settings.calibration!r}. Set warm_start=False to fit a new one."
+        )
+    set_temperature(twin.model_, 1.0)
     if settings.early_stopping is not None and not partial:
         _check_monitor(settings.early_stopping["monitor"], recipe)
     routed = twin._routed
@@ -226,6 +254,10 @@ def _train(
         result = _run_told_plan(twin, request, data, plan, settings.engine)
     else:
         result = _run_plan(twin, data, plan, settings.engine)
+    if calibrates and data.validation is not None:
+        engine, batch_size = resolve_prediction(twin.engine, twin._routed)
+        calibrate(twin.model_, data.validation, engine, batch_size)
+        twin.temperature_ = temperature_of(twin.model_)
     if result.interrupted:
         n_epochs = len(result.history["loss"])
         warnings.warn(
@@ -316,5 +348,8 @@ def set_fitted(twin: Any, model: keras.Model, state: FittedState) -> None:
 def set_trained(twin: Any, result: TrainingResult) -> None:
     """Set the attributes that tell of the training, beside those of the runs before."""
     vars(twin).update(_joined(twin, result.history))
+    temperature = temperature_of(twin.model_)
+    if temperature is not None:
+        twin.temperature_ = temperature
     twin.engine_ = result.engine
     twin.engine_reason_ = result.reason

@@ -1,4 +1,4 @@
-"""The head of a backbone with several members: logits of each, and their average."""
+"""Last layers of a network: logits of several members, their average, and a temperature."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-__all__ = ["MemberAverage", "MemberDense", "average_members"]
+__all__ = ["MemberAverage", "MemberDense", "Temperature", "average_members"]
 
 _register = keras.saving.register_keras_serializable(package="keras_multiclass")
 
@@ -108,3 +108,32 @@ class MemberAverage(keras.layers.Layer):
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return the shape outside of training."""
         return (input_shape[0], input_shape[2])
+
+
+@_register
+class Temperature(keras.layers.Layer):
+    """Divides logits by a number that is 1 during the training.
+
+    Parameters
+    ----------
+    **kwargs
+        As in ``keras.layers.Layer``.
+
+    Notes
+    -----
+    The weight ``inverse_temperature`` is not trained; others assign it.
+    """
+
+    def build(self, input_shape: tuple[Any, ...]) -> None:
+        """Make the weight."""
+        self.inverse_temperature = self.add_weight(
+            name="inverse_temperature", shape=(), initializer="ones", trainable=False
+        )
+
+    def call(self, inputs: Any) -> Any:
+        """Return the scaled logits."""
+        return inputs * self.inverse_temperature
+
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Say that the shape stays."""
+        return input_shape

@@ -284,6 +284,7 @@ def _check_stream_settings(settings: Settings, request: FitRequest, has_validati
         for name, is_wanted in (
             ("validation_split", settings.validation_split is not None),
             ("early_stopping", settings.early_stopping not in (False, "auto")),
+            ("calibration", settings.calibration is not None),
         )
         if is_wanted
     ]

@@ -43,7 +43,8 @@ def complete(settings: Settings, choice: BackboneChoice | None, *, can_hold_out:
         stopping = bool(can_hold_out) and (recipe.early_stopping or False)
         held_out = recipe.validation_split or held_out
     stopping = resolve_early_stopping(stopping)
-    default_split = None if stopping is None else held_out
+    needs_rows = stopping is not None or settings.calibration is not None
+    default_split = held_out if needs_rows else None
     return replace(
         settings,
         epochs=_first(settings.epochs, recipe.epochs, DEFAULT_EPOCHS),

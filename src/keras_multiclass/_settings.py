@@ -27,6 +27,7 @@ ROUTED_PREFIXES = (
 
 EngineName: TypeAlias = Literal["auto", "graph", "keras"]
 ENGINES = get_args(EngineName)
+CALIBRATIONS = ("temperature", None)
 SCALINGS = ("auto", "standard", "robust", "quantile", None)
 
 DEFAULT_EPOCHS = 100
@@ -76,6 +77,7 @@ class Settings:
     scaling: str | None
     engine: EngineName
     n_ensemble: int | Literal["auto"]
+    calibration: str | None
     held_out: float | None = None
     least_batch_size: int = 64
     fit_options: Mapping[str, Any] = field(default_factory=dict)
@@ -162,6 +164,10 @@ _CHECKS: dict[str, _Check] = {
         lambda v: v is None or (isinstance(v, str) and v in SCALINGS),
     ),
     "n_ensemble": ("an integer of at least 1 or 'auto'", lambda v: _is_count(v) or _is_auto(v)),
+    "calibration": (
+        f"one of {listing(CALIBRATIONS)}",
+        lambda v: v is None or (isinstance(v, str) and v in CALIBRATIONS),
+    ),
     "warm_start": ("True or False", _is_flag),
     "engine": (f"one of {listing(ENGINES)}", lambda v: isinstance(v, str) and v in ENGINES),
 }
@@ -198,6 +204,7 @@ def resolve_settings(values: Mapping[str, Any], routed: Mapping[str, Any]) -> Se
         scaling=own["scaling"],
         engine=own["engine"],
         n_ensemble=own["n_ensemble"] if own["n_ensemble"] == "auto" else int(own["n_ensemble"]),
+        calibration=own["calibration"],
         fit_options=choices.options["fit"],
         compile_options=choices.options["compile"],
     )

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_multiclass._heads import MemberAverage, Temperature
 from keras_multiclass._table_layers import (
     FillGaps,
     GapIndicator,
@@ -54,10 +55,12 @@ _SUITED = (
     keras.layers.Softmax,
     FillGaps,
     GapIndicator,
+    MemberAverage,
     OneHotCodes,
     QuantileToNormal,
     SelectColumns,
     SmoothClip,
+    Temperature,
 )
 
 
