@@ -41,6 +41,7 @@ X_pool, X_test, y_pool, y_test = train_test_split(
 )
 # Many images of which only the pair is known (0 or 1, 2 or 3, ...) teach useful features.
 coarse = KerasMulticlassClassifier(
+    backbone="mlp",
     backbone__hidden_units=(64, 32),
     optimizer__learning_rate=0.005,
     epochs=15,

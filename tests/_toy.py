@@ -16,6 +16,7 @@ def stable_id(value: Any) -> str:
 def tiny(**params: Any) -> KerasMulticlassClassifier:
     """Make a classifier that learns iris or wine in a second."""
     defaults = {
+        **({} if "model" in params else {"backbone": "mlp"}),
         "backbone__hidden_units": (16,),
         "optimizer__learning_rate": 0.05,
         "epochs": 10,

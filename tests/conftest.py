@@ -30,6 +30,8 @@ def networks_of_a_file_are_forgotten():
     yield
     if "keras" in sys.modules:
         sys.modules["keras"].utils.clear_session(free_memory=True)
+    if "keras_multiclass" in sys.modules:
+        sys.modules["keras_multiclass"].clear_cache()
 
 
 def _keras_globals() -> dict[str, object] | None:

@@ -33,7 +33,8 @@ TINY = {"backbone__hidden_units": (8,), "optimizer__learning_rate": 0.05, "rando
 
 
 def tiny(**params: Any) -> KerasMulticlassClassifier:
-    return KerasMulticlassClassifier(**{**TINY, "epochs": 2, **params})
+    backbone = {} if "model" in params else {"backbone": "mlp"}
+    return KerasMulticlassClassifier(**{**backbone, **TINY, "epochs": 2, **params})
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ X, y = load_iris(return_X_y=True)
 
 def tiny(**params):
     defaults = {
+        "backbone": "mlp",
         "backbone__hidden_units": (8,),
         "optimizer__learning_rate": 0.05,
         "epochs": 4,

@@ -34,7 +34,14 @@ def trained_by_both(change=None, data=None, fit=None, **params):
     fitted = []
     for engine in ("graph", "keras"):
         classifier = KerasMulticlassClassifier(
-            **{"epochs": 3, "batch_size": 16, "random_state": 3, **params}, engine=engine
+            **{
+                **({} if "model" in params else {"backbone": "mlp"}),
+                "epochs": 3,
+                "batch_size": 16,
+                "random_state": 3,
+                **params,
+            },
+            engine=engine,
         )
         if change is not None:
             classifier.set_params(**change())
@@ -60,6 +67,7 @@ def assert_same(graph, plain, rtol=1e-4, atol=1e-5):
 CASES = {
     "mlp": ((5,), {"hidden_units": (8,), "dropout": 0.3, "normalization": "batch"}),
     "realmlp": ((5,), {"hidden_units": (8, 8), "dropout": 0.3}),
+    "realmlp_small": ((5,), {"hidden_units": (8,), "dropout": 0.3}),
     "resnet": ((5,), {"units": 8, "dropout": 0.3, "normalization": "batch"}),
     "tabm": ((5,), {"n_members": 3, "units": 8, "numeric_embedding": "piecewise"}),
     "ft_transformer": ((5,), {"units": 8, "num_heads": 2, "residual_dropout": 0.2}),

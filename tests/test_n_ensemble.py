@@ -34,7 +34,7 @@ def logits_of_members(fitted, X):
     members = members_of(fitted)
     read = keras.Model(fitted.model_.input, fitted.model_.get_layer("fill_gaps").output)
     scaled = read(X.astype("float32"))
-    return np.stack([np.asarray(m([scaled])) for m in members], axis=1)
+    return np.stack([np.asarray(m(scaled)) for m in members], axis=1)
 
 
 def weights_of(fitted):
@@ -127,10 +127,14 @@ def no_use_for_a_mask(inputs, mask=None):
 
 
 NETWORKS = {
-    "batch normalisation and dropout": (X, {"backbone__normalization": "batch"}),
+    "batch normalisation and dropout": (X, {"backbone": "mlp", "backbone__normalization": "batch"}),
     "realmlp": (X, {"backbone": "realmlp", "backbone__hidden_units": (8,)}),
     "gru": (SEQUENCES, {"backbone": "gru", "backbone__units": 4, "backbone__dropout": 0.1}),
-    "tokens": (TOKENS, {"backbone": "conv1d", "backbone__filters": 4, "optimizer": "sgd"}),
+    # Not with Adam: Keras squares the gradients of an embedding before it adds up those of a row.
+    "tokens": (
+        TOKENS,
+        {"backbone": "conv1d", "backbone__filters": 4, "optimizer": "sgd", "dtype": "float64"},
+    ),
     "images": (IMAGES, {"backbone": "cnn", "backbone__filters": (4, 8)}),
     "layers of the same name": (X, {"backbone": named_layers}),
     "an input that is not read": (SEQUENCES, {"backbone": no_use_for_a_mask}),
@@ -179,7 +183,7 @@ def test_members_drop_other_values(name):
         np.asarray(layer.seed_generator.state.value)
         for member in members
         for layer in member.layers
-        if isinstance(layer, keras.layers.Dropout)
+        if hasattr(layer, "seed_generator")
     ]
     assert len(seeds) == 2
     assert not np.array_equal(*seeds)

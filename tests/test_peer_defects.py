@@ -51,7 +51,7 @@ FRAME = pd.DataFrame(X, columns=list("abcd"))
 def make(**parameters):
     """Make a small classifier that learns the data above in a few steps of all rows."""
     own_network = "model" in parameters or "backbone" in parameters
-    small = {} if own_network else {"backbone__hidden_units": (8,)}
+    small = {} if own_network else {"backbone": "mlp", "backbone__hidden_units": (8,)}
     defaults = {"batch_size": -1, "epochs": 20, "random_state": 0}
     return KerasMulticlassClassifier(
         **{**defaults, "optimizer__learning_rate": 0.05, **small, **parameters}

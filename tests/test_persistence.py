@@ -213,7 +213,7 @@ def test_an_estimator_with_labels_of_every_kind_comes_back():
 def test_pickles_are_small_and_hold_no_training_data(fitted):
     rows = np.random.default_rng(0).normal(size=(3000, 40))
     classifier = KerasMulticlassClassifier(
-        epochs=1, backbone__hidden_units=(4,), random_state=0
+        "mlp", epochs=1, backbone__hidden_units=(4,), random_state=0
     ).fit(rows, np.arange(3000) % 3)
     assert len(pickle.dumps(classifier)) < 40_000 < rows.nbytes
 

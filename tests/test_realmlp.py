@@ -12,7 +12,7 @@ from sklearn.datasets import load_iris, load_wine
 from keras_multiclass import KerasMulticlassClassifier, get_backbone
 from keras_multiclass._snapshot import iterate_layers
 from keras_multiclass.backbones import Table
-from keras_multiclass.backbones._dropout import ScheduledDropout
+from keras_multiclass.backbones._dropout import RowKeys, ScheduledDropout
 from keras_multiclass.backbones._ntk import FeatureScale, NTKDense, ParametricActivation
 from keras_multiclass.backbones._periodic import PeriodicEmbedding
 
@@ -98,21 +98,47 @@ def test_adam_moves_a_weight_by_the_factor_times_the_learning_rate(factor):
     np.testing.assert_allclose(scale, 1 - 0.01 * factor, rtol=1e-5)
 
 
+def keys_of(n):
+    rows = np.random.default_rng(0).normal(size=(n, 5)).astype("float32")
+    return np.asarray(RowKeys()(rows))
+
+
 def test_dropout_has_no_effect_but_in_training():
-    x = np.ones((400, 50), "float32")
+    x, keys = np.ones((400, 50), "float32"), keys_of(400)
     layer = ScheduledDropout(0.4)
-    np.testing.assert_array_equal(layer(x), x)
-    dropped = np.asarray(layer(x, training=True))
-    assert set(np.unique(dropped)) == {np.float32(0), np.float32(1 / 0.6)}
+    np.testing.assert_array_equal(layer(x, keys), x)
+    dropped = np.asarray(layer(x, keys, training=True))
+    np.testing.assert_allclose(np.unique(dropped), [0, 1 / 0.6], rtol=1e-6)
     assert (dropped == 0).mean() == pytest.approx(0.4, abs=0.02)
-    assert (dropped != np.asarray(layer(x, training=True))).any()
+    assert (dropped != np.asarray(layer(x, keys, training=True))).any()
+
+
+def test_equal_rows_are_dropped_equally_and_others_independently():
+    keys = keys_of(300)
+    twice = np.concatenate([keys, keys])
+    dropped = np.asarray(
+        ScheduledDropout(0.4)(np.ones((600, 400), "float32"), twice, training=True)
+    )
+    np.testing.assert_array_equal(dropped[:300], dropped[300:])
+    together = np.corrcoef(dropped[:300] == 0) - np.eye(300)
+    # Correlations of 400 independent draws have a standard deviation of 1/20.
+    assert together.std() == pytest.approx(1 / 20, rel=0.05)
+
+
+def test_the_same_row_has_the_same_key_wherever_it_stands():
+    rows = np.random.default_rng(0).normal(size=(256, 33)).astype("float32")
+    keys = np.asarray(RowKeys()(rows))
+    assert np.histogram(keys, 8, (0, 1))[0].min() > 15
+    for start, size in ((0, 1), (5, 7), (100, 128)):
+        part = np.asarray(RowKeys()(rows[start : start + size]))
+        np.testing.assert_array_equal(part, keys[start : start + size])
 
 
 @pytest.mark.parametrize("width", [1, 7, 8])
 def test_dropout_draws_for_each_value_apart(width):
-    """Both halves of the columns have the rate, and no two columns go together."""
+    """All columns have the rate, and no two columns go together."""
     x = np.ones((20_000, width), "float32")
-    dropped = np.asarray(ScheduledDropout(0.3)(x, training=True)) == 0
+    dropped = np.asarray(ScheduledDropout(0.3)(x, keys_of(20_000), training=True)) == 0
     assert dropped.shape == x.shape
     np.testing.assert_allclose(dropped.mean(axis=0), 0.3, atol=0.015)
     together = np.corrcoef(dropped.T.astype(float)) - np.eye(width)
@@ -121,15 +147,15 @@ def test_dropout_draws_for_each_value_apart(width):
 
 def test_dropout_follows_its_schedule_step_by_step():
     """Of 4 steps flat_cosine gives 1, 1, 1 and a half."""
-    x = np.ones((400, 50), "float32")
+    x, keys = np.ones((400, 50), "float32"), keys_of(400)
     layer = ScheduledDropout(0.4, "flat_cosine")
     layer.build(x.shape)
     layer.start_schedule(4)
-    shares = [(np.asarray(layer(x, training=True)) == 0).mean() for _ in range(4)]
+    shares = [(np.asarray(layer(x, keys, training=True)) == 0).mean() for _ in range(4)]
     np.testing.assert_allclose(shares, [0.4, 0.4, 0.4, 0.2], atol=0.02)
-    np.testing.assert_array_equal(layer(x, training=True), x)  # the end is reached
+    np.testing.assert_array_equal(layer(x, keys, training=True), x)  # the end is reached
     layer.start_schedule(None)
-    assert (np.asarray(layer(x, training=True)) == 0).mean() == pytest.approx(0.4, abs=0.02)
+    assert (np.asarray(layer(x, keys, training=True)) == 0).mean() == pytest.approx(0.4, abs=0.02)
 
 
 # --- the network ----------------------------------------------------------------------------------

@@ -16,8 +16,12 @@ DIGITS = load_digits()
 IMAGES, DIGIT_Y = DIGITS.images[:96] / 16.0, DIGITS.target[:96] % 3
 
 NETWORKS = {
-    "mlp": ({"backbone__hidden_units": (8,)}, X, y),
-    "mlp with dropout": ({"backbone__hidden_units": (8,), "backbone__dropout": 0.5}, X, y),
+    "mlp": ({"backbone": "mlp", "backbone__hidden_units": (8,)}, X, y),
+    "mlp with dropout": (
+        {"backbone": "mlp", "backbone__hidden_units": (8,), "backbone__dropout": 0.5},
+        X,
+        y,
+    ),
     "cnn": ({"backbone": "cnn", "backbone__filters": (4,)}, IMAGES[..., None], DIGIT_Y),
     "lstm": ({"backbone": "lstm", "backbone__units": 8}, IMAGES, DIGIT_Y),
     "token ids": (

@@ -28,34 +28,23 @@ NO_EXCUSES: dict[str, str] = {}
 BRIEF = {"epochs": 25, "batch_size": -1, "optimizer__learning_rate": 0.03}
 SMALL = {
     "mlp": {"backbone__hidden_units": (32,)},
-    "realmlp": {"backbone__hidden_units": (32,), "backbone__dropout": 0.0},
+    "realmlp": {"backbone__hidden_units": (32,)},
+    "realmlp_small": {"backbone__hidden_units": (32,)},
     "resnet": {"backbone__units": 32, "backbone__num_layers": 1},
     "tabm": {
         "backbone__units": 16,
         "backbone__num_layers": 1,
         "backbone__n_members": 4,
-        "backbone__dropout": 0.0,
     },
     "ft_transformer": {
         "backbone__units": 8,
         "backbone__num_heads": 2,
         "backbone__num_layers": 1,
-        "backbone__dropout": 0.0,
-        "backbone__attention_dropout": 0.0,
     },
 }
-SCHEDULED = {"optimizer": "scheduled_adam", "optimizer__weight_decay": 0.02}
 CASES = {
     "default": (KerasMulticlassClassifier(), EXCUSED_IN_FLOAT32),
     "float64": (KerasMulticlassClassifier(dtype="float64"), NO_EXCUSES),
-    "realmlp": (KerasMulticlassClassifier("realmlp", **SCHEDULED), EXCUSED_IN_FLOAT32),
-    # Dropout draws for each row, so that a row given twice is not one of weight 2.
-    "realmlp-float64": (
-        KerasMulticlassClassifier(
-            "realmlp", dtype="float64", **BRIEF, **SMALL["realmlp"], **SCHEDULED
-        ),
-        NO_EXCUSES,
-    ),
     "resnet": (KerasMulticlassClassifier("resnet"), EXCUSED_IN_FLOAT32),
     "resnet-float64": (
         KerasMulticlassClassifier("resnet", dtype="float64", **BRIEF, **SMALL["resnet"]),
@@ -66,7 +55,7 @@ CASES = {
             KerasMulticlassClassifier(name, dtype="float64", **BRIEF, **SMALL[name]),
             NO_EXCUSES,
         )
-        for name in ("ft_transformer", "tabm")
+        for name in ("ft_transformer", "mlp", "realmlp", "tabm")
     },
 }
 
@@ -91,7 +80,7 @@ def test_scikit_learns_check_passes(estimator, check):
 
 def test_every_backbone_for_tables_is_checked():
     checked = {estimator.backbone for estimator, _ in CASES.values()}
-    assert set(list_backbones(kind="table")) - {"mlp"} == checked - {"auto"}  # which is the mlp
+    assert set(list_backbones(kind="table")) - {"realmlp_small"} == checked - {"auto"}  # its name
 
 
 @pytest.mark.parametrize("backbone", list_backbones(kind="table"))

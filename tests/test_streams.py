@@ -138,17 +138,17 @@ SHAPES = {
     "sparse": (
         sparse.random_array((46, 9), density=0.3, random_state=0, format="csr"),
         np.arange(46) % 3,
-        {"backbone__hidden_units": (4,)},
+        {"backbone": "mlp", "backbone__hidden_units": (4,)},
     ),
     "frame": (
         pd.DataFrame(rows_of((3,))[0], columns=["a", "b", "c"]),
         np.arange(46) % 3,
-        {"backbone__hidden_units": (4,)},
+        {"backbone": "mlp", "backbone__hidden_units": (4,)},
     ),
     "a constant": (
         np.column_stack([np.full(46, 7e5), rows_of((1,))[0]]),
         np.arange(46) % 3,
-        {"backbone__hidden_units": (4,)},
+        {"backbone": "mlp", "backbone__hidden_units": (4,)},
     ),
 }
 
@@ -581,7 +581,7 @@ def batches(n):
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
-classifier = KerasMulticlassClassifier(backbone__hidden_units=(4,), epochs=1)
+classifier = KerasMulticlassClassifier("mlp", backbone__hidden_units=(4,), epochs=1)
 classifier.fit(lambda: batches(3))
 before = peak()
 classifier.fit(lambda: batches(300))
@@ -651,7 +651,7 @@ def uniform(n=60, seed=0):
 
 def small(**params):
     return KerasMulticlassClassifier(
-        backbone__hidden_units=(8,), epochs=2, shuffle=False, random_state=0, **params
+        "mlp", backbone__hidden_units=(8,), epochs=2, shuffle=False, random_state=0, **params
     )
 
 

@@ -35,7 +35,8 @@ def read(name):
 
 def quick(**params):
     return KerasMulticlassClassifier(
-        **{"epochs": 30, "backbone__hidden_units": (32,), "random_state": 0} | params
+        **{"backbone": "mlp", "epochs": 30, "backbone__hidden_units": (32,), "random_state": 0}
+        | params
     )
 
 

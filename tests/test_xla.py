@@ -24,7 +24,13 @@ WEIGHTS = RNG.uniform(0.5, 2.0, 46)
 
 
 def fit(**params):
-    defaults = {"epochs": 3, "batch_size": 16, "random_state": 3, "metrics": ["accuracy"]}
+    defaults = {
+        "backbone": "mlp",
+        "epochs": 3,
+        "batch_size": 16,
+        "random_state": 3,
+        "metrics": ["accuracy"],
+    }
     return KerasMulticlassClassifier(**{**defaults, **params}).fit(X, y, sample_weight=WEIGHTS)
 
 
@@ -173,7 +179,7 @@ def test_other_rows_need_no_new_compilation(eager_to_compile, monkeypatch):
 
     monkeypatch.setattr(_programs, "trace", trace)
     longer = KerasMulticlassClassifier(
-        epochs=2, batch_size=16, random_state=5, metrics=["accuracy"]
+        "mlp", epochs=2, batch_size=16, random_state=5, metrics=["accuracy"]
     ).fit(np.tile(X, (5, 1)), np.tile(y, 5), sample_weight=np.tile(WEIGHTS, 5))
     assert is_compiled(longer)
     assert not traced

@@ -89,10 +89,11 @@ def side_by_side(
     for number in range(n_members):
         first, *rest = (keras.Input(t.shape[1:], dtype=t.dtype) for t in (x, *others.values()))
         logits = build(first, {**provided, **dict(zip(others, rest, strict=True))})
-        member = keras.Model([first, *rest], logits, name=f"member{number}")
+        own = [first, *rest] if rest else first
+        member = keras.Model(own, logits, name=f"member{number}")
         if number:
             _reseed(member)
-        outputs.append(member([x, *others.values()]))
+        outputs.append(member([x, *others.values()] if rest else x))
     return (ops.stack if len(outputs[0].shape) == 2 else ops.concatenate)(outputs, axis=1)
 
 

@@ -11,7 +11,9 @@ from scipy import sparse
 from sklearn.preprocessing import StandardScaler
 
 _CHUNK_VALUES = 2**22  # numbers converted to float64 at a time: 32 MiB
-_MOST_RANKED_ROWS = 2**17  # quantiles of more rows would hardly differ
+# Quantiles of more rows would hardly differ, and these fit into memory.
+_MOST_RANKED_ROWS = 2**17
+_MOST_RANKED_VALUES = 2**22
 
 
 def standardization(
@@ -106,7 +108,8 @@ class ArrayStatistics:
     def quantiles(self, positions: Sequence[int], levels: np.ndarray) -> np.ndarray:
         """Give quantiles of some columns: an array of shape (n_positions, n_levels)."""
         rows = np.arange(self.X.shape[0]) if self.rows is None else self.rows
-        step = -(-len(rows) // _MOST_RANKED_ROWS)
+        most = max(1, min(_MOST_RANKED_ROWS, _MOST_RANKED_VALUES // self.X.shape[1]))
+        step = -(-len(rows) // most)
         weights = None if self.sample_weight is None else self.sample_weight[::step]
         part = self.X[rows[::step]]
         found = np.empty((len(positions), len(levels)))
