@@ -465,7 +465,7 @@ X = np.empty((n, 60), np.float32)
 X[:] = np.random.default_rng(0).normal(size=60)
 X[:, 0] = np.arange(n) % 3
 y = np.arange(n) % 3
-small = KerasMulticlassClassifier(backbone__hidden_units=(4,), epochs=1, early_stopping=True)
+small = KerasMulticlassClassifier("mlp", backbone__hidden_units=(4,), epochs=1, early_stopping=True)
 small.fit(X[:3000], y[:3000])
 
 def peak():
