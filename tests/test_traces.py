@@ -497,4 +497,4 @@ def test_memory_stays_flat_over_many_fits():
 @linux
 def test_training_on_a_float32_array_needs_little_more_than_a_copy_of_it():
     """With rows held out, which are not copied."""
-    assert measured(PEAK) < 2.2
+    assert measured(PEAK) < 2.5

@@ -122,7 +122,7 @@ class ArrayStatistics:
     def gaps(self) -> np.ndarray:
         """Say for each column whether some row has NaN there."""
         found = np.zeros(self.X.shape[1], bool)
-        size = max(1, _CHUNK_VALUES // self.X.shape[1])
+        size = max(1, _CHUNK_VALUES // 16 // self.X.shape[1])
         n_samples = self.X.shape[0] if self.rows is None else len(self.rows)
         for start in range(0, n_samples, size):
             part = slice(start, start + size)

@@ -73,7 +73,8 @@ def read_table(
         Names of the columns.
     """
     numeric = list(range(inputs.shape[-1])) if columns is None else columns.numeric
-    gaps = [i for i in numeric if statistics.gaps()[i]]
+    has_gaps = statistics.gaps()
+    gaps = [i for i in numeric if has_gaps[i]]
     parts = _Parts([], [], [])
     if numeric:
         x = _scaled(_select(inputs, numeric), numeric, statistics, scaling)
