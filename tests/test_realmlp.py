@@ -6,6 +6,7 @@ import pickle
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_iris, load_wine
 
@@ -201,6 +202,14 @@ def test_it_learns_and_a_pickled_one_predicts_the_same():
     assert classifier.score(X, y) > 0.95
     loaded = pickle.loads(pickle.dumps(classifier))
     np.testing.assert_array_equal(loaded.predict_proba(X), classifier.predict_proba(X))
+
+
+def test_a_pickled_network_of_numbers_and_categories_predicts_the_same():
+    """Keras 3.8 refused to rebuild a network of two operations called "concatenate"."""
+    table = pd.DataFrame(X).astype({1: "category", 3: "category"})
+    classifier = realmlp(epochs=1).fit(table, y)
+    loaded = pickle.loads(pickle.dumps(classifier))
+    np.testing.assert_array_equal(loaded.predict_proba(table), classifier.predict_proba(table))
 
 
 def test_the_network_is_saved_and_loaded_by_keras(tmp_path):

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import keras
-from keras import ops
+from keras import layers
 
 from ._checks import check_choice, check_inputs, check_keras_object, check_rate, check_sizes
 from ._dropout import RowDropout
@@ -200,4 +200,5 @@ def _embedded(x: keras.KerasTensor, n_numeric: int) -> keras.KerasTensor:
     embedding = PeriodicEmbedding(learning_rate_factor=_OF_EMBEDDINGS)
     if n_numeric == x.shape[-1]:
         return embedding(x)
-    return ops.concatenate([embedding(x[:, :n_numeric]), x[:, n_numeric:]], axis=-1)
+    # A layer, which keeps its name in a copy; Keras 3.8 gives an operation one that may be taken.
+    return layers.Concatenate()([embedding(x[:, :n_numeric]), x[:, n_numeric:]])
