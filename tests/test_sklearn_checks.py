@@ -37,7 +37,7 @@ SMALL = {
         "backbone__n_members": 4,
     },
     "ft_transformer": {
-        "backbone__units": 8,
+        "backbone__units": 16,
         "backbone__num_heads": 2,
         "backbone__num_layers": 1,
     },
