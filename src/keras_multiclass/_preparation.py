@@ -113,7 +113,11 @@ def with_class_weights(
 
 def split(data: TrainingData, fraction: float, seed: int) -> tuple[TrainingData, TrainingData]:
     """Hold out a stratified part for validation."""
-    train, held_out = validation_split(data.y, fraction, epoch_seed(seed, 0))
+    # Of 32 bits, as the engines count rows: of many rows, they are much of what is kept.
+    train, held_out = (
+        samples.astype(np.int32)
+        for samples in validation_split(data.y, fraction, epoch_seed(seed, 0))
+    )
     return data.take(train), data.take(held_out)
 
 

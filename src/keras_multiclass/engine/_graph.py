@@ -120,7 +120,7 @@ class _Run:
         trainee = Trainee(model, plan.batch_size)
         self.state = values_of(trainee.variables)
         self.n_samples = data.n_samples
-        self.rows = data.rows
+        self.rows = None if data.rows is None else data.rows.astype(np.int32, copy=False)
         self.data = _upload(data)
         self.held_out: DeviceData | None = None
         if validation is not None:
@@ -257,7 +257,8 @@ class _Run:
             if self.plan.shuffle
             else np.arange(self.n_samples)
         )
-        return (order if self.rows is None else self.rows[order]).astype(np.int32)
+        order = order.astype(np.int32)
+        return order if self.rows is None else self.rows[order]
 
 
 def _next_size(size: int, seconds: float) -> int:
