@@ -96,7 +96,7 @@ def draw(name, rows, shape=None, seed=0):
 
 def features(model, *inputs, **kwargs):
     out = model(list(inputs) if len(inputs) > 1 else inputs[0], **kwargs)
-    return keras.ops.convert_to_numpy(keras.ops.cast(out, "float64"))
+    return keras.ops.convert_to_numpy(out).astype("float64")
 
 
 @contextlib.contextmanager

@@ -26,7 +26,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 INDEPENDENT = {"backbones", "engine", "objective"}
 # From the bottom up. A module imports from lower layers only, never from its own.
 LAYERS = (
-    {"_frames", "_memory_map", "_messages", "_typing", "exceptions"},
+    {"_frames", "_memory_map", "_messages", "_native_logs", "_typing", "exceptions"},
     {"_snapshot"},
     {"_schedules"},
     {"_optimizers"},

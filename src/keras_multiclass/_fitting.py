@@ -27,7 +27,7 @@ from keras_multiclass._preparation import describe_target
 from keras_multiclass._reading import FitRequest, FoundData, KnownData, read_data
 from keras_multiclass._recipes import compile_choices, is_auto, resolved_parameters
 from keras_multiclass._routing import extract
-from keras_multiclass._runtime import keras_environment, start_quietly
+from keras_multiclass._runtime import check_dtype, keras_environment, start_quietly
 from keras_multiclass._schedules import start_schedules
 from keras_multiclass._seeding import epoch_seed, resolve_seed, seeded
 from keras_multiclass._settings import (
@@ -79,6 +79,7 @@ def run_fit(twin: Any, request: FitRequest) -> None:
     """
     settings = resolve_settings(twin.get_params(deep=False), twin._routed)
     start_quietly()
+    check_dtype(settings.dtype)
     if request.resume:
         _continue(twin, request, settings, twin._state)
     else:

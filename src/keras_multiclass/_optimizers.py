@@ -120,7 +120,7 @@ class ScheduledAdam(keras.optimizers.Adam):
         n_steps : int or None
             Its length; None if that is not known, for constant rates.
         """
-        self.schedule_start.assign(self.iterations)
+        self.schedule_start.assign(ops.copy(self.iterations))
         self.schedule_length.assign(n_steps or 0)
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:

@@ -4,54 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import re
-import sys
-import tempfile
 import threading
+import warnings
 from collections.abc import Iterator
 
-# TensorFlow's native code writes these to file descriptor 2 while it loads and when it first
-# looks for a GPU; no Python setting reaches them that early.
-_NATIVE_LOG = re.compile(
-    rb"^(WARNING: All log messages before absl::InitializeLog"
-    rb"|[IWE]\d{4} [\d:.]+\s+\d+ \S+\.(cc|h):\d+\]"
-    rb"|\d{4}-\d\d-\d\d [\d:.]+: [IWE] \S+\.(cc|h):\d+\]|To enable the following instructions:)"
-)
+from keras_multiclass._messages import describe, fault, listing
+from keras_multiclass._native_logs import import_quietly, without_native_logs
 
-
-@contextlib.contextmanager
-def without_native_logs() -> Iterator[None]:
-    """Drop the log lines of TensorFlow's native code; every other line is passed on."""
-    try:
-        original = os.dup(2)
-    except OSError:  # no standard error at all, e.g. under pythonw
-        yield
-        return
-    with tempfile.TemporaryFile() as captured:
-        if sys.stderr is not None:
-            sys.stderr.flush()
-        os.dup2(captured.fileno(), 2)
-        try:
-            yield
-        finally:
-            if sys.stderr is not None:
-                sys.stderr.flush()
-            os.dup2(original, 2)
-            os.close(original)
-            captured.seek(0)
-            for line in captured:
-                if not _NATIVE_LOG.match(line):
-                    os.write(2, line)
-
-
-if "keras" in sys.modules:
-    import keras
-else:
-    with without_native_logs():
-        import keras
+import_quietly("keras")
 
 # After the quiet import of Keras.
+import keras  # noqa: E402
+
 from keras_multiclass._naming import fresh_names  # noqa: E402
 
 _start_lock = threading.Lock()
@@ -74,6 +38,20 @@ DTYPES = ("float32", "float64", "mixed_float16", "mixed_bfloat16")
 def array_dtype(dtype: str) -> str:
     """Name the dtype in which X and the weights are handed to Keras under a dtype policy."""
     return "float64" if dtype == "float64" else "float32"
+
+
+def check_dtype(dtype: str) -> None:
+    """Refuse 64 bits where the backend has none: JAX takes 32 instead, unless told otherwise."""
+    if array_dtype(dtype) == "float32":
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # JAX says that it takes 32
+        found = keras.ops.convert_to_tensor(0.0, dtype).dtype
+    if keras.backend.standardize_dtype(found) != dtype:
+        others = listing(name for name in DTYPES if name != dtype)
+        cure = "Set the environment variable JAX_ENABLE_X64=1 if that is jax."
+        got = f"{describe(dtype)}, and Keras' backend {keras.backend.backend()} has no 64 bits"
+        raise ValueError(fault("`dtype`", f"one of {others} here", got, cure))
 
 
 class _WithoutRetracing(logging.Filter):

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 
 from keras_multiclass._messages import describe, listing
+from keras_multiclass._native_logs import import_quietly
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class LayerSnapshot:
     @classmethod
     def take(cls, layer: keras.Layer) -> LayerSnapshot:
         """Describe ``layer`` completely; raise ``TypeError`` when it does not describe itself."""
+        import_quietly("tensorflow")  # Keras does it on every backend, to know TensorFlow's types
         layer_class = type(layer)
         _refuse_lost_arguments(layer)
         try:
@@ -89,8 +91,10 @@ def copy_layer(layer: keras.Layer) -> Any:
 
 def read_values(owner: Any) -> list[np.ndarray]:
     """Copy the values of all variables of a layer, model or optimizer, random states included."""
-    # `np.array` would pass `copy` on to TensorFlow's variables, which do not take it.
-    return [np.asarray(variable.value).copy() for variable in owner.variables]
+    # Not the variables themselves: TensorFlow's do not take the `copy` that NumPy passes on, and
+    # PyTorch's do not become arrays while they have a gradient.
+    tensors = (keras.ops.stop_gradient(variable.value) for variable in owner.variables)
+    return [np.array(keras.ops.convert_to_numpy(tensor)) for tensor in tensors]
 
 
 def write_values(owner: Any, values: Any) -> None:

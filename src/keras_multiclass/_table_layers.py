@@ -55,7 +55,7 @@ class FillGaps(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return a tensor of the shape of ``inputs`` without NaN."""
-        return ops.where(ops.isnan(inputs), self.fill, inputs)
+        return ops.where(ops.isnan(inputs), ops.convert_to_tensor(self.fill), inputs)
 
 
 @keras.saving.register_keras_serializable(package="keras_multiclass")

@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_multiclass._inputs import dense
-from keras_multiclass._runtime import without_native_logs
+from keras_multiclass._native_logs import without_native_logs
 from keras_multiclass._seeding import permutation
 from keras_multiclass._typing import Features
 from keras_multiclass.engine._base import TrainingData, TrainingPlan, TrainingResult
