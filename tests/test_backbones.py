@@ -40,6 +40,8 @@ CASES = [(name, {}) for names in BUILT_IN.values() for name in names] + [
     ("realmlp", {"hidden_units": 8, "activation": "relu", "numeric_embedding": None}),
     ("realmlp", {"hidden_units": (9, 5), "activation": None, "dropout": 0.3}),
     ("mlp", {"numeric_embedding": "piecewise", "embedding_units": 3}),
+    ("mlp", {"numeric_embedding": "periodic", "embedding_units": 3}),
+    ("realmlp", {"hidden_units": 8, "numeric_embedding": "piecewise"}),
     ("resnet", {"units": 8, "numeric_embedding": "piecewise"}),
     ("resnet", {"units": 8, "normalization": "batch", "dropout": 0.2}),
     ("resnet", {"units": 8, "normalization": None, "residual_dropout": 0.2}),

@@ -32,7 +32,7 @@ LAYERS = (
     {"_optimizers"},
     {"_keras_names", "_label_reading", "_naming", "_signatures"},
     {"_runtime"},
-    {"_columns", "_streams"},
+    {"_columns", "_statistics", "_streams"},
     {
         "_ensemble",
         "_heads",
@@ -43,7 +43,6 @@ LAYERS = (
         "_seeding",
         "_settings",
         "_splitting",
-        "_statistics",
         "_table_layers",
         "_weights",
     },

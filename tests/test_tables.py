@@ -228,6 +228,12 @@ def test_strings_in_place_of_numbers_are_an_error_and_the_classifier_stays():
     np.testing.assert_array_equal(classifier.predict_proba(MIXED[["size", "grade"]]), before)
 
 
+def test_values_that_are_no_levels_are_an_error_that_names_the_column():
+    mixed = MIXED.assign(colour=pd.Series([["red"], "green", None, "red", "blue", "red"]))
+    with pytest.raises(TypeError, match="Each category in column 'colour' of X must be a string"):
+        quick(epochs=1).fit(mixed, LABELS)
+
+
 def test_dates_among_the_columns_are_still_refused():
     dated = MIXED.assign(when=pd.date_range("2020-01-01", periods=6))
     with pytest.raises(ValueError, match="dates or times in column 'when'"):

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from sklearn.utils import check_array
 
-from ._frames import library_of_frame
+from ._frames import MISSING_TYPES, library_of_frame
 from ._messages import describe, did_you_mean, fault, listing
 
 UNKNOWN = -1
@@ -203,15 +203,15 @@ def _find(X: Any, choice: Any) -> list[int]:
 def _pandas_categories(X: Any, i: int) -> bool:
     dtype = X.dtypes.iloc[i]
     if dtype.kind == "O":
-        return str(dtype) in ("category", "string", "str") or (
-            isinstance(dtype, np.dtype) and _has_levels(X.iloc[:, i])
-        )
+        if isinstance(dtype, np.dtype):
+            return _has_levels(X.iloc[:, i])
+        return str(dtype).startswith(("category", "string")) or str(dtype) == "str"
     return bool(dtype.kind == "b")
 
 
 def _has_levels(column: Any) -> bool:
     kinds = (str, bytes, bool, np.bool_)
-    return any(isinstance(value, kinds) for value in column.unique())
+    return any(isinstance(value, kinds) for value in column.array)
 
 
 def _polars_categories(X: Any, i: int) -> bool:
@@ -323,7 +323,7 @@ def _factorize(column: Any, name: str) -> tuple[NDArray[np.intp], list[Any]]:
 
 
 def _is_missing(value: Any) -> bool:
-    return type(value).__name__ in ("NoneType", "NAType", "NaTType") or value != value
+    return type(value).__name__ in MISSING_TYPES or value != value
 
 
 def _check_same_kind(levels: Iterable[Any], values: list[Any], name: str) -> None:

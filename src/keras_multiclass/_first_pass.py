@@ -9,12 +9,11 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy.stats import norm
 
 from keras_multiclass._label_union import LabelUnion
 from keras_multiclass._labels import LabelCodec
 from keras_multiclass._preparation import Rows, check_n_classes, with_class_weights
-from keras_multiclass._statistics import ArrayStatistics, Moments, Scaling
+from keras_multiclass._statistics import ArrayStatistics, Moments, Scaling, normal_quantiles
 from keras_multiclass._streams import Batch, Stream
 from keras_multiclass._weights import (
     NO_WEIGHT,
@@ -23,8 +22,6 @@ from keras_multiclass._weights import (
     resolve_class_weight,
 )
 from keras_multiclass.engine import StreamData, TrainingData
-
-_LOWEST_LEVEL = 1e-3
 
 
 @dataclass
@@ -128,8 +125,7 @@ class StreamStatistics:
     def quantiles(self, positions: Sequence[int], levels: np.ndarray) -> np.ndarray:
         """Give the quantiles of normal distributions with these means and variances."""
         mean, variance = (found[list(positions), None] for found in self.moments(Scaling()))
-        inner = norm.ppf(np.clip(levels, _LOWEST_LEVEL, 1 - _LOWEST_LEVEL))
-        return np.asarray(mean + np.sqrt(variance) * inner)
+        return np.asarray(mean + np.sqrt(variance) * normal_quantiles(levels))
 
     def gaps(self) -> np.ndarray:
         """Say for each column whether some row has NaN there."""

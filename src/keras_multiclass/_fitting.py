@@ -25,7 +25,7 @@ from keras_multiclass._messages import describe, did_you_mean, listing
 from keras_multiclass._naming import fresh_names
 from keras_multiclass._preparation import describe_target
 from keras_multiclass._reading import FitRequest, FoundData, KnownData, read_data
-from keras_multiclass._recipes import compile_choices, is_auto, resolved_parameters
+from keras_multiclass._recipes import compile_choices, resolved_parameters
 from keras_multiclass._routing import extract
 from keras_multiclass._runtime import check_dtype, keras_environment, start_quietly
 from keras_multiclass._schedules import start_schedules
@@ -33,6 +33,7 @@ from keras_multiclass._seeding import epoch_seed, resolve_seed, seeded
 from keras_multiclass._settings import (
     EngineName,
     Settings,
+    is_auto,
     resolve_prediction,
     resolve_settings,
 )
@@ -107,9 +108,9 @@ def _start(twin: Any, request: FitRequest, settings: Settings) -> None:
             choices,
             seed,
             settings.dtype,
-            data.facts.vocabulary_size,
-            data.facts.columns,
-            data.facts.is_table,
+            vocabulary_size=data.facts.vocabulary_size,
+            columns=data.facts.columns,
+            reads_table=data.facts.is_table,
         )
         set_fitted(twin, model, state)
         if data.facts.is_table:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any, Literal
 
+MISSING_TYPES = frozenset({"NoneType", "NAType", "NaTType"})  # names of those that are no NaN
+
 
 def library_of(X: Any) -> Literal["pandas", "polars"] | None:
     """Name the library that an object comes from, if it is one of data frames.

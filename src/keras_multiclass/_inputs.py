@@ -108,7 +108,7 @@ def check_features(
         "accept_sparse": "csr",
         "allow_nd": True,
         "dtype": None if mapped else "numeric" if tokens else dtype,
-        "ensure_all_finite": False if mapped else _finite(allow_nan),
+        "ensure_all_finite": False if mapped else "allow-nan" if allow_nan else True,
     }
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported as inf
@@ -146,10 +146,6 @@ class _NamedColumns:
 
     def column_names(self) -> list[str]:
         return self._names
-
-
-def _finite(allow_nan: bool) -> bool | str:
-    return "allow-nan" if allow_nan else True
 
 
 def _validate(

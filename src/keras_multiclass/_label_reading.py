@@ -10,13 +10,12 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import column_or_1d
 
-from ._frames import library_of
+from ._frames import MISSING_TYPES, library_of
 from ._messages import describe, fault
 
 Form = Literal["vector", "one_hot", "one_hot_frame"]
 Container = Literal["array", "csr_matrix", "csr_array", "pandas", "polars"]
 
-_MISSING_TYPES = {"NoneType", "NAType", "NaTType"}
 _NESTED_TYPES = (list, tuple, set, frozenset, dict, np.ndarray)
 
 
@@ -170,7 +169,7 @@ def natural(labels: np.ndarray, name: str) -> np.ndarray:
 def _natural_objects(labels: np.ndarray, name: str) -> np.ndarray:
     values = labels.tolist()
     types = set(map(type, values))
-    if any(kind.__name__ in _MISSING_TYPES for kind in types):
+    if any(kind.__name__ in MISSING_TYPES for kind in types):
         _refuse_missing(name)
     if any(issubclass(kind, _NESTED_TYPES) for kind in types):
         _refuse_nested(name)

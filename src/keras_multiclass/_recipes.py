@@ -12,6 +12,7 @@ from keras_multiclass._settings import (
     DEFAULT_EARLY_STOPPING_SPLIT,
     DEFAULT_EPOCHS,
     Settings,
+    is_auto,
     resolve_early_stopping,
 )
 from keras_multiclass.backbones import TrainingRecipe
@@ -39,7 +40,7 @@ def complete(settings: Settings, choice: BackboneChoice | None, *, can_hold_out:
     recipe = TrainingRecipe() if choice is None else choice.recipe
     scaled = choice is not None and choice.scaled
     stopping, held_out = settings.early_stopping, DEFAULT_EARLY_STOPPING_SPLIT
-    if stopping == "auto":
+    if is_auto(stopping):
         stopping = bool(can_hold_out) and (recipe.early_stopping or False)
         held_out = recipe.validation_split or held_out
     stopping = resolve_early_stopping(stopping)
@@ -58,7 +59,7 @@ def complete(settings: Settings, choice: BackboneChoice | None, *, can_hold_out:
 
 
 def _first(set_by_user: Any, of_recipe: Any, default: Any) -> Any:
-    if not (isinstance(set_by_user, str) and set_by_user == "auto"):
+    if not is_auto(set_by_user):
         return set_by_user
     return default if of_recipe is None else of_recipe
 
@@ -93,11 +94,6 @@ def compile_choices(twin: Any, settings: Settings, choice: BackboneChoice | None
         "metrics_arguments": extract(routed, "metrics"),
         "options": settings.compile_options,
     }
-
-
-def is_auto(value: Any) -> bool:
-    """Whether the user left a parameter open."""
-    return isinstance(value, str) and value == "auto"
 
 
 def resolved_parameters(

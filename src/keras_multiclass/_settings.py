@@ -104,7 +104,8 @@ def _is_flag(value: Any) -> bool:
     return isinstance(value, (bool, np.bool_))
 
 
-def _is_auto(value: Any) -> bool:
+def is_auto(value: Any) -> bool:
+    """Whether the user left a parameter open."""
     return isinstance(value, str) and value == "auto"
 
 
@@ -133,16 +134,16 @@ _FIT_OPTIONS: dict[str, _Check] = {
 }
 _COMPILE_OPTIONS: dict[str, _Check] = {
     "run_eagerly": ("True or False", _is_flag),
-    "jit_compile": ("True, False or 'auto'", lambda v: _is_flag(v) or _is_auto(v)),
+    "jit_compile": ("True, False or 'auto'", lambda v: _is_flag(v) or is_auto(v)),
     "steps_per_execution": ("an integer of at least 1", _is_count),
 }
 _PREDICT_OPTIONS: dict[str, _Check] = {"batch_size": ("an integer of at least 1", _is_count)}
 
 _CHECKS: dict[str, _Check] = {
-    "epochs": ("an integer of at least 1 or 'auto'", lambda v: _is_count(v) or _is_auto(v)),
+    "epochs": ("an integer of at least 1 or 'auto'", lambda v: _is_count(v) or is_auto(v)),
     "batch_size": (
         "an integer of at least 1, 'auto', or -1 for all rows at once",
-        lambda v: _is_auto(v) or _is_count(v) or (_is_int(v) and v == -1),
+        lambda v: is_auto(v) or _is_count(v) or (_is_int(v) and v == -1),
     ),
     "shuffle": ("True or False", _is_flag),
     "validation_split": (
@@ -155,7 +156,7 @@ _CHECKS: dict[str, _Check] = {
     "early_stopping": (
         "True, False, 'auto', a number of epochs without progress (at least 1), or a dict of "
         "arguments for keras.callbacks.EarlyStopping",
-        lambda v: _is_flag(v) or _is_auto(v) or isinstance(v, Mapping) or _is_count(v),
+        lambda v: _is_flag(v) or is_auto(v) or isinstance(v, Mapping) or _is_count(v),
     ),
     "verbose": ("0, 1 or 2", lambda v: _is_flag(v) or (_is_int(v) and v in (0, 1, 2))),
     "dtype": (f"one of {listing(DTYPES)}", lambda v: isinstance(v, str) and v in DTYPES),
@@ -163,7 +164,7 @@ _CHECKS: dict[str, _Check] = {
         f"one of {listing(SCALINGS)}",
         lambda v: v is None or (isinstance(v, str) and v in SCALINGS),
     ),
-    "n_ensemble": ("an integer of at least 1 or 'auto'", lambda v: _is_count(v) or _is_auto(v)),
+    "n_ensemble": ("an integer of at least 1 or 'auto'", lambda v: _is_count(v) or is_auto(v)),
     "calibration": (
         f"one of {listing(CALIBRATIONS)}",
         lambda v: v is None or (isinstance(v, str) and v in CALIBRATIONS),

@@ -8,8 +8,10 @@ from typing import Any, Protocol
 
 import numpy as np
 from scipy import sparse
+from scipy.stats import norm
 from sklearn.preprocessing import StandardScaler
 
+OUTERMOST_LEVEL = 1e-3  # of normal quantiles, which are infinite at 0 and 1
 _CHUNK_VALUES = 2**22  # numbers converted to float64 at a time: 32 MiB
 # Quantiles of more rows would hardly differ, and these fit into memory.
 _MOST_RANKED_ROWS = 2**17
@@ -132,6 +134,22 @@ class ArrayStatistics:
             else:
                 found |= np.isnan(values).any(axis=0)
         return found
+
+
+def normal_quantiles(levels: np.ndarray) -> np.ndarray:
+    """Give quantiles of the standard normal distribution, 3.1 for levels next to 0 and 1.
+
+    Parameters
+    ----------
+    levels : ndarray of shape (n_levels,)
+        From 0 to 1.
+
+    Returns
+    -------
+    ndarray of shape (n_levels,)
+        Finite.
+    """
+    return np.asarray(norm.ppf(np.clip(levels, OUTERMOST_LEVEL, 1 - OUTERMOST_LEVEL)))
 
 
 def weighted_quantiles(

@@ -14,7 +14,8 @@ import keras
 import numpy as np
 from keras import ops
 
-_SMALLEST_LEVEL = 1e-3  # of quantiles: 3.1 standard deviations
+from keras_multiclass._statistics import OUTERMOST_LEVEL
+
 _LARGEST_SCALED = 1e6
 
 
@@ -151,7 +152,7 @@ class QuantileToNormal(keras.layers.Layer):
         x = ops.expand_dims(inputs, -1)
         passed = ops.clip((x - self.starts) * self.slopes, 0.0, 1.0)
         rank = self.lowest + ops.sum(passed * self.rises, axis=-1)
-        rank = ops.clip(rank, _SMALLEST_LEVEL, 1.0 - _SMALLEST_LEVEL)
+        rank = ops.clip(rank, OUTERMOST_LEVEL, 1.0 - OUTERMOST_LEVEL)
         return ops.erfinv(2.0 * rank - 1.0) * float(np.sqrt(2.0))
 
     def get_config(self) -> dict[str, Any]:

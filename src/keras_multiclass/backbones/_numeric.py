@@ -6,12 +6,13 @@ import keras
 from keras import layers
 
 from ._checks import check_choice, check_positive_int
+from ._periodic import PeriodicEmbedding
 from ._piecewise import embed_piecewise
 from ._table import Table
 
 __all__ = ["embed_numbers"]
 
-_EMBEDDINGS = ("piecewise", None)
+_EMBEDDINGS = ("periodic", "piecewise", None)
 _BINS = 48  # as in TabM
 
 
@@ -21,8 +22,30 @@ def embed_numbers(
     numeric_embedding: str | None,
     embedding_units: int,
     n_bins: int = _BINS,
+    learning_rate_factor: float = 1.0,
 ) -> keras.KerasTensor:
-    """Replace the numbers of a table by their embeddings; the other inputs follow as they are."""
+    """Replace the numbers of a table by their embeddings; the other inputs follow as they are.
+
+    Parameters
+    ----------
+    inputs : KerasTensor of shape (batch, n_inputs)
+        The table.
+    table : Table or None
+        Says which inputs are numbers; None for all.
+    numeric_embedding : {"periodic", "piecewise"} or None
+        How they are embedded; None for not at all.
+    embedding_units : int
+        Length of each vector.
+    n_bins : int, default=48
+        Bins of a piecewise linear embedding.
+    learning_rate_factor : float, default=1.0
+        By how much faster than the rest of the network a periodic embedding learns.
+
+    Returns
+    -------
+    KerasTensor of shape (batch, n_features)
+        Embeddings first.
+    """
     embedding = check_choice("numeric_embedding", numeric_embedding, _EMBEDDINGS)
     units = check_positive_int("embedding_units", embedding_units)
     n_bins = check_positive_int("n_bins", n_bins)
@@ -30,7 +53,11 @@ def embed_numbers(
     n_numeric = table.n_numeric
     if embedding is None or n_numeric == 0:
         return inputs
-    embedded = layers.Flatten()(embed_piecewise(inputs[:, :n_numeric], table, units, n_bins))
+    numbers = inputs[:, :n_numeric]
+    if embedding == "periodic":
+        embedded = PeriodicEmbedding(units, learning_rate_factor=learning_rate_factor)(numbers)
+    else:
+        embedded = layers.Flatten()(embed_piecewise(numbers, table, units, n_bins))
     if n_numeric == inputs.shape[-1]:
         return embedded
     return layers.Concatenate()([embedded, inputs[:, n_numeric:]])

@@ -8,12 +8,11 @@ from functools import partial
 from typing import Any
 
 import keras
-from keras import layers
 
-from ._checks import check_choice, check_inputs, check_keras_object, check_rate, check_sizes
+from ._checks import check_inputs, check_keras_object, check_rate, check_sizes
 from ._dropout import RowDropout
 from ._ntk import FeatureScale, NTKDense, ParametricActivation
-from ._periodic import PeriodicEmbedding
+from ._numeric import embed_numbers
 from ._recipe import TrainingRecipe
 from ._registry import register_backbone
 from ._table import Table
@@ -21,6 +20,7 @@ from ._table import Table
 # Learning rates of groups of parameters, as multiples of that of the kernels.
 _OF_SCALES = 6.0
 _OF_BIASES = _OF_ACTIVATIONS = _OF_EMBEDDINGS = 0.1
+_EMBEDDING_UNITS = 4
 
 _RECIPE = TrainingRecipe(
     optimizer="scheduled_adam",
@@ -92,8 +92,9 @@ def realmlp(
         Any Keras activation.
     dropout : float, default=0.15
         Share of each layer's outputs that is dropped in the first half of the training, in [0, 1).
-    numeric_embedding : {"periodic"} or None, default="periodic"
-        Whether each number goes in as three learnt periodic features beside itself.
+    numeric_embedding : {"periodic", "piecewise"} or None, default="periodic"
+        How each number becomes four: itself and three learnt periodic features, or a piecewise
+        linear function of it.
 
     Returns
     -------
@@ -118,14 +119,13 @@ def realmlp(
     (None, 32)
     """
     x = check_inputs(inputs, "table")
-    table = Table.of_numbers(x.shape[-1]) if table is None else table
     widths = check_sizes("hidden_units", hidden_units)
     activation = check_keras_object("activation", activation, keras.activations)
     dropout = check_rate("dropout", dropout)
-    check_choice("numeric_embedding", numeric_embedding, ("periodic", None))
     drop = RowDropout(x)
-    if numeric_embedding is not None:
-        x = _embedded(x, table.n_numeric)
+    x = embed_numbers(
+        x, table, numeric_embedding, _EMBEDDING_UNITS, learning_rate_factor=_OF_EMBEDDINGS
+    )
     x = FeatureScale(_OF_SCALES)(x)
     for width in widths:
         x = NTKDense(width, _OF_BIASES)(x)
@@ -163,7 +163,7 @@ def realmlp_small(
         Any Keras activation.
     dropout : float, default=0.3
         Largest share of each layer's outputs that is dropped while training, in [0, 1).
-    numeric_embedding : {"periodic"} or None, default="periodic"
+    numeric_embedding : {"periodic", "piecewise"} or None, default="periodic"
         How numbers are embedded.
 
     Returns
@@ -191,14 +191,3 @@ def realmlp_small(
         dropout=dropout,
         numeric_embedding=numeric_embedding,
     )
-
-
-def _embedded(x: keras.KerasTensor, n_numeric: int) -> keras.KerasTensor:
-    """Embed the numbers, which come first."""
-    if not n_numeric:
-        return x
-    embedding = PeriodicEmbedding(learning_rate_factor=_OF_EMBEDDINGS)
-    if n_numeric == x.shape[-1]:
-        return embedding(x)
-    # A layer, which keeps its name in a copy; Keras 3.8 gives an operation one that may be taken.
-    return layers.Concatenate()([embedding(x[:, :n_numeric]), x[:, n_numeric:]])

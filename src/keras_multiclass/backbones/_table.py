@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+
+from .._statistics import normal_quantiles
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,6 @@ class Table:
         """
 
         def quantiles(levels: NDArray[Any]) -> NDArray[np.float64]:
-            inner = norm.ppf(np.clip(levels, 0.001, 0.999))
-            return np.broadcast_to(inner, (n_numeric, len(levels))).copy()
+            return np.broadcast_to(normal_quantiles(levels), (n_numeric, len(levels))).copy()
 
         return cls(n_numeric, (), quantiles)

@@ -76,7 +76,7 @@ def tabm(
         Share of each layer's outputs that is dropped while training, in [0, 1).
     variant : {"full", "mini"}, default="full"
         ``"mini"`` is TabM-mini: members differ in their first factors and their heads only.
-    numeric_embedding : {"piecewise"} or None, default=None
+    numeric_embedding : {"periodic", "piecewise"} or None, default=None
         Piecewise linear embeddings of the numbers [2]_ in place of the numbers themselves.
     embedding_units : int, default=16
         Length of the embedding of a number.

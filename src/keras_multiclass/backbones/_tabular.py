@@ -63,7 +63,7 @@ def mlp(
         How the kernels start.
     kernel_regularizer : str, keras.regularizers.Regularizer or None, default=None
         Penalty on the kernels, such as ``keras.regularizers.L2(1e-4)``.
-    numeric_embedding : {"piecewise"} or None, default=None
+    numeric_embedding : {"periodic", "piecewise"} or None, default=None
         Piecewise linear embeddings of the numbers [1]_ in place of the numbers themselves.
     embedding_units : int, default=16
         Length of the embedding of a number.
@@ -161,7 +161,7 @@ def resnet(
         Share of a block's outputs that is dropped while training, in [0, 1).
     normalization : {"layer", "batch"} or None, default="layer"
         Normalisation at the start of each block and at the end.
-    numeric_embedding : {"piecewise"} or None, default=None
+    numeric_embedding : {"periodic", "piecewise"} or None, default=None
         Piecewise linear embeddings of the numbers [2]_ in place of the numbers themselves.
     embedding_units : int, default=16
         Length of the embedding of a number.
