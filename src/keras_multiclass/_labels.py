@@ -86,7 +86,7 @@ class LabelCodec:
             does not agree with `classes`.
         """
         read = read_target(y, name)
-        given = None if classes is None else _read_classes(classes)
+        given = None if classes is None else read_classes(classes)
         if read.form == "vector":
             known = _vector_classes(read.values, given, name)
         else:
@@ -157,6 +157,16 @@ class LabelCodec:
             codes = read.values
         return codes.astype(np.int32, copy=False)
 
+    def unknown(self, labels: np.ndarray) -> np.ndarray:
+        """Find the labels that are no classes.
+
+        Parameters
+        ----------
+        labels : ndarray of shape (n_labels,)
+            Labels as :func:`read_target` gives them.
+        """
+        return labels[_positions(self.classes, labels) < 0]
+
     def check_same_classes(self, classes: Any) -> None:
         """Refuse a list of classes that is not the learned one.
 
@@ -172,7 +182,7 @@ class LabelCodec:
         """
         if classes is None:
             return
-        given = _read_classes(classes)
+        given = read_classes(classes)
         known = _positions(self.classes, given)
         if np.all(known >= 0) and len(given) == self.n_classes:
             return
@@ -240,17 +250,25 @@ class LabelCodec:
         )
 
 
-def _read_classes(classes: Any) -> np.ndarray:
-    """Check the `classes` argument: a 1-d list of different labels, in the order given."""
-    values = to_array(classes, library_of(classes), "classes")
+def read_classes(classes: Any, name: str = "classes") -> np.ndarray:
+    """Check a list of classes: 1-d, different labels, in the order given.
+
+    Parameters
+    ----------
+    classes : array-like of shape (n_classes,)
+        The labels.
+    name : str, default="classes"
+        How messages call them.
+    """
+    values = to_array(classes, library_of(classes), name)
     if values.ndim != 1 or len(values) == 0:
         raise ValueError(
-            fault("classes", "a 1-d list of all labels", describe(classes), "Try np.unique(y).")
+            fault(name, "a 1-d list of all labels", describe(classes), "Try np.unique(y).")
         )
-    labels = natural(values, "classes")
+    labels = natural(values, name)
     if len(distinct(labels)) < len(labels):
         raise ValueError(
-            fault("classes", "different labels", "repeated labels", "Try np.unique(classes).")
+            fault(name, "different labels", "repeated labels", f"Try np.unique({name}).")
         )
     return labels
 

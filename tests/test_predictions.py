@@ -1,0 +1,243 @@
+"""What the evaluation reads: labels of any format and probabilities, from any classifier."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from scipy import sparse
+from sklearn.cluster import KMeans
+from sklearn.datasets import load_iris
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from _toy import tiny
+from keras_multiclass.evaluation._predictions import Predictions
+
+X, CODES = load_iris(return_X_y=True)
+NAMES = np.array(["ash", "fir", "oak"])
+ONE_HOT = np.eye(3, dtype=int)[CODES]
+PROBA = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4], [0.5, 0.4, 0.1]])
+
+
+def of(*arrays, **options):
+    return Predictions.from_predictions(*arrays, **options)
+
+
+# --- from an estimator --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        DecisionTreeClassifier(max_depth=2),
+        LogisticRegression(max_iter=500),
+        make_pipeline(StandardScaler(), LogisticRegression()),
+    ],
+    ids=["tree", "linear", "pipeline"],
+)
+@pytest.mark.parametrize("labels", [CODES, NAMES[CODES], CODES * 10 - 10], ids=["0", "abc", "-10"])
+def test_a_classifier_with_probabilities(estimator, labels):
+    estimator.fit(X, labels)
+    found = Predictions.from_estimator(estimator, X, labels)
+    np.testing.assert_array_equal(found.classes, np.unique(labels))
+    np.testing.assert_array_equal(found.true, CODES)
+    np.testing.assert_array_equal(found.classes[found.predicted], estimator.predict(X))
+    np.testing.assert_array_equal(found.probabilities, estimator.predict_proba(X))
+    assert found.sample_weight is None
+    assert found.n_classes == 3
+
+
+@pytest.mark.parametrize("estimator", [SVC(), RidgeClassifier()], ids=["SVC", "ridge"])
+def test_a_classifier_without_probabilities(estimator):
+    found = Predictions.from_estimator(estimator.fit(X, CODES), X, CODES)
+    assert found.probabilities is None
+    np.testing.assert_array_equal(found.predicted, estimator.predict(X))
+
+
+FORMATS = {
+    "list": (list(NAMES[CODES]), ["ash", "fir", "oak"]),
+    "objects": (NAMES[CODES].astype(object), ["ash", "fir", "oak"]),
+    "booleans": (CODES > 0, [False, True]),
+    "whole floats": (CODES.astype(float), [0.0, 1.0, 2.0]),
+    "pandas categories": (pd.Series(pd.Categorical(NAMES[CODES])), ["ash", "fir", "oak"]),
+    "pandas strings": (pd.Series(NAMES[CODES], dtype="string"), ["ash", "fir", "oak"]),
+    "polars": (pl.Series(NAMES[CODES]), ["ash", "fir", "oak"]),
+    "one-hot": (ONE_HOT, [0, 1, 2]),
+    "sparse one-hot": (sparse.csr_array(ONE_HOT), [0, 1, 2]),
+    "pandas one-hot": (pd.DataFrame(ONE_HOT, columns=NAMES[::-1]), ["oak", "fir", "ash"]),
+    "polars one-hot": (pl.DataFrame(ONE_HOT, schema=list(NAMES)), ["ash", "fir", "oak"]),
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_of_labels(name):
+    """That of our classifier, which answers in the same format."""
+    labels, classes = FORMATS[name]
+    codes = CODES if len(classes) == 3 else (CODES > 0).astype(int)
+    found = Predictions.from_estimator(tiny(epochs=2).fit(X, labels), X, labels)
+    assert found.classes.tolist() == classes
+    np.testing.assert_array_equal(found.true, codes)
+    same = of(labels, labels)
+    assert same.classes.tolist() == classes
+    np.testing.assert_array_equal(same.true, codes)
+    np.testing.assert_array_equal(same.predicted, codes)
+
+
+def test_labels_may_be_one_hot_where_the_estimator_was_fitted_on_numbers():
+    tree = DecisionTreeClassifier(max_depth=1).fit(X, CODES)
+    plain, one_hot = (Predictions.from_estimator(tree, X, y) for y in (CODES, ONE_HOT))
+    np.testing.assert_array_equal(plain.true, one_hot.true)
+    np.testing.assert_array_equal(plain.predicted, one_hot.predicted)
+
+
+def test_without_probabilities_a_new_label_is_a_class_of_its_own():
+    fitted = RidgeClassifier().fit(X, NAMES[CODES])
+    labels = NAMES[CODES].tolist()
+    labels[:2] = ["elm", "yew"]
+    found = Predictions.from_estimator(fitted, X, labels)
+    assert found.classes.tolist() == ["ash", "elm", "fir", "oak", "yew"]
+    assert found.classes[found.true].tolist() == labels
+    np.testing.assert_array_equal(found.classes[found.predicted], fitted.predict(X))
+
+
+def test_with_probabilities_a_new_label_is_an_error():
+    fitted = LogisticRegression(max_iter=500).fit(X, NAMES[CODES])
+    with pytest.raises(ValueError, match="y must be labels among the 3 classes; got 1 unknown"):
+        Predictions.from_estimator(fitted, X[:3], ["ash", "elm", "oak"])
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [DecisionTreeRegressor().fit(X, CODES), KMeans(2, n_init=1).fit(X), DecisionTreeClassifier],
+    ids=["regressor", "clusters", "class"],
+)
+def test_only_classifiers_are_judged(estimator):
+    with pytest.raises(TypeError, match="`estimator` must be a classifier as scikit-learn"):
+        Predictions.from_estimator(estimator, X, CODES)
+
+
+@pytest.mark.parametrize("value", [None, "tree", 3, len])
+def test_what_is_no_estimator_at_all_is_refused(value):
+    with pytest.raises(TypeError, match="`estimator` must be a classifier as scikit-learn"):
+        Predictions.from_estimator(value, X, CODES)
+
+
+def test_only_fitted_classifiers_are_judged():
+    with pytest.raises(NotFittedError):
+        Predictions.from_estimator(make_pipeline(StandardScaler(), SVC()), X, CODES)
+
+
+def test_a_classifier_of_several_targets_is_refused():
+    tree = DecisionTreeClassifier().fit(X, np.column_stack([CODES, CODES > 1]))
+    with pytest.raises(ValueError, match="`estimator` must be a classifier of one target"):
+        Predictions.from_estimator(tree, X, CODES)
+
+
+def test_predictions_of_several_labels_are_refused():
+    network = MLPClassifier((2,), max_iter=1000, tol=1.0).fit(X, ONE_HOT)  # a sigmoid for each
+    with pytest.raises(ValueError, match=r"predict\(X\) must be one"):
+        Predictions.from_estimator(network, X, CODES)
+
+
+# --- from arrays --------------------------------------------------------------------------------
+
+
+def test_classes_are_the_sorted_labels_of_both():
+    found = of(["b", "c", "b"], ["d", "a", "b"])
+    assert found.classes.tolist() == ["a", "b", "c", "d"]
+    assert found.true.tolist() == [1, 2, 1]
+    assert found.predicted.tolist() == [3, 0, 1]
+
+
+def test_labels_are_the_order_of_the_columns():
+    found = of(["oak", "fir", "oak", "ash"], y_proba=PROBA, labels=["oak", "ash", "fir"])
+    assert found.true.tolist() == [0, 2, 0, 1]
+    assert found.predicted.tolist() == [0, 1, 2, 0]
+    np.testing.assert_array_equal(found.probabilities, PROBA)
+
+
+def test_predicted_labels_need_not_be_the_likeliest():
+    found = of([0, 1, 2, 0], [1, 1, 1, 1], PROBA)
+    assert found.predicted.tolist() == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("true", "predicted", "classes"),
+    [
+        ([0, 1, 1], [True, False, True], [0, 1]),
+        ([0, 1, 2], [0.0, 1.0, 1.0], [0, 1, 2]),
+        (np.array(["a", "b", "a"]), np.array(["b", "c", "b"], dtype=object), ["a", "b", "c"]),
+        (np.eye(3, dtype=int), [2, 0, 1], [0, 1, 2]),
+        (pd.DataFrame(np.eye(3), columns=["c", "b", "a"]), ["c", "b", "b"], ["c", "b", "a"]),
+    ],
+)
+def test_labels_of_two_formats(true, predicted, classes):
+    assert of(true, predicted).classes.tolist() == classes
+
+
+def test_rows_of_single_precision_are_made_to_sum_to_one():
+    rows = np.random.default_rng(0).dirichlet(np.ones(3), 50).astype(np.float32)
+    found = of(np.arange(50) % 3, y_proba=rows).probabilities
+    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-15)
+    np.testing.assert_allclose(found, rows, rtol=1e-6)
+
+
+def test_one_row_of_one_class():
+    found = of(["a"], ["a"])
+    assert (found.classes.tolist(), found.true.tolist(), found.predicted.tolist()) == (
+        ["a"],
+        [0],
+        [0],
+    )
+
+
+FAULTS = {
+    "nothing predicted": (([0, 1],), {}, "y_pred or y_proba must be given"),
+    "lengths": (([0, 1], [0]), {}, r"numbers of samples: \[2, 1\]"),
+    "lengths of probabilities": (
+        ([0, 1, 2], None, PROBA),
+        {},
+        r"y_true and y_proba must .*: \[3, 4\]",
+    ),
+    "columns": (([0, 1, 1, 0], None, PROBA), {}, r"y_proba must be of shape \(4, 2\).*labels"),
+    "one column": (([0, 1], None, [0.3, 0.7]), {}, r"np.column_stack\(\[1 - p, p\]\)"),
+    "unknown": (
+        (["a", "x"], ["a", "b"]),
+        {"labels": ["a", "b"]},
+        "y_true must be labels among the 2 classes; got 1 unknown label: 'x'",
+    ),
+    "labels twice": (([0], [0]), {"labels": [0, 0]}, "labels must be different labels"),
+    "labels of two axes": (([0], [0]), {"labels": [[0, 1]]}, "labels must be a 1-d list"),
+    "negative": (
+        ([0, 1], None, [[1.5, -0.5], [0.5, 0.5]]),
+        {},
+        "y_proba must be probabilities; got 1 negative",
+    ),
+    "no sum of one": (
+        ([0, 1], None, [[0.4, 0.4], [0.5, 0.5]]),
+        {},
+        "y_proba must be probabilities that sum to 1 in each row; got 1 of 2",
+    ),
+    "not finite": (([0, 1], None, [[np.nan, 1], [0, 1]]), {}, "y_proba contains NaN"),
+    "empty": (([], []), {}, "y_true must be at least one label"),
+    "several labels": (([[1, 1], [0, 1]], [0, 1]), {}, "multi-label"),
+    "mixed": (([0, 1], ["a", "b"]), {}, "y_true and y_pred must be labels of one type"),
+    "missing": (([0, 1], [0, np.nan]), {}, "Input y_pred contains NaN"),
+    "negative weights": (([0, 1], [0, 1]), {"sample_weight": [1, -1]}, "must be non-negative"),
+    "no weight": (([0, 1], [0, 1]), {"sample_weight": [0, 0]}, "at least one non-zero"),
+    "weights": (([0, 1], [0, 1]), {"sample_weight": [1, 1, 1]}, "one weight for each of the 2"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_what_cannot_be_judged_is_an_error(name):
+    arrays, options, message = FAULTS[name]
+    with pytest.raises(ValueError, match=message):
+        of(*arrays, **options)
