@@ -85,7 +85,7 @@ class Predictions:
         """
         classes = fitted_classes(estimator)
         true = read_target(y, "y")
-        _check_lengths({"X": _length(X), "y": len(true.values)})
+        check_lengths({"X": row_count(X), "y": len(true.values)})
         predicted = estimator.predict(X)
         probabilities = predict_proba_of(estimator, X)
         codec = LabelCodec(classes)
@@ -146,8 +146,8 @@ class Predictions:
         lengths = {name: len(target.values) for name, target in read.items()}
         n_samples = lengths["y_true"]
         if y_proba is not None:
-            lengths["y_proba"] = _length(y_proba)
-        _check_lengths(lengths)
+            lengths["y_proba"] = row_count(y_proba)
+        check_lengths(lengths)
         classes = _classes_of(read) if labels is None else read_classes(labels, "labels")
         codec = LabelCodec(classes)
         codes = {name: _encode(codec, given[name], read[name], name) for name in given}
@@ -160,6 +160,20 @@ class Predictions:
             codes["y_pred"],
             probabilities,
             check_sample_weight(sample_weight, n_samples, np.float64),
+        )
+
+    def drop_zero_weight_rows(self) -> Predictions:
+        """Leave out the rows that do not count."""
+        if self.sample_weight is None or self.sample_weight.all():
+            return self
+        kept = self.sample_weight > 0
+        probabilities = None if self.probabilities is None else self.probabilities[kept]
+        return Predictions(
+            self.classes,
+            self.true[kept],
+            self.predicted[kept],
+            probabilities,
+            self.sample_weight[kept],
         )
 
     @property
@@ -225,21 +239,54 @@ def predict_proba_of(estimator: Any, X: Any) -> Any:
     return estimator.predict_proba(X) if hasattr(estimator, "predict_proba") else None
 
 
-def _length(values: Any) -> int:
-    """Count rows; a sparse matrix has no len."""
+def row_count(values: Any) -> int:
+    """Count rows; a sparse matrix has no len.
+
+    Parameters
+    ----------
+    values : array-like
+        An array, a table or a list.
+    """
     shape = getattr(values, "shape", None)
     if shape is not None:
         return int(shape[0]) if len(shape) else 0
     return len(values)
 
 
-def _check_lengths(lengths: dict[str, int]) -> None:
+def check_lengths(lengths: dict[str, int]) -> None:
+    """Check that all arrays have equally many rows.
+
+    Parameters
+    ----------
+    lengths : dict of str to int
+        Number of rows by the name of the array.
+    """
     if len(set(lengths.values())) > 1:
         *first, last = lengths
         raise ValueError(
             f"{', '.join(first)} and {last} must have one row for each sample; got inconsistent "
             f"numbers of samples: {list(lengths.values())}."
         )
+
+
+def read_labels(y: Any, name: str = "y") -> tuple[np.ndarray, np.ndarray]:
+    """Find the classes of labels in any format, and number the labels.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,) or (n_samples, n_classes)
+        The labels.
+    name : str, default="y"
+        How messages call them.
+
+    Returns
+    -------
+    classes : ndarray of shape (n_classes,)
+    numbers : ndarray of int of shape (n_samples,)
+    """
+    read = read_target(y, name)
+    classes = _classes_of({name: read})
+    return classes, _encode(LabelCodec(classes), y, read, name)
 
 
 def _classes_of(read: dict[str, Target]) -> np.ndarray:

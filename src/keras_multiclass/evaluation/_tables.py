@@ -1,0 +1,167 @@
+"""Tables of names and numbers, as text and as HTML."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from html import escape
+from typing import TypeAlias
+
+Cell: TypeAlias = str | float
+"""A name or count as text, or a score; NaN where it is undefined."""
+
+_LONGEST_NAME = 28
+_GAP = "  "
+# Half-transparent, so that they go with light and dark pages.
+_LINE = "rgba(128,128,128,.5)"
+_BAR = "rgba(66,133,244,.3)"
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of a report.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        Headings.
+    rows : list of tuple of (str or float)
+        Names first, then counts as text and scores as numbers.
+    n_names : int, default=1
+        How many columns hold names, which are aligned to the left.
+    n_averages : int, default=0
+        How many rows at the end are set off.
+    bars : bool, default=False
+        Whether scores, which are between 0 and 1 then, are drawn as bars in HTML.
+    note : str, default=""
+        A sentence above the table.
+    """
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Cell, ...]]
+    n_names: int = 1
+    n_averages: int = 0
+    bars: bool = False
+    note: str = ""
+
+
+def short_name(label: object) -> str:
+    """Write a label in one line, without the middle part if it is long.
+
+    Parameters
+    ----------
+    label : object
+        A class or whatever else has a name.
+    """
+    name = " ".join(str(label).split())
+    if len(name) <= _LONGEST_NAME:
+        return name
+    kept = _LONGEST_NAME - 3
+    return name[: kept - kept // 3] + "..." + name[-(kept // 3) :]
+
+
+def count_text(count: float) -> str:
+    """Write a count, which need not be whole if it is a sum of weights.
+
+    Parameters
+    ----------
+    count : float
+        The count.
+    """
+    return f"{count:.4g}" if abs(count) < 1e4 else f"{count:.0f}"
+
+
+def to_text(title: str, tables: list[Table]) -> str:
+    """Write tables below each other.
+
+    Parameters
+    ----------
+    title : str
+        The first line.
+    tables : list of Table
+        The tables.
+    """
+    return "\n\n".join([title, *map(_table_text, tables)])
+
+
+def _table_text(table: Table) -> str:
+    rows = [table.columns, *([_cell_text(cell) for cell in row] for row in table.rows)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        _GAP.join(
+            cell.ljust(width) if place < table.n_names else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    if table.n_averages:
+        lines.insert(len(lines) - table.n_averages, "")
+    return "\n".join([*([table.note] if table.note else []), *lines])
+
+
+def _cell_text(cell: Cell) -> str:
+    if isinstance(cell, str):
+        return cell
+    return "-" if math.isnan(cell) else f"{cell:.3f}"
+
+
+def to_html(title: str, tables: list[Table]) -> str:
+    """Write tables as HTML that needs no style sheet and takes the colours of the page.
+
+    Parameters
+    ----------
+    title : str
+        The first line.
+    tables : list of Table
+        The tables; the first on the left, the others beside it where there is room.
+    """
+    first, *others = [_table_html(table) for table in tables]
+    return (
+        '<div style="font-size:13px;line-height:1.5">'
+        f'<div style="font-weight:600;margin:0 0 6px">{escape(title)}</div>'
+        '<div style="display:flex;flex-wrap:wrap;gap:12px 32px;align-items:flex-start">'
+        f"<div>{first}</div>"
+        f'<div style="display:grid;gap:16px;justify-items:start">{"".join(others)}</div>'
+        "</div></div>"
+    )
+
+
+def _table_html(table: Table) -> str:
+    first_average = len(table.rows) - table.n_averages
+    head = "".join(
+        f'<th style="{_style(table, place)};border-bottom:1px solid {_LINE}">{escape(column)}</th>'
+        for place, column in enumerate(table.columns)
+    )
+    body = "".join(
+        f"<tr>{_row_html(table, row, set_off=number == first_average > 0)}</tr>"
+        for number, row in enumerate(table.rows)
+    )
+    note = f'<div style="margin:0 0 4px">{escape(table.note)}</div>' if table.note else ""
+    return (
+        f'<div>{note}<table style="border-collapse:collapse;border:0;margin:0">'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _row_html(table: Table, row: tuple[Cell, ...], set_off: bool) -> str:
+    line = f";border-top:1px solid {_LINE}" if set_off else ""
+    return "".join(
+        f'<td style="{_style(table, place)}{line}{_bar(cell) if table.bars else ""}">'
+        f"{escape(_cell_text(cell))}</td>"
+        for place, cell in enumerate(row)
+    )
+
+
+def _style(table: Table, place: int) -> str:
+    side = "left" if place < table.n_names else "right"
+    return (
+        f"text-align:{side};padding:2px 8px;white-space:nowrap;background:transparent;border:0;"
+        "font-variant-numeric:tabular-nums"
+    )
+
+
+def _bar(cell: Cell) -> str:
+    if isinstance(cell, str) or math.isnan(cell):
+        return ""
+    width = f"{100 * min(max(cell, 0.0), 1.0):.1f}%"
+    return f";background:linear-gradient(to right,{_BAR} {width},transparent {width})"
