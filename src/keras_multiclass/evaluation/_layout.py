@@ -18,7 +18,7 @@ _MEASURES = {
     "f1": "F1",
     "support": "support",
     "roc_auc": "ROC AUC",
-    "average_precision": "avg. precision",
+    "average_precision": "AP",
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
     "cohen_kappa": "Cohen's kappa",

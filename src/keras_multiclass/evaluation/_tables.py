@@ -15,6 +15,8 @@ _GAP = "  "
 # Half-transparent, so that they go with light and dark pages.
 _LINE = "rgba(128,128,128,.5)"
 _BAR = "rgba(66,133,244,.3)"
+# Without a doctype, tables don't take over colour and font by themselves.
+_TABLE = "border-collapse:collapse;border:0;margin:0;color:inherit;font:inherit"
 
 
 @dataclass(frozen=True)
@@ -113,16 +115,13 @@ def to_html(title: str, tables: list[Table]) -> str:
     title : str
         The first line.
     tables : list of Table
-        The tables; the first on the left, the others beside it where there is room.
+        The tables, beside each other where there is room.
     """
-    first, *others = [_table_html(table) for table in tables]
     return (
         '<div style="font-size:13px;line-height:1.5">'
         f'<div style="font-weight:600;margin:0 0 6px">{escape(title)}</div>'
-        '<div style="display:flex;flex-wrap:wrap;gap:12px 32px;align-items:flex-start">'
-        f"<div>{first}</div>"
-        f'<div style="display:grid;gap:16px;justify-items:start">{"".join(others)}</div>'
-        "</div></div>"
+        '<div style="display:flex;flex-wrap:wrap;gap:16px 32px;align-items:flex-start">'
+        f"{''.join(map(_table_html, tables))}</div></div>"
     )
 
 
@@ -138,7 +137,7 @@ def _table_html(table: Table) -> str:
     )
     note = f'<div style="margin:0 0 4px">{escape(table.note)}</div>' if table.note else ""
     return (
-        f'<div>{note}<table style="border-collapse:collapse;border:0;margin:0">'
+        f'<div>{note}<table style="{_TABLE}">'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
@@ -164,4 +163,5 @@ def _bar(cell: Cell) -> str:
     if isinstance(cell, str) or math.isnan(cell):
         return ""
     width = f"{100 * min(max(cell, 0.0), 1.0):.1f}%"
-    return f";background:linear-gradient(to right,{_BAR} {width},transparent {width})"
+    bar = f"linear-gradient({_BAR},{_BAR}) 0 0/{width} 100% no-repeat content-box"
+    return f";min-width:64px;background:{bar}"
