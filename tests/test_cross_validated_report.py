@@ -181,20 +181,22 @@ def test_the_estimator_is_left_as_it_is():
     assert not hasattr(unfitted, "tree_")
 
 
-@pytest.mark.parametrize("kind", ["names", "matrix", "frame"])
+@pytest.mark.parametrize("kind", ["names", "matrix", "sparse", "pandas", "polars"])
 def test_our_classifier(kind):
     one_hot = np.eye(3, dtype=int)[CODES]
     labels = {
         "names": Y,
         "matrix": one_hot,
-        "frame": pd.DataFrame(one_hot, columns=NAMES),
+        "sparse": sparse.coo_array(one_hot),
+        "pandas": pd.DataFrame(one_hot, columns=NAMES),
+        "polars": pl.DataFrame(one_hot, schema=NAMES),
     }[kind]
     found = cross_validated_report(tiny(epochs=5), X, labels, cv=2)
     predicted, proba = by_hand(tiny(epochs=5), X, CODES, StratifiedKFold(2).split(X, CODES))
     numbers = ClassificationReport.from_predictions(CODES, predicted, proba)
     close(found.report.confusion_matrix, numbers.confusion_matrix)
     np.testing.assert_allclose(found.report.overall["log_loss"], numbers.overall["log_loss"])
-    assert found.report.classes.tolist() == ([0, 1, 2] if kind == "matrix" else NAMES)
+    assert found.report.classes.tolist() == ([0, 1, 2] if kind in ("matrix", "sparse") else NAMES)
 
 
 # --- errors -------------------------------------------------------------------------------------
