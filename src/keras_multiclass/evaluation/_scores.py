@@ -21,7 +21,7 @@ from sklearn.metrics import (
 
 from keras_multiclass.evaluation._predictions import Predictions
 
-NEED_PROBABILITIES = ("roc_auc", "average_precision")
+_RANKINGS = ("roc_auc", "average_precision")
 
 
 def score_classes(found: Predictions, zero_division: float) -> dict[str, np.ndarray]:
@@ -62,7 +62,7 @@ def score_classes(found: Predictions, zero_division: float) -> dict[str, np.ndar
 def _score_rankings(
     found: Predictions, probabilities: np.ndarray, present: np.ndarray
 ) -> dict[str, np.ndarray]:
-    scores = {name: np.full(found.n_classes, np.nan) for name in NEED_PROBABILITIES}
+    scores = {name: np.full(found.n_classes, np.nan) for name in _RANKINGS}
     for number in np.flatnonzero(present):
         is_class = (found.true == number).astype(int)
         ranked = is_class, probabilities[:, number]
@@ -119,7 +119,7 @@ def _micro(found: Predictions) -> dict[str, float]:
     if found.probabilities is None:
         return scores
     if found.n_classes < 2:
-        return scores | dict.fromkeys(NEED_PROBABILITIES, np.nan)
+        return scores | dict.fromkeys(_RANKINGS, np.nan)
     is_class = (found.true[:, np.newaxis] == np.arange(found.n_classes)).astype(int)
     options: dict[str, Any] = {"average": "micro", "sample_weight": found.sample_weight}
     return scores | {
