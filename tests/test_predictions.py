@@ -141,7 +141,9 @@ def test_a_classifier_of_several_targets_is_refused():
 
 
 def test_predictions_of_several_labels_are_refused():
-    network = MLPClassifier((2,), max_iter=1000, tol=1.0).fit(X, ONE_HOT)  # a sigmoid for each
+    network = MLPClassifier((2,), max_iter=1000, tol=1.0, random_state=0)
+    network.fit(X, ONE_HOT)  # a sigmoid for each class
+    assert set(network.predict(X).sum(axis=1)) != {1}
     with pytest.raises(ValueError, match=r"predict\(X\) must be one"):
         Predictions.from_estimator(network, X, CODES)
 
