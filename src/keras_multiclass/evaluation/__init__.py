@@ -4,11 +4,26 @@ from keras_multiclass.evaluation._cross_validation import (
     CrossValidatedReport,
     cross_validated_report,
 )
+from keras_multiclass.evaluation._curves import (
+    Curve,
+    PrecisionRecallCurvesDisplay,
+    RocCurvesDisplay,
+)
+from keras_multiclass.evaluation._history import TrainingHistoryDisplay
+from keras_multiclass.evaluation._per_class import PerClassDisplay
+from keras_multiclass.evaluation._reliability import ReliabilityCurve, ReliabilityDisplay
 from keras_multiclass.evaluation._report import ClassificationReport, ConfusedPair
 
 __all__ = [
     "ClassificationReport",
     "ConfusedPair",
     "CrossValidatedReport",
+    "Curve",
+    "PerClassDisplay",
+    "PrecisionRecallCurvesDisplay",
+    "ReliabilityCurve",
+    "ReliabilityDisplay",
+    "RocCurvesDisplay",
+    "TrainingHistoryDisplay",
     "cross_validated_report",
 ]

@@ -1,0 +1,741 @@
+"""Pictures: what is drawn is what scikit-learn computes, and nothing global changes."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import keras
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from sklearn.calibration import calibration_curve
+from sklearn.datasets import load_iris
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.metrics import (
+    auc,
+    average_precision_score,
+    precision_recall_curve,
+    precision_recall_fscore_support,
+    roc_auc_score,
+    roc_curve,
+)
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from _toy import tiny
+from keras_multiclass.evaluation import (
+    ClassificationReport,
+    PerClassDisplay,
+    PrecisionRecallCurvesDisplay,
+    ReliabilityDisplay,
+    RocCurvesDisplay,
+    TrainingHistoryDisplay,
+)
+from keras_multiclass.evaluation._drawing import COLOURS
+
+matplotlib.use("Agg")  # draws into memory, on machines without a screen too
+from matplotlib import pyplot as plt
+
+X, y = load_iris(return_X_y=True)
+
+
+@pytest.fixture(autouse=True)
+def matplotlib_stays_as_it_was():
+    plt.close("all")  # what other tests, or the code of a page, left
+    before = dict(matplotlib.rcParams), matplotlib.get_backend()
+    yield
+    plt.close("all")
+    assert (dict(matplotlib.rcParams), matplotlib.get_backend()) == before
+
+
+@pytest.fixture
+def no_matplotlib(monkeypatch):
+    """Let every import of matplotlib fail, as where it is not installed."""
+    for name in [n for n in sys.modules if n.partition(".")[0] == "matplotlib"]:
+        monkeypatch.setitem(sys.modules, name, None)
+
+
+def png(figure) -> bytes:
+    with io.BytesIO() as file:
+        figure.savefig(file, format="png", dpi=50)
+        return file.getvalue()
+
+
+def assert_drawn(figure):
+    """Assert that a figure becomes a PNG file which is not empty paper of that size."""
+    picture = png(figure)
+    assert picture.startswith(b"\x89PNG\r\n\x1a\n")
+    assert picture != png(Figure(figsize=figure.get_size_inches()))
+
+
+def legend_of(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+# --- the history of a training ------------------------------------------------------------------
+
+HISTORY = {
+    "loss": [1.0, 0.7, 0.5, 0.4],
+    "accuracy": [0.4, 0.6, 0.7, 0.9],
+    "val_loss": [1.1, 0.8, 0.9, 1.0],
+    "val_accuracy": [0.3, 0.5, 0.6, 0.55],
+}
+
+
+def test_loss_and_each_metric_have_axes_of_their_own():
+    display = TrainingHistoryDisplay.from_history(HISTORY)
+    assert [ax.get_title(loc="left") for ax in display.axes_] == ["loss", "accuracy"]
+    assert set(display.lines_) == set(HISTORY)
+    for name, line in display.lines_.items():
+        np.testing.assert_array_equal(line.get_xydata().T, [[1, 2, 3, 4], HISTORY[name]])
+        assert line.axes is display.axes_[int(name.endswith("accuracy"))]
+    best = "best val_loss: epoch 2"
+    assert legend_of(display.axes_[0]) == ["training", "validation", best]
+    assert_drawn(display.figure_)
+
+
+def test_the_loss_comes_first():
+    history = {"val_auc": [0.5], "accuracy": [0.4], "loss": [1.0]}
+    display = TrainingHistoryDisplay.from_history(history)
+    assert [ax.get_title(loc="left") for ax in display.axes_] == ["loss", "auc", "accuracy"]
+
+
+def test_the_best_epoch_is_marked_with_its_values():
+    display = TrainingHistoryDisplay.from_history(HISTORY)
+    assert display.best_epoch == 1 + np.argmin(HISTORY["val_loss"])
+    for quantity, value in {"loss": 0.8, "accuracy": 0.5}.items():
+        assert display.best_lines_[quantity].get_xdata() == [2, 2]
+        np.testing.assert_array_equal(display.best_markers_[quantity].get_xydata(), [[2, value]])
+    assert [ax.get_title(loc="right") for ax in display.axes_] == ["0.8", "0.5"]
+
+
+def test_a_quantity_without_a_value_at_the_best_epoch_has_the_line_only():
+    history = {"loss": [3.0, 2.0, 1.0, 4.0], "val_auc": [0.5, 0.6]}
+    display = TrainingHistoryDisplay.from_history(history, monitor="loss")
+    assert display.best_lines_["auc"].get_xdata() == [3, 3]
+    assert set(display.best_markers_) == {"loss"}
+
+
+def test_a_grid_of_axes_has_no_empty_ones():
+    history = {name: [1.0, 2.0] for name in ("loss", "a", "b", "c", "d")}
+    display = TrainingHistoryDisplay.from_history(history)
+    assert display.figure_.axes == display.axes_.tolist()
+    assert len(display.axes_) == 5
+
+
+@pytest.mark.parametrize(
+    ("options", "best"),
+    [
+        ({"monitor": "loss"}, 4),
+        ({"monitor": "val_accuracy"}, 3),
+        ({"monitor": "val_accuracy", "mode": "min"}, 1),
+        ({"monitor": "val_loss", "mode": "max"}, 1),
+    ],
+)
+def test_what_is_best_can_be_chosen(options, best):
+    assert TrainingHistoryDisplay.from_history(HISTORY, **options).best_epoch == best
+
+
+@pytest.mark.parametrize(
+    ("name", "best"),
+    [
+        ("sparse_categorical_crossentropy", 1),
+        ("mean_squared_error", 1),
+        ("val_false_positives", 1),
+        ("macro_f1", 2),
+        ("val_auc", 2),
+        ("balanced_accuracy", 2),
+    ],
+)
+def test_the_name_tells_whether_small_or_large_is_good(name, best):
+    history = {"loss": [1.0, 1.0], name: [0.1, 0.2]}
+    assert TrainingHistoryDisplay.from_history(history, monitor=name).best_epoch == best
+
+
+def test_the_first_of_equal_epochs_is_best_and_nan_never_is():
+    history = {"loss": [float("nan"), 0.5, 0.4, 0.4]}
+    assert TrainingHistoryDisplay.from_history(history).best_epoch == 3
+
+
+def test_without_validation_the_loss_counts():
+    display = TrainingHistoryDisplay.from_history({"loss": [1.0, 0.3, 0.5]})
+    assert (display.monitor, display.best_epoch) == ("loss", 2)
+    np.testing.assert_array_equal(display.best_markers_["loss"].get_xydata(), [[2, 0.3]])
+    assert_drawn(display.figure_)
+
+
+@pytest.mark.parametrize(
+    ("n_entries", "frequency", "epochs"),
+    [
+        (3, None, [3, 6, 9]),
+        (5, 2, [2, 4, 6, 8, 10]),
+        (2, 4, [4, 8]),
+        (3, [1, 5, 10], [1, 5, 10]),
+        (8, 1, [1, 2, 3, 4, 5, 6, 7, 8]),
+    ],
+)
+def test_validation_need_not_be_in_every_epoch(n_entries, frequency, epochs):
+    history = {"loss": [1.0] * 10, "val_loss": [0.5] * n_entries}
+    history["val_loss"][1] = 0.1
+    display = TrainingHistoryDisplay.from_history(history, validation_freq=frequency)
+    assert display.lines_["val_loss"].get_xdata().tolist() == epochs
+    assert display.best_epoch == epochs[1]
+
+
+@pytest.mark.parametrize("frequency", [None, 3, [2]])
+def test_a_frequency_that_does_not_fit_is_an_error(frequency):
+    history = {"loss": [1.0] * 10, "val_loss": [0.5, 0.5] if frequency is None else [0.5] * 4}
+    with pytest.raises(ValueError, match="`validation_freq` must be what the training had"):
+        TrainingHistoryDisplay.from_history(history, validation_freq=frequency)
+    assert not plt.get_fignums()
+
+
+@pytest.fixture(scope="module")
+def trained():
+    classifier = tiny(epochs=6, validation_split=0.2, metrics=["accuracy"], fit__validation_freq=2)
+    return classifier.fit(X, y)
+
+
+def test_the_history_of_a_classifier(trained):
+    display = TrainingHistoryDisplay.from_estimator(trained)
+    assert set(display.lines_) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    for name, line in display.lines_.items():
+        epochs = [2, 4, 6] if name.startswith("val_") else [1, 2, 3, 4, 5, 6]
+        np.testing.assert_array_equal(line.get_xydata().T, [epochs, trained.history_[name]])
+    assert display.best_epoch == 2 * (1 + np.argmin(trained.history_["val_loss"]))
+    assert_drawn(display.figure_)
+
+
+def test_a_classifier_is_found_in_pipelines_and_searches():
+    pipeline = make_pipeline(StandardScaler(), tiny(epochs=2))
+    grid = {"kerasmulticlassclassifier__epochs": [3]}
+    search = GridSearchCV(pipeline, grid, cv=2).fit(X, y)
+    display = TrainingHistoryDisplay.from_estimator(search)
+    history = search.best_estimator_[-1].history_
+    np.testing.assert_array_equal(display.lines_["loss"].get_ydata(), history["loss"])
+
+
+def test_the_history_of_keras():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("sgd", loss)
+    history = model.fit(X, y, epochs=2, verbose=0)
+    display = TrainingHistoryDisplay.from_history(history)
+    np.testing.assert_array_equal(display.lines_["loss"].get_ydata(), history.history["loss"])
+
+
+def test_given_axes_are_used():
+    one = Figure().subplots()
+    display = TrainingHistoryDisplay.from_history(HISTORY, ax=one, monitor="val_accuracy")
+    assert (display.axes_.tolist(), display.figure_) == ([one], one.figure)
+    assert set(display.lines_) == {"accuracy", "val_accuracy"}
+    pair = Figure().subplots(2, 1)
+    display = TrainingHistoryDisplay.from_history(HISTORY, ax=pair)
+    assert display.axes_.tolist() == pair.tolist()
+    assert display.plot(one, quantities=["loss"]) is display
+    assert set(display.lines_) == {"loss", "val_loss"}
+    assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"monitor": "val_los"}, "`monitor` must be None or one of .* Did you mean 'val_loss'"),
+        ({"mode": "least"}, "`mode` must be one of 'auto', 'min', 'max'; got 'least'"),
+        ({"quantities": ["acuracy"]}, "`quantities` must be names from .* Did you mean 'accuracy'"),
+        ({"quantities": []}, "`quantities` must be names from 'loss', 'accuracy'; got none"),
+        ({"ax": 3}, "`ax` must be None or one matplotlib Axes; got 3"),
+        ({"ax": [None] * 3}, "`ax` must be None or an array of 2 matplotlib Axes; got 3 of them"),
+        ({"validation_freq": 0}, "`validation_freq` must be an integer of at least 1"),
+    ],
+)
+def test_errors_of_a_history_say_what_is_allowed(options, message):
+    with pytest.raises(ValueError, match=message):
+        TrainingHistoryDisplay.from_history(HISTORY, **options)
+    assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize(
+    "history", [None, [1, 2], {}, {"loss": []}, {"loss": "good"}, {"a": [[1]]}]
+)
+def test_what_is_no_history_is_refused(history):
+    with pytest.raises(ValueError, match="`history` must be a dict of lists of numbers"):
+        TrainingHistoryDisplay.from_history(history)
+
+
+def test_only_what_was_trained_has_a_history():
+    with pytest.raises(NotFittedError):
+        TrainingHistoryDisplay.from_estimator(tiny())
+    for other in (LogisticRegression(max_iter=500).fit(X, y), 3):
+        with pytest.raises(ValueError, match="`estimator` must be a fitted KerasMulticlass"):
+            TrainingHistoryDisplay.from_estimator(other)
+
+
+# --- predictions --------------------------------------------------------------------------------
+
+TREES = ("alder", "birch", "cedar", "elm")
+
+
+def made_up(n_classes=4, n_samples=240, seed=0):
+    """Labels, and probabilities that are right more often than not."""
+    generator = np.random.default_rng(seed)
+    true = generator.permutation(np.arange(n_samples) % n_classes)
+    scores = generator.normal(size=(n_samples, n_classes)) + 1.5 * np.eye(n_classes)[true]
+    return true, np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+
+
+TRUE, PROBA = made_up()
+WEIGHT = np.random.default_rng(1).uniform(0.5, 2, len(TRUE))
+LABELS = np.array(TREES)[TRUE]
+PREDICTED = np.array(TREES)[PROBA.argmax(axis=1)]
+CURVES = [RocCurvesDisplay, PrecisionRecallCurvesDisplay]
+FROM_PROBABILITIES = [*CURVES, ReliabilityDisplay]
+
+
+def points_of(line):
+    return line.get_xdata(), line.get_ydata()
+
+
+def one_axes(display):
+    return display.axes_[0] if hasattr(display, "axes_") else display.ax_
+
+
+# --- ROC and precision-recall -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["plain", "weighted"])
+def test_roc_curves_are_those_of_scikit_learn(weight):
+    display = RocCurvesDisplay.from_predictions(LABELS, PROBA, sample_weight=weight)
+    assert len(display.lines_) == 4
+    for k, line in enumerate(display.lines_):
+        x, y, _ = roc_curve(k == TRUE, PROBA[:, k], sample_weight=weight)
+        np.testing.assert_array_equal(points_of(line), (x, y))
+        assert display.curves[k].area == auc(x, y)
+        assert line.get_label() == f"{TREES[k]}  {auc(x, y):.3f}"
+    np.testing.assert_array_equal(points_of(display.chance_line_), [[0, 1], [0, 1]])
+    assert_drawn(display.figure_)
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["plain", "weighted"])
+def test_precision_recall_curves_are_those_of_scikit_learn(weight):
+    display = PrecisionRecallCurvesDisplay.from_predictions(LABELS, PROBA, sample_weight=weight)
+    for k, line in enumerate(display.lines_):
+        truth = k == TRUE
+        precision, recall, _ = precision_recall_curve(
+            truth, PROBA[:, k], sample_weight=weight, drop_intermediate=True
+        )
+        np.testing.assert_array_equal(points_of(line), (recall, precision))
+        area = average_precision_score(truth, PROBA[:, k], sample_weight=weight)
+        assert line.get_label() == f"{TREES[k]}  {area:.3f}"
+    # Every row is of one class, so that the mean share of four classes is a quarter.
+    np.testing.assert_allclose(display.chance_line_.get_ydata(), 0.25)
+    assert_drawn(display.figure_)
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["plain", "weighted"])
+@pytest.mark.parametrize(
+    ("made_by", "score"),
+    [(RocCurvesDisplay, roc_auc_score), (PrecisionRecallCurvesDisplay, average_precision_score)],
+)
+def test_averages_have_the_areas_of_scikit_learn(made_by, score, weight):
+    display = made_by.from_predictions(
+        LABELS, PROBA, sample_weight=weight, averages=("micro", "macro")
+    )
+    assert [curve.name for curve in display.averages] == ["macro average", "micro average"]
+    for curve, average in zip(display.averages, ("macro", "micro"), strict=True):
+        expected = score(np.eye(4)[TRUE], PROBA, average=average, sample_weight=weight)
+        np.testing.assert_allclose(curve.area, expected)
+        # What is drawn has this area, but for the grid on which curves are averaged.
+        order = np.argsort(curve.x, kind="stable")
+        drawn = auc(curve.x[order], curve.y[order])
+        assert drawn == pytest.approx(expected, abs=0.01)
+    assert len(display.average_lines_) == 2
+
+
+@pytest.mark.parametrize("made_by", CURVES)
+def test_averages_are_optional(made_by):
+    display = made_by.from_predictions(LABELS, PROBA, averages=())
+    assert display.average_lines_ == []
+    assert len(legend_of(display.ax_)) == 4 + 1
+
+
+@pytest.mark.parametrize("made_by", CURVES)
+def test_two_classes_have_a_curve_each(made_by):
+    true, proba = made_up(2)
+    display = made_by.from_predictions(true, proba)
+    assert [text.split()[0] for text in legend_of(display.ax_)] == ["0", "1", "macro", "chance"]
+    assert_drawn(display.figure_)
+
+
+@pytest.mark.parametrize("made_by", CURVES)
+def test_up_to_ten_classes_have_colours_of_their_own(made_by):
+    true, proba = made_up(10)
+    display = made_by.from_predictions(true, proba)
+    assert len({line.get_color() for line in display.lines_}) == 10
+    assert_drawn(display.figure_)
+
+
+@pytest.mark.parametrize(
+    ("made_by", "values", "sign"),
+    [
+        (RocCurvesDisplay, lambda d: [c.area for c in d.curves], 1),
+        (PrecisionRecallCurvesDisplay, lambda d: [c.area for c in d.curves], 1),
+        (
+            lambda *a, **k: ReliabilityDisplay.from_predictions(*a, kind="per_class", **k),
+            lambda d: [c.error for c in d.curves],
+            -1,
+        ),
+    ],
+    ids=["roc", "pr", "reliability"],
+)
+def test_of_many_classes_the_worst_are_highlighted(made_by, values, sign):
+    true, proba = made_up(19, 570)
+    names = np.array([f"a long name of kind {n} that takes much room" for n in range(19)])
+    make = getattr(made_by, "from_predictions", made_by)
+    display = make(names[true], proba, labels=names, highlight=3)
+    found = np.array(values(display))
+    worst = np.argsort(sign * found)[:3]
+    grey = [n for n, line in enumerate(display.lines_) if line.get_color() == "0.75"]
+    assert set(range(19)) - set(grey) == set(worst)
+    legend = legend_of(one_axes(display))
+    assert [float(text.split()[-1]) for text in legend[:3]] == np.round(found[worst], 3).tolist()
+    low, high = found[grey].min(), found[grey].max()
+    assert legend[3] == f"16 others  {low:.3f} to {high:.3f}"
+    assert_drawn(display.figure_)
+
+
+def test_long_names_are_cut_and_signs_of_formulas_are_letters():
+    names = np.array(["a" * 50, "costs $5 or $6"])
+    display = RocCurvesDisplay.from_predictions(names[TRUE % 2], made_up(2)[1], labels=names)
+    first, second, *_ = legend_of(display.ax_)
+    assert first.split("  ")[0] == "a" * 35 + "…"
+    assert second.startswith(r"costs \$5 or \$6")
+    assert_drawn(display.figure_)
+
+
+@pytest.mark.parametrize("made_by", CURVES)
+def test_a_class_without_rows_has_no_curve_and_is_named(made_by):
+    weight = np.where(TRUE == 1, 0.0, WEIGHT)
+    rows = TRUE != 1
+    weighted = made_by.from_predictions(LABELS, PROBA, sample_weight=weight)
+    dropped = made_by.from_predictions(
+        LABELS[rows], PROBA[rows], labels=TREES, sample_weight=WEIGHT[rows]
+    )
+    for display in (weighted, dropped):
+        assert display.absent == ["birch"]
+        assert [curve.name for curve in display.curves] == ["alder", "cedar", "elm"]
+        assert legend_of(display.ax_)[-1] == "no rows: birch"
+    for one, other in zip(weighted.lines_, dropped.lines_, strict=True):
+        np.testing.assert_array_equal(points_of(one), points_of(other))
+
+
+@pytest.mark.parametrize("made_by", CURVES)
+def test_one_class_alone_has_no_curve(made_by):
+    with pytest.raises(ValueError, match="labels must be of at least two classes; got 1 among"):
+        made_by.from_predictions(["elm"] * 3, PROBA[:3], labels=TREES)
+    assert not plt.get_fignums()
+
+
+# --- reliability --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("strategy", ["uniform", "quantile"])
+@pytest.mark.parametrize("n_bins", [5, 15])
+def test_the_curve_of_predicted_labels_is_that_of_scikit_learn(strategy, n_bins):
+    display = ReliabilityDisplay.from_predictions(LABELS, PROBA, n_bins=n_bins, strategy=strategy)
+    observed, predicted = calibration_curve(
+        PROBA.argmax(axis=1) == TRUE, PROBA.max(axis=1), n_bins=n_bins, strategy=strategy
+    )
+    (line,) = display.lines_
+    np.testing.assert_allclose(points_of(line), (predicted, observed))
+    np.testing.assert_array_equal(points_of(display.diagonal_), [[0, 1], [0, 1]])
+    assert_drawn(display.figure_)
+
+
+@pytest.mark.parametrize("strategy", ["uniform", "quantile"])
+def test_each_class_may_have_a_curve(strategy):
+    display = ReliabilityDisplay.from_predictions(
+        LABELS, PROBA, kind="per_class", n_bins=8, strategy=strategy
+    )
+    assert len(display.lines_) == 4
+    for k, line in enumerate(display.lines_):
+        observed, predicted = calibration_curve(k == TRUE, PROBA[:, k], n_bins=8, strategy=strategy)
+        np.testing.assert_allclose(points_of(line), (predicted, observed))
+    assert [text.split()[0] for text in legend_of(display.axes_[0])[:4]] == list(TREES)
+    assert display.histogram_ is None
+    assert_drawn(display.figure_)
+
+
+def test_the_calibration_error_is_that_of_the_paper():
+    """Two bins: 0.6 is right in one of two rows, 0.9 in three of four; the third one is empty."""
+    confidence = np.array([0.6, 0.6, 0.9, 0.9, 0.9, 0.9])
+    proba = np.column_stack([confidence, 1 - confidence])
+    true = [0, 1, 0, 0, 0, 1]
+    display = ReliabilityDisplay.from_predictions(true, proba, n_bins=4, label="net")
+    assert display.curves[0].error == pytest.approx(2 / 6 * 0.1 + 4 / 6 * 0.15)
+    assert legend_of(display.axes_[0]) == ["perfectly calibrated", "net  (ECE 0.133)"]
+    np.testing.assert_array_equal(display.curves[0].weight, [0, 0, 2, 4])
+    assert len(display.lines_[0].get_xdata()) == 2
+    shares = display.histogram_.get_data()
+    np.testing.assert_allclose(shares.values, [0, 0, 2 / 6, 4 / 6])
+    np.testing.assert_allclose(shares.edges, [0, 0.25, 0.5, 0.75, 1])
+
+
+@pytest.mark.parametrize("strategy", ["uniform", "quantile"])
+@pytest.mark.parametrize("kind", ["top_label", "per_class"])
+def test_a_weight_of_two_is_a_row_given_twice(kind, strategy):
+    weight = np.arange(len(TRUE)) % 3
+    options = {"kind": kind, "strategy": strategy, "n_bins": 6}
+    weighted = ReliabilityDisplay.from_predictions(LABELS, PROBA, sample_weight=weight, **options)
+    repeated = ReliabilityDisplay.from_predictions(
+        np.repeat(LABELS, weight), np.repeat(PROBA, weight, axis=0), **options
+    )
+    for one, other in zip(weighted.curves, repeated.curves, strict=True):
+        np.testing.assert_allclose(one.predicted, other.predicted)
+        np.testing.assert_allclose(one.observed, other.observed)
+        assert one.error == pytest.approx(other.error)
+
+
+def test_two_classifiers_share_the_axes_of_a_reliability_diagram():
+    first = ReliabilityDisplay.from_predictions(LABELS, PROBA, label="one")
+    flat = (PROBA + 0.25) / 2
+    second = ReliabilityDisplay.from_predictions(LABELS, flat, ax=first.axes_, label="two")
+    assert second.figure_ is first.figure_
+    assert [text.split()[0] for text in legend_of(first.axes_[0])] == ["perfectly", "one", "two"]
+    colours = [display.lines_[0].get_color() for display in (first, second)]
+    assert colours == list(COLOURS[:2])
+
+
+def test_without_axes_for_it_there_is_no_histogram():
+    ax = Figure().subplots()
+    display = ReliabilityDisplay.from_predictions(LABELS, PROBA, ax=ax)
+    assert display.axes_.tolist() == [ax]
+    assert display.histogram_ is None
+    assert_drawn(ax.figure)
+
+
+# --- scores of each class -----------------------------------------------------------------------
+
+
+def rows_of(ax):
+    """The names of the rows, from the top down."""
+    names = dict(zip(ax.get_yticks(), [t.get_text() for t in ax.get_yticklabels()], strict=True))
+    assert ax.get_ylim()[0] > ax.get_ylim()[1]
+    return [names[row] for row in sorted(names)]
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["plain", "weighted"])
+def test_scores_of_each_class_are_those_of_scikit_learn(weight):
+    display = PerClassDisplay.from_predictions(LABELS, PREDICTED, sample_weight=weight, sort=None)
+    *scores, support = precision_recall_fscore_support(LABELS, PREDICTED, sample_weight=weight)
+    assert [ax.get_title(loc="left") for ax in display.axes_] == ["precision", "recall", "F1"]
+    for name, expected in zip(("precision", "recall", "f1"), scores, strict=True):
+        dots = display.dots_[name]
+        np.testing.assert_allclose(dots.get_xdata(), expected)
+        assert list(dots.get_ydata()) == list(TREES)
+        np.testing.assert_allclose(display.mean_lines_[name].get_xdata(), expected.mean())
+    named = [f"{tree}  ({rows:g})" for tree, rows in zip(TREES, support, strict=True)]
+    assert rows_of(display.axes_[0]) == named
+    assert_drawn(display.figure_)
+
+
+@pytest.mark.parametrize("sort", ["precision", "recall", "f1", "support"])
+def test_classes_are_sorted_from_the_best_down(sort):
+    rows = slice(0, 101)
+    display = PerClassDisplay.from_predictions(LABELS[rows], PREDICTED[rows], sort=sort)
+    names = ("precision", "recall", "f1", "support")
+    scores = dict(
+        zip(names, precision_recall_fscore_support(LABELS[rows], PREDICTED[rows]), strict=True)
+    )
+    expected = [TREES[k] for k in np.argsort(-scores[sort], kind="stable")]
+    assert [row.split("  ")[0] for row in rows_of(display.axes_[0])] == expected
+
+
+def test_scores_can_be_chosen_and_drawn_on_one_axes():
+    ax = Figure().subplots()
+    display = PerClassDisplay.from_predictions(LABELS, PREDICTED, ax=ax, metrics=["recall"])
+    assert display.axes_.tolist() == [ax]
+    assert set(display.dots_) == {"recall"}
+    assert_drawn(ax.figure)
+    assert not plt.get_fignums()
+
+
+def test_classifiers_on_the_same_axes_keep_the_rows_of_the_first():
+    first = PerClassDisplay.from_predictions(LABELS, PREDICTED, label="plain", sort="f1")
+    rows = rows_of(first.axes_[0])
+    other = np.array(TREES)[np.where(TRUE == 2, 2, PROBA.argmax(axis=1))]
+    second = PerClassDisplay.from_predictions(
+        LABELS, other, ax=first.axes_, label="balanced", sort="recall"
+    )
+    assert rows_of(first.axes_[0]) == rows
+    for name in ("precision", "recall", "f1"):
+        ax = second.dots_[name].axes
+        assert ax is first.dots_[name].axes
+        for display in (first, second):
+            placed = dict(
+                zip(
+                    ax.convert_yunits(list(display.dots_[name].get_ydata())),
+                    display.dots_[name].get_xdata(),
+                    strict=True,
+                )
+            )
+            in_rows = [placed[row] for row in range(4)]
+            by_name = dict(zip(TREES, display.scores[name], strict=True))
+            assert in_rows == [by_name[row.split("  ")[0]] for row in rows]
+    for name in ("precision", "recall", "f1"):
+        colours = [display.dots_[name].get_color() for display in (first, second)]
+        assert colours == list(COLOURS[:2])
+    labels = ["plain", "mean of plain", "balanced", "mean of balanced"]
+    assert legend_of(first.axes_[-1]) == labels
+    assert_drawn(first.figure_)
+
+
+def test_a_class_that_only_the_second_classifier_has_gets_a_row_below():
+    first = PerClassDisplay.from_predictions(["elm", "oak"], ["elm", "oak"])
+    second = PerClassDisplay.from_predictions(
+        ["ash", "elm", "oak"], ["ash", "elm", "oak"], ax=first.axes_
+    )
+    assert [row.split()[0] for row in rows_of(second.axes_[0])] == ["elm", "oak", "ash"]
+
+
+def test_scores_that_are_not_defined_have_no_dot():
+    """Nothing is predicted as birch, and there is no elm."""
+    display = PerClassDisplay.from_predictions(
+        ["alder", "birch", "alder"], ["alder", "alder", "elm"], sort=None
+    )
+    assert display.classes.tolist() == ["alder", "birch", "elm"]
+    np.testing.assert_array_equal(display.support, [2, 1, 0])
+    np.testing.assert_array_equal(display.dots_["precision"].get_xdata(), [0.5, 0, 0])
+    np.testing.assert_array_equal(display.dots_["recall"].get_xdata(), [0.5, 0, np.nan])
+    assert_drawn(display.figure_)
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT * (TRUE != 1)], ids=["plain", "weighted"])
+def test_pictures_and_reports_give_the_same_numbers(weight):
+    """Also where a class has no rows, or only rows of weight 0."""
+    report = ClassificationReport.from_predictions(
+        LABELS, y_proba=PROBA, sample_weight=weight, n_bins=15
+    )
+    reliability = ReliabilityDisplay.from_predictions(LABELS, PROBA, sample_weight=weight)
+    error = report.overall["expected_calibration_error"]
+    assert reliability.curves[0].error == pytest.approx(error)
+    scores = PerClassDisplay.from_predictions(LABELS, PREDICTED, sample_weight=weight)
+    for name in ("precision", "recall", "f1"):
+        np.testing.assert_allclose(
+            scores.mean_lines_[name].get_xdata()[0], report.averages["macro"][name]
+        )
+    for made_by, area in zip(CURVES, ("roc_auc", "average_precision"), strict=True):
+        display = made_by.from_predictions(
+            LABELS, PROBA, sample_weight=weight, averages=("macro", "micro")
+        )
+        for curve, average in zip(display.averages, ("macro", "micro"), strict=True):
+            assert curve.area == pytest.approx(report.averages[average][area])
+
+
+# --- all pictures -------------------------------------------------------------------------------
+
+MAKERS = {
+    "history": lambda **o: TrainingHistoryDisplay.from_history({"loss": [2, 1]}, **o),
+    "ROC": lambda **o: RocCurvesDisplay.from_predictions(LABELS, PROBA, **o),
+    "precision-recall": lambda **o: PrecisionRecallCurvesDisplay.from_predictions(
+        LABELS, PROBA, **o
+    ),
+    "reliability": lambda **o: ReliabilityDisplay.from_predictions(LABELS, PROBA, **o),
+    "classes": lambda **o: ReliabilityDisplay.from_predictions(
+        LABELS, PROBA, kind="per_class", **o
+    ),
+    "scores": lambda **o: PerClassDisplay.from_predictions(LABELS, PREDICTED, **o),
+}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_without_matplotlib_the_message_says_how_to_install_it(name, no_matplotlib):
+    with pytest.raises(ImportError, match=r'pip install "keras-multiclass\[plot\]"'):
+        MAKERS[name]()
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_display_can_be_drawn_again(name):
+    display = MAKERS[name]()
+    first = display.figure_
+    assert display.plot() is display
+    assert display.figure_ is not first
+    assert png(display.figure_) == png(first)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_axes_that_are_given_are_used_and_no_figure_is_opened(name):
+    if name == "scores":
+        axes = Figure(layout="constrained").subplots(1, 3)
+    else:
+        axes = Figure(layout="constrained").subplots()
+    display = MAKERS[name](ax=axes)
+    assert display.figure_ is np.ravel(axes)[0].figure
+    assert np.ravel(axes)[0] is one_axes(display)
+    assert not plt.get_fignums()
+    assert_drawn(display.figure_)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_axes_that_are_none_are_refused(name):
+    with pytest.raises(ValueError, match="`ax` must be None or"):
+        MAKERS[name](ax="axes")
+    assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize("made_by", FROM_PROBABILITIES)
+def test_any_classifier_with_probabilities_is_drawn(made_by):
+    names = np.array(["ash", "fir", "oak"])[y]
+    classifier = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, names)
+    display = made_by.from_estimator(classifier, X, names)
+    same = made_by.from_predictions(names, classifier.predict_proba(X))
+    for one, other in zip(display.lines_, same.lines_, strict=True):
+        np.testing.assert_array_equal(points_of(one), points_of(other))
+
+
+def test_a_keras_classifier_is_drawn(trained):
+    display = RocCurvesDisplay.from_estimator(trained, X, y)
+    x, height, _ = roc_curve(y == 1, trained.predict_proba(X)[:, 1])
+    np.testing.assert_allclose(points_of(display.lines_[1]), (x, height))
+    scores = PerClassDisplay.from_estimator(trained, X, y, sort=None)
+    _, recall, _, _ = precision_recall_fscore_support(y, trained.predict(X))
+    np.testing.assert_allclose(scores.dots_["recall"].get_xdata(), recall)
+
+
+@pytest.mark.parametrize("made_by", FROM_PROBABILITIES)
+def test_a_classifier_without_probabilities_is_refused(made_by):
+    with pytest.raises(ValueError, match="`estimator` must be a classifier with `predict_proba`"):
+        made_by.from_estimator(RidgeClassifier().fit(X, y), X, y)
+    assert not plt.get_fignums()
+
+
+def test_scores_need_no_probabilities():
+    ridge = RidgeClassifier().fit(X, y)
+    display = PerClassDisplay.from_estimator(ridge, X, y, sort=None)
+    precision, _, _, _ = precision_recall_fscore_support(y, ridge.predict(X))
+    np.testing.assert_allclose(display.dots_["precision"].get_xdata(), precision)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("ROC", {"averages": "macro"}, "`averages` must be a collection of 'macro', 'micro'"),
+        ("ROC", {"averages": ["weighted"]}, "`averages` must be .*; got unknown 'weighted'"),
+        ("ROC", {"highlight": -1}, "`highlight` must be an integer from 0 to 10; got -1"),
+        ("precision-recall", {"highlight": 2.0}, "`highlight` must be an integer from 0 to 10"),
+        ("reliability", {"kind": "label"}, "`kind` must be one of 'top_label', 'per_class'"),
+        ("reliability", {"n_bins": 0}, "`n_bins` must be an integer of at least 1; got 0"),
+        ("reliability", {"strategy": "kmeans"}, "`strategy` must be one of 'uniform', 'quantile'"),
+        ("scores", {"metrics": ["f2"]}, "`metrics` must be names from .* got unknown 'f2'"),
+        ("scores", {"metrics": ()}, "`metrics` must be names from 'precision', .*; got none"),
+        ("scores", {"sort": "name"}, "`sort` must be None or one of 'precision', .* got 'name'"),
+    ],
+)
+def test_errors_say_what_is_allowed(name, options, message):
+    with pytest.raises(ValueError, match=message):
+        MAKERS[name](**options)
+    assert not plt.get_fignums()
