@@ -27,7 +27,7 @@ define create
 	exit 1
 endef
 
-.PHONY: help demo test test-oldest bench bench-tables lint format clean
+.PHONY: help demo test test-oldest bench bench-tables lint format docs check-docs clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -57,10 +57,18 @@ format: $(VENV)/.lint ## mend style and format where that can be done safely
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+docs: $(VENV)/.docs ## the documentation's site, into docs/_build/html
+	@$(BIN)/python -m sphinx -W --keep-going --quiet -d docs/_build/doctrees docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+check-docs: docs ## open every page of the site in Chromium, which must be installed
+	@$(BIN)/python -m pytest tests/test_check_site.py
+	@$(BIN)/python docs/check_site.py docs/_build/html
+
 clean: ## remove the virtual environments and all caches
 	rm -rf "$(VENV)" "$(OLDEST)" build dist .coverage .coverage.* htmlcov \
-	  .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	find src tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	  .hypothesis .mypy_cache .pytest_cache .ruff_cache docs/_build docs/api docs/gallery
+	find src tests examples benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The files below only say that a step is done; a change of pyproject.toml repeats the installs.
 $(VENV)/.created:
@@ -80,6 +88,12 @@ $(VENV)/.lint: $(VENV)/.created pyproject.toml
 	@echo "Installing keras-multiclass and its lint tools into $(VENV) ..."
 	@$(BIN)/python $(PIP) --editable '.[lint]'
 	@touch $@
+
+# The site runs the examples, which need what the tests need.
+$(VENV)/.docs: $(VENV)/.created pyproject.toml
+	@echo "Installing keras-multiclass and the tools of its documentation into $(VENV) ..."
+	@$(BIN)/python $(PIP) --editable '.[docs,test]'
+	@touch $@ $(VENV)/.demo $(VENV)/.test
 
 # The oldest TensorFlow has no wheels for Python 3.13.
 $(OLDEST)/.created:

@@ -1,10 +1,13 @@
-"""Networks of your own: a function that builds the hidden layers, and a pretrained Keras model.
+"""
+Networks of your own
+====================
 
-Teaches the two ways of giving your own hidden layers as ``backbone``. A function gets the inputs
-and returns features; its keyword arguments become parameters that can be searched
-(``backbone__width``). A headless `keras.Model` is copied with its weights for each fit, so a
-pretrained one keeps what it has learned and is never changed itself. The output layer, the loss
-and the labels are left to the classifier in both cases. The data come with scikit-learn.
+Teaches the two ways of giving your own hidden layers as ``backbone``: a function that builds
+them, and a pretrained Keras model. A function gets the inputs and returns features; its keyword
+arguments become parameters that can be searched (``backbone__width``). A headless ``keras.Model``
+is copied with its weights for each fit, so a pretrained one keeps what it has learned and is never
+changed itself. The output layer, the loss and the labels are left to the classifier in both cases.
+The data come with scikit-learn.
 """
 
 import keras
@@ -13,6 +16,10 @@ from sklearn.datasets import load_digits, load_wine
 from sklearn.model_selection import cross_val_score, train_test_split
 
 from keras_multiclass import KerasMulticlassClassifier
+
+# %%
+# A function
+# ----------
 
 
 def two_towers(inputs, width=16):
@@ -34,12 +41,16 @@ for width in (2, 32):
     wine_accuracy[width] = cross_val_score(classifier, X, y, cv=3).mean()
     print(f"backbone__width={width:<3} cross-validated accuracy {wine_accuracy[width]:.3f}")
 
+# %%
+# A pretrained model
+# ------------------
+# Many images of which only the pair is known (0 or 1, 2 or 3, ...) teach useful features.
+
 print("\n2. A pretrained model: ten digits from one example of each.\n")
 X, y = load_digits(return_X_y=True)
 X_pool, X_test, y_pool, y_test = train_test_split(
     X / 16, y, test_size=0.4, stratify=y, random_state=0
 )
-# Many images of which only the pair is known (0 or 1, 2 or 3, ...) teach useful features.
 coarse = KerasMulticlassClassifier(
     backbone="mlp",
     backbone__hidden_units=(64, 32),
@@ -48,9 +59,16 @@ coarse = KerasMulticlassClassifier(
     scaling=None,
     random_state=0,
 ).fit(X_pool, y_pool // 2)
-# `model_` is a Keras model like any other; without its last layer it is a pretrained backbone.
+
+# %%
+# ``model_`` is a Keras model like any other; without its last layer it is a pretrained
+# backbone.
+
 pretrained = keras.Model(coarse.model_.input, coarse.model_.layers[-2].output)
 weights_before = pretrained.get_weights()
+
+# %%
+# One example of each digit is all that the two classifiers get now:
 
 few = np.concatenate([np.flatnonzero(y_pool == digit)[:1] for digit in range(10)])
 few_labels_accuracy = {}

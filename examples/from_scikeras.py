@@ -1,9 +1,13 @@
-"""Coming from SciKeras: the same builder function, another import and another class name.
+"""
+Coming from SciKeras
+====================
+
+The same builder function, another import and another class name.
 
 Teaches that a builder in SciKeras' style (``meta``, ``compile_kwargs``, arguments of its own) and
 the routed parameters (``model__...``, ``optimizer__...``) are taken over as they are, and that
 ``from_scikeras`` makes a classifier of an existing SciKeras one, with its trained network. See
-``docs/migrating-from-scikeras.md`` for the details. The data come with scikit-learn.
+:doc:`/migrating-from-scikeras` for the details. The data come with scikit-learn.
 """
 
 import keras
@@ -28,6 +32,10 @@ def build_model(meta, compile_kwargs, hidden_units=16):
 iris = load_iris()
 X, y = iris.data, iris.target_names[iris.target]
 
+# %%
+# Another class name, the same parameters
+# ---------------------------------------
+
 print("1. Another class name, the same parameters.\n")
 classifier = KerasMulticlassClassifier(
     model=build_model,
@@ -48,6 +56,10 @@ print("best of the search:", search.best_params_, f"accuracy {search.best_score_
 best = search.best_estimator_
 print("labels of three rows:", *best.predict(X[::50]))
 print("probabilities of a row:", best.predict_proba(X[75:76])[0].round(3))
+
+# %%
+# A classifier that SciKeras has trained
+# --------------------------------------
 
 print("\n2. A classifier that SciKeras has trained.\n")
 old = KerasClassifier(

@@ -1,8 +1,11 @@
-"""Images: handwritten digits with the built-in convolutional network.
+"""
+Images: handwritten digits
+==========================
 
-Teaches that images go in as they are, ``(n_samples, height, width)`` or with a channel axis at the
-end, how ``backbone__...`` sets the size of the network, and how early stopping holds out a
-stratified part of the rows and goes back to the best epoch. The digits come with scikit-learn.
+With the built-in convolutional network. Teaches that images go in as they are,
+``(n_samples, height, width)`` or with a channel axis at the end, how ``backbone__...`` sets the
+size of the network, and how early stopping holds out a stratified part of the rows and goes back
+to the best epoch. The digits come with scikit-learn.
 """
 
 import numpy as np
@@ -18,7 +21,9 @@ X_train, X_test, y_train, y_test = train_test_split(
 )
 print(f"training images {X_train.shape}, test images {X_test.shape}, classes {np.unique(y_train)}")
 
-# "auto" takes grey images for images only if they are 8-bit; these hold floats, so it is said.
+# %%
+# ``"auto"`` takes grey images for images only if they are 8-bit; these hold floats, so it is said.
+
 classifier = KerasMulticlassClassifier(
     backbone="cnn",
     backbone__filters=(16, 32),
@@ -30,6 +35,9 @@ classifier = KerasMulticlassClassifier(
 )
 classifier.fit(X_train, y_train)
 
+# %%
+# The history has the loss and the metrics of each epoch, those of the held-out rows too.
+
 print("\nepoch  loss   held-out loss  held-out accuracy")
 history = classifier.history_
 for epoch in range(classifier.n_iter_):
@@ -37,6 +45,9 @@ for epoch in range(classifier.n_iter_):
         f"{epoch + 1:5}  {history['loss'][epoch]:.3f}  {history['val_loss'][epoch]:13.3f}"
         f"  {history['val_accuracy'][epoch]:17.3f}"
     )
+
+# %%
+# On digits that the classifier has not seen:
 
 accuracy = classifier.score(X_test, y_test)
 print(f"\ntest accuracy {accuracy:.3f}")

@@ -1,12 +1,15 @@
-"""Quickstart: a table with string labels, a grid search in a pipeline, unbalanced classes.
+"""
+Quickstart: a table, a search, unbalanced classes
+=================================================
 
 Teaches the everyday use of `KerasMulticlassClassifier`: labels go in and come out as they are, no
 layer and no loss has to be chosen, scikit-learn's tools work, and ``class_weight="balanced"``
-helps the rare classes. The two tables are real and small; see ``data/README.md`` for their
+helps the rare classes. The two tables are real and small; see :doc:`/example-data` for their
 sources.
 """
 
 import csv
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 
 from keras_multiclass import KerasMulticlassClassifier
 
-DATA = Path(__file__).resolve().parent / "data"
+DATA = Path(sys.argv[0]).resolve().parent / "data"
 
 
 def read_table(name):
@@ -29,6 +32,11 @@ def read_table(name):
     return X, y
 
 
+# %%
+# Fit, predict, report
+# --------------------
+# Four kinds of vehicles, told apart by numbers that were measured on their silhouettes.
+
 print("1. Which vehicle casts this silhouette? Fit, predict, report.\n")
 X, y = read_table("vehicle.csv")
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.3, stratify=y, random_state=0)
@@ -39,6 +47,11 @@ vehicle_accuracy = accuracy_score(y_test, predicted)
 print(classification_report(y_test, predicted, digits=2))
 print("classes:", *classifier.classes_)
 print("probabilities of one opel:", classifier.predict_proba(X_test[y_test == "opel"])[0].round(2))
+
+# %%
+# A pipeline and a search
+# -----------------------
+# Parameters of the parts of a network are parameters of the classifier, so a search sees them.
 
 print("\n2. The same in a pipeline, with the width and the learning rate searched for.\n")
 pipeline = Pipeline(
@@ -60,6 +73,11 @@ for parameters, score in zip(
     print(f"hidden_units={width!s:9} learning_rate={rate:<6} accuracy {score:.3f}")
 search_accuracy = search.score(X_test, y_test)
 print(f"the best of them, fitted to all training rows: test accuracy {search_accuracy:.3f}")
+
+# %%
+# Unbalanced classes
+# ------------------
+# With balanced weights, the rare classes count as much as the frequent one.
 
 print("\n3. What is this block of a page? Three in four are text; four kinds are rare.\n")
 X, y = read_table("page_blocks.csv")

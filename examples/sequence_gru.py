@@ -1,9 +1,12 @@
-"""Sequences of different lengths, padded with zeros, with a recurrent network (GRU).
+"""
+Sequences of different lengths
+==============================
 
-Teaches how sequences go in, ``(n_samples, n_steps, n_channels)``, that steps of zeros are padding
-and are left out wherever they stand, and why order needs a network that has a memory. The data are
-generated here: noise with two bumps, each upwards or downwards, at random places. The classes are
-the four orders; two of them differ in nothing but the order of the bumps.
+Padded with zeros, with a recurrent network (GRU). Teaches how sequences go in,
+``(n_samples, n_steps, n_channels)``, that steps of zeros are padding and are left out wherever
+they stand, and why order needs a network that has a memory. The data are generated here: noise
+with two bumps, each upwards or downwards, at random places. The classes are the four orders; two
+of them differ in nothing but the order of the bumps.
 """
 
 import numpy as np
@@ -29,9 +32,14 @@ def generate(n_samples):
     return X, np.array(labels), lengths
 
 
+# %%
+
 X_train, y_train, _ = generate(500)
 X_test, y_test, lengths = generate(300)
 print(f"training sequences {X_train.shape}, classes {np.unique(y_train)}\n")
+
+# %%
+# The order of the bumps is known:
 
 classifier = KerasMulticlassClassifier(
     backbone="gru",
@@ -44,11 +52,14 @@ predicted = classifier.fit(X_train, y_train).predict(X_test)
 accuracy = np.mean(predicted == y_test)
 print(classification_report(y_test, predicted, digits=3))
 
+# %%
+# Lengths and padding do not matter. The zeros may be at the end or in front:
+
 short = lengths < 18
 print(f"accuracy for sequences of 12 to 17 steps {np.mean((predicted == y_test)[short]):.3f}")
 print(f"accuracy for sequences of 18 to 24 steps {np.mean((predicted == y_test)[~short]):.3f}")
 
-# The same sequences with the padding in front: np.roll moves the zeros from the end there.
+# `np.roll` moves the zeros from the end to the front.
 padded_first = np.stack(
     [np.roll(x, MAX_STEPS - n, axis=0) for x, n in zip(X_test, lengths, strict=True)]
 )

@@ -114,7 +114,7 @@ def test_every_example_is_run_by_a_test():
 
 
 def test_the_data_of_the_examples_name_their_source_and_licence():
-    text = (EXAMPLES / "data" / "README.md").read_text(encoding="utf-8")
+    text = (EXAMPLES / "data" / "SOURCES.md").read_text(encoding="utf-8")
     tables = [path.name for path in (EXAMPLES / "data").glob("*.csv")]
     assert tables
     for name in tables:

@@ -154,7 +154,7 @@ class KerasMulticlassClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         Number of classes.
     n_features_in_ : int
         Size of the second axis of X.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Only if X was a data frame with string column names: these.
     input_shape_ : tuple of int
         Shape of one row of X.

@@ -290,7 +290,7 @@ def register_backbone(
     Notes
     -----
     A package offers its backbones through the entry point group
-    ``"keras_multiclass.backbones"``. An entry point names a :class:`Backbone`, or a builder with
+    ``"keras_multiclass.backbones"``. An entry point names a ``Backbone``, or a builder with
     an attribute ``kind``; its own name becomes the name of the backbone.
 
     Examples

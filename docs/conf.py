@@ -1,0 +1,143 @@
+"""Settings of the documentation's site; built by ``make docs``, without any network."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from pathlib import Path
+
+# Before anything imports TensorFlow; what its native code logs is no part of an example.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras_multiclass
+
+DOCS = Path(__file__).resolve().parent
+
+project = "keras-multiclass"
+author = "keras-multiclass developers"
+copyright = author
+version = release = keras_multiclass.__version__
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["_build", "gallery/*.ipynb"]
+templates_path = ["_templates"]
+
+# What belongs to other packages has no page here.
+nitpicky = True
+nitpick_ignore_regex = [(r"py:.*", r"(imblearn|joblib|keras|numpy|pandas|sklearn|tensorflow)\..*")]
+default_role = "literal"  # most are parameters
+if "KERAS_MULTICLASS_INTERSPHINX" in os.environ:  # needs a network
+    extensions.append("sphinx.ext.intersphinx")
+    intersphinx_mapping = {
+        "numpy": ("https://numpy.org/doc/stable", None),
+        "pandas": ("https://pandas.pydata.org/docs", None),
+        "python": ("https://docs.python.org/3", None),
+        "sklearn": ("https://scikit-learn.org/stable", None),
+    }
+
+# The pages in Markdown.
+myst_enable_extensions = ["colon_fence"]
+myst_heading_anchors = 4
+
+# The reference: a page for each name of a module's ``__all__``.
+autosummary_ignore_module_all = False
+autosummary_context = {"top_level": keras_multiclass.__all__}
+GENERATED_BY_SKLEARN = "set_fit_request, set_partial_fit_request, set_score_request"
+autodoc_typehints = "none"
+autodoc_default_options = {"exclude-members": GENERATED_BY_SKLEARN}
+numpydoc_show_class_members = False
+
+# The gallery: every script of examples/, run and shown with what it prints and draws.
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "gallery",
+    # All but the one that imports SciKeras, which changes Keras for the whole process.
+    "filename_pattern": r"/(?!from_scikeras)\w+\.py$",
+    "within_subsection_order": "FileNameSortKey",
+    "copyfile_regex": r"",
+    "default_thumb_file": str(DOCS / "_static/thumbnail.png"),
+    "download_all_examples": False,
+    "image_srcset": ["2x"],
+    "show_signature": False,
+    "write_computation_times": False,
+}
+
+html_theme = "pydata_sphinx_theme"
+html_title = project
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_favicon = "_static/mark.svg"
+html_show_sourcelink = False
+html_copy_source = False
+html_sidebars = {"index": [], "install": [], "tour": [], "benchmarks": []}
+html_context = {"default_mode": "auto"}
+html_theme_options = {
+    "logo": {
+        "text": project,
+        "image_light": "_static/mark.svg",
+        "image_dark": "_static/mark.svg",
+        "alt_text": f"{project}: to the first page",
+    },
+    "header_links_before_dropdown": 7,
+    "navbar_align": "left",
+    "navbar_end": ["theme-switcher"],
+    "navigation_with_keys": False,
+    "show_toc_level": 2,
+    "footer_start": ["copyright"],
+    "footer_end": ["sphinx-version"],
+    "back_to_top_button": False,
+}
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
+# Links of the pages lead to files of the repository, so that they work wherever it is browsed.
+# On the site they lead to what became of the file.
+PAGES = {
+    "CHANGES.md": "changes.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "README.md": "overview.md",
+    "benchmarks/README.md": "running-benchmarks.md",
+    "examples": "gallery/index.rst",
+    "examples/data/SOURCES.md": "example-data.md",
+}
+LINK = re.compile(r"(?<=\]\()(?![\w+.-]+:|#)([^)\s#]+)")
+
+
+def _on_the_site(target: str) -> str:
+    """Where a file of the repository is found, seen from the folder of the pages."""
+    example = re.fullmatch(r"examples/(\w+)\.py", target)
+    if example:
+        return f"gallery/{example[1]}.rst"
+    return PAGES.get(target) or posixpath.relpath(target, "docs")
+
+
+def _lead_links(folder: str, text: str) -> str:
+    """Change the links of a page that lies in a folder of the repository."""
+    return LINK.sub(
+        lambda found: _on_the_site(posixpath.normpath(posixpath.join(folder, found[1]))), text
+    )
+
+
+def _read_page(app, docname, content):
+    if app.env.doc2path(docname, base=False).suffix == ".md":
+        content[0] = _lead_links("docs", content[0])
+
+
+def _read_included(app, path, docname, content):
+    folder = posixpath.normpath(posixpath.join("docs", path.parent.as_posix()))
+    content[0] = _lead_links(folder, content[0])
+
+
+def setup(app):
+    """Connect what changes links."""
+    app.connect("source-read", _read_page)
+    app.connect("include-read", _read_included)
