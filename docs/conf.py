@@ -45,7 +45,7 @@ if "KERAS_MULTICLASS_INTERSPHINX" in os.environ:  # needs a network
     }
 
 # The pages in Markdown.
-myst_enable_extensions = ["colon_fence"]
+myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence"]
 myst_heading_anchors = 4
 
 # The reference: a page for each name of a module's ``__all__``.
