@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+import sys
 from pathlib import Path
+
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
 
 # Before anything imports TensorFlow; what its native code logs is no part of an example.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -13,6 +17,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras_multiclass
 
 DOCS = Path(__file__).resolve().parent
+sys.path.insert(0, str(DOCS))  # for gallery_order
 
 project = "keras-multiclass"
 author = "keras-multiclass developers"
@@ -53,6 +58,7 @@ autosummary_ignore_module_all = False
 autosummary_context = {"top_level": keras_multiclass.__all__}
 GENERATED_BY_SKLEARN = "set_fit_request, set_partial_fit_request, set_score_request"
 autodoc_typehints = "none"
+toc_object_entries_show_parents = "hide"
 autodoc_default_options = {"exclude-members": GENERATED_BY_SKLEARN}
 numpydoc_show_class_members = False
 
@@ -62,8 +68,8 @@ sphinx_gallery_conf = {
     "gallery_dirs": "gallery",
     # All but the one that imports SciKeras, which changes Keras for the whole process.
     "filename_pattern": r"/(?!from_scikeras)\w+\.py$",
-    "within_subsection_order": "FileNameSortKey",
-    "copyfile_regex": r"",
+    "within_subsection_order": "gallery_order.FiguresFirst",
+    "capture_repr": ("_repr_html_",),
     "default_thumb_file": str(DOCS / "_static/thumbnail.png"),
     "download_all_examples": False,
     "image_srcset": ["2x"],
@@ -71,8 +77,11 @@ sphinx_gallery_conf = {
     "write_computation_times": False,
 }
 
+smartquotes = False
+
 html_theme = "pydata_sphinx_theme"
 html_title = project
+html_math_renderer = "mathml"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_favicon = "_static/mark.svg"
@@ -137,7 +146,14 @@ def _read_included(app, path, docname, content):
     content[0] = _lead_links(folder, content[0])
 
 
+def _write_math(translator, node):
+    # As MathML, which browsers show by themselves; MathJax would come from a network.
+    translator.body.append(tex2mathml(node.astext(), as_block=isinstance(node, nodes.math_block)))
+    raise nodes.SkipNode
+
+
 def setup(app):
-    """Connect what changes links."""
+    """Connect what changes links and what writes formulas."""
+    app.add_html_math_renderer("mathml", (_write_math, None), (_write_math, None))
     app.connect("source-read", _read_page)
     app.connect("include-read", _read_included)

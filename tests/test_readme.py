@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import io
+import pkgutil
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -137,6 +138,14 @@ def test_the_readme_lists_every_option_of_a_backbone_with_its_default(name):
         if p.kind is p.KEYWORD_ONLY and p.name not in ("mask", "table")
     }
     assert (row[1], options) == (backbone.kind, real)
+
+
+def test_the_reference_lists_every_public_module():
+    listed = re.findall(r"^   (keras_multiclass[.\w]*)$", PAGES["docs/api.md"], re.MULTILINE)
+    modules = {module.name for module in pkgutil.iter_modules(keras_multiclass.__path__)}
+    parts = {"engine", "objective"}  # of the classifier, of which the first page has what is public
+    public = {name for name in modules - parts if not name.startswith("_")}
+    assert set(listed) == {"keras_multiclass", *(f"keras_multiclass.{name}" for name in public)}
 
 
 def test_what_goes_with_what_is_the_same_on_the_page_of_labels():
