@@ -73,6 +73,7 @@ sphinx_gallery_conf = {
     "default_thumb_file": str(DOCS / "_static/thumbnail.png"),
     "download_all_examples": False,
     "image_srcset": ["2x"],
+    "remove_config_comments": True,
     "show_signature": False,
     "write_computation_times": False,
 }

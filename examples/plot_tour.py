@@ -51,6 +51,7 @@ PerClassDisplay.from_estimator(classifier, X_test, y_test)
 # ------------------------------
 # The classes are grades, and the mistakes are mostly made between neighbours.
 
+# sphinx_gallery_thumbnail_number = 2
 grades = ["none", "low", "average", "good", "best"]
 ConfusionMatrixDisplay.from_estimator(
     classifier,
