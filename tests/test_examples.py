@@ -106,17 +106,10 @@ def test_the_example_from_scikeras_searches_a_builder_and_takes_over_a_fitted_ne
     assert printed.endswith("same probabilities: True\n")
 
 
-def test_the_example_of_the_tour_judges_the_trees_class_by_class(capsys):
-    shown = _run("plot_tour")
-    overall = shown["report"].overall
-    assert 0.55 < overall["accuracy"] == shown["classifier"].score(shown["X_test"], shown["y_test"])
-    assert "average" in capsys.readouterr().out
-    shown["plt"].close("all")
-
-
 def test_every_example_is_run_by_a_test():
     here = Path(__file__).read_text(encoding="utf-8")
-    names = [path.stem for path in EXAMPLES.glob("*.py")]
+    # Those of the gallery, plot_*.py, have a file of tests of their own.
+    names = [path.stem for path in EXAMPLES.glob("[!p]*.py")]
     assert names
     assert not [name for name in names if f'"{name}"' not in here and f"{name}.py" not in here]
 

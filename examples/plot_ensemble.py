@@ -1,0 +1,52 @@
+"""
+Many networks for little: ensembles in one graph
+================================================
+
+Networks that differ in their random beginnings make different mistakes; their mean is better than
+most of them. ``n_ensemble=k`` trains k of them side by side. What falls most is the log loss: the
+mean is less sure where the members disagree.
+"""
+
+# %%
+# The vehicles, several splits, 1 to 8 members.
+
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import StratifiedShuffleSplit, cross_validate
+
+from keras_multiclass import KerasMulticlassClassifier
+
+DATA = Path(sys.argv[0]).resolve().parent / "data"
+X = pd.read_csv(DATA / "vehicle.csv")
+y = X.pop("vehicle")
+sizes = [1, 2, 4, 8]
+results = [
+    cross_validate(
+        KerasMulticlassClassifier("mlp", n_ensemble=size, epochs=40, random_state=0),
+        X,
+        y,
+        cv=StratifiedShuffleSplit(4, test_size=0.4, random_state=0),
+        scoring={"error": "accuracy", "log loss": "neg_log_loss"},
+    )
+    for size in sizes
+]
+errors = np.array([1 - result["test_error"] for result in results])
+losses = np.array([-result["test_log loss"] for result in results])
+for size, error, loss in zip(sizes, errors.mean(axis=1), losses.mean(axis=1), strict=True):
+    print(f"{size} members: error {error:.3f}, log loss {loss:.3f}")
+
+# %%
+# Thin lines are the splits, the thick line is their mean.
+
+figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+for ax, values, name in zip(axes, (errors, losses), ("error", "log loss"), strict=True):
+    ax.plot(sizes, values, color="lightgray")
+    ax.plot(sizes, values.mean(axis=1), color="tab:blue", linewidth=2.5, marker="o")
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(sizes, map(str, sizes))
+    ax.set(xlabel="members", title=name)
+plt.show()

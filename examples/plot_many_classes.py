@@ -1,0 +1,44 @@
+"""
+Nineteen diseases of soybeans: one figure for many classes
+==========================================================
+
+Thirty-five observations of a sick plant, all of them categories and many of them missing, and
+nineteen diseases, some with fewer than twenty cases. One ROC curve for each disease would be a
+thicket; what matters is which of them are hard to tell.
+"""
+
+# %%
+
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from sklearn.model_selection import train_test_split
+
+from keras_multiclass import KerasMulticlassClassifier
+from keras_multiclass.evaluation import (
+    ClassificationReport,
+    PerClassDisplay,
+    PrecisionRecallCurvesDisplay,
+)
+
+DATA = Path(sys.argv[0]).resolve().parent / "data"
+X = pd.read_csv(DATA / "soybean.csv", dtype="str")
+y = X.pop("target")
+X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.4, stratify=y, random_state=0)
+classifier = KerasMulticlassClassifier(random_state=0).fit(X_train, y_train)
+report = ClassificationReport.from_estimator(classifier, X_test, y_test)
+print(report)
+
+# %%
+# Most diseases are never missed:
+
+PerClassDisplay.from_estimator(classifier, X_test, y_test)
+plt.show()
+
+# %%
+# The curves of those that are confused have colours and names; the others stay grey.
+
+PrecisionRecallCurvesDisplay.from_estimator(classifier, X_test, y_test)
+plt.show()
