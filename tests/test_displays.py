@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from sklearn.calibration import calibration_curve
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
-from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.linear_model import RidgeClassifier
 from sklearn.metrics import (
     auc,
     average_precision_score,
@@ -23,6 +23,7 @@ from sklearn.metrics import (
     roc_curve,
 )
 from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -270,7 +271,7 @@ def test_what_is_no_history_is_refused(history):
 def test_only_what_was_trained_has_a_history():
     with pytest.raises(NotFittedError):
         TrainingHistoryDisplay.from_estimator(tiny())
-    for other in (LogisticRegression(max_iter=500).fit(X, y), 3):
+    for other in (GaussianNB().fit(X, y), 3):
         with pytest.raises(ValueError, match="`estimator` must be a fitted KerasMulticlass"):
             TrainingHistoryDisplay.from_estimator(other)
 
@@ -690,7 +691,7 @@ def test_axes_that_are_none_are_refused(name):
 @pytest.mark.parametrize("made_by", FROM_PROBABILITIES)
 def test_any_classifier_with_probabilities_is_drawn(made_by):
     names = np.array(["ash", "fir", "oak"])[y]
-    classifier = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, names)
+    classifier = make_pipeline(StandardScaler(), GaussianNB()).fit(X, names)
     display = made_by.from_estimator(classifier, X, names)
     same = made_by.from_predictions(names, classifier.predict_proba(X))
     for one, other in zip(display.lines_, same.lines_, strict=True):
