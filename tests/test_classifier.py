@@ -479,15 +479,6 @@ def test_parameters_are_listed_set_and_printed():
     assert params["epochs"] == 10  # a copy
 
 
-@pytest.mark.parametrize("verbose", [1, 2])
-def test_verbose_training_is_shown(capsys, verbose):
-    tiny(epochs=2, verbose=verbose).fit(X, y)
-    shown = capsys.readouterr().out
-    assert "Epoch 2/2" in shown
-    assert "loss:" in shown
-    assert ("━" in shown) == (verbose == 1)
-
-
 SILENT = """
 from sklearn.datasets import load_iris
 from keras_multiclass import KerasMulticlassClassifier

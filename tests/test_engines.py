@@ -388,15 +388,6 @@ def test_a_loss_that_becomes_infinite_names_the_epoch(engine):
         tiny(**params).fit(X, y)
 
 
-@pytest.mark.parametrize("verbose", [1, 2])
-def test_what_is_printed_tells_of_every_epoch(verbose, capsys):
-    tiny(epochs=2, verbose=verbose).fit(X, y)
-    printed = capsys.readouterr().out
-    assert "Epoch 1/2" in printed
-    assert "Epoch 2/2" in printed
-    assert "loss" in printed
-
-
 def test_the_user_can_interrupt_between_calls_of_the_graph(monkeypatch):
     """The epochs of the calls that returned are kept."""
     from keras_multiclass.engine import _graph

@@ -56,6 +56,7 @@ LAYERS = (
         "_compiling",
         "_label_union",
         "_preparation",
+        "_progress",
         "_tasks",
     },
     {"_first_pass", "_recipes", "_whole_model"},

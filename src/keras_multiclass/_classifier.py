@@ -134,7 +134,8 @@ class KerasMulticlassClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     random_state : int, RandomState, Generator or None, default=None
         Seed of the initial weights, the validation split, the order of the rows and dropout.
     verbose : {0, 1, 2}, default=0
-        0 is silent, 1 shows a progress bar, 2 a line for each epoch.
+        0 is silent. 1 keeps one line up to date, with a bar and the time left, and leaves a
+        summary. 2 writes a line for each epoch.
     **backbone__arguments : dict
         Routed parameters: ``backbone__*`` and ``model__*`` reach the builder's arguments;
         ``optimizer__*``, ``loss__*``, ``metrics__*`` and ``callbacks__*`` those of these

@@ -24,6 +24,7 @@ from keras_multiclass._labels import LabelCodec
 from keras_multiclass._messages import describe, did_you_mean, listing
 from keras_multiclass._naming import fresh_names
 from keras_multiclass._preparation import describe_target
+from keras_multiclass._progress import Progress, show_progress
 from keras_multiclass._reading import FitRequest, FoundData, KnownData, read_data
 from keras_multiclass._recipes import compile_choices, resolved_parameters
 from keras_multiclass._routing import extract
@@ -81,13 +82,15 @@ def run_fit(twin: Any, request: FitRequest) -> None:
     settings = resolve_settings(twin.get_params(deep=False), twin._routed)
     start_quietly()
     check_dtype(settings.dtype)
-    if request.resume:
-        _continue(twin, request, settings, twin._state)
-    else:
-        _start(twin, request, settings)
+    verbose = 0 if request.task == "initialize" else settings.verbose
+    with show_progress(verbose) as progress:
+        if request.resume:
+            _continue(twin, request, settings, twin._state, progress)
+        else:
+            _start(twin, request, settings, progress)
 
 
-def _start(twin: Any, request: FitRequest, settings: Settings) -> None:
+def _start(twin: Any, request: FitRequest, settings: Settings, progress: Progress) -> None:
     seed = resolve_seed(twin.random_state)
     with keras_environment(settings.dtype), seeded(epoch_seed(seed, 0)):
         data = read_data(twin, request, settings, seed, dtype=settings.dtype)
@@ -118,10 +121,16 @@ def _start(twin: Any, request: FitRequest, settings: Settings) -> None:
         twin.resolved_params_ = resolved_parameters(settings, data.choice, choices, data.batch_size)
         set_trained(twin, TrainingResult({}))
         if request.task != "initialize":
-            _train(twin, request, data, settings)
+            _train(twin, request, data, settings, progress)
 
 
-def _continue(twin: Any, request: FitRequest, settings: Settings, state: FittedState) -> None:
+def _continue(
+    twin: Any,
+    request: FitRequest,
+    settings: Settings,
+    state: FittedState,
+    progress: Progress,
+) -> None:
     """Go on with the model of an earlier run, with the parameters as they are now."""
     with keras_environment(state.dtype), seeded(epoch_seed(state.seed, twin.n_iter_)):
         state.codec.check_same_classes(request.classes)
@@ -134,7 +143,7 @@ def _continue(twin: Any, request: FitRequest, settings: Settings, state: FittedS
         with restored_on_failure(twin.model_, state.recipe):
             recipe.recompile(twin.model_, state.recipe)
             set_fitted(twin, twin.model_, replace(state, recipe=recipe, choices=choices))
-            _train(twin, request, data, settings)
+            _train(twin, request, data, settings, progress)
 
 
 def _build(
@@ -219,6 +228,7 @@ def _train(
     request: FitRequest,
     data: FoundData,
     settings: Settings,
+    progress: Progress,
 ) -> None:
     recipe = twin._state.recipe
     if any(part is not None and part.weighted for part in (data.training, data.validation)):
@@ -245,8 +255,7 @@ def _train(
         batch_size=data.batch_size,
         shuffle=settings.shuffle,
         seed=twin._state.seed,
-        verbose=settings.verbose,
-        callbacks=callbacks,
+        callbacks=progress.behind(callbacks),
         jit_compile=recipe.options.get("jit_compile", "auto"),
         options=settings.fit_options,
     )

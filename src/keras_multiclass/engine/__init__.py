@@ -2,7 +2,7 @@
 
 from keras_multiclass.engine._base import Engine, TrainingData, TrainingPlan, TrainingResult
 from keras_multiclass.engine._cache import clear_cache
-from keras_multiclass.engine._epochs import EpochRecorder
+from keras_multiclass.engine._epochs import EpochListener, EpochRecorder
 from keras_multiclass.engine._keras import KerasEngine
 from keras_multiclass.engine._selection import STREAMED, graph_refused, predict, train
 from keras_multiclass.engine._stream import Data, StreamData
@@ -11,6 +11,7 @@ __all__ = [
     "STREAMED",
     "Data",
     "Engine",
+    "EpochListener",
     "EpochRecorder",
     "KerasEngine",
     "StreamData",

@@ -117,10 +117,8 @@ class TrainingPlan:
         Whether the rows come in a new order in each epoch.
     seed : int
         Seed of these orders.
-    verbose : int, default=0
-        0 for silence, 1 for a progress bar, 2 for a line per epoch.
     callbacks : tuple of keras.callbacks.Callback, default=()
-        Called as Keras calls them.
+        Called as Keras calls them; an `EpochListener` perhaps later.
     jit_compile : bool or "auto", default="auto"
         Whether XLA compiles the steps; "auto" for where it pays.
     options : mapping, default={}
@@ -132,7 +130,6 @@ class TrainingPlan:
     batch_size: int
     shuffle: bool
     seed: int
-    verbose: int = 0
     callbacks: tuple[keras.callbacks.Callback, ...] = ()
     jit_compile: bool | Literal["auto"] = "auto"
     options: Mapping[str, Any] = field(default_factory=dict)

@@ -40,8 +40,7 @@ def run_training(
     recorder = EpochRecorder()
     callbacks = keras.callbacks.CallbackList(
         [*plan.callbacks, recorder],
-        add_progbar=plan.verbose != 0,
-        verbose=plan.verbose,
+        verbose=1,  # what the user asks to print, prints
         epochs=plan.first_epoch + plan.epochs,
         steps=data.n_steps(plan.batch_size),
         model=model,
@@ -110,6 +109,14 @@ def padded(rows: np.ndarray, batch_size: int) -> np.ndarray:
     """Repeat the last row until whole batches are full."""
     lacking = -rows.shape[0] % batch_size
     return np.concatenate([rows, np.repeat(rows[-1:], lacking, axis=0)]) if lacking else rows
+
+
+class EpochListener(keras.callbacks.Callback):
+    """A callback that only listens: it changes nothing and stops nothing.
+
+    An engine may therefore tell it of several epochs at once, after they have ended, and call its
+    hooks for batches or not. It never decides which engine trains, or how.
+    """
 
 
 class EpochRecorder(keras.callbacks.Callback):

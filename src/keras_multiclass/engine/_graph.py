@@ -26,6 +26,7 @@ from keras_multiclass.engine._base import TrainingData, TrainingPlan, TrainingRe
 from keras_multiclass.engine._binding import state_of, values_of
 from keras_multiclass.engine._cache import programs
 from keras_multiclass.engine._epochs import (
+    EpochListener,
     Logs,
     is_due,
     named_as_validation,
@@ -59,7 +60,8 @@ class GraphEngine:
         asked = plan.jit_compile != "auto"
         # Keras takes a `jit_compile` back that a layer cannot follow.
         compiled = model.jit_compile if asked else is_worth_compiling(model, data, plan)
-        watched = bool(plan.callbacks or plan.verbose or has_own_steps(model) or compiled)
+        acting = any(not isinstance(c, EpochListener) for c in plan.callbacks)
+        watched = acting or has_own_steps(model) or compiled
         with _tracing():
             run = _Run(model, data, validation, plan, watched=watched)
             if compiled:

@@ -14,6 +14,7 @@ from keras_multiclass._messages import describe, listing
 from keras_multiclass._settings import EngineName
 from keras_multiclass._typing import Features
 from keras_multiclass.engine._base import TrainingData, TrainingPlan, TrainingResult
+from keras_multiclass.engine._epochs import EpochListener
 from keras_multiclass.engine._keras import KerasEngine
 from keras_multiclass.engine._stream import Data, StreamData
 from keras_multiclass.exceptions import EngineError
@@ -175,6 +176,8 @@ def why_no_graph_of(model: keras.Model) -> str | None:
 
 
 def _acts_in_batches(callback: keras.callbacks.Callback) -> bool:
+    if isinstance(callback, EpochListener):
+        return False
     base = keras.callbacks.Callback
     for name, is_idle in _IDLE_IN_BATCHES.items():
         known = getattr(keras.callbacks, name)
