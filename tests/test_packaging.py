@@ -30,7 +30,7 @@ LAYERS = (
     {"_snapshot"},
     {"_schedules"},
     {"_optimizers"},
-    {"_keras_names", "_label_reading", "_naming", "_signatures"},
+    {"_keras_names", "_label_reading", "_naming", "_notebook", "_signatures"},
     {"_runtime"},
     {"_columns", "_statistics", "_streams"},
     {

@@ -16,6 +16,7 @@ from keras_multiclass._compiling import PackedModel
 from keras_multiclass._conversion import convert
 from keras_multiclass._fitting import FittedState, run_fit
 from keras_multiclass._inputs import check_features
+from keras_multiclass._notebook import NotebookMixin
 from keras_multiclass._reading import FitRequest
 from keras_multiclass._runtime import array_dtype, keras_environment, start_quietly
 from keras_multiclass._seeding import seeded
@@ -32,7 +33,9 @@ from keras_multiclass.engine import predict
 from keras_multiclass.objective import to_log_probabilities, to_logits, to_probabilities
 
 
-class KerasMulticlassClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+class KerasMulticlassClassifier(
+    NotebookMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator
+):
     """Multi-class classification with a Keras network.
 
     You give features, labels and, if you like, the hidden part of a network (a *backbone*). The
