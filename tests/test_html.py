@@ -42,7 +42,7 @@ def summary_of(estimator):
     """The line below scikit-learn's diagram, as a reader sees it; empty if there is none."""
     diagram, page = without_ids(estimator_html_repr(estimator)), shown_by(estimator)
     assert page.startswith(diagram)
-    return html.unescape(re.sub("</?div>", "", page.removeprefix(diagram)))
+    return html.unescape(re.sub("</?div[^>]*>", "", page.removeprefix(diagram)))
 
 
 # --- the line on the training ---------------------------------------------------------------------

@@ -69,6 +69,7 @@ def test_a_second_fit_of_the_same_kind_traces_nothing(traced):
         {"shuffle": False},
         {"epochs": 5},
         {"random_state": 7},
+        {"verbose": 1},  # it only listens, and many epochs stay in one call
         {"class_weight": {0: 2.0}, "early_stopping": 3},
     ],
     ids=stable_id,

@@ -474,7 +474,7 @@ class KerasMulticlassClassifier(
         -------
         KerasMulticlassClassifier
             Has the same parameters, those that SciKeras sets by default included: ``rmsprop``,
-            one epoch, batches of 32 rows, a progress bar. Arguments of the builder that SciKeras
+            one epoch, batches of 32 rows, ``verbose=1``. Arguments of the builder that SciKeras
             lets users write as ``hidden=...`` are called ``model__hidden``. When `estimator` is
             fitted, so is the result: a copy of the network with its optimizer, the classes, and
             the history.

@@ -67,7 +67,7 @@ def summary_html(estimator: Any) -> str:
     if not hasattr(estimator, "history_"):
         return ""
     parts = [_classes_text(estimator.classes_), _training_text(estimator)]
-    return f"<div>{html.escape('; '.join(parts))}</div>"
+    return f'<div style="font-family: monospace">{html.escape("; ".join(parts))}</div>'
 
 
 def _classes_text(classes: np.ndarray) -> str:
