@@ -52,6 +52,13 @@ class TenSeconds(keras.callbacks.Callback):
         Clock.now += 10
 
 
+class TenSecondsAStep(keras.callbacks.Callback):
+    """Makes each step last ten seconds."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        Clock.now += 10
+
+
 @pytest.fixture
 def clock(monkeypatch):
     Clock.now = 0.0
@@ -140,6 +147,13 @@ def test_the_line_tells_of_time_passed_and_left():
     bar = re.match(r"\[(=*)( *)\]", third)
     assert len(bar[1]) == int(0.3 * (len(bar[1]) + len(bar[2])))
     assert shown[-1].rstrip().endswith("1 min 40 s")
+
+
+@pytest.mark.usefixtures("clock")
+def test_the_time_left_of_long_epochs_is_known_in_the_first():
+    classifier = tiny(verbose=1, epochs=2, batch_size=50, callbacks=TenSecondsAStep())
+    shown = written_by(classifier.fit, X, y).split("\r")
+    assert re.search(r"epoch 1/2  step 1/3  loss \S+  10 s, 50 s left", shown[2])
 
 
 def test_the_line_is_written_a_few_times_a_second():

@@ -103,6 +103,7 @@ class ProgressLine(Progress, EpochListener):
         self._logs: dict[str, Any] = {}
         self._first_epoch = 0
         self._n_epochs = 0
+        self._epochs_per_second = 0.0
         self._best: tuple[float, int] | None = None
         self._began = self._epoch_began = self._first_end = self._last_end = time.monotonic()
         self._updated = self._began
@@ -138,6 +139,10 @@ class ProgressLine(Progress, EpochListener):
         self._n_epochs += 1
         if self._n_epochs == 1:
             self._first_end = now
+        # Without the first, which traces; an engine may tell of many epochs at once, and those
+        # before this one had ended before.
+        if self._last_end > self._first_end:
+            self._epochs_per_second = (self._n_epochs - 2) / (self._last_end - self._first_end)
         if self._is_due(now):
             self._update(now, self._logs)
         self._last_end = now
@@ -173,12 +178,11 @@ class ProgressLine(Progress, EpochListener):
         number = self._first_epoch + self._n_epochs + bool(step)
         texts = [f"epoch {_numbered(number, last)}", *([step] if step else []), *self._values(logs)]
         seconds = [_duration(now - self._began)]
-        # An engine may tell of many epochs at once; those before this one had ended before.
-        if self._n_epochs > 2 and self._last_end > self._first_end:
-            speed = (self._n_epochs - 2) / (self._last_end - self._first_end)
-            seconds.append(f"{_duration((planned - self._n_epochs) / speed)} left")
-        fraction = (self._n_epochs + part) / planned
-        self._display.update(fraction, _joined([*texts, ", ".join(seconds)]))
+        done = self._n_epochs + part
+        speed = self._epochs_per_second or (done / (now - self._began) if step else 0.0)
+        if speed:
+            seconds.append(f"{_duration((planned - done) / speed)} left")
+        self._display.update(done / planned, _joined([*texts, ", ".join(seconds)]))
 
     @property
     def _shown(self) -> str:
