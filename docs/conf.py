@@ -33,7 +33,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "gallery/*.ipynb"]
+exclude_patterns = ["_build"]
 templates_path = ["_templates"]
 
 # What belongs to other packages has no page here.
@@ -73,6 +73,7 @@ sphinx_gallery_conf = {
     "default_thumb_file": str(DOCS / "_static/thumbnail.png"),
     "download_all_examples": False,
     "image_srcset": ["2x"],
+    "notebook_extensions": set(),  # a notebook alone would have no data
     "remove_config_comments": True,
     "show_signature": False,
     "write_computation_times": False,
