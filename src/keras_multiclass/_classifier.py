@@ -70,8 +70,16 @@ class KerasMulticlassClassifier(
         The optimizer. ``"auto"`` is what the backbone recommends, else Adam. An instance is
         copied for each fit.
     metrics : str, keras.metrics.Metric, class, callable, or list or dict of these, default=None
-        What to report for each epoch beside the loss, with weights: any Keras metric, and
-        ``"macro_f1"``, ``"weighted_f1"``, ``"balanced_accuracy"``, ``"top_3_accuracy"``, ...
+        What to report for each epoch beside the loss, over all its rows and with their weights.
+
+        - ``"accuracy"``, ``"top_3_accuracy"`` (any number), ``"balanced_accuracy"``,
+          ``"cohen_kappa"``, ``"matthews_correlation"``, ``"crossentropy"``.
+        - ``"macro_f1"``, ``"weighted_f1"``, ``"micro_f1"``; the same of ``precision`` and
+          ``recall``; and ``"macro_auc"`` and ``"weighted_auc"``, each class against the rest.
+          scikit-learn's names (``"f1_macro"``, ``"roc_auc_ovr"``, ...) mean the same.
+        - ``"per_class_recall"``, ``"per_class_precision"``, ``"per_class_f1"`` and
+          ``"per_class_auc"``: one value for each label, reported as ``"recall/<label>"``.
+        - Any Keras metric by name, class or instance, or a function ``(y_true, y_pred)``.
     callbacks : keras.callbacks.Callback, class, or list or dict of these, default=None
         Keras callbacks. Instances are copied for each fit.
     class_weight : dict or "balanced", default=None
@@ -89,8 +97,9 @@ class KerasMulticlassClassifier(
         Whether to stop when the validation loss has not improved for 10 epochs (or the number
         given), and to go back to the weights of the best epoch. Holds out a tenth of the rows
         unless `validation_split` or validation data say otherwise. A dict holds arguments for
-        ``keras.callbacks.EarlyStopping``, such as ``{"monitor": "val_macro_f1"}``. ``"auto"``
-        is what the backbone recommends, else False.
+        ``keras.callbacks.EarlyStopping``, such as ``{"monitor": "val_macro_f1"}``, which may
+        monitor any of the `metrics`; its ``mode`` follows from the metric. ``"auto"`` is what
+        the backbone recommends, else False.
     shuffle : bool, default=True
         Whether to shuffle the training rows before each epoch; a stream keeps its order.
     scaling : {"auto", "standard", "robust", "quantile"} or None, default="auto"

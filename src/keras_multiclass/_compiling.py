@@ -17,7 +17,7 @@ import numpy as np
 from keras_multiclass._routing import build_object, optimizer_lookup
 from keras_multiclass._snapshot import LayerSnapshot, read_values, write_values
 from keras_multiclass.exceptions import ObjectiveError
-from keras_multiclass.objective import OutputForm, resolve_loss, resolve_metrics
+from keras_multiclass.objective import OutputForm, directions, resolve_loss, resolve_metrics
 
 _UNWEIGHTABLE = (
     "`{}` must return one value for each row when there are weights; got one that returns a "
@@ -36,6 +36,7 @@ class CompileRecipe:
     n_classes: int
     output_form: OutputForm
     ensemble: bool = False
+    class_names: tuple[str, ...] | None = None
     optimizer_arguments: Mapping[str, Any] = field(default_factory=dict)
     loss_arguments: Mapping[str, Any] = field(default_factory=dict)
     metrics_arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -63,7 +64,12 @@ class CompileRecipe:
             n_classes=self.n_classes,
             output_form=self.output_form,
             ensemble=self.ensemble,
+            class_names=self.class_names,
         )
+
+    def directions(self) -> dict[str, str | None]:
+        """Say of each number that is logged where better values lie: "up" or "down"."""
+        return {"loss": "down", **directions(self.build_metrics())}
 
     def check_weightable(self) -> None:
         """Raise unless loss and metrics give one value for each row, which weights can multiply."""

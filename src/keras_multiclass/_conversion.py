@@ -74,7 +74,8 @@ def _read_recipe(
         adopted = {**adopted, "optimizer": optimizer, "optimizer_arguments": {}}
     sample = _sample_rows(fit, settings.dtype)
     form = inspect_output(model, len(fit.classes), sample, loss=adopted["loss"])
-    return CompileRecipe(n_classes=len(fit.classes), output_form=form, **adopted)
+    names = tuple(map(str, fit.classes))
+    return CompileRecipe(n_classes=len(fit.classes), output_form=form, class_names=names, **adopted)
 
 
 def _sample_rows(fit: SciKerasFit, dtype: str) -> np.ndarray:

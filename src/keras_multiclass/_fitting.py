@@ -150,6 +150,7 @@ def _build(
     twin: Any, data: FoundData, choices: dict[str, Any]
 ) -> tuple[keras.Model, CompileRecipe, list[str]]:
     routed, sample, n_classes = twin._routed, data.sample, data.codec.n_classes
+    class_names = tuple(map(str, data.codec.classes))
     if data.choice is not None:
         _refuse_routed(routed, "model", "`model` is None")
         model, names = build_network(
@@ -163,7 +164,11 @@ def _build(
         )
         has_members = data.choice.ensemble or data.settings.n_ensemble != 1
         recipe = CompileRecipe(
-            n_classes=n_classes, output_form="logits", ensemble=has_members, **choices
+            n_classes=n_classes,
+            output_form="logits",
+            ensemble=has_members,
+            class_names=class_names,
+            **choices,
         )
         return model, recipe, names
     if not (isinstance(twin.backbone, str) and twin.backbone == "auto"):
@@ -185,7 +190,10 @@ def _build(
     )
     adopted = adopt_compiled(choices, compiled, given, open_optimizer=is_auto(twin.optimizer))
     form = inspect_output(model, n_classes, shown, loss=adopted["loss"])
-    return model, CompileRecipe(n_classes=n_classes, output_form=form, **adopted), []
+    recipe = CompileRecipe(
+        n_classes=n_classes, output_form=form, class_names=class_names, **adopted
+    )
+    return model, recipe, []
 
 
 def _refuse_for_whole_model(settings: Settings) -> None:
@@ -241,13 +249,12 @@ def _train(
             f"{settings.calibration!r}. Set warm_start=False to fit a new one."
         )
     set_temperature(twin.model_, 1.0)
-    if settings.early_stopping is not None and not partial:
-        _check_monitor(settings.early_stopping["monitor"], recipe)
+    stopping = None if partial else settings.early_stopping
+    if stopping is not None:
+        stopping = _with_mode(stopping, recipe)
     routed = twin._routed
     callbacks = build_callbacks(
-        twin.callbacks,
-        extract(routed, "callbacks"),
-        None if partial else settings.early_stopping,
+        twin.callbacks, extract(routed, "callbacks"), stopping
     ) + build_callbacks(routed.get("fit__callbacks"), extract(routed, "fit__callbacks"), None)
     plan = TrainingPlan(
         epochs=1 if partial else int(settings.epochs),
@@ -310,16 +317,27 @@ def _run_plan(twin: Any, data: FoundData, plan: TrainingPlan, engine: EngineName
     return result
 
 
-def _check_monitor(monitor: Any, recipe: CompileRecipe) -> None:
-    if monitor in ("loss", "val_loss"):
-        return
-    names = ["loss", *(metric.name for metric in recipe.build_metrics())]
-    known = [*(f"val_{name}" for name in names), *names]
+def _with_mode(stopping: Mapping[str, Any], recipe: CompileRecipe) -> Mapping[str, Any]:
+    """Check what early stopping is to monitor, and say where its better values lie."""
+    logged = recipe.directions()
+    known = {**{f"val_{name}": way for name, way in logged.items()}, **logged}
+    monitor = stopping["monitor"]
     if monitor not in known:
         raise ValueError(
             f"`early_stopping` must monitor one of {listing(known)}; got {describe(monitor)}."
-            f"{did_you_mean(monitor, known)} What is to be monitored must be in `metrics`."
+            f"{did_you_mean(monitor, known)} What is to be monitored must be in `metrics`, and be "
+            "one number."
         )
+    if stopping.get("mode", "auto") != "auto":
+        return stopping
+    direction = known[monitor]
+    if direction is None:
+        raise ValueError(
+            f"`early_stopping` must have a 'mode', 'min' or 'max', to monitor {monitor!r}; got "
+            "none, and whether it is better high or low is not known. Write early_stopping="
+            f"{{'monitor': {monitor!r}, 'mode': 'max'}}."
+        )
+    return {**stopping, "mode": "max" if direction == "up" else "min"}
 
 
 def _check_weights(model: keras.Model) -> None:

@@ -97,6 +97,14 @@ def named_as_validation(logs: Logs) -> Logs:
     return {f"val_{name}": value for name, value in logs.items()}
 
 
+def flat(logs: Logs) -> Logs:
+    """Put the values of a metric that names several beside those of the others, as Keras does."""
+    found: Logs = {}
+    for name, value in logs.items():
+        found |= flat(value) if isinstance(value, dict) else {name: value}
+    return found
+
+
 def is_due(plan: TrainingPlan, epoch: int) -> bool:
     """Whether an epoch is one to validate after."""
     frequency = plan.options.get("validation_freq", 1)

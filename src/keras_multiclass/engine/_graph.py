@@ -28,6 +28,7 @@ from keras_multiclass.engine._cache import programs
 from keras_multiclass.engine._epochs import (
     EpochListener,
     Logs,
+    flat,
     is_due,
     named_as_validation,
     padded,
@@ -279,7 +280,7 @@ def _by_epoch(found: tuple[Logs, Logs], due: list[bool]) -> Iterator[Logs]:
 
 
 def _to_numpy(logs: Any) -> Logs:
-    return dict(tf.nest.map_structure(lambda value: value.numpy(), logs))
+    return flat(dict(tf.nest.map_structure(lambda value: value.numpy(), logs)))
 
 
 def _upload(data: TrainingData, X: tf.Tensor | None = None) -> DeviceData:

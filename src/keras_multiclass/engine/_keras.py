@@ -20,7 +20,7 @@ from keras_multiclass._inputs import dense
 from keras_multiclass._seeding import permutation
 from keras_multiclass._typing import Features
 from keras_multiclass.engine._base import TrainingPlan, TrainingResult
-from keras_multiclass.engine._epochs import Logs, padded, run_training, walk_epochs
+from keras_multiclass.engine._epochs import Logs, flat, padded, run_training, walk_epochs
 from keras_multiclass.engine._stream import Data, StreamData
 
 
@@ -82,7 +82,7 @@ def _train_epoch(
     for step, batch in enumerate(batches(data, plan.batch_size, order)):
         callbacks.on_train_batch_begin(step)
         with _metrics_kept(model):
-            logs = model.train_on_batch(*batch, return_dict=True)
+            logs = flat(model.train_on_batch(*batch, return_dict=True))
         callbacks.on_train_batch_end(step, logs)
         if model.stop_training:
             break
@@ -115,7 +115,7 @@ def _validate(
     for step, batch in enumerate(batches(validation, plan.validation_batch_size)):
         callbacks.on_test_batch_begin(step)
         with _metrics_kept(model):
-            logs = model.test_on_batch(*batch, return_dict=True)
+            logs = flat(model.test_on_batch(*batch, return_dict=True))
         callbacks.on_test_batch_end(step, logs)
     callbacks.on_test_end(logs)
     return logs

@@ -1,7 +1,7 @@
 """Labels, output layer and loss in agreement: the one place that makes them so."""
 
 from keras_multiclass.objective._losses import resolve_loss
-from keras_multiclass.objective._metrics import resolve_metrics
+from keras_multiclass.objective._metrics import directions, resolve_metrics
 from keras_multiclass.objective._output import (
     OutputForm,
     inspect_output,
@@ -12,6 +12,7 @@ from keras_multiclass.objective._output import (
 
 __all__ = [
     "OutputForm",
+    "directions",
     "inspect_output",
     "resolve_loss",
     "resolve_metrics",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -19,6 +19,13 @@ from keras_multiclass._routing import (
     snake_name,
 )
 from keras_multiclass.exceptions import ObjectiveError
+from keras_multiclass.objective._class_scores import (
+    AUCS,
+    COUNTED,
+    SCIKIT_LEARN_NAMES,
+    ClassAUC,
+    ClassScore,
+)
 from keras_multiclass.objective._faults import describe_output, disagreement
 from keras_multiclass.objective._probing import probe
 from keras_multiclass.objective._wiring import (
@@ -28,15 +35,17 @@ from keras_multiclass.objective._wiring import (
     Wiring,
     is_binary_unit,
 )
-from keras_multiclass.objective._wrappers import AdaptedMetric, BalancedAccuracy, MeanOfFunction
+from keras_multiclass.objective._wrappers import AdaptedMetric, MeanOfFunction
 
-__all__ = ["resolve_metrics"]
+__all__ = ["directions", "resolve_metrics"]
 
 _INDEX: tuple[TargetForm, PredictionForm] = ("index", "scores")
 _ONE_HOT: tuple[TargetForm, PredictionForm] = ("one_hot", "probabilities")
 _SECOND: tuple[TargetForm, PredictionForm] = ("float_column", "positive")
 
 _FORMS: dict[str, tuple[TargetForm, PredictionForm]] = {
+    "ClassScore": _INDEX,
+    "ClassAUC": ("index", "logits"),
     "Accuracy": ("index", "labels"),
     "SparseCategoricalAccuracy": _INDEX,
     "SparseTopKCategoricalAccuracy": _INDEX,
@@ -90,11 +99,6 @@ _TWO_CLASSES: dict[str, tuple[TargetForm, PredictionForm]] = {
 _OVERLAP = ("IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU")
 _RANKED = ("TopKCategoricalAccuracy", "SparseTopKCategoricalAccuracy")
 
-_AVERAGED_F1 = {
-    name: average
-    for average in ("macro", "micro", "weighted")
-    for name in (f"{average}_f1", f"f1_{average}")
-}
 _TOP_K = re.compile(r"top_(\d+)_accuracy")
 
 
@@ -105,6 +109,7 @@ def resolve_metrics(
     n_classes: int,
     output_form: OutputForm,
     ensemble: bool = False,
+    class_names: Sequence[str] | None = None,
 ) -> list[keras.metrics.Metric]:
     """Make metrics that take class indices and the raw output of the model.
 
@@ -112,9 +117,9 @@ def resolve_metrics(
     ----------
     metrics : None, one choice, list, tuple or dict
         Each a Keras metric's name, class or instance, whatever form of labels it wants; a
-        function ``(y_true, y_pred)``; ``"accuracy"``, ``"crossentropy"``,
-        ``"balanced_accuracy"``, ``"macro_f1"``, ``"micro_f1"``, ``"weighted_f1"`` or
-        ``"top_3_accuracy"`` (any number). A dict names the metrics.
+        function ``(y_true, y_pred)``; ``"accuracy"``, ``"crossentropy"``, ``"top_3_accuracy"``
+        (any number), or a name of `COUNTED`, `AUCS` or `SCIKIT_LEARN_NAMES`. A dict names the
+        metrics.
     routed : mapping of str to object, default=None
         Arguments, ``{"0__threshold": 0.5}``.
     n_classes : int
@@ -124,6 +129,8 @@ def resolve_metrics(
     ensemble : bool, default=False
         Whether it emits the logits of several members in training, of shape
         ``(n, n_members, units)``; metrics see the mean of the members' probabilities.
+    class_names : sequence of str, default=None
+        What the values of ``"per_class_*"`` are called after; numbers if there are none.
 
     Returns
     -------
@@ -145,7 +152,7 @@ def resolve_metrics(
     built = build_collection(
         _map_choices(metrics, lambda spec: _with_classes(spec, n_classes)),
         routed,
-        lookup=functools.partial(_lookup, n_classes=n_classes),
+        lookup=functools.partial(_lookup, n_classes=n_classes, class_names=class_names),
         what="metrics",
         base=keras.metrics.Metric,
         functions=True,
@@ -157,6 +164,28 @@ def resolve_metrics(
         name = _unique(name, [m.name for m in resolved])
         resolved.append(_adapt(metric, name, n_classes, output_form, ensemble))
     return resolved
+
+
+def directions(metrics: Sequence[keras.metrics.Metric]) -> dict[str, str | None]:
+    """Say where better values of metrics lie, by the names under which they are logged.
+
+    Parameters
+    ----------
+    metrics : sequence of keras.metrics.Metric
+        As `resolve_metrics` made them.
+
+    Returns
+    -------
+    dict of str to {"up", "down"} or None
+        Of each that gives one number; None where that is not known.
+    """
+    found: dict[str, str | None] = {}
+    for metric in metrics:
+        result = metric.result()
+        values = result if isinstance(result, Mapping) else {metric.name: result}
+        scalars = (name for name, value in values.items() if not keras.ops.ndim(value))
+        found |= dict.fromkeys(scalars, getattr(metric, "_direction", None))
+    return found
 
 
 # --- choices and names ------------------------------------------------------------------------
@@ -198,25 +227,29 @@ def _with_classes(spec: Any, n_classes: int) -> Any:
     return functools.partial(spec, **{asks.pop(): n_classes}) if asks else spec
 
 
-def _lookup(name: str, n_classes: int) -> Any:
-    """Find a metric by one of our names or a Keras name."""
+def _lookup(name: str, n_classes: int, class_names: Sequence[str] | None) -> Any:
+    """Find a metric by one of our names, a name of scikit-learn's or a Keras name."""
     metrics = keras.metrics
     if name in ("accuracy", "acc"):
         return functools.partial(metrics.SparseCategoricalAccuracy, name=name)
     if name in ("crossentropy", "ce"):
         return functools.partial(metrics.SparseCategoricalCrossentropy, name=name)
-    if name == "balanced_accuracy":
-        return functools.partial(BalancedAccuracy, n_classes=n_classes)
-    if name in _AVERAGED_F1:
-        return functools.partial(metrics.F1Score, average=_AVERAGED_F1[name], name=name)
     if match := _TOP_K.fullmatch(name):
         k = int(match[1])
         return functools.partial(metrics.SparseTopKCategoricalAccuracy, k=k, name=name)
+    score = SCIKIT_LEARN_NAMES.get(name, name)
+    if score in COUNTED or score in AUCS:
+        cls = ClassScore if score in COUNTED else ClassAUC
+        # Names only where they are used, so that other models can share what was traced.
+        names = class_names if score.startswith("per_class_") else None
+        return functools.partial(
+            cls, n_classes=n_classes, score=score, class_names=names, name=name
+        )
     try:
         return _with_classes(metric_lookup(name), n_classes)
     except ValueError as error:
-        own = ["accuracy", "balanced_accuracy", "crossentropy", "top_3_accuracy", *_AVERAGED_F1]
-        hint = did_you_mean(name, own)
+        own = ["accuracy", "crossentropy", "top_3_accuracy"]
+        hint = did_you_mean(name, [*own, *COUNTED, *AUCS, *SCIKIT_LEARN_NAMES])
         if not hint:
             raise
         raise ValueError(f"{error}{hint}") from None
@@ -270,15 +303,15 @@ def _adapt(
 ) -> keras.metrics.Metric:
     if not isinstance(metric, keras.metrics.Metric):
         return _adapt_function(metric, name, n_classes, output_form)
-    if type(metric) is not BalancedAccuracy and not _is_keras(metric):
+    if not isinstance(metric, (ClassScore, ClassAUC)) and not _is_keras(metric):
         return _adapt_user_metric(metric, name, n_classes, output_form)
     metric = _corrected(metric, n_classes, output_form)
     target, prediction = _known_form(metric, n_classes, output_form)
     # TensorFlow finds the top k of float32 only, whatever the precision of the model.
     dtype = "float32" if type(metric).__name__ in _RANKED else None
     plain = not (is_binary_unit(output_form) or ensemble) and dtype is None
-    if (target, prediction) == _INDEX and plain:
-        metric.name = name
+    metric.name = name
+    if plain and (target, prediction) == _INDEX:
         return metric
     wiring = Wiring(target, prediction, output_form, n_classes)
     return AdaptedMetric(metric, wiring, name=name, dtype=dtype)
@@ -304,8 +337,8 @@ def _corrected(metric: Any, n_classes: int, output_form: OutputForm) -> Any:
         changes["dtype"] = keras.config.floatx()
     elif config.get("dtype") == "float32":
         changes["dtype"] = keras.config.floatx()
-    asked = config.get("num_classes", config.get("n_classes", n_classes))
-    if cls.__name__ in (*_OVERLAP, "BalancedAccuracy") and asked != n_classes:
+    asked = config.get("num_classes", n_classes)
+    if cls.__name__ in _OVERLAP and asked != n_classes:
         raise ObjectiveError(
             f"metrics: {cls.__name__} was made for {asked} classes, but the labels have "
             f"{n_classes}. Pass the class or its name, and the number is filled in."
@@ -318,8 +351,6 @@ def _known_form(
     metric: Any, n_classes: int, output_form: OutputForm
 ) -> tuple[TargetForm, PredictionForm]:
     cls = type(metric).__name__
-    if cls == "BalancedAccuracy":
-        return _INDEX
     if cls in _FORMS:
         return _FORMS[cls]
     if cls in _OVERLAP:

@@ -14,7 +14,7 @@ from keras import ops
 
 from keras_multiclass.objective._wiring import Wiring
 
-__all__ = ["AdaptedLoss", "AdaptedMetric", "BalancedAccuracy", "MeanOfFunction"]
+__all__ = ["AdaptedLoss", "AdaptedMetric", "MeanOfFunction"]
 
 _register = keras.saving.register_keras_serializable(package="keras_multiclass")
 
@@ -315,63 +315,3 @@ class MeanOfFunction(_Adapted):
 
 def _build(cls: type, arguments: dict[str, Any]) -> Any:
     return cls(**arguments)
-
-
-@_register
-class BalancedAccuracy(keras.metrics.Metric):
-    """Mean recall of the classes, exact over an epoch, as scikit-learn's balanced accuracy.
-
-    Parameters
-    ----------
-    n_classes : int
-        Number of classes.
-    name, dtype
-        As in ``keras.metrics.Metric``.
-
-    Notes
-    -----
-    Takes class indices ``(n,)`` and scores ``(n, n_classes)``. Classes without any weight among
-    the labels are left out of the mean.
-
-    Examples
-    --------
-    >>> from keras_multiclass.objective._wrappers import BalancedAccuracy
-    >>> metric = BalancedAccuracy(2)
-    >>> metric.update_state([0, 0, 0, 1], [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
-    >>> round(float(metric.result()), 4)
-    0.8333
-    """
-
-    def __init__(
-        self, n_classes: int, name: str | None = "balanced_accuracy", dtype: Any = None
-    ) -> None:
-        super().__init__(name=name, dtype=dtype)
-        self._direction = "up"
-        self.n_classes = n_classes
-        shape = (n_classes,)
-        self.hits = self.add_variable(shape, "zeros", dtype=self.dtype, name="hits")
-        self.totals = self.add_variable(shape, "zeros", dtype=self.dtype, name="totals")
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Add a batch."""
-        index = ops.reshape(ops.cast(y_true, "int32"), (-1,))
-        found = ops.cast(ops.argmax(ops.convert_to_tensor(y_pred), axis=-1), "int32")
-        each = ops.one_hot(index, self.n_classes, dtype=self.dtype)
-        if sample_weight is not None:
-            each = each * ops.reshape(ops.cast(sample_weight, self.dtype), (-1, 1))
-        right = ops.cast(ops.equal(index, found), self.dtype)
-        self.totals.assign_add(ops.sum(each, axis=0))
-        self.hits.assign_add(ops.sum(each * ops.expand_dims(right, -1), axis=0))
-
-    def result(self) -> Any:
-        """Return the mean recall so far, 0 before the first row."""
-        recalls = ops.divide_no_nan(self.hits, self.totals)
-        present = ops.cast(ops.greater(self.totals, 0), self.dtype)
-        return ops.divide_no_nan(ops.sum(recalls), ops.sum(present))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor arguments."""
-        return {"n_classes": self.n_classes, "name": self.name, "dtype": self.dtype}
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _build, (type(self), self.get_config())
