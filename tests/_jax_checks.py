@@ -15,6 +15,7 @@ import keras
 import numpy as np
 import pytest
 from sklearn.datasets import load_iris
+from sklearn.metrics import f1_score, recall_score, roc_auc_score
 
 from _toy import tiny
 from test_jax import classifier_of, table_backbones, trees
@@ -76,14 +77,25 @@ def test_one_seed_gives_one_network():
     assert (first != other).any()
 
 
-def test_streams_validation_metrics_and_class_weights_are_taken():
+def test_streams_validation_metrics_and_class_weights_are_taken(tmp_path, capfd):
     def stream():
         for i in range(3):
             yield X[i::3], y[i::3]
 
-    classifier = tiny(class_weight={0: 2.0}, metrics=["macro_f1"], early_stopping=3)
+    metrics = ["macro_f1", "macro_auc", "per_class_recall"]
+    classifier = tiny(class_weight={0: 2.0}, metrics=metrics, callbacks="tensorboard")
+    classifier.set_params(callbacks__tensorboard__log_dir=tmp_path)
     classifier.fit(stream, X_val=X, y_val=y)
-    assert max(classifier.history_["val_macro_f1"]) > 0.8
+    found, weights = classifier.predict_proba(X), np.where(y == 0, 2.0, 1.0)
+    area = roc_auc_score(y, found, multi_class="ovr", sample_weight=weights)
+    assert classifier.history_["val_macro_auc"][-1] == pytest.approx(area, abs=1e-3)
+    labels = found.argmax(axis=1)
+    f1 = f1_score(y, labels, average="macro", sample_weight=weights)
+    assert classifier.history_["val_macro_f1"][-1] == pytest.approx(f1, abs=1e-5)
+    recalls = [classifier.history_[f"val_recall/{i}"][-1] for i in range(3)]
+    np.testing.assert_allclose(recalls, recall_score(y, labels, average=None), atol=1e-5)
+    assert len(list(tmp_path.rglob("events.*"))) == 2
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_fit_that_diverges_leaves_the_fitted_network_as_it_was():

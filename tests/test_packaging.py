@@ -29,7 +29,7 @@ LAYERS = (
     {"_frames", "_memory_map", "_messages", "_native_logs", "_typing", "exceptions"},
     {"_snapshot"},
     {"_schedules"},
-    {"_optimizers"},
+    {"_optimizers", "_tensorboard"},
     {"_keras_names", "_label_reading", "_naming", "_notebook", "_signatures"},
     {"_runtime"},
     {"_columns", "_statistics", "_streams"},

@@ -71,7 +71,7 @@ def _same(shown: str, printed: str) -> bool:
         *((DECIMAL.sub("0.0", text).split(), DECIMAL.findall(text)) for text in (shown, printed)),
         strict=True,
     )
-    near = [abs(float(a) - float(b)) < 0.1 for a, b in zip(*numbers, strict=False)]
+    near = [abs(float(a) - float(b)) < 0.05 for a, b in zip(*numbers, strict=False)]
     return words[0] == words[1] and all(near)
 
 

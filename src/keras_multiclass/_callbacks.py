@@ -9,12 +9,14 @@ import keras
 
 from keras_multiclass._messages import did_you_mean, listing
 from keras_multiclass._routing import accepted_parameters, build_collection, callback_lookup
+from keras_multiclass._tensorboard import TensorBoard
 
 
 def build_callbacks(
     choice: Any,
     arguments: Mapping[str, Any],
     early_stopping: Mapping[str, Any] | None,
+    run: str,
 ) -> tuple[keras.callbacks.Callback, ...]:
     """Make fresh callbacks; the user's own instances are copied, never used.
 
@@ -26,6 +28,8 @@ def build_callbacks(
         Routed arguments, ``{"stop__patience": 3}``.
     early_stopping : mapping or None
         Arguments for `keras.callbacks.EarlyStopping`.
+    run : str
+        Name of the folder that ``"tensorboard"`` logs to.
     """
     built = build_collection(
         choice,
@@ -35,6 +39,9 @@ def build_callbacks(
         base=keras.callbacks.Callback,
     )
     callbacks = [callback for _, callback in built]
+    for callback in callbacks:
+        if isinstance(callback, TensorBoard):
+            callback.enter_run(run)
     if early_stopping is not None:
         callbacks.append(_build_early_stopping(early_stopping))
     return tuple(callbacks)

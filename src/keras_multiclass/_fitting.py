@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -40,6 +40,7 @@ from keras_multiclass._settings import (
 )
 from keras_multiclass._snapshot import read_values
 from keras_multiclass._tasks import EpochTasks, with_callbacks
+from keras_multiclass._tensorboard import name_of_run
 from keras_multiclass._typing import History
 from keras_multiclass._whole_model import adopt_compiled, build_whole_model, compile_arguments
 from keras_multiclass.engine import TrainingData, TrainingPlan, TrainingResult, train
@@ -62,6 +63,7 @@ class FittedState:
     vocabulary_size: int | None = None
     columns: Columns | None = None
     reads_table: bool = False
+    run: str = field(default_factory=name_of_run)
 
     @property
     def reads_tokens(self) -> bool:
@@ -253,9 +255,10 @@ def _train(
     if stopping is not None:
         stopping = _with_mode(stopping, recipe)
     routed = twin._routed
+    run = twin._state.run
     callbacks = build_callbacks(
-        twin.callbacks, extract(routed, "callbacks"), stopping
-    ) + build_callbacks(routed.get("fit__callbacks"), extract(routed, "fit__callbacks"), None)
+        twin.callbacks, extract(routed, "callbacks"), stopping, run
+    ) + build_callbacks(routed.get("fit__callbacks"), extract(routed, "fit__callbacks"), None, run)
     plan = TrainingPlan(
         epochs=1 if partial else int(settings.epochs),
         first_epoch=twin.n_iter_,

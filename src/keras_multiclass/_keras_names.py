@@ -114,9 +114,11 @@ def metric_lookup(name: str) -> Any:
 
 
 def callback_lookup(name: str) -> type:
-    """Find a Keras callback class by CamelCase or snake_case name."""
+    """Find a Keras callback class by CamelCase or snake_case name; TensorBoard is ours."""
     import keras
+
+    from keras_multiclass._tensorboard import TensorBoard
 
     known = _public(keras.callbacks, keras.callbacks.Callback)
     known.pop("CallbackList", None)
-    return _look_up(name, "callbacks", known)
+    return _look_up(name, "callbacks", {**known, TensorBoard.__name__: TensorBoard})

@@ -162,6 +162,8 @@ def _construct(target: Any, routed: Mapping[str, Any], what: str) -> Any:
     arguments = _arguments(target, routed, what)
     try:
         return target(**arguments)
+    except ImportError:  # which says what is to be installed
+        raise
     except Exception as error:
         given = listing(f"{what}__{name}" for name in arguments) or "no arguments"
         unknown = [n for n in arguments if n not in accepted_parameters(target).names]

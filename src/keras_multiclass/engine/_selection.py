@@ -12,6 +12,7 @@ import numpy as np
 
 from keras_multiclass._messages import describe, listing
 from keras_multiclass._settings import EngineName
+from keras_multiclass._tensorboard import TensorBoard
 from keras_multiclass._typing import Features
 from keras_multiclass.engine._base import TrainingData, TrainingPlan, TrainingResult
 from keras_multiclass.engine._epochs import EpochListener
@@ -26,17 +27,26 @@ MEMORY_SHARE = 0.25
 _BATCH_HOOKS = tuple(
     f"on_{kind}batch_{moment}" for kind in ("", "train_", "test_") for moment in ("begin", "end")
 )
-# Callbacks of Keras that have batch hooks but, set like this, do nothing in them that is needed.
-_IDLE_IN_BATCHES: dict[str, Callable[[Any], bool]] = {
-    "BackupAndRestore": lambda callback: callback.save_freq == "epoch",
-    "ModelCheckpoint": lambda callback: callback.save_freq == "epoch",
-    "ProgbarLogger": lambda callback: True,
-    "TensorBoard": lambda callback: (
+
+
+def _writes_by_epoch(callback: Any) -> bool:
+    """Whether TensorBoard does nothing in its batch hooks that is needed."""
+    return (
         callback.update_freq == "epoch"
         and not getattr(callback, "_should_trace", True)  # profile_batch
         and not callback.write_steps_per_second
-    ),
-    "TerminateOnNaN": lambda callback: True,  # the record of the epochs does the same
+    )
+
+
+# Callbacks that have batch hooks but, set like this, do nothing in them that is needed.
+_IDLE_IN_BATCHES: dict[type, Callable[[Any], bool]] = {
+    keras.callbacks.BackupAndRestore: lambda callback: callback.save_freq == "epoch",
+    keras.callbacks.ModelCheckpoint: lambda callback: callback.save_freq == "epoch",
+    keras.callbacks.ProgbarLogger: lambda callback: True,
+    keras.callbacks.TensorBoard: _writes_by_epoch,
+    TensorBoard: _writes_by_epoch,
+    # The record of the epochs does the same.
+    keras.callbacks.TerminateOnNaN: lambda callback: True,
 }
 
 
@@ -179,8 +189,7 @@ def _acts_in_batches(callback: keras.callbacks.Callback) -> bool:
     if isinstance(callback, EpochListener):
         return False
     base = keras.callbacks.Callback
-    for name, is_idle in _IDLE_IN_BATCHES.items():
-        known = getattr(keras.callbacks, name)
+    for known, is_idle in _IDLE_IN_BATCHES.items():
         if isinstance(callback, known):
             if not is_idle(callback):
                 return True

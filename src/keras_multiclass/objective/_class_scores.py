@@ -276,9 +276,10 @@ class ClassAUC(_OverClasses):
         """Add a batch."""
         index, weight = _rows(y_true, sample_weight, self.dtype)
         scores = _log_odds(ops.cast(y_pred, self.dtype))
-        centers = ops.where(ops.greater(self.begun, 0), self.centers, ops.mean(scores, axis=0))
+        begun, centers = map(ops.convert_to_tensor, (self.begun, self.centers))
+        centers = ops.where(ops.greater(begun, 0), centers, ops.mean(scores, axis=0))
         self.centers.assign(centers)
-        self.begun.assign(ops.ones_like(self.begun))
+        self.begun.assign(ops.ones_like(begun))
         places = ops.arcsinh((scores - centers) / _FINEST) / ops.arcsinh(_FARTHEST / _FINEST)
         bins = ops.cast(ops.clip((places + 1) * (_N_BINS / 2), 0, _N_BINS - 1), "int32")
         classes = ops.arange(self.n_classes, dtype="int32")

@@ -1,0 +1,90 @@
+"""TensorBoard by name: each network logs to a folder of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_multiclass._native_logs import without_native_logs
+
+__all__ = ["TensorBoard", "name_of_run"]
+
+
+def name_of_run() -> str:
+    """Make a name that no other run has, on this machine or another; names sort by time."""
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:8]}"
+
+
+class TensorBoard(keras.callbacks.TensorBoard):
+    """Keras' callback, with a folder for each run, for all kinds of metrics.
+
+    Parameters
+    ----------
+    log_dir : str or path, default="logs"
+        The folder of all runs.
+    write_graph : bool, default=False
+        Whether to log the structure of the network, as far as it can be written as JSON.
+    **kwargs : dict
+        As in ``keras.callbacks.TensorBoard``.
+
+    Raises
+    ------
+    ImportError
+        If the package ``tensorboard`` is not installed.
+    """
+
+    log_dir: str
+
+    def __init__(self, log_dir: Any = "logs", write_graph: bool = False, **kwargs: Any) -> None:
+        if importlib.util.find_spec("tensorboard") is None:
+            raise ImportError(
+                "The callback 'tensorboard' needs the package tensorboard. Install it with "
+                "pip install tensorboard."
+            )
+        super().__init__(log_dir=log_dir, write_graph=write_graph, **kwargs)
+
+    def enter_run(self, name: str) -> None:
+        """Log to the folder of a run inside `log_dir`.
+
+        Parameters
+        ----------
+        name : str
+            Of the run.
+        """
+        self.log_dir = str(Path(self.log_dir) / name)
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Open the file of the training; where Keras runs on JAX, that loads TensorFlow."""
+        loaded = "tensorflow" in sys.modules
+        with contextlib.nullcontext() if loaded else without_native_logs():
+            super().on_train_begin(logs)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Log a batch, if batches are to be logged."""
+        super().on_train_batch_end(batch, _numbers(logs))
+
+    def on_test_end(self, logs: Any = None) -> None:
+        """Log a validation."""
+        super().on_test_end(_numbers(logs))
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Log an epoch."""
+        super().on_epoch_end(epoch, _numbers(logs))
+
+
+def _numbers(logs: Any) -> dict[str, Any]:
+    """Give each number of a metric of several a name: TensorBoard plots single numbers."""
+    found: dict[str, Any] = {}
+    for name, value in (logs or {}).items():
+        parts = np.ravel(value)
+        several = {f"{name}/{i}": part for i, part in enumerate(parts)}
+        found |= several if np.ndim(value) else {name: value}
+    return found

@@ -1,0 +1,193 @@
+"""`callbacks="tensorboard"`: what is logged is the history, in a folder of its own."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import os
+import pickle
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.model_selection import GridSearchCV, cross_val_score
+
+from _toy import tiny
+
+event_accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+
+iris = load_iris()
+X, y = iris.data, iris.target_names[iris.target]
+SPLIT = {"X": X[::2], "y": y[::2], "X_val": X[1::2], "y_val": y[1::2]}
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def scalars(folder):
+    """Every scalar of a folder, as ``{tag: {step: value}}``."""
+    found = event_accumulator.EventAccumulator(str(folder), size_guidance={"tensors": 0})
+    found.Reload()
+    read = {}
+    for tag in found.Tags()["tensors"]:
+        events = found.Tensors(tag)
+        read[tag] = {event.step: float(tf.make_ndarray(event.tensor_proto)) for event in events}
+    return read
+
+
+def runs(folder="logs"):
+    return sorted(Path(folder).iterdir())
+
+
+def assert_logged(run, history, first=0):
+    train = scalars(run / "train")
+    validation = scalars(run / "validation") if any("val_" in name for name in history) else {}
+    for name, values in history.items():
+        where = validation if name.startswith("val_") else train
+        logged = where[f"epoch_{name.removeprefix('val_')}"]
+        assert list(logged) == list(range(first, first + len(values)))
+        np.testing.assert_allclose(list(logged.values()), values, rtol=1e-6)
+
+
+@pytest.mark.parametrize("engine", ["graph", "keras"])
+def test_every_value_of_the_history_is_logged_for_training_and_validation(engine, capfd):
+    metrics = ["accuracy", "macro_auc", "per_class_recall", "per_class_precision", "per_class_f1"]
+    classifier = tiny(callbacks="tensorboard", metrics=metrics, epochs=3, engine=engine)
+    classifier.fit(**SPLIT)
+    assert classifier.engine_ == engine
+    (run,) = runs()
+    assert_logged(run, classifier.history_)
+    assert "val_recall/versicolor" in classifier.history_
+    assert "learning_rate" not in classifier.history_
+    rates = scalars(run / "train")["epoch_learning_rate"]
+    np.testing.assert_allclose(list(rates.values()), 0.05, rtol=1e-6)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_fast_engine_runs_with_tensorboard_unless_it_logs_batches():
+    classifier = tiny(callbacks="tensorboard", epochs=2).fit(X, y)
+    assert classifier.engine_ == "graph"
+    classifier.set_params(callbacks__tensorboard__update_freq="batch").fit(X, y)
+    assert classifier.engine_ == "keras"
+    assert "TensorBoard" in classifier.engine_reason_
+    assert len(scalars(runs()[-1] / "train")["batch_loss"]) > 2
+
+
+@pytest.mark.parametrize(
+    "callbacks",
+    [
+        "tensorboard",
+        "TensorBoard",
+        ["tensorboard", keras.callbacks.TerminateOnNaN],
+        {"tensorboard": "tensorboard", "stop": keras.callbacks.EarlyStopping("loss")},
+    ],
+    ids=["snake_case", "CamelCase", "list", "dict"],
+)
+def test_the_folder_is_routed(callbacks):
+    name = "TensorBoard" if callbacks == "TensorBoard" else "tensorboard"
+    folder = {f"callbacks__{name}__log_dir": Path("mine") / "deep"}
+    classifier = tiny(callbacks=callbacks, epochs=2, **folder).fit(X, y)
+    (run,) = runs("mine/deep")
+    assert_logged(run, classifier.history_)
+    assert not Path("logs").exists()
+
+
+def test_each_fit_has_a_folder_of_its_own_and_going_on_stays_in_it():
+    classifier = tiny(callbacks="tensorboard", epochs=2, random_state=0).fit(X, y)
+    (first,) = runs()
+    classifier.partial_fit(X, y)
+    classifier.set_params(warm_start=True).fit(X, y)
+    again = pickle.loads(pickle.dumps(classifier)).partial_fit(X, y)
+    assert runs() == [first]
+    logged = scalars(first / "train")["epoch_loss"]
+    np.testing.assert_allclose(list(logged.values()), again.history_["loss"], rtol=1e-6)
+    clone(classifier).fit(X, y)
+    assert len(runs()) == 2
+    classifier.set_params(warm_start=False).fit(X, y)
+    assert len(runs()) == 3
+
+
+def test_folders_are_sorted_by_time():
+    tiny(callbacks="tensorboard", epochs=1).fit(X, y)
+    (first,) = runs()
+    time.sleep(1.0)
+    tiny(callbacks="tensorboard", epochs=1).fit(X, y)
+    assert runs()[0] == first
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_fits_of_a_search_do_not_get_in_each_others_way(n_jobs):
+    classifier = tiny(callbacks="tensorboard", epochs=1)
+    if n_jobs == 1:
+        search = GridSearchCV(classifier, {"epochs": [1, 2]}, cv=2).fit(X, y)
+        assert search.best_estimator_.n_iter_ in (1, 2)
+        assert len(runs()) == 2 * 2 + 1
+    else:
+        from joblib import parallel_config
+
+        with parallel_config("threading"):
+            cross_val_score(classifier, X, y, cv=4, n_jobs=n_jobs)
+        assert len(runs()) == 4
+    lengths = {len(scalars(run / "train")["epoch_loss"]) for run in runs()}
+    assert lengths == ({1, 2} if n_jobs == 1 else {1})
+
+
+def test_metrics_of_several_numbers_are_logged_one_by_one():
+    for engine in ("graph", "keras"):
+        classifier = tiny(
+            callbacks="tensorboard", metrics=keras.metrics.F1Score, epochs=2, engine=engine
+        ).fit(**SPLIT)
+        assert np.shape(classifier.history_["f1_score"]) == (2, 3)
+    for run in runs():
+        for part, prefix in (("train", ""), ("validation", "val_")):
+            logged = scalars(run / part)
+            for i in range(3):
+                values = [row[i] for row in classifier.history_[f"{prefix}f1_score"]]
+                found = list(logged[f"epoch_f1_score/{i}"].values())
+                np.testing.assert_allclose(found, values, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "callbacks",
+    ["tensorboard", keras.callbacks.TensorBoard, keras.callbacks.TensorBoard("logs")],
+    ids=["name", "class", "instance"],
+)
+def test_a_fitted_classifier_is_pickled_and_copied(callbacks):
+    classifier = tiny(callbacks=callbacks, epochs=1).fit(X, y)
+    for again in (pickle.loads(pickle.dumps(classifier)), copy.deepcopy(classifier)):
+        np.testing.assert_array_equal(again.predict(X), classifier.predict(X))
+        assert again.fit(X, y).n_iter_ == 1
+
+
+def open_logs():
+    folder = Path("/proc/self/fd")
+    targets = [os.readlink(link) for link in folder.iterdir() if link.exists()]
+    return [target for target in targets if "tfevents" in target]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_no_file_stays_open_after_fits_that_end_or_fail():
+    tiny(callbacks="tensorboard", epochs=1).fit(**SPLIT)
+    assert open_logs() == []
+    diverging = {"optimizer": "sgd", "optimizer__learning_rate": 1e30}
+    with pytest.raises(ValueError, match="must stay finite"):
+        tiny(callbacks="tensorboard", **diverging).fit(**SPLIT)
+    gc.collect()
+    assert open_logs() == []
+
+
+def test_without_the_package_the_error_says_what_to_install(monkeypatch):
+    classifier = tiny(callbacks="tensorboard", epochs=1)
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    with pytest.raises(ImportError, match="'tensorboard' needs the package tensorboard"):
+        classifier.fit(X, y)
+    assert not hasattr(classifier, "model_")
+    assert not Path("logs").exists()
