@@ -322,9 +322,11 @@ def _run_plan(twin: Any, data: FoundData, plan: TrainingPlan, engine: EngineName
 
 def _with_mode(stopping: Mapping[str, Any], recipe: CompileRecipe) -> Mapping[str, Any]:
     """Check what early stopping is to monitor, and say where its better values lie."""
+    monitor = stopping["monitor"]
+    if monitor in ("loss", "val_loss"):
+        return stopping
     logged = recipe.directions()
     known = {**{f"val_{name}": way for name, way in logged.items()}, **logged}
-    monitor = stopping["monitor"]
     if monitor not in known:
         raise ValueError(
             f"`early_stopping` must monitor one of {listing(known)}; got {describe(monitor)}."
