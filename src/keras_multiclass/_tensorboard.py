@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import sys
-import time
 import uuid
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ __all__ = ["TensorBoard", "name_of_run"]
 
 def name_of_run() -> str:
     """Make a name that no other run has, on this machine or another; names sort by time."""
-    return f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:8]}"
+    return f"{datetime.now():%Y%m%d-%H%M%S-%f}-{uuid.uuid4().hex[:8]}"
 
 
 class TensorBoard(keras.callbacks.TensorBoard):
