@@ -71,6 +71,29 @@ def test_every_value_of_the_history_is_logged_for_training_and_validation(engine
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize(
+    ("callbacks", "metrics"),
+    [
+        ("TensorBoard", None),
+        (["terminate_on_nan", "tensorboard"], "per_class_recall"),
+        ({"board": "tensorboard"}, ["accuracy", "per_class_f1"]),
+    ],
+)
+def test_the_scores_of_each_class_are_logged_without_asking(callbacks, metrics):
+    classifier = tiny(callbacks=callbacks, metrics=metrics, epochs=2).fit(**SPLIT)
+    assert_logged(runs()[0], classifier.history_)
+    scores = {
+        f"val_{s}/{label}" for s in ("precision", "recall", "f1") for label in iris.target_names
+    }
+    assert scores <= set(classifier.history_)
+    assert len([name for name in classifier.history_ if name.endswith("/setosa")]) == 6
+
+
+def test_without_tensorboard_by_name_the_metrics_are_those_that_were_asked_for(tmp_path):
+    board = keras.callbacks.TensorBoard(tmp_path)
+    assert set(tiny(callbacks=board, epochs=1).fit(X, y).history_) == {"loss"}
+
+
 def test_the_fast_engine_runs_with_tensorboard_unless_it_logs_batches():
     classifier = tiny(callbacks="tensorboard", epochs=2).fit(X, y)
     assert classifier.engine_ == "graph"

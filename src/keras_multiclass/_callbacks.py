@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
 import keras
 
 from keras_multiclass._messages import did_you_mean, listing
-from keras_multiclass._routing import accepted_parameters, build_collection, callback_lookup
+from keras_multiclass._routing import (
+    accepted_parameters,
+    build_collection,
+    callback_lookup,
+    flat_choices,
+)
 from keras_multiclass._tensorboard import TensorBoard
 
 
@@ -45,6 +51,20 @@ def build_callbacks(
     if early_stopping is not None:
         callbacks.append(_build_early_stopping(early_stopping))
     return tuple(callbacks)
+
+
+def names_tensorboard(choice: Any) -> bool:
+    """Whether ``"tensorboard"`` is among the callbacks by name.
+
+    Parameters
+    ----------
+    choice : None, name, class, instance, or a list or dict of these
+        The ``callbacks`` parameter.
+    """
+    names = [spec for spec in flat_choices(choice) if isinstance(spec, str)]
+    with contextlib.suppress(ValueError):  # of an unknown name, when callbacks are made
+        return any(callback_lookup(name) is TensorBoard for name in names)
+    return False
 
 
 def _build_early_stopping(arguments: Mapping[str, Any]) -> keras.callbacks.EarlyStopping:

@@ -81,9 +81,9 @@ class KerasMulticlassClassifier(
           ``"per_class_auc"``: one value for each label, reported as ``"recall/<label>"``.
         - Any Keras metric by name, class or instance, or a function ``(y_true, y_pred)``.
     callbacks : str, keras.callbacks.Callback, class, or list or dict of these, default=None
-        Keras callbacks. Instances are copied for each fit. ``"tensorboard"`` logs what
-        `history_` holds, each fit to a folder of its own inside ``"logs"``, or inside
-        ``callbacks__tensorboard__log_dir``.
+        Keras callbacks. Instances are copied for each fit. ``"tensorboard"`` adds precision,
+        recall and F1 of each class to the metrics, and logs what `history_` holds, each fit to a
+        folder of its own inside ``"logs"``, or inside ``callbacks__tensorboard__log_dir``.
     class_weight : dict or "balanced", default=None
         Weights of the classes, ``{label: weight}``, which multiply `sample_weight`.
         ``"balanced"`` gives each class the same total weight.

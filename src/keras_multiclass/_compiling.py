@@ -19,6 +19,7 @@ from keras_multiclass._snapshot import LayerSnapshot, read_values, write_values
 from keras_multiclass.exceptions import ObjectiveError
 from keras_multiclass.objective import OutputForm, directions, resolve_loss, resolve_metrics
 
+CLASS_SCORES = ("per_class_precision", "per_class_recall", "per_class_f1")
 _UNWEIGHTABLE = (
     "`{}` must return one value for each row when there are weights; got one that returns a "
     "single value for the whole batch, together with `sample_weight` or `class_weight`. Return "
@@ -28,7 +29,10 @@ _UNWEIGHTABLE = (
 
 @dataclass(frozen=True)
 class CompileRecipe:
-    """Optimizer, loss and metrics as the user chose them, with what they have to fit."""
+    """Optimizer, loss and metrics as the user chose them, with what they have to fit.
+
+    With ``class_scores``, those of each class are among the metrics whatever the user chose.
+    """
 
     optimizer: Any
     loss: Any
@@ -36,6 +40,7 @@ class CompileRecipe:
     n_classes: int
     output_form: OutputForm
     ensemble: bool = False
+    class_scores: bool = False
     class_names: tuple[str, ...] | None = None
     optimizer_arguments: Mapping[str, Any] = field(default_factory=dict)
     loss_arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -58,9 +63,18 @@ class CompileRecipe:
 
     def build_metrics(self) -> list[keras.metrics.Metric]:
         """Make the metrics: class indices and raw model output in."""
+        metrics = self._resolve_metrics(self.metrics, self.metrics_arguments)
+        if self.class_scores:
+            names = {metric.name for metric in metrics}
+            metrics += self._resolve_metrics([n for n in CLASS_SCORES if n not in names], {})
+        return metrics
+
+    def _resolve_metrics(
+        self, metrics: Any, arguments: Mapping[str, Any]
+    ) -> list[keras.metrics.Metric]:
         return resolve_metrics(
-            self.metrics,
-            self.metrics_arguments,
+            metrics,
+            arguments,
             n_classes=self.n_classes,
             output_form=self.output_form,
             ensemble=self.ensemble,

@@ -341,11 +341,11 @@ def _numbered(number: int, last: int) -> str:
 
 
 def _scalars(logs: Mapping[str, Any] | None) -> dict[str, float]:
-    """Put losses first, and leave out vectors and dicts, such as a metric of each class."""
+    """Put losses first, and leave out vectors, dicts and the scores of each class."""
     found = {
         name: float(value)
         for name, value in (logs or {}).items()
-        if not isinstance(value, Mapping) and np.ndim(value) == 0
+        if not isinstance(value, Mapping) and np.ndim(value) == 0 and "/" not in name
     }
     return {name: found[name] for name in sorted(found, key=_place)}
 

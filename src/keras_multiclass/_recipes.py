@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from keras_multiclass._assembly import BackboneChoice
+from keras_multiclass._callbacks import names_tensorboard
 from keras_multiclass._routing import extract
 from keras_multiclass._settings import (
     DEFAULT_EARLY_STOPPING_SPLIT,
@@ -92,6 +93,7 @@ def compile_choices(twin: Any, settings: Settings, choice: BackboneChoice | None
         "loss_arguments": loss_arguments,
         "metrics": twin.metrics,
         "metrics_arguments": extract(routed, "metrics"),
+        "class_scores": names_tensorboard(twin.callbacks),
         "options": settings.compile_options,
     }
 

@@ -368,6 +368,17 @@ def build_collection(
     ]
 
 
+def flat_choices(specs: Any) -> list[Any]:
+    """List the choices that :func:`build_collection` would make objects of.
+
+    Parameters
+    ----------
+    specs : None, one choice, list, tuple or dict
+        As there.
+    """
+    return [item.spec for item in _items(specs)]
+
+
 def _is_single(specs: Any) -> bool:
     return _is_config(specs) or not isinstance(specs, (list, tuple, Mapping))
 
