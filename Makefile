@@ -76,7 +76,7 @@ $(VENV)/.created:
 
 $(VENV)/.demo: $(VENV)/.created pyproject.toml
 	@echo "Installing keras-multiclass into $(VENV) (TensorFlow is large: this can take minutes) ..."
-	@$(BIN)/python $(PIP) --editable .
+	@$(BIN)/python $(PIP) --editable '.[plot]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.created pyproject.toml

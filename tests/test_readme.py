@@ -116,6 +116,14 @@ def test_the_readme_begins_with_the_two_commands():
     assert sum(line.startswith("    make ") for line in lines[:first_heading]) == 2
 
 
+def test_the_first_code_of_the_readme_gets_to_a_report_and_a_picture_in_fifteen_lines():
+    first, second = [b.text for b in _blocks("README.md") if b.language == "python"][:2]
+    lines = [line for line in (first + second).splitlines() if line.strip()]
+    assert len(lines) <= 15
+    assert "ClassificationReport.from_estimator(" in second
+    assert "Display.from_estimator(" in second
+
+
 def test_the_readme_lists_every_parameter_with_its_default():
     rows = dict(re.findall(r"^\| `(\w+)=([^`]+)` \|", PAGES["README.md"], re.MULTILINE))
     real = {
