@@ -232,8 +232,9 @@ def test_callbacks_of_keras_cope_with_the_scores_of_each_class(tmp_path, capsys)
         column = header.split(",").index("recall/fir")
         logged = [float(line.split(",")[column]) for line in lines]
         np.testing.assert_allclose(logged, classifier.history_["recall/fir"])
-        last = classifier.history_["recall/fir"][-1]
-        assert f"recall/fir: {last:.4f}" in capsys.readouterr().out or last < 1e-3
+        printed = capsys.readouterr().out
+        assert printed.count("loss") == 2
+        assert "recall/" not in printed  # a line would grow with the number of classes
 
 
 # --- early stopping ---------------------------------------------------------------------------
