@@ -168,6 +168,19 @@ def test_xla_finds_the_same():
         np.testing.assert_allclose(compiled.history_[name], values, atol=1e-5, err_msg=name)
 
 
+@pytest.mark.parametrize("engine", ["graph", "keras"])
+def test_64_bits_give_64_bits(engine):
+    X, y, weights = rows(3)
+    classifier = frozen(list(EXPECTED), engine=engine, dtype="float64").fit(X, y, weights)
+    found = classifier.predict_proba(X)
+    for name, score in EXPECTED.items():
+        wanted = score(classifier.classes_, y, found, weights)
+        tolerance = 1e-3 if name in AUCS else 1e-12
+        np.testing.assert_allclose(
+            classifier.history_[name], [wanted] * 2, atol=tolerance, err_msg=name
+        )
+
+
 # --- of each class ----------------------------------------------------------------------------
 
 EACH = {
@@ -218,23 +231,20 @@ def test_every_kind_of_label_gives_a_name(labels, names):
     assert set(classifier.history_) == {"loss", *(f"hit/{name}" for name in names)}
 
 
-def test_callbacks_of_keras_cope_with_the_scores_of_each_class(tmp_path, capsys):
+def test_callbacks_of_keras_cope_with_the_scores_of_each_class(tmp_path):
     X, y, _ = rows(3)
     callbacks = [
         keras.callbacks.CSVLogger(tmp_path / "log.csv"),
         keras.callbacks.TensorBoard(tmp_path / "logs"),
         keras.callbacks.ReduceLROnPlateau("recall/fir", mode="max"),
     ]
-    params = {"metrics": "per_class_recall", "epochs": 2, "verbose": 2}
+    params = {"metrics": "per_class_recall", "epochs": 2}
     for engine in ("graph", "keras"):
         classifier = tiny(callbacks=callbacks, engine=engine, **params).fit(X, y)
         header, *lines = (tmp_path / "log.csv").read_text().splitlines()
         column = header.split(",").index("recall/fir")
         logged = [float(line.split(",")[column]) for line in lines]
         np.testing.assert_allclose(logged, classifier.history_["recall/fir"])
-        printed = capsys.readouterr().out
-        assert printed.count("loss") == 2
-        assert "recall/" not in printed  # a line would grow with the number of classes
 
 
 # --- early stopping ---------------------------------------------------------------------------

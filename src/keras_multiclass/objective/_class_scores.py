@@ -6,6 +6,7 @@ They keep sums over the rows, never means of batches, and compute the score from
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -280,7 +281,7 @@ class ClassAUC(_OverClasses):
         centers = ops.where(ops.greater(begun, 0), centers, ops.mean(scores, axis=0))
         self.centers.assign(centers)
         self.begun.assign(ops.ones_like(begun))
-        places = ops.arcsinh((scores - centers) / _FINEST) / ops.arcsinh(_FARTHEST / _FINEST)
+        places = ops.arcsinh((scores - centers) / _FINEST) / math.asinh(_FARTHEST / _FINEST)
         bins = ops.cast(ops.clip((places + 1) * (_N_BINS / 2), 0, _N_BINS - 1), "int32")
         classes = ops.arange(self.n_classes, dtype="int32")
         own = ops.cast(ops.equal(ops.expand_dims(index, -1), classes), "int32")
