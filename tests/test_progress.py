@@ -129,6 +129,30 @@ def test_the_summary_tells_of_what_early_stopping_watches(monitor):
     assert f"in epoch {best})" in line
 
 
+def test_the_score_of_a_class_is_shown_if_early_stopping_watches_it():
+    early = {"monitor": "val_recall/1", "patience": 1}
+    classifier = tiny(verbose=1, metrics="per_class_recall", early_stopping=early, epochs=50)
+    line = screen(written_by(classifier.fit, X, y))[0]
+    values = classifier.history_["val_recall/1"]
+    assert value_of("loss", line) == pytest.approx(classifier.history_["loss"][-1], abs=5.1e-5)
+    shown = f"val_recall/1 {values[-1]:.4f} (best {max(values):.4f} in epoch "
+    assert f"{shown}{np.argmax(values) + 1})" in line
+    assert "recall/0" not in line
+
+
+def test_a_validation_loss_that_is_nan_is_not_the_best():
+    class NanFirst(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 0:
+                logs["val_loss"] = np.nan
+
+    classifier = tiny(verbose=1, validation_split=0.2, epochs=3, callbacks=NanFirst())
+    line = screen(written_by(classifier.fit, X, y))[0]
+    rest = classifier.history_["val_loss"][1:]
+    assert f"(best {min(rest):.4f} in epoch {np.argmin(rest) + 2})" in line
+    assert f"best val_loss {min(rest):.4g} in epoch" in classifier._repr_html_()
+
+
 def test_without_validation_the_first_metric_is_shown():
     classifier = tiny(verbose=1, metrics=["accuracy", "macro_f1"])
     line = screen(written_by(classifier.fit, X, y))[0]
@@ -266,6 +290,13 @@ def test_each_epoch_is_a_line_with_all_metrics(engine, to):
             expected = classifier.history_[name][number]
             assert value_of(name, line) == pytest.approx(expected, abs=5.1e-5)
     assert not CONTROL.search(text)
+
+
+def test_the_scores_of_each_class_are_too_many_for_a_line():
+    classifier = tiny(verbose=2, epochs=1, metrics=["per_class_f1", "accuracy"])
+    text = written_by(classifier.fit, X, y)
+    assert "f1/0" in classifier.history_
+    assert re.fullmatch(r"epoch 1/1  loss \S+ +accuracy \S+ +[\d.]+ m?s\n", text)
 
 
 @pytest.mark.parametrize(

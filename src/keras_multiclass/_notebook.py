@@ -86,7 +86,7 @@ def _training_text(estimator: Any) -> str:
         return "not trained yet"
     name = "val_loss" if "val_loss" in estimator.history_ else "loss"
     losses = estimator.history_[name]
-    best = int(np.argmin(losses))
+    best = int(np.argmin(np.nan_to_num(losses, nan=np.inf)))
     # Not every epoch need have been validated; then nobody knows which one it was.
     where = f" in epoch {best + 1}" if len(losses) == n_epochs else ""
     epochs = f"{n_epochs} epoch{'s' * (n_epochs != 1)}"

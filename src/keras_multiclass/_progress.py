@@ -88,7 +88,7 @@ class EpochLines(Progress, keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Write the line."""
         seconds = time.monotonic() - self._began
-        values = [f"{name} {_number(v):7}" for name, v in _scalars(logs).items()]
+        values = [f"{name} {_number(v):7}" for name, v in _over_classes(logs).items()]
         numbered = _numbered(epoch + 1, self.params["epochs"])
         _write(_joined([f"epoch {numbered}", *values, _duration(seconds)]) + "\n")
 
@@ -189,7 +189,7 @@ class ProgressLine(Progress, EpochListener):
         """The name of what is shown beside the loss; empty if there is nothing."""
         if self._stopper is not None:
             return str(self._stopper.monitor)
-        others = [name for name in _scalars(self._logs) if name != "loss"]
+        others = [name for name in _over_classes(self._logs) if name != "loss"]
         return "val_loss" if "val_loss" in others else others[0] if others else ""
 
     def _values(self, logs: Mapping[str, Any]) -> list[str]:
@@ -198,8 +198,8 @@ class ProgressLine(Progress, EpochListener):
         return [f"{name} {_number(logs[name])}" for name in names if name in logs]
 
     def _note_best(self, epoch: int, logs: Mapping[str, Any]) -> None:
-        loss = logs.get("val_loss")
-        if loss is not None and (self._best is None or loss < self._best[0]):
+        loss = logs.get("val_loss", np.nan)
+        if not np.isnan(loss) and (self._best is None or loss < self._best[0]):
             self._best = (float(loss), epoch)
 
     def _best_text(self) -> str:
@@ -341,13 +341,18 @@ def _numbered(number: int, last: int) -> str:
 
 
 def _scalars(logs: Mapping[str, Any] | None) -> dict[str, float]:
-    """Put losses first, and leave out vectors, dicts and the scores of each class."""
+    """Put losses first, and leave out vectors and dicts."""
     found = {
         name: float(value)
         for name, value in (logs or {}).items()
-        if not isinstance(value, Mapping) and np.ndim(value) == 0 and "/" not in name
+        if not isinstance(value, Mapping) and np.ndim(value) == 0
     }
     return {name: found[name] for name in sorted(found, key=_place)}
+
+
+def _over_classes(logs: Mapping[str, Any] | None) -> dict[str, float]:
+    """Leave out the scores of each class too, such as ``recall/fir``: they are many."""
+    return {name: value for name, value in _scalars(logs).items() if "/" not in name}
 
 
 def _place(name: str) -> tuple[bool, bool]:
