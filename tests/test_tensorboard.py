@@ -79,8 +79,9 @@ def test_every_value_of_the_history_is_logged_for_training_and_validation(engine
         ({"board": "tensorboard"}, ["accuracy", "per_class_f1"]),
     ],
 )
-def test_the_scores_of_each_class_are_logged_without_asking(callbacks, metrics):
-    classifier = tiny(callbacks=callbacks, metrics=metrics, epochs=2).fit(**SPLIT)
+@pytest.mark.parametrize("parameter", ["callbacks", "fit__callbacks"])
+def test_the_scores_of_each_class_are_logged_without_asking(parameter, callbacks, metrics):
+    classifier = tiny(**{parameter: callbacks}, metrics=metrics, epochs=2).fit(**SPLIT)
     assert_logged(runs()[0], classifier.history_)
     scores = {
         f"val_{s}/{label}" for s in ("precision", "recall", "f1") for label in iris.target_names

@@ -93,7 +93,7 @@ def compile_choices(twin: Any, settings: Settings, choice: BackboneChoice | None
         "loss_arguments": loss_arguments,
         "metrics": twin.metrics,
         "metrics_arguments": extract(routed, "metrics"),
-        "class_scores": names_tensorboard(twin.callbacks),
+        "class_scores": any(map(names_tensorboard, (twin.callbacks, routed.get("fit__callbacks")))),
         "options": settings.compile_options,
     }
 
