@@ -409,6 +409,14 @@ def test_of_many_classes_the_worst_are_highlighted(made_by, values, sign):
     assert_drawn(display.figure_)
 
 
+def test_every_kind_of_integer_is_a_number_of_classes_and_bins():
+    true, proba = made_up(12)
+    options = {"kind": "per_class", "highlight": np.int64(1), "n_bins": np.uint8(7)}
+    display = ReliabilityDisplay.from_predictions(true, proba, **options)
+    assert sum(line.get_color() != "0.75" for line in display.lines_) == 1
+    assert all(len(curve.weight) == 7 for curve in display.curves)
+
+
 def test_long_names_are_cut_and_signs_of_formulas_are_letters():
     names = np.array(["a" * 50, "costs $5 or $6"])
     display = RocCurvesDisplay.from_predictions(names[TRUE % 2], made_up(2)[1], labels=names)

@@ -1,5 +1,6 @@
 """How well a fitted classifier does, class by class; for every scikit-learn classifier."""
 
+from keras_multiclass.evaluation._bins import ReliabilityCurve
 from keras_multiclass.evaluation._cross_validation import (
     CrossValidatedReport,
     cross_validated_report,
@@ -11,7 +12,7 @@ from keras_multiclass.evaluation._curves import (
 )
 from keras_multiclass.evaluation._history import TrainingHistoryDisplay
 from keras_multiclass.evaluation._per_class import PerClassDisplay
-from keras_multiclass.evaluation._reliability import ReliabilityCurve, ReliabilityDisplay
+from keras_multiclass.evaluation._reliability import ReliabilityDisplay
 from keras_multiclass.evaluation._report import ClassificationReport, ConfusedPair
 
 __all__ = [

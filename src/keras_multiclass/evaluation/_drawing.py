@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from keras_multiclass._messages import describe, fault
+from keras_multiclass.evaluation._checks import is_whole
 from keras_multiclass.evaluation._predictions import Predictions
 
 # The ten colours of Petroff, "Accessible color sequences for data visualization"
@@ -208,8 +209,7 @@ def class_colours(badness: np.ndarray, highlight: int) -> list[str | None]:
         None for a class that stays in the background.
     """
     n_colours = len(COLOURS)
-    whole = isinstance(highlight, int) and not isinstance(highlight, bool)
-    if not whole or not 0 <= highlight <= n_colours:
+    if not is_whole(highlight) or not 0 <= highlight <= n_colours:
         allowed = f"an integer from 0 to {n_colours}"
         raise ValueError(fault("`highlight`", allowed, describe(highlight)))
     if len(badness) <= n_colours:

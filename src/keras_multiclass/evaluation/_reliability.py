@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from keras_multiclass._messages import describe, fault, listing
 from keras_multiclass._statistics import weighted_quantiles
+from keras_multiclass.evaluation._bins import ReliabilityCurve, bin_rows, equal_edges
+from keras_multiclass.evaluation._checks import check_count
 from keras_multiclass.evaluation._drawing import (
     INK,
     PALE,
@@ -26,42 +27,10 @@ from keras_multiclass.evaluation._drawing import (
 )
 from keras_multiclass.evaluation._predictions import Predictions
 
-__all__ = ["ReliabilityCurve", "ReliabilityDisplay"]
+__all__ = ["ReliabilityDisplay"]
 
 _KINDS = ("top_label", "per_class")
 _STRATEGIES = ("uniform", "quantile")
-
-
-@dataclass(frozen=True, eq=False)
-class ReliabilityCurve:
-    """What was predicted and what came true, in bins of the predicted probability.
-
-    Attributes
-    ----------
-    name : object
-        The label of the class, or None for the probabilities of the predicted labels.
-    edges : ndarray of shape (n_bins + 1,)
-        Edges of the bins; a bin has its right edge.
-    predicted : ndarray of shape (n_bins,)
-        Mean probability of the rows of each bin; NaN for an empty bin.
-    observed : ndarray of shape (n_bins,)
-        In which part of the rows it came true; NaN for an empty bin.
-    weight : ndarray of shape (n_bins,)
-        Number of rows, or the sum of their weights.
-    """
-
-    name: Any
-    edges: np.ndarray
-    predicted: np.ndarray
-    observed: np.ndarray
-    weight: np.ndarray
-
-    @property
-    def error(self) -> float:
-        """Expected calibration error: the mean distance of predicted and observed."""
-        filled = self.weight > 0
-        gaps = np.abs(self.predicted - self.observed)[filled]
-        return float(np.average(gaps, weights=self.weight[filled]))
 
 
 class ReliabilityDisplay:
@@ -241,16 +210,26 @@ class ReliabilityDisplay:
     ) -> ReliabilityDisplay:
         if kind not in _KINDS:
             raise ValueError(fault("`kind`", f"one of {listing(_KINDS)}", describe(kind)))
-        bins = _Bins.checked(n_bins, strategy)
+        check_count("`n_bins`", n_bins)
+        if strategy not in _STRATEGIES:
+            allowed = f"one of {listing(_STRATEGIES)}"
+            raise ValueError(fault("`strategy`", allowed, describe(strategy)))
         found = predictions.drop_zero_weight_rows()
         probabilities = probabilities_of(found)
         weight = np.ones(len(found.true)) if found.sample_weight is None else found.sample_weight
+
+        def curve(name: Any, probability: np.ndarray, came_true: np.ndarray) -> ReliabilityCurve:
+            edges = equal_edges(n_bins)
+            if strategy == "quantile":
+                edges = weighted_quantiles(probability, weight, edges)
+            return bin_rows(name, probability, came_true, weight, edges)
+
         if kind == "top_label":
             right = probabilities.argmax(axis=1) == found.true
-            return cls([bins.curve(None, probabilities.max(axis=1), right, weight)], kind=kind)
+            return cls([curve(None, probabilities.max(axis=1), right)], kind=kind)
         is_there = np.isin(np.arange(found.n_classes), found.true)
         curves = [
-            bins.curve(found.classes[k], probabilities[:, k], found.true == k, weight)
+            curve(found.classes[k], probabilities[:, k], found.true == k)
             for k in np.flatnonzero(is_there)
         ]
         return cls(curves, kind=kind, absent=found.classes[~is_there].tolist())
@@ -348,36 +327,3 @@ class ReliabilityDisplay:
         # With all of these given it takes no colour from the cycle.
         (self.diagonal_,) = ax.plot([0, 1], [0, 1], label=label, zorder=1.9, **style)
         ax.set_ylim(-0.01, 1.01)
-
-
-@dataclass(frozen=True)
-class _Bins:
-    n_bins: int
-    strategy: str
-
-    @classmethod
-    def checked(cls, n_bins: Any, strategy: Any) -> _Bins:
-        whole = isinstance(n_bins, (int, np.integer)) and not isinstance(n_bins, bool)
-        if not whole or n_bins < 1:
-            raise ValueError(fault("`n_bins`", "an integer of at least 1", describe(n_bins)))
-        if strategy not in _STRATEGIES:
-            allowed = f"one of {listing(_STRATEGIES)}"
-            raise ValueError(fault("`strategy`", allowed, describe(strategy)))
-        return cls(int(n_bins), strategy)
-
-    def curve(
-        self, name: Any, probability: np.ndarray, came_true: np.ndarray, weight: np.ndarray
-    ) -> ReliabilityCurve:
-        edges = np.linspace(0, 1, self.n_bins + 1)
-        if self.strategy == "quantile":
-            edges = weighted_quantiles(probability, weight, edges)
-        numbers = np.searchsorted(edges[1:-1], probability)
-
-        def total(values: np.ndarray) -> np.ndarray:
-            return np.bincount(numbers, values * weight, minlength=self.n_bins)
-
-        weights = total(np.ones(len(weight)))
-        empty = np.where(weights > 0, weights, np.nan)
-        return ReliabilityCurve(
-            name, edges, total(probability) / empty, total(came_true) / empty, weights
-        )

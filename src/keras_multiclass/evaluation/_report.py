@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_multiclass._messages import describe, fault
+from keras_multiclass.evaluation._checks import check_count
 from keras_multiclass.evaluation._layout import report_tables, report_title
 from keras_multiclass.evaluation._predictions import Predictions
 from keras_multiclass.evaluation._scores import average_scores, score_classes, score_rows
@@ -56,15 +57,11 @@ class ReportOptions:
     n_bins: int
 
     def __post_init__(self) -> None:
-        if self.top_k is not None and not _is_count(self.top_k):
-            raise ValueError(
-                fault("`top_k`", "None or an integer of at least 1", describe(self.top_k))
-            )
+        check_count("`top_k`", self.top_k, or_none=True)
         value = self.zero_division
         if not isinstance(value, numbers.Real) or not (value in (0, 1) or math.isnan(value)):
             raise ValueError(fault("`zero_division`", "0, 1 or NaN", describe(value)))
-        if not _is_count(self.n_bins):
-            raise ValueError(fault("`n_bins`", "an integer of at least 1", describe(self.n_bins)))
+        check_count("`n_bins`", self.n_bins)
 
     def top_k_for(self, n_classes: int) -> int | None:
         """Among how many classes a label must be; None where that would tell nothing.
@@ -86,10 +83,6 @@ class ReportOptions:
                 )
             )
         return self.top_k
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and int(value) >= 1
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -324,8 +317,7 @@ class ClassificationReport:
         >>> print(pair.true, pair.predicted, pair.n_samples, round(pair.share, 2))
         1 2 2 0.67
         """
-        if n is not None and not _is_count(n):
-            raise ValueError(fault("n", "None or an integer of at least 1", describe(n)))
+        check_count("n", n, or_none=True)
         counts = self.confusion_matrix.copy()
         np.fill_diagonal(counts, 0)
         order = np.argsort(-counts, axis=None, kind="stable")[: np.count_nonzero(counts)]

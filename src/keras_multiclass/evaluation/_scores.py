@@ -19,6 +19,7 @@ from sklearn.metrics import (
     top_k_accuracy_score,
 )
 
+from keras_multiclass.evaluation._bins import bin_rows, equal_edges
 from keras_multiclass.evaluation._predictions import Predictions
 
 _RANKINGS = ("roc_auc", "average_precision")
@@ -220,7 +221,5 @@ def expected_calibration_error(
     """
     confidence = probabilities.max(axis=1)
     weights = np.ones(len(true)) if sample_weight is None else sample_weight
-    gaps = weights * ((probabilities.argmax(axis=1) == true) - confidence)
-    inner_edges = np.linspace(0, 1, n_bins + 1)[1:-1]
-    bins = np.digitize(confidence, inner_edges, right=True)
-    return float(np.abs(np.bincount(bins, gaps)).sum() / weights.sum())
+    right = probabilities.argmax(axis=1) == true
+    return bin_rows(None, confidence, right, weights, equal_edges(n_bins)).error
