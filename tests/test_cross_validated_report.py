@@ -218,6 +218,9 @@ def test_what_is_no_classifier_is_refused():
             "sample_weight must be above 0 for at least one row of each fold; got .* of fold 0",
         ),
         ({"n_bins": -1}, "`n_bins` must be"),
+        ({"params": 3}, "`params` must be None or a dict of parameters for `fit`; got 3"),
+        ({"cv": []}, "`cv` must be folds of rows to train on and to predict; got no fold"),
+        ({"groups": [1]}, r"X, groups and y must have one row .* \[150, 1, 150\]"),
         ({"y": np.eye(3, dtype=int)[CODES]}, "`estimator` must be a classifier of one target"),
     ],
 )
@@ -253,3 +256,12 @@ def test_the_spread_leaves_out_folds_where_a_measure_is_undefined():
     leave_one_out = cross_validated_report(TREE, X[45:55], Y[45:55], cv=KFold(10))
     assert np.isnan(leave_one_out.spread["macro_roc_auc"]["mean"])
     assert leave_one_out.spread["accuracy"]["mean"] == leave_one_out.report.overall["accuracy"]
+
+
+def test_nothing_is_trained_before_top_k_is_refused():
+    class NeverTrained(DecisionTreeClassifier):
+        def fit(self, X, y):
+            raise AssertionError("trained")
+
+    with pytest.raises(ValueError, match="`top_k` must be None, or below the number of classes"):
+        cross_validated_report(NeverTrained(), X, CODES, top_k=3)

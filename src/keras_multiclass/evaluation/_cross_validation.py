@@ -14,7 +14,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import has_fit_parameter
 
 from keras_multiclass._labels import LabelCodec
-from keras_multiclass._messages import fault
+from keras_multiclass._messages import describe, fault
 from keras_multiclass._weights import check_sample_weight
 from keras_multiclass.evaluation._layout import measure_title, report_tables, report_title
 from keras_multiclass.evaluation._predictions import (
@@ -224,7 +224,13 @@ def cross_validated_report(
     options = ReportOptions(top_k, zero_division, n_bins)
     check_classifier(estimator)
     classes, true = read_labels(y)
-    check_lengths({"X": row_count(X), "y": len(true)})
+    options.top_k_for(len(classes))  # now, not after the training
+    by_row = {"X": X, **({} if groups is None else {"groups": groups})}
+    check_lengths({**{name: row_count(v) for name, v in by_row.items()}, "y": len(true)})
+    if params is not None and not isinstance(params, Mapping):
+        raise ValueError(
+            fault("`params`", "None or a dict of parameters for `fit`", describe(params))
+        )
     weights = check_sample_weight(sample_weight, len(true), np.float64)
     splits = _split(cv, X, true, groups, weights)
     # Sparse matrices of other formats have no rows to select.
@@ -260,6 +266,8 @@ def _split(
     splitter = check_cv(cv, true, classifier=True)
     # A splitter may hand out masks.
     splits = [(every[train], every[test]) for train, test in splitter.split(X, true, groups)]
+    if not splits:
+        raise ValueError(fault("`cv`", "folds of rows to train on and to predict", "no fold"))
     for number, (_, test) in enumerate(splits):
         if weights is not None and not weights[test].any():
             raise ValueError(
