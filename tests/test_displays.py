@@ -162,6 +162,14 @@ def test_the_first_of_equal_epochs_is_best_and_nan_never_is():
     assert TrainingHistoryDisplay.from_history(history).best_epoch == 3
 
 
+def test_dollar_signs_in_the_name_of_a_class_make_no_formula():
+    history = {"loss": [2.0, 1.0], "recall/$x$": [0.1, 0.2]}
+    display = TrainingHistoryDisplay.from_history(history, monitor="recall/$x$")
+    assert display.axes_[1].get_title(loc="left") == r"recall/\$x\$"
+    assert legend_of(display.axes_[0])[-1] == r"best recall/\$x\$: epoch 2"
+    assert_drawn(display.figure_)
+
+
 def test_without_validation_the_loss_counts():
     display = TrainingHistoryDisplay.from_history({"loss": [1.0, 0.3, 0.5]})
     assert (display.monitor, display.best_epoch) == ("loss", 2)
@@ -249,6 +257,9 @@ def test_given_axes_are_used():
         ({"mode": "least"}, "`mode` must be one of 'auto', 'min', 'max'; got 'least'"),
         ({"quantities": ["acuracy"]}, "`quantities` must be names from .* Did you mean 'accuracy'"),
         ({"quantities": []}, "`quantities` must be names from 'loss', 'accuracy'; got none"),
+        ({"quantities": 3}, "`quantities` must be names from 'loss', 'accuracy'; got 3"),
+        ({"monitor": ["loss"]}, "`monitor` must be None or one of .*; got list of length 1"),
+        ({"validation_freq": "2"}, "`validation_freq` must be an integer of .*; got '2'"),
         ({"ax": 3}, "`ax` must be None or one matplotlib Axes; got 3"),
         ({"ax": [None] * 3}, "`ax` must be None or an array of 2 matplotlib Axes; got 3 of them"),
         ({"validation_freq": 0}, "`validation_freq` must be an integer of at least 1"),
@@ -438,8 +449,22 @@ def test_a_class_without_rows_has_no_curve_and_is_named(made_by):
         assert display.absent == ["birch"]
         assert [curve.name for curve in display.curves] == ["alder", "cedar", "elm"]
         assert legend_of(display.ax_)[-1] == "no rows: birch"
+        assert_no_mark_of_absent_classes(display.ax_)
     for one, other in zip(weighted.lines_, dropped.lines_, strict=True):
         np.testing.assert_array_equal(points_of(one), points_of(other))
+
+
+def assert_no_mark_of_absent_classes(axes):
+    handle = axes.get_legend().legend_handles[-1]
+    assert (handle.get_marker(), handle.get_linestyle()) == ("none", "None")
+
+
+def test_a_class_without_rows_has_no_mark_in_a_reliability_diagram():
+    display = ReliabilityDisplay.from_predictions(
+        LABELS[LABELS != "birch"], PROBA[LABELS != "birch"], labels=TREES, kind="per_class"
+    )
+    assert legend_of(display.axes_[0])[-1] == "no rows: birch"
+    assert_no_mark_of_absent_classes(display.axes_[0])
 
 
 @pytest.mark.parametrize("made_by", CURVES)
@@ -547,7 +572,7 @@ def test_scores_of_each_class_are_those_of_scikit_learn(weight):
         np.testing.assert_allclose(dots.get_xdata(), expected)
         assert list(dots.get_ydata()) == list(TREES)
         np.testing.assert_allclose(display.mean_lines_[name].get_xdata(), expected.mean())
-    named = [f"{tree}  ({rows:g})" for tree, rows in zip(TREES, support, strict=True)]
+    named = [f"{tree}  ({rows:.4g})" for tree, rows in zip(TREES, support, strict=True)]
     assert rows_of(display.axes_[0]) == named
     assert_drawn(display.figure_)
 
@@ -609,6 +634,14 @@ def test_a_class_that_only_the_second_classifier_has_gets_a_row_below():
         ["ash", "elm", "oak"], ["ash", "elm", "oak"], ax=first.axes_
     )
     assert [row.split()[0] for row in rows_of(second.axes_[0])] == ["elm", "oak", "ash"]
+
+
+def test_sums_of_weights_have_four_digits_beside_the_names():
+    display = PerClassDisplay.from_predictions(
+        ["ash", "fir"], ["ash", "fir"], sample_weight=[119.36912, 0.25]
+    )
+    names = [text.get_text() for text in display.axes_[0].get_yticklabels()]
+    assert names == ["ash  (119.4)", "fir  (0.25)"]
 
 
 def test_scores_that_are_not_defined_have_no_dot():
@@ -734,6 +767,8 @@ def test_scores_need_no_probabilities():
     [
         ("ROC", {"averages": "macro"}, "`averages` must be a collection of 'macro', 'micro'"),
         ("ROC", {"averages": ["weighted"]}, "`averages` must be .*; got unknown 'weighted'"),
+        ("ROC", {"averages": None}, "`averages` must be a collection of .*; got None"),
+        ("ROC", {"averages": [["macro"]]}, "`averages` must be a collection of .*; got unknown"),
         ("ROC", {"highlight": -1}, "`highlight` must be an integer from 0 to 10; got -1"),
         ("precision-recall", {"highlight": 2.0}, "`highlight` must be an integer from 0 to 10"),
         ("reliability", {"kind": "label"}, "`kind` must be one of 'top_label', 'per_class'"),
@@ -741,6 +776,8 @@ def test_scores_need_no_probabilities():
         ("reliability", {"strategy": "kmeans"}, "`strategy` must be one of 'uniform', 'quantile'"),
         ("scores", {"metrics": ["f2"]}, "`metrics` must be names from .* got unknown 'f2'"),
         ("scores", {"metrics": ()}, "`metrics` must be names from 'precision', .*; got none"),
+        ("scores", {"metrics": 1}, "`metrics` must be names from 'precision', .*; got 1"),
+        ("scores", {"sort": ["f1"]}, "`sort` must be None or one of .* got list of length 1"),
         ("scores", {"sort": "name"}, "`sort` must be None or one of 'precision', .* got 'name'"),
     ],
 )

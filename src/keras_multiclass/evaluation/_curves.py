@@ -417,8 +417,10 @@ class PrecisionRecallCurvesDisplay(_CurvesDisplay):
 
 
 def _check_averages(averages: Collection[str]) -> Collection[str]:
-    if isinstance(averages, str) or not set(averages) <= set(_AVERAGES):
-        unknown = [name for name in averages if name not in _AVERAGES]
-        got = describe(averages) if isinstance(averages, str) else f"unknown {listing(unknown)}"
-        raise ValueError(fault("`averages`", f"a collection of {listing(_AVERAGES)}", got))
+    allowed = f"a collection of {listing(_AVERAGES)}"
+    if isinstance(averages, str) or not isinstance(averages, Collection):
+        raise ValueError(fault("`averages`", allowed, describe(averages)))
+    unknown = [name for name in averages if name not in _AVERAGES]
+    if unknown:
+        raise ValueError(fault("`averages`", allowed, f"unknown {listing(unknown)}"))
     return averages

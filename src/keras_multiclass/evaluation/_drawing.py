@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_multiclass._messages import describe, fault
+from keras_multiclass._messages import describe, fault, listing
 from keras_multiclass.evaluation._checks import is_whole
 from keras_multiclass.evaluation._predictions import Predictions
 
@@ -117,6 +117,25 @@ def axes_for(
     return axes
 
 
+def as_names(given: Any, what: str, known: Iterable[str]) -> list[Any]:
+    """List what is to be drawn; a name alone is a list of one.
+
+    Parameters
+    ----------
+    given : str or collection
+        What the user gave.
+    what : str
+        The parameter, for messages.
+    known : iterable of str
+        The names there are.
+    """
+    if isinstance(given, str):
+        return [given]
+    if not isinstance(given, Iterable):
+        raise ValueError(fault(what, f"names from {listing(known)}", describe(given)))
+    return list(given)
+
+
 def tidy(ax: Any) -> None:
     """Take away what does not tell anything: two of the four borders, and dark ticks.
 
@@ -141,7 +160,18 @@ def shown(name: Any) -> str:
     """
     text = " ".join(str(name).split())
     text = text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 1].rstrip() + "…"
-    return text.replace("$", r"\$")  # else matplotlib reads a formula
+    return as_written(text)
+
+
+def as_written(text: str) -> str:
+    """Keep matplotlib from reading a formula between dollar signs.
+
+    Parameters
+    ----------
+    text : str
+        What is to be drawn.
+    """
+    return text.replace("$", r"\$")
 
 
 def width_of(names: Iterable[Any]) -> float:
@@ -289,7 +319,7 @@ def legend_of_classes(
     handles += others
     labels += [line.get_label() for line in others]
     if absent:
-        handles += ax.plot([], [], linestyle="none")
+        handles += ax.plot([], [], linestyle="none", marker="none")
         labels.append("no rows: " + _one_per_line(absent))
     legend_beside(ax, handles=handles, labels=labels, title=title)
 

@@ -9,7 +9,15 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from keras_multiclass._messages import describe, did_you_mean, fault, listing
-from keras_multiclass.evaluation._drawing import INK, PALE, axes_for, pyplot, tidy
+from keras_multiclass.evaluation._drawing import (
+    INK,
+    PALE,
+    as_names,
+    as_written,
+    axes_for,
+    pyplot,
+    tidy,
+)
 
 __all__ = ["TrainingHistoryDisplay"]
 
@@ -219,7 +227,7 @@ class TrainingHistoryDisplay:
         if quantities is None:
             one = ax is not None and np.size(ax) == 1
             return [self.monitor.removeprefix(_VALIDATION)] if one else known
-        names = [quantities] if isinstance(quantities, str) else list(quantities)
+        names = as_names(quantities, "`quantities`", known)
         unknown = [name for name in names if name not in known]
         if unknown or not names:
             raise ValueError(
@@ -250,7 +258,7 @@ class TrainingHistoryDisplay:
             color=PALE,
             linestyle=":",
             zorder=1,
-            label=f"best {self.monitor}: epoch {self.best_epoch}",
+            label=as_written(f"best {self.monitor}: epoch {self.best_epoch}"),
         )
         for name in reversed(styles):
             value = self._at_best(name)
@@ -258,7 +266,7 @@ class TrainingHistoryDisplay:
                 self._mark(ax, quantity, value, styles[name][1])
                 break
         ax.set_xlabel("epoch", color=INK)
-        ax.set_title(quantity, loc="left", fontsize="medium", color=INK)
+        ax.set_title(as_written(quantity), loc="left", fontsize="medium", color=INK)
         ax.xaxis.get_major_locator().set_params(integer=True)
         tidy(ax)
 
@@ -351,7 +359,7 @@ def _frequency(given: Any, n_epochs: int, n_entries: int) -> int | Container[int
         return possible[0]
     if isinstance(given, (int, np.integer)) and given >= 1:
         return int(given)
-    if isinstance(given, Iterable):
+    if isinstance(given, Iterable) and not isinstance(given, str):
         return set(given)
     raise ValueError(
         fault("`validation_freq`", "an integer of at least 1 or epochs", describe(given))
@@ -372,7 +380,7 @@ def _wrong_frequency(got: str) -> ValueError:
 def _check_monitor(monitor: str | None, history: Mapping[str, np.ndarray]) -> str:
     if monitor is None:
         return next(name for name in ("val_loss", "loss", *history) if name in history)
-    if monitor not in history:
+    if monitor not in list(history):
         raise ValueError(
             fault(
                 "`monitor`",

@@ -11,6 +11,7 @@ import numpy as np
 from keras_multiclass._messages import describe, did_you_mean, fault, listing
 from keras_multiclass.evaluation._drawing import (
     INK,
+    as_names,
     axes_for,
     is_fresh,
     legend_beside,
@@ -21,6 +22,7 @@ from keras_multiclass.evaluation._drawing import (
 )
 from keras_multiclass.evaluation._predictions import Predictions
 from keras_multiclass.evaluation._scores import score_classes
+from keras_multiclass.evaluation._tables import count_text
 
 __all__ = ["PerClassDisplay"]
 
@@ -223,7 +225,7 @@ class PerClassDisplay:
         keys = {**self.scores, "support": self.support}
         if sort is None:
             return np.arange(len(self.classes))
-        if sort not in keys:
+        if sort not in list(keys):
             raise ValueError(fault("`sort`", f"None or one of {listing(keys)}", describe(sort)))
         return np.argsort(-keys[sort], kind="stable")  # NaN comes last
 
@@ -260,12 +262,12 @@ class PerClassDisplay:
         ax.set_ylim(len(names) - 0.5, -0.5)
 
     def _row_name(self, number: int) -> str:
-        return f"{shown(self.classes[number])}  ({self.support[number]:g})"
+        return f"{shown(self.classes[number])}  ({count_text(self.support[number])})"
 
 
 def _check_metrics(metrics: Sequence[str]) -> list[str]:
-    names = [metrics] if isinstance(metrics, str) else list(metrics)
-    unknown = [name for name in names if name not in _TITLES]
+    names = as_names(metrics, "`metrics`", _TITLES)
+    unknown = [name for name in names if name not in list(_TITLES)]
     if unknown or not names:
         raise ValueError(
             fault(
