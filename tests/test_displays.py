@@ -128,6 +128,17 @@ def test_a_grid_of_axes_has_no_empty_ones():
     assert len(display.axes_) == 5
 
 
+def test_the_scores_of_each_class_are_drawn_where_they_are_asked_for():
+    history = {**HISTORY, "recall/fir": [0.1, 0.2, 0.3, 0.2], "recall/oak": [0.4, 0.5, 0.4, 0.4]}
+    plain = TrainingHistoryDisplay.from_history(history)
+    assert [ax.get_title(loc="left") for ax in plain.axes_] == ["loss", "accuracy"]
+    asked = TrainingHistoryDisplay.from_history(history, quantities=["recall/oak", "recall/fir"])
+    assert set(asked.lines_) == {"recall/oak", "recall/fir"}
+    monitored = TrainingHistoryDisplay.from_history(history, monitor="recall/fir")
+    assert set(monitored.lines_) == {*HISTORY, "recall/fir"}
+    assert monitored.best_epoch == 3
+
+
 @pytest.mark.parametrize(
     ("options", "best"),
     [
@@ -150,6 +161,7 @@ def test_what_is_best_can_be_chosen(options, best):
         ("macro_f1", 2),
         ("val_auc", 2),
         ("balanced_accuracy", 2),
+        ("val_recall/false_alarm", 2),
     ],
 )
 def test_the_name_tells_whether_small_or_large_is_good(name, best):

@@ -75,6 +75,12 @@ class TrainingHistoryDisplay:
     ReliabilityDisplay : Whether probabilities can be trusted.
     PerClassDisplay : Precision, recall and F1 of each class.
 
+    Notes
+    -----
+    A history does not tell where a list that is shorter than that of the loss begins. It is taken
+    to begin with the first epoch: of a network that was trained without validation first, and with
+    it after that, the validation is drawn too early.
+
     Examples
     --------
     >>> from matplotlib.figure import Figure
@@ -199,7 +205,8 @@ class TrainingHistoryDisplay:
             Axes to draw on, one for each quantity; by default those of a new figure. If it is one,
             the quantity of ``monitor`` is drawn.
         quantities : list of str, default=None
-            What to draw, without ``val_``; by default all there is.
+            What to draw, without ``val_``. By default all there is but the scores of each class,
+            such as ``recall/fir``, which are many; that of ``monitor`` is drawn.
 
         Returns
         -------
@@ -225,8 +232,10 @@ class TrainingHistoryDisplay:
         bare = dict.fromkeys(name.removeprefix(_VALIDATION) for name in self.history)
         known = sorted(bare, key=lambda name: name != "loss")  # the loss first
         if quantities is None:
-            one = ax is not None and np.size(ax) == 1
-            return [self.monitor.removeprefix(_VALIDATION)] if one else known
+            monitored = self.monitor.removeprefix(_VALIDATION)
+            if ax is not None and np.size(ax) == 1:
+                return [monitored]
+            return [name for name in known if "/" not in name or name == monitored]
         names = as_names(quantities, "`quantities`", known)
         unknown = [name for name in names if name not in known]
         if unknown or not names:
@@ -396,7 +405,8 @@ def _is_minimal(monitor: str, mode: str) -> bool:
     if mode not in _MODES:
         raise ValueError(fault("`mode`", f"one of {listing(_MODES)}", describe(mode)))
     if mode == "auto":
-        return any(part in monitor for part in _SMALLER_IS_BETTER)
+        score, _, _ = monitor.partition("/")  # "recall/lost" is the recall of a class "lost"
+        return any(part in score for part in _SMALLER_IS_BETTER)
     return mode == "min"
 
 
