@@ -213,3 +213,28 @@ def test_without_the_package_the_error_says_what_to_install(monkeypatch):
         classifier.fit(X, y)
     assert not hasattr(classifier, "model_")
     assert not Path("logs").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("log_dir", None, "`log_dir` must be a path; got None"),
+        ("log_dir", 3, "`log_dir` must be a path; got 3"),
+        ("log_dir", "file/logs", "`log_dir` of 'tensorboard' must be a folder that can be written"),
+        (
+            "update_freq",
+            "x",
+            "`update_freq` must be 'epoch' or 'batch' or an integer of at least 1",
+        ),
+        ("update_freq", 0, "`update_freq` must be .*; got 0"),
+        ("histogram_freq", "x", "`histogram_freq` must be an integer of at least 0; got 'x'"),
+    ],
+)
+def test_arguments_that_cannot_be_used_are_refused(name, value, message):
+    Path("file").touch()
+    classifier = tiny(callbacks="tensorboard", epochs=1)
+    classifier.set_params(**{f"callbacks__tensorboard__{name}": value})
+    with pytest.raises(ValueError, match=message):
+        classifier.fit(X, y)
+    assert not hasattr(classifier, "model_")
+    assert [path.name for path in Path().iterdir()] == ["file"]

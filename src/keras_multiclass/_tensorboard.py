@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import numbers
+import os
 import sys
 import uuid
 from datetime import datetime
@@ -13,6 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_multiclass._messages import describe, fault
 from keras_multiclass._native_logs import without_native_logs
 
 __all__ = ["TensorBoard", "name_of_run"]
@@ -21,6 +24,14 @@ __all__ = ["TensorBoard", "name_of_run"]
 def name_of_run() -> str:
     """Make a name that no other run has, on this machine or another; names sort by time."""
     return f"{datetime.now():%Y%m%d-%H%M%S-%f}-{uuid.uuid4().hex[:8]}"
+
+
+# Words, and the least integer.
+_FREQUENCIES: dict[str, tuple[tuple[str, ...], int]] = {
+    "update_freq": (("epoch", "batch"), 1),
+    "histogram_freq": ((), 0),
+    "embeddings_freq": ((), 0),
+}
 
 
 class TensorBoard(keras.callbacks.TensorBoard):
@@ -39,6 +50,8 @@ class TensorBoard(keras.callbacks.TensorBoard):
     ------
     ImportError
         If the package ``tensorboard`` is not installed.
+    ValueError
+        If an argument cannot be used.
     """
 
     log_dir: str
@@ -49,6 +62,14 @@ class TensorBoard(keras.callbacks.TensorBoard):
                 "The callback 'tensorboard' needs the package tensorboard. Install it with "
                 "pip install tensorboard."
             )
+        if not isinstance(log_dir, (str, os.PathLike)):
+            raise ValueError(fault("`log_dir`", "a path", describe(log_dir)))
+        for name, (words, least) in _FREQUENCIES.items():
+            value = kwargs.get(name, least)
+            whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+            if not (value >= least if whole else isinstance(value, str) and value in words):
+                allowed = " or ".join([*map(repr, words), f"an integer of at least {least}"])
+                raise ValueError(fault(f"`{name}`", allowed, describe(value)))
         super().__init__(log_dir=log_dir, write_graph=write_graph, **kwargs)
 
     def enter_run(self, name: str) -> None:
@@ -60,6 +81,19 @@ class TensorBoard(keras.callbacks.TensorBoard):
             Of the run.
         """
         self.log_dir = str(Path(self.log_dir) / name)
+
+    def set_model(self, model: Any) -> None:
+        """Make the folder; TensorFlow's errors would not say which parameter named it."""
+        if "://" not in self.log_dir:
+            try:
+                Path(self.log_dir).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise ValueError(
+                    "callbacks: `log_dir` of 'tensorboard' must be a folder that can be written "
+                    f"to; got an error: {error.strerror}. Choose another with "
+                    "callbacks__tensorboard__log_dir."
+                ) from error
+        super().set_model(model)
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Open the file of the training; where Keras runs on JAX, that loads TensorFlow."""
