@@ -465,6 +465,17 @@ def test_names_with_line_breaks_stay_in_their_line():
     assert [line.split("  ")[0] for line in table_lines(text, "class")] == ["class", "a b", "c d"]
 
 
+def test_columns_stay_below_each_other_with_wide_and_combining_characters():
+    names = ["日本語", "e\u0301te\u0301", "plain"]  # 6, 3 and 5 columns of a terminal
+    heading, *rows = table_lines(str(report_of(names, names, labels=names)), "class")
+    assert heading.startswith("class     precision")
+    assert [row.split("1.000")[0] for row in rows[:3]] == [
+        "日本語" + " " * 8,
+        "e\u0301te\u0301" + " " * 11,
+        "plain" + " " * 9,
+    ]
+
+
 def test_undefined_scores_are_dashes():
     text = str(report_of([0, 0], [0, 1], np.array([[1.0, 0], [0, 1]])))
     row = table_lines(text, "class")[2].split()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from dataclasses import dataclass
 from html import escape
 from typing import TypeAlias
@@ -88,10 +89,10 @@ def to_text(title: str, tables: list[Table]) -> str:
 
 def _table_text(table: Table) -> str:
     rows = [table.columns, *([_cell_text(cell) for cell in row] for row in table.rows)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(_columns_of, column)) for column in zip(*rows, strict=True)]
     lines = [
         _GAP.join(
-            cell.ljust(width) if place < table.n_names else cell.rjust(width)
+            _padded(cell, width, left=place < table.n_names)
             for place, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
@@ -99,6 +100,19 @@ def _table_text(table: Table) -> str:
     if table.n_averages:
         lines.insert(len(lines) - table.n_averages, "")
     return "\n".join([*([table.note] if table.note else []), *lines])
+
+
+def _columns_of(text: str) -> int:
+    """Count the columns of a terminal: Chinese characters take two, combining marks none."""
+    return sum(
+        0 if unicodedata.combining(char) else 1 + (unicodedata.east_asian_width(char) in "WF")
+        for char in text
+    )
+
+
+def _padded(text: str, width: int, *, left: bool) -> str:
+    space = " " * (width - _columns_of(text))
+    return text + space if left else space + text
 
 
 def _cell_text(cell: Cell) -> str:
