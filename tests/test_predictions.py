@@ -240,6 +240,16 @@ FAULTS = {
 }
 
 
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame])
+def test_columns_of_a_frame_that_name_the_classes_have_their_order(make):
+    table = make({"fir": [0.9, 0.2], "ash": [0.1, 0.8]})
+    with pytest.raises(ValueError, match="y_proba must be a data frame with its columns in the or"):
+        of(["fir", "ash"], None, table)
+    found = of(["fir", "ash"], None, table, labels=table.columns)
+    assert found.classes.tolist() == ["fir", "ash"]
+    assert found.predicted.tolist() == found.true.tolist() == [0, 1]
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_what_cannot_be_judged_is_an_error(name):
     arrays, options, message = FAULTS[name]

@@ -151,6 +151,7 @@ class Predictions:
         classes = _classes_of(read) if labels is None else read_classes(labels, "labels")
         codec = LabelCodec(classes)
         codes = {name: _encode(codec, given[name], read[name], name) for name in given}
+        _check_order(y_proba, classes)
         probabilities = _check_probabilities(y_proba, n_samples, len(classes), "y_proba")
         if probabilities is not None:
             codes.setdefault("y_pred", probabilities.argmax(axis=1))
@@ -336,6 +337,22 @@ def _refuse_unknown(codec: LabelCodec, unknown: np.ndarray, name: str) -> NoRetu
             "Drop these rows, or predict with a classifier that knows these labels.",
         )
     )
+
+
+def _check_order(probabilities: Any, classes: np.ndarray) -> None:
+    """Refuse a data frame whose columns are named by the classes, in another order."""
+    names = list(getattr(probabilities, "columns", ()))
+    # Whole numbers may be no more than the places of the columns.
+    named = all(isinstance(name, str) for name in names)
+    if named and names != classes.tolist() and set(names) == set(classes.tolist()):
+        raise ValueError(
+            fault(
+                "y_proba",
+                "a data frame with its columns in the order of the classes",
+                "the names of the classes in another order",
+                "Pass labels=y_proba.columns.",
+            )
+        )
 
 
 def _check_probabilities(
