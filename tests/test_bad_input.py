@@ -511,6 +511,42 @@ def test_early_stopping_watches_what_is_measured(fitted):
     assert "Did you mean 'patience'" in message
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("monitor", None, "the name of the loss or of a metric; got None"),
+        ("monitor", ["loss"], "the name of the loss or of a metric; got list of length 1"),
+        ("min_delta", "small", "a finite number; got 'small'"),
+        ("patience", "5", "an integer of at least 0; got '5'"),
+        ("patience", 2.5, "an integer of at least 0; got 2.5"),
+        ("patience", -1, "an integer of at least 0; got -1"),
+        ("mode", "up", "'auto', 'min' or 'max'; got 'up'"),
+        ("baseline", "x", "None or a finite number; got 'x'"),
+        ("restore_best_weights", "yes", "True or False; got 'yes'"),
+        ("start_from_epoch", -2, "an integer of at least 0; got -2"),
+    ],
+)
+def test_values_of_early_stopping_are_checked(fitted, name, value, allowed):
+    message = refusal(fitted, early_stopping={name: value}, epochs=0)
+    assert f"`early_stopping[{name!r}]` must be {allowed}." in message
+    assert "`epochs` must be" in message  # all faults at once
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("acuracy", "Did you mean 'accuracy' or "),
+        ("macro_f2", "Did you mean 'macro_f1' or "),
+        ("f1", "must be one of 'accuracy', 'crossentropy', 'top_3_accuracy', "),
+        ("top_0_accuracy", "Did you mean 'top_3_accuracy' or "),
+    ],
+)
+def test_unknown_metrics_name_ours_and_those_of_keras_once(fitted, name, near):
+    message = refusal(fitted, metrics=[name])
+    assert near in message
+    assert message.count("Did you mean") <= 1
+
+
 def test_validation_data_come_in_pairs(fitted):
     message = refusal(fitted, lambda c: c.fit(X, y, X_val=X))
     assert "`X_val` and `y_val` must be given together" in message

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keras_multiclass._messages import describe, did_you_mean, fault, listing
@@ -46,16 +46,16 @@ def _plain(name: str) -> str:
     return name.replace("_", "").lower()
 
 
-def _look_up(name: str, what: str, public: Mapping[str, Any]) -> Any:
+def _look_up(name: str, what: str, public: Mapping[str, Any], others: Sequence[str] = ()) -> Any:
     wanted = _plain(_SHORT_NAMES.get(name.lower(), name))
     for known, target in public.items():
         if _plain(known) == wanted:
             return target
-    candidates = [n for known in public for n in (known, snake_name(known))]
+    candidates = [*others, *(n for known in public for n in (known, snake_name(known)))]
     raise ValueError(
         fault(
             what,
-            f"one of {listing(sorted(public))}",
+            f"one of {listing([*others, *sorted(public)])}",
             describe(name),
             did_you_mean(name, candidates).strip(),
         )
@@ -106,11 +106,12 @@ def loss_lookup(name: str) -> Any:
     return _look_up(name, "loss", _public(keras.losses, keras.losses.Loss, functions=True))
 
 
-def metric_lookup(name: str) -> Any:
-    """Find a Keras metric class (or function) by CamelCase or snake_case name."""
+def metric_lookup(name: str, others: Sequence[str] = ()) -> Any:
+    """Find a Keras metric class (or function); the message for an unknown name has others too."""
     import keras
 
-    return _look_up(name, "metrics", _public(keras.metrics, keras.metrics.Metric, functions=True))
+    known = _public(keras.metrics, keras.metrics.Metric, functions=True)
+    return _look_up(name, "metrics", known, others)
 
 
 def callback_lookup(name: str) -> type:

@@ -113,7 +113,24 @@ def _is_count(value: Any) -> bool:
     return _is_int(value) and value >= 1
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not _is_flag(value) and math.isfinite(value)
+
+
 _Check = tuple[str, Callable[[Any], bool]]
+
+_STOPPING_OPTIONS: dict[str, _Check] = {
+    "monitor": ("the name of the loss or of a metric", lambda v: isinstance(v, str)),
+    "min_delta": ("a finite number", _is_number),
+    "patience": ("an integer of at least 0", lambda v: _is_int(v) and v >= 0),
+    "mode": (
+        "'auto', 'min' or 'max'",
+        lambda v: isinstance(v, str) and v in ("auto", "min", "max"),
+    ),
+    "baseline": ("None or a finite number", lambda v: v is None or _is_number(v)),
+    "restore_best_weights": ("True or False", _is_flag),
+    "start_from_epoch": ("an integer of at least 0", lambda v: _is_int(v) and v >= 0),
+}
 
 _FIT_OPTIONS: dict[str, _Check] = {
     "validation_freq": (
@@ -191,6 +208,8 @@ def resolve_settings(values: Mapping[str, Any], routed: Mapping[str, Any]) -> Se
         for name, (allowed, accepts) in _CHECKS.items()
         if not accepts(own[name])
     ]
+    if isinstance(own["early_stopping"], Mapping):
+        faults += _stopping_faults(own["early_stopping"])
     if faults:
         raise ValueError("\n".join(faults))
     batch_size = own["batch_size"]
@@ -209,6 +228,15 @@ def resolve_settings(values: Mapping[str, Any], routed: Mapping[str, Any]) -> Se
         fit_options=choices.options["fit"],
         compile_options=choices.options["compile"],
     )
+
+
+def _stopping_faults(arguments: Mapping[str, Any]) -> list[str]:
+    """Name the values that ``keras.callbacks.EarlyStopping`` would not check itself."""
+    return [
+        fault(f"`early_stopping[{name!r}]`", allowed, describe(arguments[name]))
+        for name, (allowed, accepts) in _STOPPING_OPTIONS.items()
+        if name in arguments and not accepts(arguments[name])
+    ]
 
 
 def resolve_prediction(engine: Any, routed: Mapping[str, Any]) -> tuple[EngineName, int]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from keras_multiclass._messages import describe, did_you_mean
+from keras_multiclass._messages import describe
 from keras_multiclass._routing import (
     accepted_parameters,
     build_collection,
@@ -99,7 +99,7 @@ _TWO_CLASSES: dict[str, tuple[TargetForm, PredictionForm]] = {
 _OVERLAP = ("IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU")
 _RANKED = ("TopKCategoricalAccuracy", "SparseTopKCategoricalAccuracy")
 
-_TOP_K = re.compile(r"top_(\d+)_accuracy")
+_TOP_K = re.compile(r"top_([1-9]\d*)_accuracy")
 
 
 def resolve_metrics(
@@ -245,14 +245,9 @@ def _lookup(name: str, n_classes: int, class_names: Sequence[str] | None) -> Any
         return functools.partial(
             cls, n_classes=n_classes, score=score, class_names=names, name=name
         )
-    try:
-        return _with_classes(metric_lookup(name), n_classes)
-    except ValueError as error:
-        own = ["accuracy", "crossentropy", "top_3_accuracy"]
-        hint = did_you_mean(name, [*own, *COUNTED, *AUCS, *SCIKIT_LEARN_NAMES])
-        if not hint:
-            raise
-        raise ValueError(f"{error}{hint}") from None
+    own = ["accuracy", "crossentropy", "top_3_accuracy"]
+    own += [*COUNTED, *AUCS, *SCIKIT_LEARN_NAMES]
+    return _with_classes(metric_lookup(name, own), n_classes)
 
 
 def _default_name(cls: type) -> str:
