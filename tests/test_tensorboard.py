@@ -238,3 +238,19 @@ def test_arguments_that_cannot_be_used_are_refused(name, value, message):
         classifier.fit(X, y)
     assert not hasattr(classifier, "model_")
     assert [path.name for path in Path().iterdir()] == ["file"]
+
+
+def test_a_fit_that_failed_while_it_logged_batches_takes_nothing_from_the_next():
+    def fail(epoch, logs):
+        raise RuntimeError("stopped by the test")
+
+    failing = tiny(
+        callbacks=["tensorboard", keras.callbacks.LambdaCallback(on_epoch_end=fail)],
+        callbacks__tensorboard__log_dir="failed",
+        callbacks__tensorboard__update_freq=1000,
+    )
+    with pytest.raises(RuntimeError, match="stopped by the test"):
+        failing.fit(X, y)
+    classifier = tiny(callbacks="tensorboard", epochs=2).fit(**SPLIT)
+    (run,) = runs()
+    assert_logged(run, classifier.history_)

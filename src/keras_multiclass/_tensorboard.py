@@ -111,7 +111,11 @@ class TensorBoard(keras.callbacks.TensorBoard):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Log an epoch."""
-        super().on_epoch_end(epoch, _numbers(logs))
+        from tensorflow import summary
+
+        # A fit that failed while it logged batches has left its condition behind.
+        with summary.record_if(True):
+            super().on_epoch_end(epoch, _numbers(logs))
 
 
 def _numbers(logs: Any) -> dict[str, Any]:
