@@ -156,6 +156,13 @@ def test_the_reference_lists_every_public_module():
     assert set(listed) == {"keras_multiclass", *(f"keras_multiclass.{name}" for name in public)}
 
 
+def test_every_page_of_the_site_is_in_a_table_of_contents():
+    trees = re.findall(r"^:::\{toctree\}\n(.*?)^:::", "\n".join(PAGES.values()), re.M | re.DOTALL)
+    listed = {re.sub(r".*<(.+)>", r"\1", line) for tree in trees for line in tree.splitlines()}
+    pages = {name.removeprefix("docs/").removesuffix(".md") for name in PAGES}
+    assert pages - listed == {"README", "index"}
+
+
 def test_what_goes_with_what_is_the_same_on_the_page_of_labels():
     title = "## What goes with what\n"
     rows = [
