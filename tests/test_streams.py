@@ -599,7 +599,7 @@ X.flush()
 X = np.load(path, mmap_mode="r")
 _selection.machine_memory = lambda: 2 * 4 * X.size
 classifier = KerasMulticlassClassifier(
-    backbone__hidden_units=(4,), epochs=2, batch_size=1024, random_state=0
+    "mlp", backbone__hidden_units=(4,), epochs=2, batch_size=1024, random_state=0
 )
 small = X[:3000].copy()
 classifier.set_params(engine="keras").fit(small, y[:3000])
