@@ -59,6 +59,17 @@ def test_a_fitted_classifier_tells_of_its_training(params):
     )
 
 
+def test_what_early_stopping_watches_is_what_was_best():
+    watched = {"monitor": "macro_auc", "patience": 4}
+    classifier = tiny(epochs=4, metrics="macro_auc", early_stopping=watched).fit(X, y)
+    best = max(classifier.history_["macro_auc"])
+    assert f"best macro_auc {best:.4g} in epoch" in summary_of(classifier)
+    classifier.set_params(early_stopping={**watched, "mode": "min"}).fit(X, y)
+    worst = min(classifier.history_["macro_auc"])
+    assert worst < best
+    assert f"best macro_auc {worst:.4g} in epoch" in summary_of(classifier)
+
+
 def test_no_epoch_is_named_where_not_all_were_validated():
     classifier = tiny(epochs=4, validation_split=0.2, fit__validation_freq=2).fit(X, y)
     best = min(classifier.history_["val_loss"])

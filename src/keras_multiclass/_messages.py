@@ -1,4 +1,4 @@
-"""The wording of errors: how a value is described and how near names are suggested."""
+"""The wording of errors and names: how a value is described, what is near, what is too long."""
 
 from __future__ import annotations
 
@@ -60,3 +60,12 @@ def listing(names: Iterable[Any]) -> str:
     if len(shown) > 12:
         return ", ".join(shown[:12]) + f", ... ({len(shown)} in all)"
     return ", ".join(shown)
+
+
+def shorten(label: Any, longest: int) -> str:
+    """Write a label in one line, without its middle if it is longer than that many letters."""
+    text = " ".join(str(label).split())
+    if len(text) <= longest:
+        return text
+    kept = longest - 3
+    return f"{text[: kept - kept // 3]}...{text[-(kept // 3) :]}"

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_multiclass._messages import shorten
+
 _DISTRIBUTION = "keras-multiclass"
 _MOST_CLASSES = 5
 _LONGEST_LABEL = 30
@@ -71,23 +73,32 @@ def summary_html(estimator: Any) -> str:
 
 
 def _classes_text(classes: np.ndarray) -> str:
-    shown = [_short(str(label)) for label in classes[:_MOST_CLASSES]]
+    shown = [shorten(label, _LONGEST_LABEL) for label in classes[:_MOST_CLASSES]]
     more = ["..."] if len(classes) > _MOST_CLASSES else []
     return f"{len(classes)} classes: {', '.join(shown + more)}"
-
-
-def _short(label: str) -> str:
-    return label if len(label) <= _LONGEST_LABEL else f"{label[: _LONGEST_LABEL - 3]}..."
 
 
 def _training_text(estimator: Any) -> str:
     n_epochs = estimator.n_iter_
     if not n_epochs:
         return "not trained yet"
-    name = "val_loss" if "val_loss" in estimator.history_ else "loss"
-    losses = estimator.history_[name]
-    best = int(np.argmin(np.nan_to_num(losses, nan=np.inf)))
+    name, sign = _watched(estimator)
+    values = np.asarray(estimator.history_[name])
+    best = int(np.argmax(np.nan_to_num(sign * values, nan=-np.inf)))
     # Not every epoch need have been validated; then nobody knows which one it was.
-    where = f" in epoch {best + 1}" if len(losses) == n_epochs else ""
+    where = f" in epoch {best + 1}" if len(values) == n_epochs else ""
     epochs = f"{n_epochs} epoch{'s' * (n_epochs != 1)}"
-    return f"{epochs}, best {name} {losses[best]:.4g}{where}; engine: {estimator.engine_}"
+    return f"{epochs}, best {name} {values[best]:.4g}{where}; engine: {estimator.engine_}"
+
+
+def _watched(estimator: Any) -> tuple[str, int]:
+    """Find what early stopping watches, else a loss; and 1 if it is better high, else -1."""
+    history = estimator.history_
+    stopping = getattr(estimator, "resolved_params_", {}).get("early_stopping") or {}
+    name = str(stopping.get("monitor"))
+    if name not in history:
+        return "val_loss" if "val_loss" in history else "loss", -1
+    direction = stopping.get("mode", "auto")
+    if direction == "auto":
+        direction = estimator._state.recipe.directions()[name.removeprefix("val_")]
+    return name, 1 if direction in ("up", "max") else -1

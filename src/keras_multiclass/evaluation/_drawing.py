@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_multiclass._messages import describe, fault, listing
+from keras_multiclass._messages import describe, fault, listing, shorten
 from keras_multiclass.evaluation._checks import is_whole
 from keras_multiclass.evaluation._predictions import Predictions
 
@@ -158,9 +158,7 @@ def shown(name: Any) -> str:
     name : object
         A class label.
     """
-    text = " ".join(str(name).split())
-    text = text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 1].rstrip() + "…"
-    return as_written(text)
+    return as_written(shorten(name, _LONGEST_NAME))
 
 
 def as_written(text: str) -> str:

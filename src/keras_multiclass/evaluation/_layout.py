@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_multiclass.evaluation._tables import Table, count_text, short_name
+from keras_multiclass._messages import shorten
+from keras_multiclass.evaluation._tables import Table, count_text
 
 if TYPE_CHECKING:
     from keras_multiclass.evaluation._report import ClassificationReport
 
+_LONGEST_NAME = 28
 _MOST_CLASSES = 40
 _MEASURES = {
     "precision": "precision",
@@ -78,7 +80,7 @@ def report_tables(report: ClassificationReport) -> list[Table]:
 
 def _class_table(report: ClassificationReport) -> Table:
     columns = list(report.per_class)
-    labels = [short_name(label) for label in report.classes.tolist()]
+    labels = [shorten(label, _LONGEST_NAME) for label in report.classes.tolist()]
     shown = np.arange(len(labels))
     note = ""
     if len(labels) > _MOST_CLASSES:
@@ -109,7 +111,12 @@ def _class_table(report: ClassificationReport) -> Table:
 
 def _pair_tables(report: ClassificationReport) -> list[Table]:
     rows = [
-        (short_name(pair.true), short_name(pair.predicted), count_text(pair.n_samples), pair.share)
+        (
+            shorten(pair.true, _LONGEST_NAME),
+            shorten(pair.predicted, _LONGEST_NAME),
+            count_text(pair.n_samples),
+            pair.share,
+        )
         for pair in report.confused_pairs()
     ]
     columns = ("true", "taken for", "rows", "share of true")

@@ -11,7 +11,6 @@ from typing import TypeAlias
 Cell: TypeAlias = str | float
 """A name or count as text, or a score; NaN where it is undefined."""
 
-_LONGEST_NAME = 28
 _GAP = "  "
 # Half-transparent, so that they go with light and dark pages.
 _LINE = "rgba(128,128,128,.5)"
@@ -46,21 +45,6 @@ class Table:
     n_averages: int = 0
     bars: bool = False
     note: str = ""
-
-
-def short_name(label: object) -> str:
-    """Write a label in one line, without the middle part if it is long.
-
-    Parameters
-    ----------
-    label : object
-        A class or whatever else has a name.
-    """
-    name = " ".join(str(label).split())
-    if len(name) <= _LONGEST_NAME:
-        return name
-    kept = _LONGEST_NAME - 3
-    return name[: kept - kept // 3] + "..." + name[-(kept // 3) :]
 
 
 def count_text(count: float) -> str:
