@@ -12,7 +12,15 @@ from sklearn.datasets import load_iris
 from _toy import tiny
 from keras_multiclass import KerasMulticlassClassifier, get_backbone, list_backbones
 from keras_multiclass._seeding import permutation
-from keras_multiclass.engine import KerasEngine, TrainingData, TrainingPlan, _executor, _selection
+from keras_multiclass.engine import (
+    KerasEngine,
+    TrainingData,
+    TrainingPlan,
+    _adam,
+    _selection,
+    _threads,
+)
+from keras_multiclass.engine._adam import KernelAdam
 from keras_multiclass.engine._flat import FlatOptimizer
 from keras_multiclass.engine._graph import GraphEngine
 from keras_multiclass.exceptions import DivergenceError, EngineError
@@ -79,12 +87,14 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("threads", ["one thread", "pool"])
+@pytest.mark.parametrize("threads", ["one", "unsplit", "pool"])
 @pytest.mark.parametrize("name", CASES)
 def test_every_backbone_trains_alike_in_both_engines(name, threads, monkeypatch):
     """With weights, dropout, batch normalisation, validation rows and a short last batch."""
+    if threads != "one":
+        monkeypatch.setattr(_threads, "_MOST_ON_ONE_THREAD", 0)
     if threads == "pool":
-        monkeypatch.setattr(_executor, "_MOST_ON_ONE_THREAD", 0)
+        monkeypatch.setattr(_threads, "_MOST_UNSPLIT", 0)
     shape, options = CASES[name]
     data = draw(shape)
     X_val, y_val, w_val = draw(shape, n=21, seed=1)
@@ -159,7 +169,7 @@ def constrained(inputs):
             **DECAY,
         },
         {"optimizer": "scheduled_adam", "optimizer__gradient_accumulation_steps": 2},
-        {"optimizer__learning_rate": keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)},
+        {"optimizer__learning_rate": keras.optimizers.schedules.ExponentialDecay(0.01, 2, 0.5)},
         {"backbone": constrained},
         {"optimizer__gradient_accumulation_steps": 2},
         {"backbone": regularised},
@@ -182,8 +192,21 @@ def test_a_network_of_many_weights_trains_alike_in_both_engines(params):
     """Adam divides by the size of the gradient, so where that is tiny rounding shows."""
     params = {**params, "backbone__hidden_units": (256, 256), "optimizer__learning_rate": 0.01}
     graph, plain = trained_by_both(**params)
-    assert FlatOptimizer.of(graph.model_) is not None
+    assert KernelAdam.of(graph.model_) is not None
     assert_same(graph, plain, rtol=1e-3, atol=5e-4)
+
+
+@pytest.mark.parametrize("most_dense", [0, 2**22], ids=["sparse", "dense"])
+def test_embeddings_train_alike_with_any_optimizer(most_dense, monkeypatch):
+    """Their gradients are sparse; those of large ones are left to Keras."""
+    monkeypatch.setattr(_adam, "_MOST_DENSE", most_dense)
+    tokens = np.random.default_rng(0).integers(0, 50, (46, 4)).astype("int32")
+
+    def build(inputs):
+        embedded = keras.layers.Embedding(50, 4)(inputs)
+        return keras.layers.Flatten()(embedded)
+
+    assert_same(*trained_by_both(backbone=build, data=(tokens, *draw(())[1:])))
 
 
 class Branching(keras.layers.Layer):
@@ -293,18 +316,22 @@ def test_a_long_epoch_in_pieces_is_the_same_as_in_one(monkeypatch):
     np.testing.assert_array_equal(pieces.predict_proba(X), whole.predict_proba(X))
 
 
-def test_the_state_of_the_optimizer_is_the_users_to_see_after_each_epoch():
-    """Small networks are updated as one vector; their own optimizer holds the result."""
+@pytest.mark.parametrize(
+    ("optimizer", "stand_in"),
+    [(keras.optimizers.Adam, KernelAdam), (keras.optimizers.RMSprop, FlatOptimizer)],
+)
+def test_the_state_of_the_optimizer_is_the_users_to_see_after_each_epoch(optimizer, stand_in):
+    """Other optimizers stand in for it, and leave the result there."""
     seen = []
 
     class Look(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
-            optimizer = self.model.optimizer
-            assert type(optimizer) is keras.optimizers.Adam
-            seen.append([int(optimizer.iterations), float(np.abs(optimizer.variables[2]).sum())])
+            own = self.model.optimizer
+            assert type(own) is optimizer
+            seen.append([int(own.iterations), float(np.abs(own.variables[2]).sum())])
 
-    classifier = tiny(callbacks=Look(), epochs=3, batch_size=50).fit(X, y)
-    assert FlatOptimizer.of(classifier.model_) is not None
+    classifier = tiny(callbacks=Look(), optimizer=optimizer, epochs=3, batch_size=50).fit(X, y)
+    assert stand_in.of(classifier.model_) is not None
     assert [iterations for iterations, _ in seen] == [3, 6, 9]
     assert len({moment for _, moment in seen}) == 3
 

@@ -19,7 +19,7 @@ from _toy import tiny
 from keras_multiclass import KerasMulticlassClassifier
 from keras_multiclass.backbones import TrainingRecipe, _registry, register_backbone
 from keras_multiclass.engine import _programs
-from keras_multiclass.engine._flat import FlatOptimizer
+from keras_multiclass.engine._slots import slots_of
 
 RNG = np.random.default_rng(0)
 X, y = load_iris(return_X_y=True)
@@ -297,14 +297,17 @@ def test_fits_of_the_same_structure_share_a_trace(monkeypatch):
     assert len(traced) > first
 
 
-def test_weights_of_the_same_name_are_updated_as_one_vector():
+def test_weights_of_the_same_name_keep_their_own_state():
     """As in members whose layers the user named."""
     _, _, classifier = ensemble("layers of the same name")
     model = classifier.initialize(X, y).model_
     paths = [variable.path for variable in model.trainable_variables]
     assert len(set(paths)) < len(paths)
     model.optimizer.build(model.trainable_variables)
-    assert FlatOptimizer.of(model) is not None
+    momentums = slots_of(model.optimizer, model.trainable_variables)["momentum"]
+    assert len(set(map(id, momentums))) == len(paths)
+    for weight, momentum in zip(model.trainable_variables, momentums, strict=True):
+        assert momentum.shape == weight.shape
 
 
 # --- what is refused ----------------------------------------------------------------------------

@@ -36,9 +36,9 @@ def traced(monkeypatch):
     keras_multiclass.clear_cache()
     found = []
 
-    def trace(model, *arguments):
+    def trace(model, *arguments, **options):
         found.append(type(model))
-        return _binding.trace(model, *arguments)
+        return _binding.trace(model, *arguments, **options)
 
     monkeypatch.setattr(_programs, "trace", trace)
     yield found

@@ -84,6 +84,14 @@ def test_asked_for_it_draws_the_random_numbers_of_keras_with_xla():
     assert_same(compiled, keras_own)
 
 
+@pytest.mark.parametrize("optimizer", ["scheduled_adam", "rmsprop"])
+def test_asked_for_it_trains_networks_for_tables(optimizer):
+    params = {"backbone": "realmlp", "backbone__hidden_units": [8], "optimizer": optimizer}
+    compiled, plain = (fit(**params, compile__jit_compile=asked) for asked in (True, False))
+    assert is_compiled(compiled)
+    np.testing.assert_allclose(compiled.history_["loss"], plain.history_["loss"], rtol=0.05)
+
+
 @pytest.mark.parametrize(
     ("epochs", "batch_size", "expected"),
     [(3, 1, False), (10, 1, True), (10, 2, False), (100, 46, False)],

@@ -15,6 +15,7 @@ import keras
 import tensorflow as tf
 
 from keras_multiclass._snapshot import iterate_layers
+from keras_multiclass.engine._threads import Threads, trace_for
 
 
 def state_of(model: keras.Model, *, with_training: bool) -> list[keras.Variable]:
@@ -74,6 +75,7 @@ def trace(
     function: Callable[..., Any],
     signature: Sequence[tf.TensorSpec],
     *,
+    threads: Threads = Threads.POOL,
     jit_compile: bool = False,
 ) -> Any:
     """Trace ``function(*tensors)``, which uses ``model``, as ``traced(tf_variables, *tensors)``.
@@ -88,8 +90,10 @@ def trace(
         What to trace.
     signature : sequence of tf.TensorSpec
         The tensors.
+    threads : Threads, default=Threads.POOL
+        Which threads are to run it.
     jit_compile : bool, default=False
-        Whether XLA compiles it.
+        Whether XLA compiles it, which then chooses threads of its own.
 
     Returns
     -------
@@ -101,8 +105,11 @@ def trace(
         with bound(model, variables, stand_ins):
             return function(*tensors)
 
-    compiled = tf.function(with_state, autograph=False, jit_compile=jit_compile or None)
-    return compiled.get_concrete_function(values_of(variables), *signature)
+    arguments = values_of(variables), *signature
+    if jit_compile:
+        compiled = tf.function(with_state, autograph=False, jit_compile=True)
+        return compiled.get_concrete_function(*arguments)
+    return trace_for(threads, with_state, *arguments)
 
 
 def values_of(variables: Sequence[keras.Variable]) -> list[tf.Variable]:
@@ -113,9 +120,3 @@ def values_of(variables: Sequence[keras.Variable]) -> list[tf.Variable]:
 def is_self_contained(traced: Any) -> bool:
     """Whether a trace uses no tensor but its arguments, so that it can serve another model."""
     return not traced.captured_inputs
-
-
-def operations_of(traced: Any) -> list[Any]:
-    """List the operations of a trace, those of the functions that it calls included."""
-    graph = traced.graph.as_graph_def()
-    return [*graph.node, *(node for f in graph.library.function for node in f.node_def)]

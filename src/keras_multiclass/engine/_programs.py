@@ -1,7 +1,7 @@
 """What is traced of a model: an epoch, a pass over validation rows, many epochs, and prediction.
 
 Batch size, number of rows and length of the last batch are left open, so that one trace serves all;
-small batches have traces of their own, for one thread, and XLA those of one batch size.
+small steps have traces of their own (`_threads`), and XLA those of one batch size.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_multiclass.engine._adam import KernelAdam
 from keras_multiclass.engine._binding import (
     is_self_contained,
     state_of,
     trace,
 )
-from keras_multiclass.engine._executor import suits_one_thread, trace_for_one_thread
 from keras_multiclass.engine._flat import FlatOptimizer
+from keras_multiclass.engine._threads import Threads, choose_threads
 
 _ROWS = tf.TensorSpec([None], tf.int32)
 _ORDERS = tf.TensorSpec([None, None], tf.int32)
@@ -70,21 +71,23 @@ class Trainee:
         Built and compiled, with all variables of optimizer and metrics.
     variables : list of keras.Variable
         The state of the training, in an order that depends on the model's structure alone.
-    on_one_thread : bool
-        Whether its steps are so small that one thread runs them.
+    threads : Threads
+        Which threads run its steps.
     """
 
     def __init__(self, model: keras.Model, batch_size: int) -> None:
         self.model = model
-        self.on_one_thread = suits_one_thread(model, batch_size)
-        self._flat = FlatOptimizer.of(model)
+        self.threads = choose_threads(model, batch_size)
+        self._stand_in = KernelAdam.of(model) or FlatOptimizer.of(model)
         self.variables = state_of(model, with_training=True)
-        if self._flat is not None:
-            self.variables += self._flat.variables
+        if self._stand_in is not None:
+            self.variables += self._stand_in.variables
 
     def optimizing(self) -> contextlib.AbstractContextManager[None]:
         """Let the steps inside be taken by the optimizer that suits the model best."""
-        return contextlib.nullcontext() if self._flat is None else self._flat.gathered(self.model)
+        if self._stand_in is None:
+            return contextlib.nullcontext()
+        return self._stand_in.standing_in(self.model)
 
 
 class Program:
@@ -99,18 +102,15 @@ class Program:
         self._own: weakref.WeakKeyDictionary[keras.Model, dict[Hashable, Any]] = (
             weakref.WeakKeyDictionary()
         )
-        self._small_batches: dict[int, bool] = {}
+        self._threads: dict[int, Threads] = {}
         self._lock = threading.RLock()
 
-    def _get(
-        self, model: keras.Model, name: Hashable, make: Callable[[], Any], on_one_thread: bool
-    ) -> Any:
-        key = (name, on_one_thread)
+    def _get(self, model: keras.Model, key: Hashable, make: Callable[[], Any]) -> Any:
         with self._lock:
             for known in (self._shared, self._own.get(model, {})):
                 if key in known:
                     return known[key]
-            traced = trace_for_one_thread(make) if on_one_thread else make()
+            traced = make()
             home = self._shared if is_self_contained(traced) else self._own.setdefault(model, {})
             home[key] = traced
             if len(home) > _MOST_TRACES:
@@ -155,11 +155,16 @@ class Program:
 
         model = trainee.model
         rows = tuple(tf.TensorSpec([n_rows, *s.shape[1:]], s.dtype) for s in data.signature)
-        return self._get(model, ("block", batch_size, rows), make, on_one_thread=False)
+        return self._get(model, ("block", batch_size, rows), make)
 
     def reset(self, trainee: Trainee) -> Any:
-        """Get ``f(state)``, which resets the metrics."""
-        return self._training(trainee, "reset", lambda: trainee.model.reset_metrics(), ())
+        """Get ``f(state)``, which resets the metrics, and returns 0."""
+
+        def reset() -> tf.Tensor:
+            trainee.model.reset_metrics()
+            return tf.constant(0)
+
+        return self._training(trainee, "reset", reset, ())
 
     def validate(self, trainee: Trainee, data: DeviceData) -> Any:
         """Get ``f(state, *data, order, batch_size) -> logs``."""
@@ -213,20 +218,23 @@ class Program:
             return tf.reshape(found, tf.concat([[-1], tf.shape(first)[1:]], axis=0))
 
         def make() -> Any:
-            return trace(model, state_of(model, with_training=False), predict, (X, _COUNT))
+            state = state_of(model, with_training=False)
+            return trace(model, state, predict, (X, _COUNT), threads=threads)
 
-        if batch_size not in self._small_batches:
+        if batch_size not in self._threads:
             # Forwards alone is a third of a training step.
-            self._small_batches[batch_size] = suits_one_thread(model, batch_size / 3)
-        return self._get(model, ("predict", X), make, self._small_batches[batch_size])
+            self._threads[batch_size] = choose_threads(model, batch_size / 3)
+        threads = self._threads[batch_size]
+        return self._get(model, ("predict", X, threads), make)
 
     def _training(
         self, trainee: Trainee, name: str, function: Callable[..., Any], signature: Any
     ) -> Any:
         def make() -> Any:
-            return trace(trainee.model, trainee.variables, function, signature)
+            return trace(trainee.model, trainee.variables, function, signature, threads=threads)
 
-        return self._get(trainee.model, (name, signature), make, trainee.on_one_thread)
+        threads = trainee.threads
+        return self._get(trainee.model, (name, signature, threads), make)
 
 
 def has_own_steps(model: keras.Model) -> bool:

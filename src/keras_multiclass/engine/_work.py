@@ -25,8 +25,10 @@ def multiplications(model: keras.Model) -> float:
             return float("inf")
         if isinstance(layer, keras.Model):
             total += multiplications(layer)
-        elif layer.count_params() and not isinstance(layer, keras.layers.Embedding):
-            total += layer.count_params() * _positions(layer)
+        elif not isinstance(layer, keras.layers.Embedding):
+            # Scalars are counters and rates.
+            weights = sum(int(np.prod(w.shape)) for w in layer.weights if len(w.shape))
+            total += weights and weights * _positions(layer)
     return total
 
 
@@ -39,7 +41,7 @@ def _positions(layer: keras.Layer) -> float:
     if getattr(layer, "weights_per_position", False):
         return 1.0
     try:
-        shapes = [layer.input.shape, layer.output.shape]
-        return max(float(np.prod(shape[1:-1])) for shape in shapes)
+        tensors = keras.tree.flatten([layer.input, layer.output])
+        return max(float(np.prod(tensor.shape[1:-1])) for tensor in tensors)
     except (AttributeError, TypeError, ValueError):  # not in a graph of layers, or of any length
         return float("inf")

@@ -23,7 +23,7 @@ from keras_multiclass._table_layers import (
     SmoothClip,
 )
 from keras_multiclass.engine._base import TrainingData, TrainingPlan
-from keras_multiclass.engine._binding import operations_of
+from keras_multiclass.engine._threads import operations_of
 from keras_multiclass.engine._work import multiplications
 
 # Fewer steps are trained sooner without, and so are short epochs and steps of more multiplications.
