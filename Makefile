@@ -8,7 +8,7 @@ JOBS ?= 2
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 # What runs with the oldest supported packages.
-OLDEST_TESTS ?= tests/test_sklearn_checks.py tests/test_engines.py tests/test_executor.py tests/test_xla.py \
+OLDEST_TESTS ?= tests/test_sklearn_checks.py tests/test_engines.py tests/test_threads.py tests/test_xla.py \
   tests/test_realmlp.py
 
 BIN = $(VENV)/bin
