@@ -197,8 +197,8 @@ def test_a_network_of_many_weights_trains_alike_in_both_engines(params):
 
 
 @pytest.mark.parametrize("most_dense", [0, 2**22], ids=["sparse", "dense"])
-def test_embeddings_train_alike_with_any_optimizer(most_dense, monkeypatch):
-    """Their gradients are sparse; those of large ones are left to Keras."""
+def test_sparse_gradients_train_alike_in_both_engines(most_dense, monkeypatch):
+    """Those of embeddings are; for large ones Keras takes the step."""
     monkeypatch.setattr(_adam, "_MOST_DENSE", most_dense)
     tokens = np.random.default_rng(0).integers(0, 50, (46, 4)).astype("int32")
 

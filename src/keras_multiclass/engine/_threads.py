@@ -1,7 +1,7 @@
 """Which threads run a trace, for handing work to another thread may cost more than the work.
 
 TensorFlow shares the operations of a trace out among threads, and splits an operation that it takes
-for expensive among more. To wake a thread takes some 50 microseconds, the arithmetic of a small
+for expensive among more. To wake a thread takes some 65 microseconds, the arithmetic of a small
 operation less than ten; and the cores that are kept busy with it are those that another fit of a
 parallel search could use.
 """

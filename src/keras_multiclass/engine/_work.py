@@ -28,7 +28,8 @@ def multiplications(model: keras.Model) -> float:
         elif not isinstance(layer, keras.layers.Embedding):
             # Scalars are counters and rates.
             weights = sum(int(np.prod(w.shape)) for w in layer.weights if len(w.shape))
-            total += weights and weights * _positions(layer)
+            if weights:  # positions may be infinite, and nothing times infinity is not a number
+                total += weights * _positions(layer)
     return total
 
 
