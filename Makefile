@@ -8,8 +8,8 @@ JOBS ?= 2
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 # What runs with the oldest supported packages.
-OLDEST_TESTS ?= tests/test_sklearn_checks.py tests/test_engines.py tests/test_threads.py tests/test_xla.py \
-  tests/test_realmlp.py
+OLDEST_TESTS ?= tests/contract/test_sklearn_checks.py tests/training/engine \
+  tests/network/test_realmlp.py
 
 BIN = $(VENV)/bin
 PIP = -m pip --disable-pip-version-check --quiet --quiet install
@@ -62,7 +62,7 @@ docs: $(VENV)/.docs ## the documentation's site, into docs/_build/html
 	@echo "docs/_build/html/index.html"
 
 check-docs: docs ## open every page of the site in Chromium, which must be installed
-	@$(BIN)/python -m pytest tests/test_check_site.py
+	@$(BIN)/python -m pytest tests/docs/test_check_site.py
 	@$(BIN)/python docs/check_site.py docs/_build/html
 
 clean: ## remove the virtual environments and all caches

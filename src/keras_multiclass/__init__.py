@@ -2,15 +2,25 @@
 
 from importlib.metadata import version
 
-import keras_multiclass._runtime  # noqa: F401  (first: it imports Keras quietly)
+import keras_multiclass._shared.keras.environment  # noqa: F401  (first: it imports Keras quietly)
 from keras_multiclass._classifier import KerasMulticlassClassifier
-from keras_multiclass.backbones import get_backbone, list_backbones, register_backbone
-from keras_multiclass.engine import clear_cache
+from keras_multiclass._network.backbones import (
+    Backbone,
+    Table,
+    TrainingRecipe,
+    get_backbone,
+    list_backbones,
+    register_backbone,
+)
+from keras_multiclass._training.engine import clear_cache
 
 __version__ = version("keras-multiclass")
 
 __all__ = [
+    "Backbone",
     "KerasMulticlassClassifier",
+    "Table",
+    "TrainingRecipe",
     "__version__",
     "clear_cache",
     "get_backbone",

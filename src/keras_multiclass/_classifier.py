@@ -11,26 +11,26 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
-from keras_multiclass._assembly import reads_tables
-from keras_multiclass._compiling import PackedModel
-from keras_multiclass._conversion import convert
-from keras_multiclass._fitting import FittedState, run_fit
-from keras_multiclass._inputs import check_features
-from keras_multiclass._notebook import NotebookMixin
-from keras_multiclass._reading import FitRequest
-from keras_multiclass._runtime import array_dtype, keras_environment, start_quietly
-from keras_multiclass._seeding import seeded
-from keras_multiclass._settings import (
+from keras_multiclass._data.features import check_features
+from keras_multiclass._interop.html_repr import NotebookMixin
+from keras_multiclass._interop.sklearn_callbacks import CallbackSupportMixin
+from keras_multiclass._network.build import reads_tables
+from keras_multiclass._network.compile import PackedModel
+from keras_multiclass._network.objective import to_log_probabilities, to_logits, to_probabilities
+from keras_multiclass._shared.keras.copying import LayerSnapshot
+from keras_multiclass._shared.keras.environment import array_dtype, keras_environment, start_quietly
+from keras_multiclass._shared.seeding import seeded
+from keras_multiclass._shared.signatures import accepted_parameters
+from keras_multiclass._shared.typing import ArrayLike
+from keras_multiclass._training.adopt_scikeras import convert
+from keras_multiclass._training.engine import predict
+from keras_multiclass._training.read import FitRequest
+from keras_multiclass._training.run import FittedState, run_fit
+from keras_multiclass._training.settings import (
     is_routed,
     resolve_prediction,
     routed_parameter_fault,
 )
-from keras_multiclass._signatures import accepted_parameters
-from keras_multiclass._snapshot import LayerSnapshot
-from keras_multiclass._tasks import CallbackSupportMixin
-from keras_multiclass._typing import ArrayLike
-from keras_multiclass.engine import predict
-from keras_multiclass.objective import to_log_probabilities, to_logits, to_probabilities
 
 
 class KerasMulticlassClassifier(

@@ -110,7 +110,7 @@ def default_models() -> list[Model]:
 def our_backbones() -> list[str]:
     """List the names that our models have."""
     # Not at the top: processes of other models need not import TensorFlow.
-    from keras_multiclass.backbones import list_backbones
+    from keras_multiclass._network.backbones import list_backbones
 
     return ["auto", *list_backbones(kind="table")]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numbers
 from typing import Any
 
-from keras_multiclass._messages import describe, fault
+from keras_multiclass._shared.messages import describe, fault
 
 
 def is_whole(value: Any) -> bool:

@@ -13,9 +13,9 @@ from sklearn.model_selection import check_cv
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import has_fit_parameter
 
-from keras_multiclass._labels import LabelCodec
-from keras_multiclass._messages import describe, fault
-from keras_multiclass._weights import check_sample_weight
+from keras_multiclass._data.labels.codec import LabelCodec
+from keras_multiclass._data.weights import check_sample_weight
+from keras_multiclass._shared.messages import describe, fault
 from keras_multiclass.evaluation._layout import measure_title, report_tables, report_title
 from keras_multiclass.evaluation._predictions import (
     Predictions,

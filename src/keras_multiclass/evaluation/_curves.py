@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from sklearn.metrics import auc, average_precision_score, precision_recall_curve, roc_curve
 
-from keras_multiclass._messages import describe, fault, listing
+from keras_multiclass._shared.messages import describe, fault, listing
 from keras_multiclass.evaluation._drawing import (
     INK,
     PALE,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_multiclass._messages import describe, fault, listing, shorten
+from keras_multiclass._shared.messages import describe, fault, listing, shorten
 from keras_multiclass.evaluation._checks import is_whole
 from keras_multiclass.evaluation._predictions import Predictions
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from keras_multiclass._messages import describe, did_you_mean, fault, listing
+from keras_multiclass._shared.messages import describe, did_you_mean, fault, listing
 from keras_multiclass.evaluation._drawing import (
     INK,
     PALE,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_multiclass._messages import shorten
+from keras_multiclass._shared.messages import shorten
 from keras_multiclass.evaluation._tables import Table, count_text
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from sklearn.base import is_classifier
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from keras_multiclass._label_reading import Target, distinct, natural, read_target, refuse_mixed
-from keras_multiclass._labels import LabelCodec, read_classes
-from keras_multiclass._messages import describe, fault, listing
-from keras_multiclass._weights import check_sample_weight
+from keras_multiclass._data.labels.codec import LabelCodec, read_classes
+from keras_multiclass._data.labels.parse import Target, distinct, natural, read_target, refuse_mixed
+from keras_multiclass._data.weights import check_sample_weight
+from keras_multiclass._shared.messages import describe, fault, listing
 
 _MOST_SHOWN = 5
 # How far the probabilities of a row may be from summing to one: half precision comes that near.

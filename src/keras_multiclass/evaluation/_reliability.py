@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from keras_multiclass._messages import describe, fault, listing
-from keras_multiclass._statistics import weighted_quantiles
+from keras_multiclass._data.statistics import weighted_quantiles
+from keras_multiclass._shared.messages import describe, fault, listing
 from keras_multiclass.evaluation._bins import ReliabilityCurve, bin_rows, equal_edges
 from keras_multiclass.evaluation._checks import check_count
 from keras_multiclass.evaluation._drawing import (

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_multiclass._messages import describe, fault
+from keras_multiclass._shared.messages import describe, fault
 from keras_multiclass.evaluation._checks import check_count
 from keras_multiclass.evaluation._layout import report_tables, report_title
 from keras_multiclass.evaluation._predictions import Predictions

@@ -1,0 +1,319 @@
+"""Owns the features: checks X with scikit-learn's validation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.utils import assert_all_finite, check_array
+from sklearn.utils.validation import validate_data
+
+from keras_multiclass._data.categories import Columns
+from keras_multiclass._data.frames import library_of, library_of_frame
+from keras_multiclass._data.memory_map import MemoryMap, is_to_be_mapped
+from keras_multiclass._data.streams import is_stream
+from keras_multiclass._shared.messages import describe, fault, listing
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+_MOST_DIMENSIONS = 5
+_NAN_CURE = (
+    "Fill the gaps first, for example with make_pipeline(SimpleImputer(add_indicator=True), "
+    "classifier), or drop these rows."
+)
+_INF_CURE = (
+    "Replace infinite values; bring very large ones to a usual scale, for example with a "
+    "logarithm or QuantileTransformer."
+)
+_ONE_INPUT_CURE = (
+    "A network with several inputs gets them side by side in one array, and takes them apart."
+)
+_STREAM_CURE = (
+    "A stream of batches is for fit, partial_fit and initialize; other methods take one batch "
+    "at a time."
+)
+_ENCODE_CURE = (
+    "Encode them first, for example with ColumnTransformer and OneHotEncoder or OrdinalEncoder "
+    "in a pipeline. Backbones for tables read categories themselves: pass a data frame with "
+    "categorical_features='from_dtype', or the columns that are categories."
+)
+_DATE_CURE = (
+    "Turn dates into numbers first, for example year, month and weekday, or days since a "
+    "fixed date."
+)
+
+
+def check_features(
+    estimator: Any,
+    X: Any,
+    *,
+    reset: bool,
+    dtype: DTypeLike = np.float32,
+    tokens: bool = False,
+    columns: Columns | None = None,
+    allow_nan: bool = False,
+) -> Any:
+    """Check X and make it an array of one dtype.
+
+    Sets (``reset=True``) or checks ``n_features_in_``, ``feature_names_in_`` and
+    ``input_shape_`` on `estimator`, which may be half changed when this raises.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Where the attributes are kept, and the name in scikit-learn's messages.
+    X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...)
+        The features: 2 to 5 dimensions, 2 for frames and sparse matrices.
+    reset : bool
+        True in ``fit``; False when X must agree with what was fitted.
+    dtype : dtype, default=np.float32
+        Dtype of the result. An array that has it already is not copied.
+    tokens : bool, default=False
+        Whether X holds token ids: whole numbers >= 0, of shape (n_samples, n_steps). The result
+        is then int32.
+    columns : Columns, default=None
+        Which columns are categories; these become codes. None if all are numbers.
+    allow_nan : bool, default=False
+        Whether NaN may stay in a table, for a network that fills the gaps.
+
+    Returns
+    -------
+    ndarray, CSR matrix or MemoryMap
+        Shape as X. A memory-mapped array of another dtype is converted as it is read.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If X holds anything but finite numbers, is empty, or does not agree with the fitted shape
+        or names.
+    """
+    if is_stream(X):
+        raise TypeError(
+            fault("X", "one array, data frame or sparse matrix", describe(X), _STREAM_CURE)
+        )
+    if columns is not None:
+        X = X if hasattr(X, "shape") else np.asarray(X, dtype=object)
+        _check_names(estimator, X, reset)
+    elif isinstance(X, (list, tuple)):
+        X = _list_to_array(X)
+    _refuse_not_numbers(X, columns)
+    if sparse.issparse(X) and tokens:
+        raise TypeError(fault("X", "a dense array of token ids", f"sparse {describe(X)}"))
+    mapped = is_to_be_mapped(X, dtype) and not tokens
+    options: dict[str, Any] = {
+        "accept_sparse": "csr",
+        "allow_nd": True,
+        "dtype": None if mapped else "numeric" if tokens else dtype,
+        "ensure_all_finite": False if mapped else "allow-nan" if allow_nan else True,
+    }
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported as inf
+            checked = _validate(estimator, X, reset, options, columns)
+            if mapped:
+                checked = MemoryMap(checked, dtype)
+            if mapped or (allow_nan and checked.ndim > 2):
+                for chunk in checked.chunks() if mapped else [checked]:
+                    assert_all_finite(
+                        chunk,
+                        allow_nan=allow_nan and checked.ndim == 2,
+                        estimator_name=type(estimator).__name__,
+                        input_name="X",
+                    )
+    except ValueError as error:
+        raise _with_cure(error) from None
+    _check_shape(estimator, checked, reset)
+    return _to_tokens(checked) if tokens else checked
+
+
+class _NamedColumns:
+    """The shape and names of a frame, in the way that scikit-learn before 1.9 reads names."""
+
+    def __init__(self, X: Any) -> None:
+        self.shape = X.shape
+        self._names = list(X.columns)
+
+    def __dataframe__(self) -> _NamedColumns:
+        return self
+
+    def column_names(self) -> list[str]:
+        return self._names
+
+
+def _validate(
+    estimator: Any, X: Any, reset: bool, options: dict[str, Any], columns: Columns | None
+) -> Any:
+    if columns is not None:  # whose names were looked at before
+        X = columns.encode(X, options["dtype"])
+    elif _has_unread_names(X):
+        _check_names(estimator, X, reset)
+    else:
+        return validate_data(estimator, X, reset=reset, **options)
+    return check_array(X, estimator=estimator, input_name="X", **options)
+
+
+def _check_names(estimator: Any, X: Any, reset: bool) -> None:
+    """Set, or compare, number and names of the columns."""
+    named = _NamedColumns(X) if _has_unread_names(X) else X
+    validate_data(estimator, named, reset=reset, skip_check_array=True)
+
+
+def _has_unread_names(X: Any) -> bool:
+    """Try whether this scikit-learn does not read the column names of this kind of frame."""
+    if library_of_frame(X) != "polars":
+        return False
+    probe = BaseEstimator()
+    validate_data(probe, X, reset=True, skip_check_array=True)
+    return not hasattr(probe, "feature_names_in_")
+
+
+def _list_to_array(X: Any) -> Any:
+    try:
+        return np.asarray(X)
+    except ValueError:
+        raise ValueError(
+            fault(
+                "X",
+                "rows of equal length",
+                f"{describe(X)} with rows of different lengths",
+                "Pad sequences to one length, for example with keras.utils.pad_sequences.",
+            )
+        ) from None
+
+
+def _refuse_not_numbers(X: Any, columns: Columns | None) -> None:
+    """Refuse what scikit-learn would convert without asking, or refuse without naming a cure."""
+    categories = {category.position for category in columns.categories} if columns else set()
+    library = library_of(X)
+    if library and hasattr(X, "collect"):
+        raise TypeError(fault("X", "in memory", describe(X), "Call X.collect() first."))
+    if library and hasattr(X, "columns"):
+        repeated = [name for name, times in Counter(X.columns).items() if times > 1]
+        if repeated:
+            raise ValueError(
+                fault("X", "a frame with different column names", f"repeated {listing(repeated)}")
+            )
+        kinds = _pandas_kinds(X) if library == "pandas" else _polars_kinds(X)
+        kinds = [found for i, found in enumerate(kinds) if i not in categories]
+        for kind in ("complex", "dates", "text"):
+            _refuse_kind(kind, [name for name, found in kinds if found == kind], X)
+        return
+    if np.ma.is_masked(X):
+        raise ValueError(f"Input X contains NaN (masked values). {_NAN_CURE}")
+    if not hasattr(X, "dtype"):
+        as_array = np.asarray(X)
+        if as_array.ndim == 0 and as_array.dtype.kind == "O":  # NumPy does not see rows in it
+            raise TypeError(
+                fault("X", "one array, data frame or sparse matrix", describe(X), _ONE_INPUT_CURE)
+            )
+    array_kind = getattr(getattr(X, "dtype", None), "kind", "")
+    if array_kind and columns is None:
+        kind = _kind_of(array_kind, X)
+        if kind:
+            _refuse_kind(kind, None, X)
+
+
+def _kind_of(dtype_kind: str, values: Any) -> str:
+    if dtype_kind == "c":
+        return "complex"
+    if dtype_kind in "mM":
+        return "dates"
+    if dtype_kind in "USTV":
+        return "text"
+    if dtype_kind == "O" and isinstance(values, np.ndarray):
+        return "text" if any(isinstance(v, (str, bytes)) for v in values.ravel()) else ""
+    return ""
+
+
+def _pandas_kinds(X: Any) -> list[tuple[Any, str]]:
+    kinds = []
+    for position, (name, dtype) in enumerate(zip(X.columns, X.dtypes, strict=True)):
+        if dtype.kind == "O" and not isinstance(dtype, np.dtype):
+            kinds.append((name, "text"))  # category, string, interval, period
+        else:
+            values = X.iloc[:, position].to_numpy() if dtype.kind == "O" else None
+            kinds.append((name, _kind_of(dtype.kind, values)))
+    return kinds
+
+
+def _polars_kinds(X: Any) -> list[tuple[Any, str]]:
+    kinds = []
+    for name, dtype in zip(X.columns, X.dtypes, strict=True):
+        if dtype.is_temporal():
+            kinds.append((name, "dates"))
+        elif dtype.is_numeric() or str(dtype) in ("Boolean", "Null"):
+            kinds.append((name, ""))
+        else:
+            kinds.append((name, "text"))
+    return kinds
+
+
+def _refuse_kind(kind: str, names: list[Any] | None, X: Any) -> None:
+    if names is not None and not names:
+        return
+    what, cure = {
+        "complex": ("complex numbers", "Pass real and imaginary parts as features of their own."),
+        "dates": ("dates or times", _DATE_CURE),
+        "text": ("strings or categories", _ENCODE_CURE),
+    }[kind]
+    if names is None:
+        got = f"{what} ({describe(X)})"
+    else:
+        plural = "column" if len(names) == 1 else "columns"
+        got = f"{what} in {plural} {listing(names)}"
+    # scikit-learn's own words come first for complex numbers: its checks look for them.
+    prefix = "Complex data not supported. " if kind == "complex" else ""
+    raise ValueError(prefix + fault("X", "real numbers", got, cure))
+
+
+def _with_cure(error: ValueError) -> ValueError:
+    text = str(error)
+    head, shown, tail = text.partition(":\narray=")
+    if shown:  # scikit-learn prints a whole 1-d X
+        return ValueError(f"{head}. {tail[tail.rindex('Reshape your data') :]}")
+    if "contains NaN" in text:
+        return ValueError(f"{text}\n{_NAN_CURE}")
+    if "contains infinity" in text:
+        return ValueError(f"{text} {_INF_CURE}")
+    return error
+
+
+def _check_shape(estimator: Any, X: Any, reset: bool) -> None:
+    if X.ndim > _MOST_DIMENSIONS:
+        raise ValueError(fault("X", f"of 2 to {_MOST_DIMENSIONS} dimensions", describe(X)))
+    if 0 in X.shape:
+        raise ValueError(fault("X", "at least one row and one value in each", describe(X)))
+    shape = tuple(int(size) for size in X.shape[1:])
+    if reset:
+        estimator.input_shape_ = shape
+        return
+    fitted = getattr(estimator, "input_shape_", shape)
+    if shape != fitted:
+        raise ValueError(
+            fault(
+                "Each row of X",
+                f"of shape {fitted}, as in fit",
+                f"shape {shape}",
+                "Reshape X, or fit anew.",
+            )
+        )
+
+
+def _to_tokens(X: np.ndarray) -> np.ndarray:
+    def refuse(got: str) -> NoReturn:
+        raise ValueError(
+            fault("X", "2-d token ids, whole numbers from 0 to 2**31 - 1", got, "Use 0 to pad.")
+        )
+
+    if X.ndim != 2 or X.dtype.kind not in "iuf":
+        refuse(describe(X))
+    if X.dtype.kind == "f" and np.any(np.trunc(X) != X):
+        refuse(f"{describe(X)} with fractions")
+    if X.min() < 0:
+        refuse("negative numbers")
+    if X.max() > np.iinfo(np.int32).max:
+        refuse("larger numbers")
+    return X.astype(np.int32, copy=False)

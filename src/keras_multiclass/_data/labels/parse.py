@@ -1,0 +1,272 @@
+"""Reads a target in any format: its labels or one-hot columns, and what no classifier can use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NoReturn
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import column_or_1d
+
+from keras_multiclass._data.frames import MISSING_TYPES, library_of
+from keras_multiclass._shared.messages import describe, fault
+
+Form = Literal["vector", "one_hot", "one_hot_frame"]
+Container = Literal["array", "csr_matrix", "csr_array", "pandas", "polars"]
+
+_NESTED_TYPES = (list, tuple, set, frozenset, dict, np.ndarray)
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """A target after reading: labels of a vector, or column indices of a one-hot table."""
+
+    values: np.ndarray
+    form: Form = "vector"
+    container: Container = "array"
+    dtype: Any = None
+    n_columns: int = 0
+    names: Any = None
+    columns: Any = None
+
+
+def read_target(y: Any, name: str) -> Target:
+    """Find out the format of y and check that it is a multi-class target."""
+    if y is None:
+        raise ValueError(
+            f"This classifier requires y to be passed, but the target y is None. "
+            f"Pass the class labels as {name}."
+        )
+    if sparse.issparse(y):
+        return _read_sparse(y, name)
+    library = library_of(y)
+    if library and hasattr(y, "collect"):
+        raise TypeError(fault(name, "in memory", describe(y), f"Call {name}.collect() first."))
+    if library and hasattr(y, "columns"):
+        return _read_frame(y, library, name)
+    values = to_array(y, library, name)
+    if values.ndim not in (1, 2):
+        raise ValueError(
+            fault(
+                name,
+                "1-d labels or a 2-d one-hot matrix",
+                describe(y if values.ndim == 0 else values),
+                "A classifier predicts one label for each row of X.",
+            )
+        )
+    if values.shape[0] == 0 or (values.ndim == 2 and values.shape[1] == 0):
+        raise ValueError(fault(name, "at least one label", describe(values)))
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = column_or_1d(values, warn=True)
+    if values.ndim == 1:
+        return Target(natural(values, name))
+    table = _natural_table(values, name)
+    return Target(_table_codes(table, name), "one_hot", "array", table.dtype, table.shape[1])
+
+
+def _read_sparse(y: Any, name: str) -> Target:
+    if y.ndim != 2 or y.shape[1] < 2:
+        raise ValueError(
+            fault(name, "a dense vector, or a one-hot matrix", f"sparse {describe(y)}")
+        )
+    rows = sparse.csr_array(y)
+    if rows.shape[0] == 0:
+        raise ValueError(fault(name, "at least one label", describe(y)))
+    rows.sum_duplicates()
+    rows.eliminate_zeros()
+    if not np.all(rows.data == 1):
+        _refuse_table(rows.data, describe(y), name)
+    _check_ones_per_row(np.diff(rows.indptr), name)
+    container: Container = "csr_matrix" if sparse.isspmatrix(y) else "csr_array"
+    codes = rows.indices.astype(np.intp)
+    return Target(codes, "one_hot", container, rows.dtype, rows.shape[1])
+
+
+def _read_frame(y: Any, library: Literal["pandas", "polars"], name: str) -> Target:
+    if y.shape[0] == 0 or y.shape[1] == 0:
+        raise ValueError(fault(name, "at least one label", describe(y)))
+    if y.shape[1] == 1:
+        first = y.iloc[:, 0] if library == "pandas" else y.to_series(0)
+        labels = to_array(first, library, name)
+        return Target(natural(column_or_1d(labels.reshape(-1, 1), warn=True), name))
+    missing = y.isna().to_numpy().any() if library == "pandas" else sum(y.null_count().row(0))
+    if missing:
+        _refuse_missing(name)
+    table = _natural_table(y.to_numpy(), name)
+    codes = _table_codes(table, name)
+    names = natural(np.asarray(y.columns), f"The columns of {name}")
+    if len(distinct(names)) < len(names):
+        raise ValueError(fault(f"The columns of {name}", "different class names", "repeated names"))
+    dtype = y.dtypes.iloc[0] if library == "pandas" else y.dtypes[0]
+    return Target(codes, "one_hot_frame", library, dtype, len(names), names, y.columns)
+
+
+def to_array(y: Any, library: str | None, name: str) -> np.ndarray:
+    """Make an array of y that still knows its missing values and mixed types."""
+    if library == "pandas" and hasattr(y, "isna"):  # not pandas.NA and other scalars
+        missing = bool(np.any(y.isna()))
+    elif library == "polars" and hasattr(y, "null_count"):
+        missing = not hasattr(y, "columns") and bool(y.null_count())
+    else:
+        missing = bool(np.ma.is_masked(y))
+    if missing:
+        _refuse_missing(name)
+    if library and hasattr(y, "to_numpy"):
+        return y.to_numpy()
+    try:
+        values = np.asarray(y)
+    except ValueError:
+        _refuse_nested(name)
+    # NumPy writes ["a", 1, nan] as three strings; as objects they show what they are.
+    if values.dtype.kind in "US" and isinstance(y, Sequence) and values.ndim == 1:
+        objects = np.empty(len(y), dtype=object)
+        objects[:] = y
+        if not all(isinstance(label, (str, bytes)) for label in objects):
+            return objects
+    return values
+
+
+def natural(labels: np.ndarray, name: str) -> np.ndarray:
+    """Give 1-d labels their natural dtype; refuse those that no classifier can have."""
+    if labels.dtype.kind in "OT":
+        labels = _natural_objects(labels.astype(object), name)
+    kind = labels.dtype.kind
+    if kind == "f":
+        if np.isnan(labels).any():
+            _refuse_missing(name)
+        if np.isinf(labels).any():
+            raise ValueError(
+                f"Input {name} contains infinity or a value too large for "
+                f"dtype('{labels.dtype}'). Labels must be finite: drop these rows."
+            )
+        if np.any(labels != np.trunc(labels)):
+            raise ValueError(
+                "Unknown label type: continuous. "
+                + fault(
+                    name,
+                    "class labels",
+                    f"{describe(labels)} with values that are not whole numbers",
+                    "Bin the target into classes, or use a regressor.",
+                )
+            )
+    elif kind in "mM" and np.isnat(labels).any():
+        _refuse_missing(name)
+    elif kind == "c":  # scikit-learn's words
+        raise ValueError(
+            "Complex data not supported. "
+            + fault(name, "integers, strings or booleans", describe(labels), "Convert the labels.")
+        )
+    elif kind in "VS":
+        raise ValueError(
+            "Unknown label type: unknown. "
+            + fault(name, "integers, strings or booleans", describe(labels), "Convert the labels.")
+        )
+    return labels
+
+
+def _natural_objects(labels: np.ndarray, name: str) -> np.ndarray:
+    values = labels.tolist()
+    types = set(map(type, values))
+    if any(kind.__name__ in MISSING_TYPES for kind in types):
+        _refuse_missing(name)
+    if any(issubclass(kind, _NESTED_TYPES) for kind in types):
+        _refuse_nested(name)
+    floats = any(issubclass(kind, (float, np.floating)) for kind in types)
+    if floats and any(isinstance(v, (float, np.floating)) and v != v for v in values):
+        _refuse_missing(name)
+    if all(issubclass(kind, str) for kind in types):
+        return labels
+    booleans = [issubclass(kind, (bool, np.bool_)) for kind in types]
+    numbers = [issubclass(kind, (int, float, np.integer, np.floating)) for kind in types]
+    if all(booleans) or (all(numbers) and not any(booleans)):
+        return np.asarray(values)
+    simple = any(booleans) or any(numbers) or any(issubclass(kind, str) for kind in types)
+    if simple and len(types) > 1:
+        refuse_mixed(types, name)
+    return labels
+
+
+def _natural_table(table: np.ndarray, name: str) -> np.ndarray:
+    """Make a 2-d target numeric, if it is a table of numbers at all."""
+    if table.dtype.kind == "O":
+        table = natural(table.ravel(), name).reshape(table.shape)
+    if table.dtype.kind not in "biuf":
+        _refuse_table(table, describe(table), name)
+    if table.dtype.kind == "f" and np.isnan(table).any():
+        _refuse_missing(name)
+    return table
+
+
+def _table_codes(table: np.ndarray, name: str) -> np.ndarray:
+    ones = table == 1
+    if not np.all(ones | (table == 0)):
+        _refuse_table(table, describe(table), name)
+    _check_ones_per_row(ones.sum(axis=1), name)
+    return ones.argmax(axis=1)
+
+
+def _check_ones_per_row(counts: np.ndarray, name: str) -> None:
+    several, none = int(np.sum(counts > 1)), int(np.sum(counts == 0))
+    if several:
+        raise ValueError(
+            fault(
+                name,
+                "one class for each row",
+                f"a multi-label target ({several} of {len(counts)} rows have several ones)",
+                "Labels that do not exclude each other need sigmoid outputs and binary "
+                "cross-entropy: use sklearn.multioutput.MultiOutputClassifier around this "
+                "classifier, or a Keras model of your own.",
+            )
+        )
+    if none:
+        raise ValueError(
+            fault(
+                name,
+                "one-hot with exactly one 1 in each row",
+                f"{none} of {len(counts)} rows without a one",
+                "Drop these rows, or add a column for the class they stand for.",
+            )
+        )
+
+
+def _refuse_table(table: np.ndarray, got: str, name: str) -> NoReturn:
+    soft = table.dtype.kind == "f" and np.all((table >= 0) & (table <= 1))
+    if soft:
+        what, cure = "soft labels", "Take the likeliest class: y.argmax(axis=1)."
+    else:
+        what = "a multi-output target"
+        cure = "Fit one classifier for each column: sklearn.multioutput.MultiOutputClassifier."
+    raise ValueError(fault(name, "1-d labels or a one-hot matrix", f"{what}, {got}", cure))
+
+
+def _refuse_missing(name: str) -> NoReturn:
+    raise ValueError(f"Input {name} contains NaN. Labels must be known: drop the missing rows.")
+
+
+def _refuse_nested(name: str) -> NoReturn:
+    raise ValueError(
+        fault(
+            name,
+            "one label for each row",
+            "lists of labels (a multi-label target)",
+            "Use sklearn.preprocessing.MultiLabelBinarizer and MultiOutputClassifier.",
+        )
+    )
+
+
+def refuse_mixed(types: set[type], name: str) -> NoReturn:
+    kinds = ", ".join(sorted({kind.__name__ for kind in types}))
+    raise ValueError(
+        fault(
+            name,
+            "labels of one type that can be sorted",
+            f"labels of type {kinds}",
+            "Convert them, for example with [str(label) for label in y].",
+        )
+    )
+
+
+def distinct(labels: np.ndarray) -> list[Any]:
+    return list(dict.fromkeys(labels.tolist()))

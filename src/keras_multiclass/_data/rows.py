@@ -1,0 +1,139 @@
+"""The rows that an engine trains and validates on, in memory or as a stream of batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from keras_multiclass._data.memory_map import MemoryMap
+from keras_multiclass._shared.typing import FloatArray, IndexArray
+
+Features: TypeAlias = NDArray[Any] | sparse.csr_matrix | sparse.csr_array | MemoryMap
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Rows to train or validate on.
+
+    Attributes
+    ----------
+    X : ndarray or CSR matrix of shape (n_rows, ...)
+        Features; training and validation rows may lie in the same array.
+    y : ndarray of int32 of shape (n_samples,)
+        Class indices.
+    sample_weight : ndarray of shape (n_samples,), default=None
+        Weights of the samples.
+    rows : ndarray of shape (n_samples,), default=None
+        The row of `X` that each sample is; None for all rows in their order. To choose samples
+        costs no copy of `X` then.
+    """
+
+    X: Features
+    y: IndexArray
+    sample_weight: FloatArray | None = None
+    rows: IndexArray | None = None
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples."""
+        return len(self.y)
+
+    @property
+    def weighted(self) -> bool:
+        """Whether there are weights."""
+        return self.sample_weight is not None
+
+    def n_steps(self, batch_size: int) -> int:
+        """Count the batches of an epoch.
+
+        Parameters
+        ----------
+        batch_size : int
+            Rows of a batch; the last may have fewer.
+
+        Returns
+        -------
+        int
+            How many there are.
+        """
+        return -(-self.n_samples // batch_size)
+
+    def take(self, samples: IndexArray) -> TrainingData:
+        """Select samples by their numbers.
+
+        Parameters
+        ----------
+        samples : ndarray of shape (n_chosen,)
+            The numbers, from 0.
+
+        Returns
+        -------
+        TrainingData
+            Shares `X`.
+        """
+        weights = None if self.sample_weight is None else self.sample_weight[samples]
+        rows = samples if self.rows is None else self.rows[samples]
+        return TrainingData(self.X, self.y[samples], weights, rows)
+
+    def features(self, samples: IndexArray | slice) -> NDArray[Any]:
+        """Copy the features of some samples.
+
+        Parameters
+        ----------
+        samples : ndarray of shape (n_chosen,) or slice
+            Their numbers, from 0.
+
+        Returns
+        -------
+        ndarray of shape (n_chosen, ...)
+            Dense and contiguous.
+        """
+        return dense(self.X[samples if self.rows is None else self.rows[samples]])
+
+
+@dataclass(frozen=True)
+class StreamData:
+    """Batches to train or validate on, one after the other.
+
+    Attributes
+    ----------
+    epoch : callable
+        Returns an iterator over the batches of the next epoch.
+    n_batches : int or None
+        How many these are; None if that is not known.
+    weighted : bool
+        Whether there are weights.
+    """
+
+    epoch: Callable[[], Iterator[TrainingData]]
+    n_batches: int | None
+    weighted: bool
+
+    def n_steps(self, batch_size: int) -> int | None:
+        """Count the batches of an epoch.
+
+        Parameters
+        ----------
+        batch_size : int
+            Does not matter: the stream decides how large its batches are.
+
+        Returns
+        -------
+        int or None
+            `n_batches`.
+        """
+        return self.n_batches
+
+
+Data: TypeAlias = TrainingData | StreamData
+"""Rows in an array, or in a stream of batches."""
+
+
+def dense(batch: Any) -> np.ndarray:
+    """Return a contiguous array in memory for a batch of rows, sparse or memory-mapped."""
+    return batch.toarray() if sparse.issparse(batch) else np.ascontiguousarray(batch)

@@ -1,0 +1,266 @@
+"""Owns the weights of rows and classes: checks them and multiplies them into new arrays."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.utils import check_array
+
+from keras_multiclass._shared.messages import describe, did_you_mean, fault, listing
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from keras_multiclass._data.labels.codec import LabelCodec
+
+NO_WEIGHT = (
+    "The weights of all rows are zero; sample_weight and class_weight must leave at least one "
+    "non-zero weight."
+)
+
+
+def check_sample_weight(
+    sample_weight: Any,
+    n_samples: int,
+    dtype: DTypeLike = np.float32,
+    name: str = "sample_weight",
+    *,
+    part: bool = False,
+) -> np.ndarray | None:
+    """Check the weights of the rows.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_samples,), number or None
+        The weights; a number stands for equal weights.
+    n_samples : int
+        Number of rows of X.
+    dtype : dtype, default=np.float32
+        Dtype of the result.
+    name : str, default="sample_weight"
+        How messages call the weights.
+    part : bool, default=False
+        Whether these are some rows of many, which may all have weight zero.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,) or None
+        Not to be written to: it may share memory with the argument. None if there are none.
+
+    Raises
+    ------
+    ValueError
+        If the weights are not 1-d, finite and non-negative, are all zero, or have another length.
+    """
+    if sample_weight is None:
+        return None
+    if isinstance(sample_weight, numbers.Number):
+        sample_weight = np.full(n_samples, sample_weight)
+    if np.asarray(sample_weight).dtype.kind in "USmMc":
+        raise ValueError(fault(name, "real numbers", describe(np.asarray(sample_weight))))
+    # What overflows is reported by check_array as infinity.
+    with np.errstate(over="ignore", invalid="ignore"):
+        weights = check_array(
+            sample_weight, ensure_2d=False, allow_nd=True, dtype=dtype, input_name=name
+        )
+    if weights.shape != (n_samples,):
+        raise ValueError(
+            fault(
+                name,
+                f"1-d with one weight for each of the {n_samples} rows of X",
+                describe(weights),
+            )
+        )
+    if weights.min() < 0:
+        raise ValueError(
+            fault(name, "non-negative", f"{int(np.sum(weights < 0))} negative weights")
+        )
+    if not part and not weights.any():
+        raise ValueError(
+            f"Sample weights must contain at least one non-zero number; got {name} all zero. "
+            "Pass None for equal weights."
+        )
+    return weights
+
+
+def resolve_class_weight(
+    class_weight: Any,
+    codec: LabelCodec,
+    codes: np.ndarray,
+    sample_weight: np.ndarray | None = None,
+) -> np.ndarray | None:
+    """Turn `class_weight` into one weight for each class index.
+
+    Parameters
+    ----------
+    class_weight : {"balanced"}, dict of {label: weight} or None
+        ``"balanced"`` is scikit-learn's ``n_samples / (n_classes * n_samples_of_class)`` over
+        the classes that occur; rows count with their `sample_weight`, as in scikit-learn's
+        ``compute_class_weight`` since 1.7, so that a weight of 2 is the same as a row twice.
+        Labels missing from a dict, and classes that do not occur, weigh 1.
+    codec : LabelCodec
+        The classes.
+    codes : ndarray of shape (n_samples,)
+        Class indices of the rows.
+    sample_weight : ndarray of shape (n_samples,), default=None
+        Checked weights of the rows.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,) and dtype float64, or None
+        None if all classes weigh the same by default.
+
+    Raises
+    ------
+    ValueError
+        If a label is not a class, or the weights are not finite and non-negative or all zero.
+    TypeError
+        If `class_weight` is of another type.
+    """
+    if class_weight is None:
+        return None
+    if isinstance(class_weight, str) and class_weight == "balanced":
+        return _balanced(codes, codec.n_classes, sample_weight)
+    allowed = "None, 'balanced' or a dict of {label: weight}"
+    if isinstance(class_weight, str):
+        hint = did_you_mean(class_weight, ["balanced"])
+        raise ValueError(fault("class_weight", allowed, describe(class_weight), hint.strip()))
+    if not isinstance(class_weight, Mapping):
+        raise TypeError(fault("class_weight", allowed, describe(class_weight)))
+    return _from_mapping(class_weight, codec) if class_weight else None
+
+
+def combine_weights(
+    sample_weight: np.ndarray | None,
+    class_weight: np.ndarray | None,
+    codes: np.ndarray,
+    dtype: DTypeLike = np.float32,
+    *,
+    part: bool = False,
+) -> np.ndarray | None:
+    """Multiply the weights of rows and classes.
+
+    Parameters
+    ----------
+    sample_weight : ndarray of shape (n_samples,) or None
+        Checked weights of the rows.
+    class_weight : ndarray of shape (n_classes,) or None
+        Result of :func:`resolve_class_weight`.
+    codes : ndarray of shape (n_samples,)
+        Class indices of the rows.
+    dtype : dtype, default=np.float32
+        Dtype of the result.
+    part : bool, default=False
+        As in :func:`check_sample_weight`.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,) or None
+        A new array; None if there are no weights at all.
+
+    Raises
+    ------
+    ValueError
+        If every row ends up with weight zero, or a product exceeds `dtype`.
+    """
+    if sample_weight is None and class_weight is None:
+        return None
+    if class_weight is None:
+        product = np.array(sample_weight, dtype=np.float64)
+    else:
+        product = class_weight[codes].astype(np.float64)
+        if sample_weight is not None:
+            product *= sample_weight
+    with np.errstate(over="ignore"):
+        weights = product.astype(dtype)
+    if not np.isfinite(weights).all():
+        raise ValueError(
+            fault(
+                "sample_weight times class_weight",
+                f"finite in {np.dtype(dtype).name}",
+                "infinite products",
+                "Only the ratios of weights matter: use smaller ones.",
+            )
+        )
+    if not part and not weights.any():
+        raise ValueError(NO_WEIGHT)
+    return weights
+
+
+def drop_zero_weight_rows(
+    weights: np.ndarray | None, codes: np.ndarray, min_classes: int = 2
+) -> np.ndarray | None:
+    """Mark the rows that count, so that a weight of zero is the same as no row at all.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_samples,) or None
+        Combined weights of the rows.
+    codes : ndarray of shape (n_samples,)
+        Class indices of the rows.
+    min_classes : int, default=2
+        How many classes must remain; 1 for a part of the data, as in ``partial_fit``.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_samples,) or None
+        True for rows to keep; None if there is nothing to drop.
+
+    Raises
+    ------
+    ValueError
+        If fewer classes remain.
+    """
+    if weights is None or weights.all():
+        return None
+    kept = weights > 0
+    remaining = len(np.unique(codes[kept]))
+    if remaining < min_classes:
+        plural = "class" if remaining == 1 else "classes"
+        raise ValueError(
+            f"The classifier needs at least {min_classes} classes; got {remaining} {plural} "
+            "after dropping the rows of weight zero. Give rows of other classes a weight above 0."
+        )
+    return kept
+
+
+def _balanced(codes: np.ndarray, n_classes: int, sample_weight: np.ndarray | None) -> np.ndarray:
+    weights = None if sample_weight is None else sample_weight.astype(np.float64)
+    counts = np.bincount(codes, weights=weights, minlength=n_classes).astype(np.float64)
+    present = counts > 0
+    balanced = np.ones(n_classes)
+    balanced[present] = counts.sum() / (present.sum() * counts[present])
+    return balanced
+
+
+def _from_mapping(class_weight: Mapping[Any, Any], codec: LabelCodec) -> np.ndarray:
+    weights = np.ones(codec.n_classes)
+    unknown = [label for label in class_weight if codec.index_of(label) is None]
+    if unknown:
+        near = did_you_mean(str(unknown[0]), codec.classes)
+        raise ValueError(
+            fault(
+                "The labels of class_weight",
+                f"among the {codec.n_classes} classes",
+                f"unknown {listing(unknown[:5])}",
+                f"The classes are {listing(codec.classes.tolist())}.{near}",
+            )
+        )
+    for label, weight in class_weight.items():
+        if not isinstance(weight, numbers.Real) or not 0 <= float(weight) < np.inf:
+            raise ValueError(
+                fault(
+                    f"The class_weight of {label!r}",
+                    "a finite number >= 0",
+                    describe(weight),
+                )
+            )
+        weights[codec.index_of(label)] = float(weight)
+    if not weights.any():
+        raise ValueError(
+            "The weights in class_weight are all zero; at least two classes need a weight above 0."
+        )
+    return weights

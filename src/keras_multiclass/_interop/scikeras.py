@@ -1,0 +1,382 @@
+"""The adapter to SciKeras, and the only module that imports it.
+
+SciKeras turns a builder function, metadata and routed parameters into a Keras model; that is what
+it serves here. It is imported when first needed, and what its import replaces in Keras (how
+models, losses, metrics and optimizers are pickled and copied) is put back at once. Existing
+SciKeras classifiers are read here too: their parameters as ours, and what they learnt.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import functools
+import importlib
+import inspect
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+from keras_multiclass._shared.keras.environment import DTYPES
+from keras_multiclass._shared.keras.objects import build_object, extract
+from keras_multiclass._shared.messages import describe, fault, listing
+from keras_multiclass._shared.typing import History
+
+SCIKERAS_ARGUMENTS = ("meta", "compile_kwargs", "params")
+
+_PATCHED = (
+    (keras.Model, "__reduce__"),
+    (keras.Model, "__deepcopy__"),
+    (keras.losses.Loss, "__reduce__"),
+    (keras.metrics.Metric, "__reduce__"),
+    (keras.optimizers.Optimizer, "__reduce__"),
+)
+
+
+@contextlib.contextmanager
+def _keras_left_alone() -> Iterator[None]:
+    missing = object()
+    before = [owner.__dict__.get(name, missing) for owner, name in _PATCHED]
+    try:
+        yield
+    finally:
+        for (owner, name), original in zip(_PATCHED, before, strict=True):
+            if original is not missing:
+                setattr(owner, name, original)
+            elif name in owner.__dict__:
+                delattr(owner, name)
+
+
+def import_scikeras() -> ModuleType:
+    """Import ``scikeras.wrappers`` and leave Keras' classes as they were."""
+    if "scikeras.wrappers" in sys.modules:
+        return sys.modules["scikeras.wrappers"]
+    with _keras_left_alone():
+        return importlib.import_module("scikeras.wrappers")
+
+
+def follows_scikeras(builder: Callable[..., Any]) -> bool:
+    """Whether a builder asks for ``meta``, ``compile_kwargs`` or ``params``."""
+    try:
+        parameters = inspect.signature(builder).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    return any(p.name in SCIKERAS_ARGUMENTS or p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def build_model(
+    builder: Callable[..., Any],
+    *,
+    metadata: Mapping[str, Any],
+    compile_kwargs: Mapping[str, Any],
+    params: Mapping[str, Any],
+) -> Any:
+    """Call a SciKeras-style builder with the arguments that it asks for.
+
+    Parameters
+    ----------
+    builder : callable
+        Takes any of ``meta``, ``compile_kwargs``, ``params`` and its own arguments.
+    metadata : mapping
+        What ``meta`` holds, under the names of SciKeras (``n_features_in_``, ``n_classes_``, ...).
+    compile_kwargs : mapping
+        Arguments for `keras.Model.compile`.
+    params : mapping
+        All parameters of the estimator; those that begin with ``model__`` are the builder's own.
+    """
+    wrappers = import_scikeras()
+    # SciKeras lets users declare `hidden` for our `model__hidden`; `params` holds it under both.
+    visible = {**extract(params, "model"), **params}
+
+    class BuilderHost(wrappers.KerasClassifier):  # type: ignore[name-defined]
+        """Lends SciKeras' routing; parameters and metadata are ours."""
+
+        _random_state = None
+
+        def get_params(self, deep: bool = True) -> dict[str, Any]:
+            return dict(visible)
+
+        def _get_metadata(self) -> dict[str, Any]:
+            return dict(metadata)
+
+        def _get_compile_kwargs(self) -> dict[str, Any]:
+            return dict(compile_kwargs)
+
+    # SciKeras takes plain functions and partials only; a partial makes any callable one of these.
+    return BuilderHost(model=functools.partial(builder))._build_keras_model()
+
+
+# --- from a SciKeras classifier to ours ---------------------------------------------------------
+
+SCIKERAS_BATCH_SIZE = 32  # what Keras makes of SciKeras' default, None
+
+_SAME = (
+    *("optimizer", "metrics", "callbacks", "class_weight"),
+    *("epochs", "shuffle", "random_state", "warm_start"),
+)
+_SAME_PREFIXES = ("model", "optimizer", "loss", "metrics", "callbacks")
+_FIT = frozenset({"epochs", "batch_size", "verbose", "shuffle", "validation_split"})
+_FIT_ONLY = frozenset({"validation_freq", "validation_batch_size", "callbacks"})
+_COMPILE = frozenset({"optimizer", "loss", "metrics"})
+_COMPILE_ONLY = frozenset({"run_eagerly", "jit_compile", "steps_per_execution"})
+_HARMLESS_OVERRIDES = frozenset({"_tags", "_more_tags", "_estimator_type"})
+
+_CURES = {
+    "predict__callbacks": "callbacks run in training only",
+    "fit__validation_data": "pass X_val and y_val to `fit`",
+    "fit__sample_weight": "pass sample_weight to `fit`",
+    "fit__class_weight": "use class_weight",
+    "compile__weighted_metrics": "use metrics, which are always weighted",
+    "score": "use a scorer of scikit-learn",
+}
+
+
+def check_scikeras_classifier(estimator: Any) -> None:
+    """Refuse anything but a SciKeras classifier whose methods are SciKeras' own."""
+    wrappers = sys.modules.get("scikeras.wrappers")
+    if wrappers is None or not isinstance(estimator, wrappers.KerasClassifier):
+        cure = ""
+        if wrappers is not None and isinstance(estimator, wrappers.BaseWrapper):
+            cure = "Regressors predict numbers, not classes."
+        elif inspect.isclass(estimator):
+            cure = "Pass an instance of the class."
+        raise TypeError(
+            fault(
+                "`estimator`",
+                "an instance of scikeras.wrappers.KerasClassifier",
+                describe(estimator),
+                cure,
+            )
+        )
+    own = {*vars(wrappers.BaseWrapper), *vars(wrappers.KerasClassifier)}
+    changed = [
+        name
+        for owner in type(estimator).__mro__
+        if not issubclass(wrappers.KerasClassifier, owner)
+        for name in vars(owner)
+        if name in own - _HARMLESS_OVERRIDES and not name.startswith(("__", "set_"))
+    ]
+    if changed:
+        raise ValueError(
+            f"{type(estimator).__name__} overrides {listing(sorted(changed))} of SciKeras' "
+            "classifier, which cannot be carried over. Only `__init__` and `_keras_build_fn` can."
+        )
+
+
+def convert_parameters(estimator: Any) -> dict[str, Any]:
+    """Express the parameters of a SciKeras classifier as ours, its defaults included.
+
+    Parameters
+    ----------
+    estimator : scikeras.wrappers.KerasClassifier
+        One that passed `check_scikeras_classifier`.
+
+    Returns
+    -------
+    dict
+        Keyword arguments for the constructor.
+
+    Raises
+    ------
+    ValueError
+        If parameters have no counterpart; the message names all of them.
+    """
+    given = estimator.get_params(deep=False)
+    plain = {name: value for name, value in given.items() if "__" not in name}
+    routed, lost = _convert_routed({n: v for n, v in given.items() if "__" in n})
+    for name in (*_COMPILE, "run_eagerly"):
+        plain[name] = routed.pop(f"compile__{name}", plain[name])
+    builder, own, foreign = _resolve_builder(estimator, plain)
+    dtype = _dtype_policy(estimator, builder)
+    lost += [*foreign, *([] if dtype in DTYPES else [f"the dtype policy {dtype!r}"])]
+    if lost:
+        raise ValueError(
+            f"{type(estimator).__name__} has settings that cannot be carried over: "
+            f"{', '.join(lost)}. Convert a SciKeras classifier without them."
+        )
+    plain["callbacks"] = _without_models(plain["callbacks"])
+    converted = {
+        "model": builder,
+        **{name: plain[name] for name in _SAME},
+        "optimizer": _mark_default(plain["optimizer"]),
+        "loss": "auto" if plain["loss"] is None else plain["loss"],
+        "batch_size": _batch_size(plain["batch_size"]),
+        "validation_split": plain["validation_split"] or None,
+        "verbose": 1 if plain["verbose"] == "auto" else plain["verbose"],
+        "dtype": dtype,
+        **{f"model__{name}": value for name, value in own.items()},
+        **routed,
+    }
+    if plain["run_eagerly"]:
+        converted["compile__run_eagerly"] = True
+    if plain["validation_batch_size"] not in (None, -1):
+        converted.setdefault("fit__validation_batch_size", plain["validation_batch_size"])
+    return converted
+
+
+class InheritedOptimizer(str):
+    """The name of an optimizer that SciKeras set because the user chose none.
+
+    A builder that compiles its model itself overrules it, as with SciKeras.
+    """
+
+
+def _mark_default(optimizer: Any) -> Any:
+    is_default = isinstance(optimizer, str) and optimizer == "rmsprop"
+    return InheritedOptimizer(optimizer) if is_default else optimizer
+
+
+def _batch_size(value: Any) -> Any:
+    return SCIKERAS_BATCH_SIZE if value is None else value
+
+
+def _without_models(callbacks: Any) -> Any:
+    """Copy callbacks that SciKeras has used: each holds the network, and would be pickled so."""
+    if isinstance(callbacks, Mapping):
+        return {name: _without_models(callback) for name, callback in callbacks.items()}
+    if isinstance(callbacks, (list, tuple)):
+        return type(callbacks)(_without_models(callback) for callback in callbacks)
+    if isinstance(callbacks, keras.callbacks.Callback) and callbacks.model is not None:
+        return build_object(callbacks, lookup=None, what="callbacks", base=keras.callbacks.Callback)
+    return callbacks
+
+
+def _convert_routed(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Split routed parameters into those that mean something here and those that do not."""
+    routed: dict[str, Any] = {}
+    lost: list[str] = []
+    for name, value in given.items():
+        prefix, _, argument = name.partition("__")
+        head = argument.partition("__")[0]
+        if name in ("predict__verbose", "predict__batch_size"):
+            # Prediction is silent, and the same in batches of any size.
+            if argument == "batch_size" and value not in (None, -1):
+                routed[name] = value
+        elif name == "fit__validation_batch_size" and value in (None, -1):
+            continue
+        elif name == "fit__batch_size":
+            routed[name] = _batch_size(value)
+        elif (
+            prefix in _SAME_PREFIXES
+            or (prefix == "fit" and head in _FIT | _FIT_ONLY)
+            or (prefix == "compile" and argument in _COMPILE | _COMPILE_ONLY)
+        ):
+            routed[name] = _without_models(value) if name == "fit__callbacks" else value
+        else:
+            cure = _CURES.get(name) or _CURES.get(prefix)
+            lost.append(f"`{name}`" + (f" ({cure})" if cure else ""))
+    return routed, lost
+
+
+def _resolve_builder(
+    estimator: Any, plain: Mapping[str, Any]
+) -> tuple[Any, dict[str, Any], list[str]]:
+    """Find what builds the model, its arguments, and attributes that nothing could receive."""
+    base = inspect.signature(import_scikeras().KerasClassifier.__init__).parameters
+    own = {name: value for name, value in plain.items() if name not in base}
+    builder = plain["model"] if plain["model"] is not None else plain["build_fn"]
+    if builder is not None:
+        declared: set[str] = getattr(estimator, "_user_params", set())
+        foreign = [f"`{name}` (give it to the builder)" for name in own if name not in declared]
+        return builder, own, foreign
+    if not hasattr(estimator, "_keras_build_fn"):
+        raise ValueError(
+            fault("`model` of the SciKeras classifier", "a function or a keras.Model", "None")
+        )
+    return SubclassBuilder(estimator), own, []
+
+
+def _dtype_policy(estimator: Any, builder: Any) -> str:
+    model = getattr(estimator, "model_", builder)
+    policy = model.dtype_policy if isinstance(model, keras.Model) else keras.config.dtype_policy()
+    return str(policy.name)
+
+
+class SubclassBuilder:
+    """The ``_keras_build_fn`` of a subclass of SciKeras' classifier, as a builder function.
+
+    What the subclass keeps as attributes are arguments here, so that they can be searched
+    (``model__hidden``).
+
+    Parameters
+    ----------
+    estimator : scikeras.wrappers.KerasClassifier
+        Is copied without what it learnt.
+    """
+
+    def __init__(self, estimator: Any) -> None:
+        self.template = copy.copy(estimator)
+        for name in [n for n in vars(estimator) if n.startswith("_") or n.endswith("_")]:
+            delattr(self.template, name)
+        self.declared = frozenset(getattr(estimator, "_user_params", ()))
+        self.__name__ = f"{type(estimator).__name__}._keras_build_fn"
+
+    def __call__(
+        self,
+        meta: Mapping[str, Any],
+        compile_kwargs: Mapping[str, Any],
+        params: Mapping[str, Any],
+        **arguments: Any,
+    ) -> Any:
+        """Build with an instance that has the arguments and the metadata as attributes."""
+        host = copy.copy(self.template)
+        taken = inspect.signature(host._keras_build_fn).parameters
+        is_open = any(p.kind is p.VAR_KEYWORD for p in taken.values())
+        attributes = {name for name in vars(host) if name not in self.declared}
+        for name in arguments:
+            if not (name in taken or name in vars(host) or is_open):
+                raise TypeError(f"{self.__name__} takes no argument {name!r}.")
+        vars(host).update(meta)
+        vars(host).update({n: v for n, v in arguments.items() if n in vars(self.template)})
+        offered = {"meta": meta, "compile_kwargs": compile_kwargs, "params": params, **arguments}
+        return host._keras_build_fn(
+            **{
+                name: value
+                for name, value in offered.items()
+                if name in taken or (is_open and name not in attributes)
+            }
+        )
+
+
+@dataclass(frozen=True)
+class SciKerasFit:
+    """What a fitted SciKeras classifier has learnt, under plain names."""
+
+    model: keras.Model
+    classes: np.ndarray
+    form: Literal["vector", "one_hot"]
+    label_dtype: Any
+    X_shape: tuple[int, ...]
+    X_dtype: Any
+    history: History
+
+
+def read_fit(estimator: Any) -> SciKerasFit | None:
+    """Read what a SciKeras classifier has learnt; None when it was not fitted."""
+    if not estimator.initialized_:
+        return None
+    encoder = estimator.target_encoder_
+    kind = encoder._target_type
+    if kind not in ("binary", "multiclass", "multiclass-onehot") or encoder.n_classes_ < 2:
+        raise ValueError(
+            fault(
+                "The target that the SciKeras classifier was fitted on",
+                "one of at least two classes for each row",
+                f"a {kind} target" if encoder.n_classes_ != 1 else "a target of one class",
+                "Convert the classifier before it is fitted, and fit it on such a target.",
+            )
+        )
+    return SciKerasFit(
+        model=estimator.model_,
+        classes=np.asarray(encoder.classes_),
+        form="one_hot" if kind == "multiclass-onehot" else "vector",
+        label_dtype=estimator.y_dtype_,
+        X_shape=tuple(estimator.X_shape_),
+        X_dtype=np.dtype(estimator.X_dtype_),
+        history={n: list(v) for n, v in getattr(estimator, "history_", {}).items()},
+    )

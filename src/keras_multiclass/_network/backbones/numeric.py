@@ -1,0 +1,63 @@
+"""What the backbones for tables do with numbers: leave them as they are, or embed them."""
+
+from __future__ import annotations
+
+import keras
+from keras import layers
+
+from keras_multiclass._network.backbones.checks import check_choice, check_positive_int
+from keras_multiclass._network.backbones.piecewise import embed_piecewise
+from keras_multiclass._network.backbones.table import Table
+from keras_multiclass._network.layers.periodic import PeriodicEmbedding
+
+__all__ = ["embed_numbers"]
+
+_EMBEDDINGS = ("periodic", "piecewise", None)
+_BINS = 48  # as in TabM
+
+
+def embed_numbers(
+    inputs: keras.KerasTensor,
+    table: Table | None,
+    numeric_embedding: str | None,
+    embedding_units: int,
+    n_bins: int = _BINS,
+    learning_rate_factor: float = 1.0,
+) -> keras.KerasTensor:
+    """Replace the numbers of a table by their embeddings; the other inputs follow as they are.
+
+    Parameters
+    ----------
+    inputs : KerasTensor of shape (batch, n_inputs)
+        The table.
+    table : Table or None
+        Says which inputs are numbers; None for all.
+    numeric_embedding : {"periodic", "piecewise"} or None
+        How they are embedded; None for not at all.
+    embedding_units : int
+        Length of each vector.
+    n_bins : int, default=48
+        Bins of a piecewise linear embedding.
+    learning_rate_factor : float, default=1.0
+        By how much faster than the rest of the network a periodic embedding learns.
+
+    Returns
+    -------
+    KerasTensor of shape (batch, n_features)
+        Embeddings first.
+    """
+    embedding = check_choice("numeric_embedding", numeric_embedding, _EMBEDDINGS)
+    units = check_positive_int("embedding_units", embedding_units)
+    n_bins = check_positive_int("n_bins", n_bins)
+    table = Table.of_numbers(inputs.shape[-1]) if table is None else table
+    n_numeric = table.n_numeric
+    if embedding is None or n_numeric == 0:
+        return inputs
+    numbers = inputs[:, :n_numeric]
+    if embedding == "periodic":
+        embedded = PeriodicEmbedding(units, learning_rate_factor=learning_rate_factor)(numbers)
+    else:
+        embedded = layers.Flatten()(embed_piecewise(numbers, table, units, n_bins))
+    if n_numeric == inputs.shape[-1]:
+        return embedded
+    return layers.Concatenate()([embedded, inputs[:, n_numeric:]])

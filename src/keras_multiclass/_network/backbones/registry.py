@@ -1,0 +1,377 @@
+"""The one place that knows which backbones exist: built-in, registered by the user, installed."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import threading
+import warnings
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, TypeVar, overload
+
+import keras
+
+from keras_multiclass._network.backbones.recipe import TrainingRecipe
+from keras_multiclass._shared.messages import describe, did_you_mean, fault, listing
+from keras_multiclass.exceptions import BackboneError
+
+ENTRY_POINT_GROUP = "keras_multiclass.backbones"
+
+# What a kind of backbone reads: the ranks of its input tensor, the batch axis included.
+RANKS = {"table": (2,), "image": (3, 4, 5), "sequence": (3,)}
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_RESERVED = ("auto",)  # ``backbone="auto"`` already means something to the classifier
+
+Builder = Callable[..., Any]
+Head = Callable[..., keras.Layer]
+BuilderT = TypeVar("BuilderT", bound=Builder)
+
+
+@dataclasses.dataclass(frozen=True)
+class Backbone:
+    """A builder of features, under a name.
+
+    Parameters
+    ----------
+    name : str
+        What users write in ``backbone="..."``: letters, digits and underscores, beginning with
+        a letter; not ``"auto"``.
+    builder : callable
+        ``builder(inputs, **params)``, which returns a Keras tensor of shape
+        ``(batch, n_features)`` with a static ``n_features``. The builder of a sequence backbone
+        may take ``mask``, a boolean Keras tensor of shape ``(batch, steps)`` that is True at
+        real steps; that of a table backbone may take ``table``, a :class:`Table` that says which
+        inputs are numbers.
+    kind : {"table", "image", "sequence"}
+        The input that the builder reads: rank 2 for tables, 3 to 5 for images and volumes,
+        3 for sequences (the batch axis included).
+    recipe : TrainingRecipe, default=None
+        What the classifier's parameters are where the user left them at ``"auto"``.
+    ensemble : bool, default=False
+        Whether the builder returns the features of several members, as a tensor of shape
+        ``(batch, n_members, n_features)``. Each member gets a head of its own; the loss is the
+        mean of the members' losses, and the probabilities are the mean of theirs.
+    head : callable, default=None
+        ``head(n_classes, dtype=..., name=...)`` makes the layer that turns the features into one
+        logit for each class; None for ``keras.layers.Dense``.
+
+    Raises
+    ------
+    TypeError
+        If ``name`` is not a string or ``builder`` cannot be called.
+    ValueError
+        If ``name`` or ``kind`` is not one of those allowed.
+
+    Examples
+    --------
+    >>> from keras_multiclass.backbones import get_backbone
+    >>> get_backbone("mlp").kind
+    'table'
+    """
+
+    name: str
+    builder: Builder
+    kind: str
+    recipe: TrainingRecipe | None = None
+    ensemble: bool = False
+    head: Head | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a name, builder or kind that could not be used later."""
+        _check_name(self.name)
+        if not callable(self.builder):
+            raise TypeError(
+                fault(f"builder of backbone {self.name!r}", "callable", describe(self.builder))
+            )
+        check_kind(self.kind)
+
+
+def check_kind(kind: Any) -> str:
+    """Return ``kind`` if it is one of the three kinds of input."""
+    if not isinstance(kind, str) or kind not in RANKS:
+        raise ValueError(fault("kind", f"one of {listing(RANKS)}", describe(kind)))
+    return kind
+
+
+def _check_name(name: Any) -> None:
+    allowed = "letters, digits and underscores, beginning with a letter"
+    if not isinstance(name, str):
+        raise TypeError(fault("name of a backbone", f"a string of {allowed}", describe(name)))
+    if not _NAME.fullmatch(name):
+        raise ValueError(fault("name of a backbone", allowed, describe(name)))
+    if name in _RESERVED:
+        raise ValueError(
+            fault("name of a backbone", f"other than {listing(_RESERVED)}", repr(name))
+        )
+
+
+class Registry:
+    """Backbones by name, with those of installed packages added when first needed.
+
+    Everything that holds the lock is a plain dictionary access. Third-party modules are imported
+    outside it: one that registers a backbone while another thread imports it would deadlock.
+    """
+
+    def __init__(self) -> None:
+        self._backbones: dict[str, Backbone] = {}
+        self._lock = threading.Lock()
+        self._entry_points_loaded = False
+
+    def add(self, backbone: Backbone, *, overwrite: bool = False) -> None:
+        """Store a backbone; a name that is taken is an error unless ``overwrite``."""
+        with self._lock:
+            if backbone.name in self._backbones and not overwrite:
+                raise BackboneError(
+                    fault(
+                        "name of a backbone",
+                        "new, or registered with overwrite=True",
+                        f"{backbone.name!r}, which is taken",
+                    )
+                )
+            self._backbones[backbone.name] = backbone
+
+    def get(self, name: str) -> Backbone:
+        """Return the backbone called ``name``; look at installed packages before giving up."""
+        if not isinstance(name, str):
+            raise BackboneError(fault("backbone", "the name of a backbone", describe(name)))
+        with self._lock:
+            found = self._backbones.get(name)
+        if found is not None:
+            return found
+        names = self.names()
+        with self._lock:
+            found = self._backbones.get(name)
+        if found is None:
+            raise BackboneError(
+                fault("backbone", f"'auto' or one of {listing(names)}", describe(name))
+                + did_you_mean(name, names)
+            )
+        return found
+
+    def names(self, kind: str | None = None) -> tuple[str, ...]:
+        """Return the names in alphabetical order, of one kind or of all."""
+        if kind is not None:
+            check_kind(kind)
+        self._load_entry_points()
+        with self._lock:
+            found = list(self._backbones.values())
+        return tuple(sorted(b.name for b in found if kind is None or b.kind == kind))
+
+    def _load_entry_points(self) -> None:
+        # Two threads may both get here: loading twice changes nothing, waiting could deadlock.
+        if self._entry_points_loaded:
+            return
+        problems = []
+        for entry_point in entry_points(group=ENTRY_POINT_GROUP):
+            try:
+                self._add_entry_point(entry_point)
+            # Any exception may come out of someone else's module.
+            except Exception as error:
+                problems.append((entry_point, error))
+        self._entry_points_loaded = True
+        # Only now: a filter that turns warnings into errors must not cut the loading short.
+        for entry_point, cause in problems:
+            warnings.warn(
+                f"The backbone {entry_point.name!r} ({entry_point.value}) of the package "
+                f"{_distribution(entry_point)} was left out: {type(cause).__name__}: {cause}",
+                UserWarning,
+                stacklevel=4,
+            )
+
+    def _add_entry_point(self, entry_point: EntryPoint) -> None:
+        backbone = _as_backbone(entry_point.name, entry_point.load())
+        with self._lock:
+            present = self._backbones.setdefault(backbone.name, backbone)
+        # A module may also have registered its builder itself, while it was imported.
+        if present.builder is not backbone.builder:
+            raise BackboneError(f"another backbone is already called {backbone.name!r}.")
+
+
+def _as_backbone(name: str, value: Any) -> Backbone:
+    """Make a backbone of what an entry point named."""
+    if isinstance(value, Backbone):
+        return dataclasses.replace(value, name=name)
+    kind = getattr(value, "kind", None)
+    if kind is None:
+        raise BackboneError(
+            fault(
+                "what the entry point names",
+                "a Backbone, or a builder with an attribute kind",
+                describe(value),
+            )
+        )
+    return Backbone(name, value, kind)
+
+
+def _distribution(entry_point: EntryPoint) -> str:
+    return "(unknown)" if entry_point.dist is None else repr(entry_point.dist.name)
+
+
+_REGISTRY = Registry()
+
+
+@overload
+def register_backbone(
+    name: str,
+    builder: BuilderT,
+    *,
+    kind: str,
+    recipe: TrainingRecipe | None = ...,
+    ensemble: bool = ...,
+    head: Head | None = ...,
+    overwrite: bool = ...,
+) -> BuilderT: ...
+
+
+@overload
+def register_backbone(
+    name: str,
+    builder: None = None,
+    *,
+    kind: str,
+    recipe: TrainingRecipe | None = ...,
+    ensemble: bool = ...,
+    head: Head | None = ...,
+    overwrite: bool = ...,
+) -> Callable[[BuilderT], BuilderT]: ...
+
+
+def register_backbone(
+    name: str,
+    builder: Builder | None = None,
+    *,
+    kind: str,
+    recipe: TrainingRecipe | None = None,
+    ensemble: bool = False,
+    head: Head | None = None,
+    overwrite: bool = False,
+) -> Builder:
+    """Make a builder available as ``backbone=name``; a function call or a decorator.
+
+    Parameters
+    ----------
+    name : str
+        Letters, digits and underscores, beginning with a letter; not ``"auto"``.
+    builder : callable, default=None
+        ``builder(inputs, **params)``, which returns a Keras tensor of shape
+        ``(batch, n_features)``; its keyword parameters are the ones that users set as
+        ``backbone__...``. Left out, a decorator is returned.
+    kind : {"table", "image", "sequence"}
+        The input that the builder reads: rank 2 for tables, 3 to 5 for images and volumes,
+        3 for sequences (the batch axis included).
+    recipe : TrainingRecipe, default=None
+        What the classifier's parameters are where the user left them at ``"auto"``.
+    ensemble : bool, default=False
+        Whether the builder returns the features of several members, as a tensor of shape
+        ``(batch, n_members, n_features)``. Each member gets a head of its own; the loss is the
+        mean of the members' losses, and the probabilities are the mean of theirs.
+    head : callable, default=None
+        ``head(n_classes, dtype=..., name=...)`` makes the layer that turns the features into one
+        logit for each class; None for ``keras.layers.Dense``.
+    overwrite : bool, default=False
+        Whether a backbone that has the name already is replaced.
+
+    Returns
+    -------
+    callable
+        The builder unchanged, or a decorator that returns it unchanged.
+
+    Raises
+    ------
+    BackboneError
+        If the name is taken and ``overwrite`` is False.
+    TypeError
+        If ``name`` is not a string or ``builder`` cannot be called.
+    ValueError
+        If ``name`` or ``kind`` is not one of those allowed.
+
+    Notes
+    -----
+    A package offers its backbones through the entry point group
+    ``"keras_multiclass.backbones"``. An entry point names a ``Backbone``, or a builder with
+    an attribute ``kind``; its own name becomes the name of the backbone.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from keras_multiclass.backbones import get_backbone, register_backbone
+    >>> @register_backbone("one_layer", kind="table")
+    ... def one_layer(inputs, *, units=8):
+    ...     return keras.layers.Dense(units, activation="tanh")(inputs)
+    >>> get_backbone("one_layer").builder is one_layer
+    True
+    """
+
+    def made(given: Builder) -> Backbone:
+        return Backbone(name, given, kind, recipe, ensemble, head)
+
+    if builder is None:
+        # A wrong name or kind shows at the decorator, not at the function below it.
+        _check_name(name)
+        check_kind(kind)
+
+        def decorate(decorated: BuilderT) -> BuilderT:
+            _REGISTRY.add(made(decorated), overwrite=overwrite)
+            return decorated
+
+        return decorate
+    _REGISTRY.add(made(builder), overwrite=overwrite)
+    return builder
+
+
+def get_backbone(name: str) -> Backbone:
+    """Look up a backbone by its name.
+
+    Parameters
+    ----------
+    name : str
+        A built-in name, one given to :func:`register_backbone`, or one that an installed
+        package offers.
+
+    Returns
+    -------
+    Backbone
+        The frozen record of name, builder and kind.
+
+    Raises
+    ------
+    BackboneError
+        If there is no such backbone; the message lists those that there are.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from keras_multiclass.backbones import get_backbone
+    >>> get_backbone("mlp").builder(keras.Input((4,)), hidden_units=(16, 8)).shape
+    (None, 8)
+    """
+    return _REGISTRY.get(name)
+
+
+def list_backbones(kind: str | None = None) -> tuple[str, ...]:
+    """List the names of all backbones, those of installed packages included.
+
+    Parameters
+    ----------
+    kind : {"table", "image", "sequence"}, default=None
+        Only the backbones that read this kind of input; None for all.
+
+    Returns
+    -------
+    tuple of str
+        In alphabetical order.
+
+    Raises
+    ------
+    ValueError
+        If ``kind`` is not one of those allowed.
+
+    Examples
+    --------
+    >>> from keras_multiclass.backbones import list_backbones
+    >>> "mlp" in list_backbones("table")
+    True
+    """
+    return _REGISTRY.names(kind)

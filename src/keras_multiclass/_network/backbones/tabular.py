@@ -1,0 +1,219 @@
+"""Backbones for tables: a multilayer perceptron and a residual network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import layers
+
+from keras_multiclass._network.backbones.checks import (
+    check_choice,
+    check_inputs,
+    check_keras_object,
+    check_positive_int,
+    check_rate,
+    check_sizes,
+)
+from keras_multiclass._network.backbones.numeric import embed_numbers
+from keras_multiclass._network.backbones.parts import activate, normalize
+from keras_multiclass._network.backbones.registry import register_backbone
+from keras_multiclass._network.backbones.table import Table
+from keras_multiclass._network.layers.dropout import RowDropout
+
+_NORMALIZATIONS = ("layer", "batch", None)
+
+
+@register_backbone("mlp", kind="table")
+def mlp(
+    inputs: keras.KerasTensor,
+    *,
+    table: Table | None = None,
+    hidden_units: int | Sequence[int] = (128, 128),
+    activation: Any = "relu",
+    dropout: float = 0.0,
+    normalization: str | None = None,
+    kernel_initializer: Any = "glorot_uniform",
+    kernel_regularizer: Any = None,
+    numeric_embedding: str | None = None,
+    embedding_units: int = 16,
+) -> keras.KerasTensor:
+    """Build a multilayer perceptron: dense layers one after the other.
+
+    Each layer computes ``dropout(activation(normalization(x @ kernel + bias)))``.
+
+    Parameters
+    ----------
+    inputs : KerasTensor of shape (batch, n_inputs)
+        The table.
+    table : Table, default=None
+        Which inputs are numbers, and their quantiles; None if all are numbers.
+    hidden_units : int or sequence of int, default=(128, 128)
+        Width of each hidden layer. An empty sequence gives the inputs themselves, so that the
+        classifier is a multinomial logistic regression.
+    activation : str, callable or None, default="relu"
+        Any Keras activation.
+    dropout : float, default=0.0
+        Share of each layer's outputs that is dropped while training, in [0, 1).
+    normalization : {"layer", "batch"} or None, default=None
+        Normalisation before each activation. Batch normalisation couples the rows of a batch:
+        a sample weight of 2 is then no longer the same as the row given twice.
+    kernel_initializer : str or keras.initializers.Initializer, default="glorot_uniform"
+        How the kernels start.
+    kernel_regularizer : str, keras.regularizers.Regularizer or None, default=None
+        Penalty on the kernels, such as ``keras.regularizers.L2(1e-4)``.
+    numeric_embedding : {"periodic", "piecewise"} or None, default=None
+        Piecewise linear embeddings of the numbers [1]_ in place of the numbers themselves.
+    embedding_units : int, default=16
+        Length of the embedding of a number.
+
+    Returns
+    -------
+    KerasTensor of shape (batch, n_features)
+        ``n_features`` is the last of ``hidden_units``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter or the rank of ``inputs`` is wrong; the message names it.
+
+    References
+    ----------
+    .. [1] Y. Gorishniy, I. Rubachev, A. Babenko. "On embeddings for numerical features in tabular
+       deep learning", NeurIPS 2022.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from keras_multiclass.backbones import get_backbone
+    >>> get_backbone("mlp").builder(keras.Input((10,)), hidden_units=[32, 16]).shape
+    (None, 16)
+    """
+    x = check_inputs(inputs, "table")
+    widths = check_sizes("hidden_units", hidden_units, allow_empty=True)
+    activation = check_keras_object("activation", activation, keras.activations)
+    dropout = check_rate("dropout", dropout)
+    normalization = check_choice("normalization", normalization, _NORMALIZATIONS)
+    initializer = check_keras_object("kernel_initializer", kernel_initializer, keras.initializers)
+    regularizer = check_keras_object("kernel_regularizer", kernel_regularizer, keras.regularizers)
+    x = embed_numbers(x, table, numeric_embedding, embedding_units)
+    drop = RowDropout(inputs)
+    for width in widths:
+        x = layers.Dense(
+            width,
+            # Without normalisation the layer applies the activation itself: half the layers.
+            activation=activation if normalization is None else None,
+            # Batch normalisation subtracts any bias again.
+            use_bias=normalization != "batch",
+            kernel_initializer=_fresh(initializer),
+            kernel_regularizer=regularizer,
+        )(x)
+        if normalization is not None:
+            x = activate(normalize(x, normalization), activation)
+        x = drop(x, dropout)
+    return x
+
+
+@register_backbone("resnet", kind="table")
+def resnet(
+    inputs: keras.KerasTensor,
+    *,
+    table: Table | None = None,
+    units: int = 128,
+    num_layers: int = 2,
+    hidden_factor: int = 2,
+    activation: Any = "relu",
+    dropout: float = 0.0,
+    residual_dropout: float = 0.0,
+    normalization: str | None = "layer",
+    numeric_embedding: str | None = None,
+    embedding_units: int = 16,
+) -> keras.KerasTensor:
+    r"""Build the residual network for tables of Gorishniy et al. [1]_.
+
+    With ``Linear`` a dense layer and ``Norm`` the chosen normalisation (section 3.2 of [1]_)::
+
+        features(x) = activation(Norm(Block(...Block(Linear(x)))))
+        Block(x)    = x + residual_dropout(Linear(dropout(activation(Linear(Norm(x))))))
+
+    The paper's ``Norm`` is batch normalisation and its dropout is tuned. Here the defaults are
+    layer normalisation and no dropout, so that rows don't influence one another and weighting
+    a row is the same as repeating it.
+
+    Parameters
+    ----------
+    inputs : KerasTensor of shape (batch, n_inputs)
+        The table.
+    table : Table, default=None
+        Which inputs are numbers, and their quantiles; None if all are numbers.
+    units : int, default=128
+        Width of the residual stream, and so the number of features.
+    num_layers : int, default=2
+        Number of residual blocks.
+    hidden_factor : int, default=2
+        Width inside a block, in multiples of ``units``.
+    activation : str, callable or None, default="relu"
+        Any Keras activation.
+    dropout : float, default=0.0
+        Share of a block's hidden values that is dropped while training, in [0, 1).
+    residual_dropout : float, default=0.0
+        Share of a block's outputs that is dropped while training, in [0, 1).
+    normalization : {"layer", "batch"} or None, default="layer"
+        Normalisation at the start of each block and at the end.
+    numeric_embedding : {"periodic", "piecewise"} or None, default=None
+        Piecewise linear embeddings of the numbers [2]_ in place of the numbers themselves.
+    embedding_units : int, default=16
+        Length of the embedding of a number.
+
+    Returns
+    -------
+    KerasTensor of shape (batch, units)
+        The features.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter or the rank of ``inputs`` is wrong; the message names it.
+
+    References
+    ----------
+    .. [1] Y. Gorishniy, I. Rubachev, V. Khrulkov, A. Babenko. "Revisiting deep learning models
+       for tabular data", NeurIPS 2021.
+    .. [2] Y. Gorishniy, I. Rubachev, A. Babenko. "On embeddings for numerical features in tabular
+       deep learning", NeurIPS 2022.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from keras_multiclass.backbones import get_backbone
+    >>> get_backbone("resnet").builder(keras.Input((10,)), units=32).shape
+    (None, 32)
+    """
+    x = check_inputs(inputs, "table")
+    units = check_positive_int("units", units)
+    num_layers = check_positive_int("num_layers", num_layers)
+    hidden_units = units * check_positive_int("hidden_factor", hidden_factor)
+    activation = check_keras_object("activation", activation, keras.activations)
+    dropout = check_rate("dropout", dropout)
+    residual_dropout = check_rate("residual_dropout", residual_dropout)
+    normalization = check_choice("normalization", normalization, _NORMALIZATIONS)
+    x = embed_numbers(x, table, numeric_embedding, embedding_units)
+
+    # Every reader of the residual stream starts with Norm, and batch normalisation subtracts
+    # any bias again.
+    use_bias = normalization != "batch"
+    drop = RowDropout(inputs)
+    x = layers.Dense(units, use_bias=use_bias)(x)
+    for _ in range(num_layers):
+        hidden = layers.Dense(hidden_units, activation=activation)(normalize(x, normalization))
+        change = layers.Dense(units, use_bias=use_bias)(drop(hidden, dropout))
+        x = layers.Add()([x, drop(change, residual_dropout)])
+    return activate(normalize(x, normalization), activation)
+
+
+def _fresh(initializer: Any) -> Any:
+    """Copy an initializer: one object used twice would start two layers with equal values."""
+    if isinstance(initializer, keras.initializers.Initializer):
+        return type(initializer).from_config(initializer.get_config())
+    return initializer

@@ -1,0 +1,195 @@
+"""How a model is compiled: the user's optimizer, loss and metrics, kept so that it can be repeated.
+
+A recipe holds the user's own choices rather than Keras objects, so a fitted classifier pickles as
+well as its parameters do, and every compile starts from fresh optimizer, loss and metric objects.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_multiclass._network.objective import (
+    OutputForm,
+    directions,
+    resolve_loss,
+    resolve_metrics,
+)
+from keras_multiclass._network.optimizers import optimizer_lookup
+from keras_multiclass._shared.keras.copying import LayerSnapshot, read_values, write_values
+from keras_multiclass._shared.keras.objects import build_object
+from keras_multiclass.exceptions import ObjectiveError
+
+CLASS_SCORES = ("per_class_precision", "per_class_recall", "per_class_f1")
+_UNWEIGHTABLE = (
+    "`{}` must return one value for each row when there are weights; got one that returns a "
+    "single value for the whole batch, together with `sample_weight` or `class_weight`. Return "
+    "the values before they are averaged."
+)
+
+
+@dataclass(frozen=True)
+class CompileRecipe:
+    """Optimizer, loss and metrics as the user chose them, with what they have to fit.
+
+    With ``class_scores``, those of each class are among the metrics whatever the user chose.
+    """
+
+    optimizer: Any
+    loss: Any
+    metrics: Any
+    n_classes: int
+    output_form: OutputForm
+    ensemble: bool = False
+    class_scores: bool = False
+    class_names: tuple[str, ...] | None = None
+    optimizer_arguments: Mapping[str, Any] = field(default_factory=dict)
+    loss_arguments: Mapping[str, Any] = field(default_factory=dict)
+    metrics_arguments: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def build_optimizer(self) -> keras.optimizers.Optimizer:
+        """Make a fresh optimizer."""
+        return build_optimizer(self.optimizer, self.optimizer_arguments)
+
+    def build_loss(self) -> keras.losses.Loss:
+        """Make the loss: class indices and raw model output in, one number per row out."""
+        return resolve_loss(
+            self.loss,
+            self.loss_arguments,
+            n_classes=self.n_classes,
+            output_form=self.output_form,
+            ensemble=self.ensemble,
+        )
+
+    def build_metrics(self) -> list[keras.metrics.Metric]:
+        """Make the metrics: class indices and raw model output in."""
+        metrics = self._resolve_metrics(self.metrics, self.metrics_arguments)
+        if self.class_scores:
+            names = {metric.name for metric in metrics}
+            metrics += self._resolve_metrics([n for n in CLASS_SCORES if n not in names], {})
+        return metrics
+
+    def _resolve_metrics(
+        self, metrics: Any, arguments: Mapping[str, Any]
+    ) -> list[keras.metrics.Metric]:
+        return resolve_metrics(
+            metrics,
+            arguments,
+            n_classes=self.n_classes,
+            output_form=self.output_form,
+            ensemble=self.ensemble,
+            class_names=self.class_names,
+        )
+
+    def directions(self) -> dict[str, str | None]:
+        """Say of each number that is logged where better values lie: "up" or "down"."""
+        return {"loss": "down", **directions(self.build_metrics())}
+
+    def check_weightable(self) -> None:
+        """Raise unless loss and metrics give one value for each row, which weights can multiply."""
+        if not getattr(self.build_loss(), "per_sample", True):
+            raise ObjectiveError(_UNWEIGHTABLE.format("loss"))
+        for metric in self.build_metrics():
+            if not getattr(metric, "takes_weights", True):
+                raise ObjectiveError(_UNWEIGHTABLE.format("metrics"))
+
+    def compile(
+        self, model: keras.Model, optimizer: keras.optimizers.Optimizer | None = None
+    ) -> None:
+        """Compile ``model``, with a fresh optimizer unless one is given."""
+        model.compile(
+            optimizer=optimizer or self.build_optimizer(),
+            loss=self.build_loss(),
+            # Weighted, so that what is reported counts rows as the loss does.
+            weighted_metrics=self.build_metrics() or None,
+            **self.options,
+        )
+
+    def recompile(self, model: keras.Model, previous: CompileRecipe) -> None:
+        """Take over what changed since ``previous``; the optimizer keeps its moments."""
+        if same(self, previous):
+            return
+        old = model.optimizer
+        names = ("optimizer", "optimizer_arguments")
+        if all(same(getattr(self, name), getattr(previous, name)) for name in names):
+            self.compile(model, old)
+            return
+        optimizer = self.build_optimizer()
+        self.compile(model, optimizer)
+        if old.built and type(old) is type(optimizer):
+            optimizer = model.optimizer
+            optimizer.build(model.trainable_variables)
+            for source, target in zip(old.variables, optimizer.variables, strict=False):
+                if "learning_rate" not in target.path and source.shape == target.shape:
+                    target.assign(source)
+
+
+def build_optimizer(choice: Any, arguments: Mapping[str, Any]) -> keras.optimizers.Optimizer:
+    """Make a fresh optimizer from a name, class or instance and routed arguments."""
+    return build_object(
+        choice,
+        arguments,
+        lookup=optimizer_lookup,
+        what="optimizer",
+        base=keras.optimizers.Optimizer,
+    )
+
+
+def same(first: Any, second: Any) -> bool:
+    """Whether two choices are the same; what cannot be compared counts as different."""
+    if first is second:
+        return True
+    try:
+        return bool(first == second)
+    except (ValueError, TypeError):  # arrays among the arguments
+        return False
+
+
+@contextlib.contextmanager
+def restored_on_failure(model: keras.Model, recipe: CompileRecipe) -> Iterator[None]:
+    """Put a model back to its weights, optimizer, loss and metrics when the block raises."""
+    optimizer, loss = model.optimizer, model.loss
+    values = read_values(model)
+    optimizer_values = read_values(optimizer) if optimizer.built else None
+    try:
+        yield
+    except BaseException:
+        if optimizer_values is None:  # it had not begun, so a fresh one is the same
+            recipe.compile(model)
+        elif model.optimizer is not optimizer or model.loss is not loss:
+            recipe.compile(model, optimizer)
+        write_values(model, values)
+        if optimizer_values is not None:
+            write_values(optimizer, optimizer_values)
+        raise
+
+
+@dataclass(frozen=True)
+class PackedModel:
+    """A compiled model as plain data, for pickling."""
+
+    snapshot: LayerSnapshot
+    recipe: CompileRecipe
+    optimizer_values: tuple[np.ndarray, ...] | None
+
+    @classmethod
+    def pack(cls, model: keras.Model, recipe: CompileRecipe) -> PackedModel:
+        """Describe ``model`` and the state of its optimizer."""
+        optimizer = model.optimizer
+        values = tuple(read_values(optimizer)) if optimizer and optimizer.built else None
+        return cls(LayerSnapshot.take(model), recipe, values)
+
+    def unpack(self) -> keras.Model:
+        """Rebuild the model, compiled and ready to go on training."""
+        model = self.snapshot.restore()
+        self.recipe.compile(model)
+        if self.optimizer_values is not None:
+            model.optimizer.build(model.trainable_variables)
+            write_values(model.optimizer, self.optimizer_values)
+        return model

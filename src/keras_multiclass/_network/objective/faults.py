@@ -1,0 +1,26 @@
+"""The wording of disagreements between labels, output layer and loss."""
+
+from __future__ import annotations
+
+from keras_multiclass._network.objective.wiring import OutputForm
+from keras_multiclass.exceptions import ObjectiveError
+
+__all__ = ["describe_output", "disagreement"]
+
+
+def describe_output(form: OutputForm, n_classes: int) -> str:
+    """Say what the output layer emits."""
+    return {
+        "logits": f"{n_classes} units of logits",
+        "probabilities": f"{n_classes} units of softmax probabilities",
+        "binary_logit": "1 unit, the logit of the second class",
+        "binary_probability": "1 unit, the sigmoid probability of the second class",
+    }[form]
+
+
+def disagreement(n_classes: int, output: str, loss: str, reason: str, cure: str) -> ObjectiveError:
+    """Name the three sides, why they don't agree and what to do."""
+    return ObjectiveError(
+        f"Labels, output layer and loss must agree; got labels of {n_classes} classes, an output "
+        f"layer of {output}, and {loss}. {reason} {cure}"
+    )

@@ -1,0 +1,429 @@
+"""Metrics: any Keras or user metric, made to take class indices and raw model output."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+
+from keras_multiclass._network.objective.class_scores import (
+    AUCS,
+    COUNTED,
+    SCIKIT_LEARN_NAMES,
+    ClassAUC,
+    ClassScore,
+)
+from keras_multiclass._network.objective.faults import describe_output, disagreement
+from keras_multiclass._network.objective.probing import probe
+from keras_multiclass._network.objective.wiring import (
+    OutputForm,
+    PredictionForm,
+    TargetForm,
+    Wiring,
+    is_binary_unit,
+)
+from keras_multiclass._network.objective.wrappers import AdaptedMetric, MeanOfFunction
+from keras_multiclass._shared.keras.lookup import metric_lookup, snake_name
+from keras_multiclass._shared.keras.objects import build_collection, rebuild_from_config
+from keras_multiclass._shared.messages import describe
+from keras_multiclass._shared.signatures import accepted_parameters
+from keras_multiclass.exceptions import ObjectiveError
+
+__all__ = ["directions", "resolve_metrics"]
+
+_INDEX: tuple[TargetForm, PredictionForm] = ("index", "scores")
+_ONE_HOT: tuple[TargetForm, PredictionForm] = ("one_hot", "probabilities")
+_SECOND: tuple[TargetForm, PredictionForm] = ("float_column", "positive")
+
+_FORMS: dict[str, tuple[TargetForm, PredictionForm]] = {
+    "ClassScore": _INDEX,
+    "ClassAUC": ("index", "logits"),
+    "Accuracy": ("index", "labels"),
+    "SparseCategoricalAccuracy": _INDEX,
+    "SparseTopKCategoricalAccuracy": _INDEX,
+    "SparseCategoricalCrossentropy": _INDEX,
+    "CategoricalAccuracy": ("one_hot", "scores"),
+    "TopKCategoricalAccuracy": ("one_hot", "scores"),
+    "CategoricalCrossentropy": ("one_hot", "scores"),
+    "CategoricalHinge": ("one_hot", "scores"),
+    **dict.fromkeys(
+        (
+            "F1Score",
+            "FBetaScore",
+            "KLDivergence",
+            "Poisson",
+            "CosineSimilarity",
+            "LogCoshError",
+            "MeanAbsoluteError",
+            "MeanAbsolutePercentageError",
+            "MeanSquaredError",
+            "MeanSquaredLogarithmicError",
+            "RootMeanSquaredError",
+            "R2Score",
+            "PearsonCorrelation",
+            "ConcordanceCorrelation",
+        ),
+        _ONE_HOT,
+    ),
+}
+# For two classes these tell about the second one, as in scikit-learn; for more they count over
+# all classes (one against the rest), as in Keras.
+_ONE_CLASS = (
+    "AUC",
+    "Precision",
+    "Recall",
+    "TruePositives",
+    "TrueNegatives",
+    "FalsePositives",
+    "FalseNegatives",
+    "PrecisionAtRecall",
+    "RecallAtPrecision",
+    "SensitivityAtSpecificity",
+    "SpecificityAtSensitivity",
+)
+_TWO_CLASSES: dict[str, tuple[TargetForm, PredictionForm]] = {
+    "BinaryAccuracy": _SECOND,
+    "BinaryCrossentropy": _SECOND,
+    "BinaryIoU": _SECOND,
+    "Hinge": ("float_column", "margin"),
+    "SquaredHinge": ("float_column", "margin"),
+}
+_OVERLAP = ("IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU")
+_RANKED = ("TopKCategoricalAccuracy", "SparseTopKCategoricalAccuracy")
+
+_TOP_K = re.compile(r"top_([1-9]\d*)_accuracy")
+
+
+def resolve_metrics(
+    metrics: Any,
+    routed: Mapping[str, Any] | None = None,
+    *,
+    n_classes: int,
+    output_form: OutputForm,
+    ensemble: bool = False,
+    class_names: Sequence[str] | None = None,
+) -> list[keras.metrics.Metric]:
+    """Make metrics that take class indices and the raw output of the model.
+
+    Parameters
+    ----------
+    metrics : None, one choice, list, tuple or dict
+        Each a Keras metric's name, class or instance, whatever form of labels it wants; a
+        function ``(y_true, y_pred)``; ``"accuracy"``, ``"crossentropy"``, ``"top_3_accuracy"``
+        (any number), or a name of `COUNTED`, `AUCS` or `SCIKIT_LEARN_NAMES`. A dict names the
+        metrics.
+    routed : mapping of str to object, default=None
+        Arguments, ``{"0__threshold": 0.5}``.
+    n_classes : int
+        Number of classes.
+    output_form : OutputForm
+        What the model emits.
+    ensemble : bool, default=False
+        Whether it emits the logits of several members in training, of shape
+        ``(n, n_members, units)``; metrics see the mean of the members' probabilities.
+    class_names : sequence of str, default=None
+        What the values of ``"per_class_*"`` are called after; numbers if there are none.
+
+    Returns
+    -------
+    list of keras.metrics.Metric
+        Take ``y_true`` of shape ``(n,)`` or ``(n, 1)`` and ``y_pred`` of shape ``(n, units)``,
+        and have unique names that don't depend on what ran before. The attribute
+        ``takes_weights`` (True where absent) is False for one that cannot be weighted.
+
+    Raises
+    ------
+    ObjectiveError
+        For a metric that does not fit the labels and the output layer.
+    ValueError
+        For unknown names or arguments.
+    TypeError
+        For a wrong kind of choice.
+    """
+    metrics = _without_nones(metrics)
+    built = build_collection(
+        _map_choices(metrics, lambda spec: _with_classes(spec, n_classes)),
+        routed,
+        lookup=functools.partial(_lookup, n_classes=n_classes, class_names=class_names),
+        what="metrics",
+        base=keras.metrics.Metric,
+        functions=True,
+    )
+    named = any(name.split("__")[-1] == "name" for name in routed or {})
+    resolved: list[keras.metrics.Metric] = []
+    for (key, metric), spec in zip(built, _flat_choices(metrics), strict=True):
+        name = _name(key, metric, spec, metrics, named)
+        name = _unique(name, [m.name for m in resolved])
+        resolved.append(_adapt(metric, name, n_classes, output_form, ensemble))
+    return resolved
+
+
+def directions(metrics: Sequence[keras.metrics.Metric]) -> dict[str, str | None]:
+    """Say where better values of metrics lie, by the names under which they are logged.
+
+    Parameters
+    ----------
+    metrics : sequence of keras.metrics.Metric
+        As `resolve_metrics` made them.
+
+    Returns
+    -------
+    dict of str to {"up", "down"} or None
+        Of each that gives one number; None where that is not known.
+    """
+    found: dict[str, str | None] = {}
+    for metric in metrics:
+        result = metric.result()
+        values = result if isinstance(result, Mapping) else {metric.name: result}
+        scalars = (name for name, value in values.items() if not keras.ops.ndim(value))
+        found |= dict.fromkeys(scalars, getattr(metric, "_direction", None))
+    return found
+
+
+# --- choices and names ------------------------------------------------------------------------
+
+
+def _is_config(spec: Any) -> bool:
+    return isinstance(spec, Mapping) and isinstance(spec.get("class_name"), str)
+
+
+def _without_nones(metrics: Any) -> Any:
+    if isinstance(metrics, Mapping) and not _is_config(metrics):
+        return {key: value for key, value in metrics.items() if value is not None}
+    return metrics
+
+
+def _map_choices(metrics: Any, change: Any) -> Any:
+    if isinstance(metrics, (list, tuple)):
+        return [_map_choices(spec, change) for spec in metrics]
+    if isinstance(metrics, Mapping) and not _is_config(metrics):
+        return {key: _map_choices(spec, change) for key, spec in metrics.items()}
+    return change(metrics)
+
+
+def _flat_choices(metrics: Any) -> list[Any]:
+    if metrics is None:
+        return []
+    if isinstance(metrics, (list, tuple)):
+        return [spec for part in metrics for spec in _flat_choices(part)]
+    if isinstance(metrics, Mapping) and not _is_config(metrics):
+        return [spec for part in metrics.values() for spec in _flat_choices(part)]
+    return [metrics]
+
+
+def _with_classes(spec: Any, n_classes: int) -> Any:
+    """Tell a class that asks for the number of classes what it is."""
+    asks = inspect.isclass(spec) and {"num_classes", "n_classes"} & set(
+        accepted_parameters(spec).names
+    )
+    return functools.partial(spec, **{asks.pop(): n_classes}) if asks else spec
+
+
+def _lookup(name: str, n_classes: int, class_names: Sequence[str] | None) -> Any:
+    """Find a metric by one of our names, a name of scikit-learn's or a Keras name."""
+    metrics = keras.metrics
+    if name in ("accuracy", "acc"):
+        return functools.partial(metrics.SparseCategoricalAccuracy, name=name)
+    if name in ("crossentropy", "ce"):
+        return functools.partial(metrics.SparseCategoricalCrossentropy, name=name)
+    if match := _TOP_K.fullmatch(name):
+        k = int(match[1])
+        return functools.partial(metrics.SparseTopKCategoricalAccuracy, k=k, name=name)
+    score = SCIKIT_LEARN_NAMES.get(name, name)
+    if score in COUNTED or score in AUCS:
+        cls = ClassScore if score in COUNTED else ClassAUC
+        # Names only where they are used, so that other models can share what was traced.
+        names = class_names if score.startswith("per_class_") else None
+        return functools.partial(
+            cls, n_classes=n_classes, score=score, class_names=names, name=name
+        )
+    own = ["accuracy", "crossentropy", "top_3_accuracy"]
+    own += [*COUNTED, *AUCS, *SCIKIT_LEARN_NAMES]
+    return _with_classes(metric_lookup(name, own), n_classes)
+
+
+def _default_name(cls: type) -> str:
+    """Return the name that Keras gives a metric of this class unasked."""
+    default = inspect.signature(cls).parameters.get("name")
+    if default is not None and isinstance(default.default, str):
+        return default.default
+    return snake_name(cls.__name__)
+
+
+def _name(key: str, metric: Any, spec: Any, metrics: Any, named: bool) -> str:
+    """Choose the name in the history: dict key, the user's own name, or that of the choice."""
+    if isinstance(metrics, Mapping) and not _is_config(metrics) and key in metrics:
+        name = str(key)
+    elif not isinstance(metric, keras.metrics.Metric):
+        function = metric.func if isinstance(metric, functools.partial) else metric
+        name = getattr(function, "__name__", snake_name(type(function).__name__))
+        name = name if name.isidentifier() else "metric"
+    else:
+        usual = _default_name(type(metric))
+        # Keras numbers unnamed metrics over the whole process: precision, precision_1, ...
+        unasked = re.fullmatch(rf"{re.escape(usual)}(_[1-9]\d*)?", metric.name) is not None
+        name = usual if unasked else metric.name
+        if unasked and isinstance(spec, str) and not named:
+            name = spec
+    if name == "loss" or name.startswith("val_"):
+        raise ValueError(
+            f"metrics: a metric must have a name of its own; {name!r} is taken in the history. "
+            "Give it another name with a dict: metrics={'name': metric}."
+        )
+    return name
+
+
+def _unique(name: str, taken: list[str]) -> str:
+    if name not in taken:
+        return name
+    i = 1
+    while f"{name}_{i}" in taken:
+        i += 1
+    return f"{name}_{i}"
+
+
+# --- wiring -----------------------------------------------------------------------------------
+
+
+def _adapt(
+    metric: Any, name: str, n_classes: int, output_form: OutputForm, ensemble: bool
+) -> keras.metrics.Metric:
+    if not isinstance(metric, keras.metrics.Metric):
+        return _adapt_function(metric, name, n_classes, output_form)
+    if not isinstance(metric, (ClassScore, ClassAUC)) and not _is_keras(metric):
+        return _adapt_user_metric(metric, name, n_classes, output_form)
+    metric = _corrected(metric, n_classes, output_form)
+    target, prediction = _known_form(metric, n_classes, output_form)
+    # TensorFlow finds the top k of float32 only, whatever the precision of the model.
+    dtype = "float32" if type(metric).__name__ in _RANKED else None
+    plain = not (is_binary_unit(output_form) or ensemble) and dtype is None
+    metric.name = name
+    if plain and (target, prediction) == _INDEX:
+        return metric
+    wiring = Wiring(target, prediction, output_form, n_classes)
+    return AdaptedMetric(metric, wiring, name=name, dtype=dtype)
+
+
+def _is_keras(metric: Any) -> bool:
+    cls = type(metric)
+    return cls is getattr(keras.metrics, cls.__name__, None) and (
+        cls is not keras.metrics.MeanMetricWrapper
+    )
+
+
+def _corrected(metric: Any, n_classes: int, output_form: OutputForm) -> Any:
+    """Rebuild our copy where an argument does not agree with the model or the classes."""
+    changes: dict[str, Any] = {}
+    config = metric.get_config()
+    cls = type(metric)
+    if "from_logits" in accepted_parameters(cls).names:
+        scored = _FORMS.get(cls.__name__, _ONE_HOT)[1] == "scores"
+        changes["from_logits"] = scored and output_form in ("logits", "binary_logit")
+    if cls.__name__ in _OVERLAP or cls is keras.metrics.BinaryIoU:
+        # Counted in integers unless told otherwise, which would cut fractional weights to 0.
+        changes["dtype"] = keras.config.floatx()
+    elif config.get("dtype") == "float32":
+        changes["dtype"] = keras.config.floatx()
+    asked = config.get("num_classes", n_classes)
+    if cls.__name__ in _OVERLAP and asked != n_classes:
+        raise ObjectiveError(
+            f"metrics: {cls.__name__} was made for {asked} classes, but the labels have "
+            f"{n_classes}. Pass the class or its name, and the number is filled in."
+        )
+    changes = {k: v for k, v in changes.items() if k not in config or config[k] != v}
+    return rebuild_from_config(metric, {**config, **changes}) if changes else metric
+
+
+def _known_form(
+    metric: Any, n_classes: int, output_form: OutputForm
+) -> tuple[TargetForm, PredictionForm]:
+    cls = type(metric).__name__
+    if cls in _FORMS:
+        return _FORMS[cls]
+    if cls in _OVERLAP:
+        target: TargetForm = "index" if metric.sparse_y_true else "one_hot"
+        return target, "labels" if metric.sparse_y_pred else "probabilities"
+    if cls in _ONE_CLASS:
+        every = getattr(metric, "multi_label", False) or any(
+            getattr(metric, name, None) is not None
+            for name in ("class_id", "top_k", "label_weights")
+        )
+        return _SECOND if n_classes == 2 and not every else _ONE_HOT
+    output = describe_output(output_form, n_classes)
+    if cls in _TWO_CLASSES:
+        if n_classes == 2:
+            return _TWO_CLASSES[cls]
+        reason = f"{cls} is for two classes only."
+        cure = "Use its categorical counterpart, such as 'accuracy' or 'crossentropy'."
+    else:
+        reason = f"{cls} does not compare labels with predictions."
+        cure = "Pass a metric of labels and predictions, such as 'accuracy'."
+    raise disagreement(n_classes, output, f"metric {snake_name(cls)!r}", reason, cure)
+
+
+# --- functions and the user's own -------------------------------------------------------------
+
+
+def _adapt_function(
+    metric: Any, name: str, n_classes: int, output_form: OutputForm
+) -> keras.metrics.Metric:
+    arguments: dict[str, Any] = {}
+    function = metric
+    if isinstance(metric, functools.partial) and not metric.args:
+        function, arguments = metric.func, dict(metric.keywords)
+    scores = "from_logits" in accepted_parameters(function).names
+    if scores:
+        arguments["from_logits"] = output_form in ("logits", "binary_logit")
+    finding, tried = probe(
+        functools.partial(function, **arguments),
+        n_classes=n_classes,
+        output_form=output_form,
+        scores=scores,
+    )
+    if finding is None:
+        raise _unusable(metric, n_classes, output_form, tried)
+    return MeanOfFunction(
+        function,
+        finding.wiring,
+        arguments,
+        per_sample=finding.per_sample,
+        direction=finding.direction,
+        name=name,
+    )
+
+
+def _adapt_user_metric(
+    metric: keras.metrics.Metric, name: str, n_classes: int, output_form: OutputForm
+) -> keras.metrics.Metric:
+    scores = "from_logits" in accepted_parameters(type(metric)).names
+    if scores:
+        logits = output_form in ("logits", "binary_logit")
+        metric = rebuild_from_config(metric, {**metric.get_config(), "from_logits": logits})
+    trial = rebuild_from_config(metric, metric.get_config())
+
+    def evaluate(y_true: Any, y_pred: Any) -> Any:
+        trial.reset_state()
+        trial.update_state(y_true, y_pred)
+        parts = [keras.ops.convert_to_numpy(part) for part in keras.tree.flatten(trial.result())]
+        return sum(part.mean() for part in parts) / len(parts)
+
+    finding, tried = probe(evaluate, n_classes=n_classes, output_form=output_form, scores=scores)
+    if finding is None:
+        raise _unusable(metric, n_classes, output_form, tried)
+    return AdaptedMetric(metric, finding.wiring, finding.direction, name=name)
+
+
+def _unusable(metric: Any, n_classes: int, output_form: OutputForm, tried: str) -> ObjectiveError:
+    return disagreement(
+        n_classes,
+        describe_output(output_form, n_classes),
+        f"metric {describe(metric)}",
+        "Called on a few made-up rows, it did not tell right predictions from wrong ones. "
+        f"Tried: {tried}.",
+        "A metric of your own takes 'y_true', 'y_pred', where y_true are class indices (n,) or "
+        "one-hot labels (n, n_classes) and y_pred are probabilities (n, n_classes).",
+    )

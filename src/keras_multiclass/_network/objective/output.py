@@ -1,0 +1,333 @@
+"""The output layer: what a whole model emits, and how that becomes logits or probabilities."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import keras
+import numpy as np
+from keras import ops
+from scipy.special import expit, log_expit, log_softmax, softmax
+
+from keras_multiclass._network.objective.faults import disagreement
+from keras_multiclass._network.objective.wiring import OutputForm
+from keras_multiclass._shared.messages import describe, fault, listing
+from keras_multiclass.exceptions import ObjectiveError
+
+__all__ = [
+    "OutputForm",
+    "inspect_output",
+    "to_log_probabilities",
+    "to_logits",
+    "to_probabilities",
+]
+
+_TINY = float(np.finfo(np.float64).tiny)
+_HUGE = 1e300
+
+# How far the rows of a softmax may be from summing to one, in half precision.
+_SUM_TOLERANCE = 1e-2
+
+
+# --- from raw output to numbers for people -----------------------------------------------------
+
+
+def _check_raw(raw: Any, form: OutputForm) -> np.ndarray:
+    if form not in get_args(OutputForm):
+        raise ValueError(fault("form", f"one of {listing(get_args(OutputForm))}", describe(form)))
+    values = np.asarray(raw, dtype=np.float64)
+    if form.startswith("binary"):
+        values = values.reshape(-1, 1)
+    return np.clip(values, -_HUGE, _HUGE)
+
+
+def to_logits(raw: Any, form: OutputForm) -> np.ndarray:
+    """Turn raw model output into logits.
+
+    Parameters
+    ----------
+    raw : array of shape (n_samples, units)
+        What the model emits.
+    form : OutputForm
+        What it means, as :func:`inspect_output` found.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_classes), float64
+        Finite for finite input; of one unit, the first class's logit is zero.
+    """
+    values = _check_raw(raw, form)
+    if form == "logits":
+        return values
+    if form == "binary_logit":
+        return np.hstack([np.zeros_like(values), values])
+    logs = np.log(np.clip(_stack_probabilities(values, form), _TINY, 1.0))
+    if form == "probabilities":
+        return logs
+    return np.hstack([np.zeros_like(values), logs[:, 1:] - logs[:, :1]])
+
+
+def to_probabilities(raw: Any, form: OutputForm) -> np.ndarray:
+    """Turn raw model output into probabilities.
+
+    Parameters
+    ----------
+    raw : array of shape (n_samples, units)
+        What the model emits.
+    form : OutputForm
+        What it means, as :func:`inspect_output` found.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_classes), float64
+        Rows sum to one.
+
+    Examples
+    --------
+    >>> from keras_multiclass.objective import to_probabilities
+    >>> to_probabilities([[0.0, 0.0]], "logits")
+    array([[0.5, 0.5]])
+    """
+    values = _check_raw(raw, form)
+    if form == "logits":
+        return softmax(values, axis=1)
+    if form == "binary_logit":
+        return np.hstack([expit(-values), expit(values)])
+    stacked = np.clip(_stack_probabilities(values, form), 0.0, None)
+    return stacked / np.maximum(stacked.sum(axis=1, keepdims=True), _TINY)
+
+
+def to_log_probabilities(raw: Any, form: OutputForm) -> np.ndarray:
+    """Turn raw model output into log-probabilities, exact where probabilities underflow.
+
+    Parameters
+    ----------
+    raw : array of shape (n_samples, units)
+        What the model emits.
+    form : OutputForm
+        What it means, as :func:`inspect_output` found.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_classes), float64
+        Finite for finite input.
+    """
+    values = _check_raw(raw, form)
+    if form == "logits":
+        return log_softmax(values, axis=1)
+    if form == "binary_logit":
+        return np.hstack([log_expit(-values), log_expit(values)])
+    return np.log(np.clip(to_probabilities(raw, form), _TINY, 1.0))
+
+
+def _stack_probabilities(values: np.ndarray, form: OutputForm) -> np.ndarray:
+    return np.hstack([1.0 - values, values]) if form == "binary_probability" else values
+
+
+# --- what a model emits -------------------------------------------------------------------------
+
+
+def inspect_output(
+    model: keras.Model, n_classes: int, sample: Any, *, loss: Any = "auto"
+) -> OutputForm:
+    """Find out what a whole model emits, and whether it fits the classes.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Functional, sequential or subclassed; built by the call when it is not yet built.
+    n_classes : int
+        Number of classes among the labels.
+    sample : array, or list or dict of arrays
+        A few real rows of X. Needed where the last layer does not say what it emits.
+    loss : object, default="auto"
+        The user's choice, for messages only.
+
+    Returns
+    -------
+    OutputForm
+        ``"logits"`` or ``"probabilities"`` for ``n_classes`` units, ``"binary_logit"`` or
+        ``"binary_probability"`` for one unit and two classes.
+
+    Raises
+    ------
+    ObjectiveError
+        When the model has not one output of shape ``(n, units)``, when the units don't fit the
+        classes, or when its last activation is not one for exclusive classes.
+    """
+    raw = _run(model, sample)
+    units = int(raw.shape[-1])
+    activation = _last_activation(model)
+    name = "unknown activation" if activation is None else f"{activation} activation"
+    output = f"{units} unit{'s' if units > 1 else ''} with {name}"
+    if units != n_classes and not (units == 1 and n_classes == 2):
+        cure = f"Give the last layer {n_classes} units: Dense({n_classes})"
+        cure += " or, for two classes, one unit." if n_classes == 2 else "."
+        reason = f"Exclusive classes need one unit for each of the {n_classes} classes."
+        raise disagreement(n_classes, output, f"loss {_show(loss)}", reason, cure)
+    found = activation or _activation_by_experiment(model, sample, raw)
+    return _form(found, units, n_classes, loss)
+
+
+def _show(loss: Any) -> str:
+    return describe(loss)
+
+
+def _form(activation: str, units: int, n_classes: int, loss: Any) -> OutputForm:
+    output = f"{units} unit{'s' if units > 1 else ''} with {activation} activation"
+    cure = f"End the model with Dense({n_classes}) (logits) or Dense({n_classes}, 'softmax')."
+    said = f"loss {_show(loss)}"
+    if activation in ("linear", "log_softmax") and (units > 1 or activation == "linear"):
+        return "logits" if units > 1 else "binary_logit"
+    if units == 1 and activation in ("sigmoid", "hard_sigmoid"):
+        return "binary_probability"
+    if units > 1 and activation == "softmax":
+        return "probabilities"
+    if units == 1 and activation in ("softmax", "log_softmax"):
+        reason = "A softmax over one unit is always 1."
+        cure = "End the model with Dense(1, 'sigmoid'), Dense(2) or Dense(2, 'softmax')."
+    elif activation in ("sigmoid", "hard_sigmoid"):
+        reason = (
+            "Sigmoid units are independent of each other: they are for multi-label data, where a "
+            "row may have several classes."
+        )
+    else:
+        reason = f"The range of {activation} fits neither logits nor probabilities."
+    raise disagreement(n_classes, output, said, reason, cure)
+
+
+def _run(model: keras.Model, sample: Any) -> np.ndarray:
+    """Evaluate the model and check that it emits one tensor of rank 2."""
+    rows = keras.tree.map_structure(ops.convert_to_tensor, sample)
+    raw = model(rows, training=False)
+    if isinstance(raw, (list, tuple, dict)):
+        n_outputs = len(keras.tree.flatten(raw))
+        raise ObjectiveError(
+            fault(
+                "The output of `model`",
+                "one tensor of shape (n_samples, units)",
+                f"a {type(raw).__name__} of {n_outputs} outputs",
+                "Give keras.Model one output tensor, not in a list.",
+            )
+        )
+    if len(raw.shape) != 2:
+        raise ObjectiveError(
+            fault(
+                "The output of `model`",
+                "of shape (n_samples, units)",
+                f"shape (n_samples, {', '.join(str(d) for d in raw.shape[1:])})",
+                "Put a Flatten or global pooling layer before the last Dense layer.",
+            )
+        )
+    return np.asarray(ops.convert_to_numpy(ops.cast(raw, "float32")))
+
+
+_NAMED_LAYERS = {
+    keras.layers.Softmax: "softmax",
+    keras.layers.ReLU: "relu",
+    keras.layers.LeakyReLU: "leaky_relu",
+    keras.layers.ELU: "elu",
+    keras.layers.PReLU: "prelu",
+}
+# softplus, tanh, relu and so on are refused by name; anything not named here is tried out.
+_NAMED_ACTIVATIONS = [
+    "linear",
+    "softmax",
+    "log_softmax",
+    "sigmoid",
+    "hard_sigmoid",
+    "tanh",
+    "relu",
+    "relu6",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "gelu",
+    "silu",
+    "softplus",
+    "softsign",
+    "exponential",
+    "mish",
+    "celu",
+    "glu",
+    "squareplus",
+    "soft_shrink",
+    "hard_tanh",
+    "hard_silu",
+]
+
+
+def _last_activation(model: Any) -> str | None:
+    """Read the activation of the last layer, or None where the structure doesn't tell."""
+    last = _last_operation(model)
+    if last is None:
+        return None
+    if isinstance(last, keras.Model):
+        return _last_activation(last)
+    if type(last) in _NAMED_LAYERS:
+        return _NAMED_LAYERS[type(last)]
+    if type(last) in (keras.layers.Dense, keras.layers.Activation):
+        name = _activation_name(last.activation)
+        # Activation("linear", dtype="float32") is how mixed precision is ended: what it lets
+        # through was made before it.
+        passes = name == "linear" and type(last) is keras.layers.Activation
+        return None if passes else name
+    return None
+
+
+def _last_operation(model: Any) -> Any:
+    if isinstance(model, keras.Sequential):
+        return model.layers[-1] if model.layers else None
+    # Operations of a functional model are sorted by depth, so its one output comes last. A
+    # user's subclass may override `call` and do more than its graph says.
+    plain = type(model).__name__ == "Functional" and type(model).__module__.startswith("keras.")
+    return model.operations[-1] if plain else None
+
+
+def _activation_name(function: Any) -> str | None:
+    for name in _NAMED_ACTIVATIONS:
+        if function is getattr(keras.activations, name, None):
+            return name
+    return None
+
+
+def _activation_by_experiment(model: keras.Model, sample: Any, raw: np.ndarray) -> str:
+    """Judge by the numbers that come out, for real rows and for much larger ones."""
+    values = np.concatenate([raw, *_scaled_outputs(model, sample)])
+    values = values[np.isfinite(values).all(axis=1)]
+    if not len(values):
+        raise ObjectiveError(
+            fault(
+                "The output of `model`",
+                "finite, as far as its structure doesn't say whether it emits logits or "
+                "probabilities",
+                "NaN or infinity for every row that was tried",
+                "Check the rows of X, or end the model with a Dense, Activation or Softmax layer.",
+            )
+        )
+    low, high = values.min(), values.max()
+    if low == high == 0.0:
+        return "linear"  # a last layer that starts from zero weights
+    if values.shape[1] == 1:
+        return "sigmoid" if low >= 0.0 and high <= 1.0 else "linear"
+    if low >= 0.0 and np.allclose(values.sum(axis=1), 1.0, atol=_SUM_TOLERANCE):
+        return "softmax"
+    if low >= 0.0 and high <= 1.0:
+        return "sigmoid"
+    if low == 0.0 and np.mean(values == 0.0) > 0.1:
+        return "relu"
+    if low >= -1.0 and high <= 1.0 and np.mean(np.abs(values) > 0.999) > 0.25:
+        return "tanh"
+    return "linear"
+
+
+def _scaled_outputs(model: keras.Model, sample: Any) -> list[np.ndarray]:
+    """Run the model on much larger rows: logits grow, probabilities stay within bounds."""
+    leaves = [np.asarray(leaf) for leaf in keras.tree.flatten(sample)]
+    if any(leaf.dtype.kind != "f" for leaf in leaves):
+        return []  # token ids and the like have no meaning when scaled
+    outputs = []
+    for factor in (10.0, -10.0, 1000.0):
+        scaled = [(leaf * factor + np.sign(factor)).astype(leaf.dtype) for leaf in leaves]
+        outputs.append(_run(model, keras.tree.pack_sequence_as(sample, scaled)))
+    return outputs

@@ -1,0 +1,198 @@
+"""An optimizer whose learning rate and weight decay follow schedules over the training run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_multiclass._shared.keras.lookup import look_up, public_members
+from keras_multiclass._shared.keras.schedules import check_schedule, factor
+from keras_multiclass._shared.messages import describe, fault
+
+
+@dataclass(frozen=True)
+class Decaying:
+    """A variable that decays.
+
+    It is no tuple, for Keras would take the variable for one of the optimizer's own.
+
+    Attributes
+    ----------
+    variable : keras.Variable
+        It.
+    share : number or variable
+        Its share of the decay: a number, or one for each element.
+    """
+
+    variable: keras.Variable
+    share: Any = 1.0
+
+
+def decay_share(variable: keras.Variable) -> float:
+    """Say by how much more than others a variable decays: what its layer says, or 0 for biases."""
+    return float(getattr(variable, "decay_share", variable.name != "bias"))
+
+
+@keras.saving.register_keras_serializable(package="keras_multiclass")
+class ScheduledAdam(keras.optimizers.Adam):
+    """Adam with a scheduled learning rate and a scheduled, decoupled weight decay.
+
+    Before a step of Adam, each weight ``w`` but biases shrinks as in AdamW (Loshchilov and Hutter,
+    ICLR 2019): ``w -= learning_rate * weight_decay * w``, both as scheduled. A layer may give a
+    variable an attribute ``decay_share``, a factor for its decay.
+
+    Parameters
+    ----------
+    learning_rate : float, default=0.001
+        The largest learning rate.
+    beta_1 : float, default=0.9
+        Decay of the mean of the gradients.
+    beta_2 : float, default=0.999
+        Decay of the mean of their squares.
+    epsilon : float, default=1e-7
+        Added to the root of the mean of squares.
+    schedule : str, default="coslog4"
+        Of the learning rate: ``"constant"``, ``"linear"``, ``"cosine"``, ``"flat_cosine"`` or
+        ``"coslog4"``.
+    weight_decay : float, default=0.0
+        The largest weight decay.
+    weight_decay_schedule : str, default="flat_cosine"
+        Of the weight decay, beside that of the learning rate.
+    **kwargs : dict
+        Further arguments of ``keras.optimizers.Adam``.
+
+    Attributes
+    ----------
+    decayed : list of Decaying
+        The variables that decay.
+
+    Notes
+    -----
+    The schedules need the number of steps of the run, which `start_schedule` tells; without it
+    both rates are constant.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        schedule: str = "coslog4",
+        weight_decay: float = 0.0,
+        weight_decay_schedule: str = "flat_cosine",
+        name: str = "scheduled_adam",
+        **kwargs: Any,
+    ) -> None:
+        # Keras' own weight decay follows no schedule and takes the unscheduled learning rate.
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, name=name, **kwargs)
+        if isinstance(weight_decay, bool) or not 0 <= weight_decay < float("inf"):
+            raise ValueError(
+                fault("weight_decay", "a number of at least 0", describe(weight_decay))
+            )
+        self.schedule = check_schedule("schedule", schedule)
+        self.decay_rate = float(weight_decay)
+        self.decay_schedule = check_schedule("weight_decay_schedule", weight_decay_schedule)
+
+    def build(self, variables: list[keras.Variable]) -> None:
+        """Make the variables of Adam and of the schedule.
+
+        Parameters
+        ----------
+        variables : list of keras.Variable
+            What is to be trained.
+        """
+        if self.built:
+            return
+        super().build(variables)
+        self.schedule_start = self.add_variable((), dtype="int", name="schedule_start")
+        self.schedule_length = self.add_variable((), dtype="int", name="schedule_length")
+        found = [Decaying(variable, decay_share(variable)) for variable in variables]
+        self.decayed = [decaying for decaying in found if decaying.share]
+
+    def start_schedule(self, n_steps: int | None) -> None:
+        """Begin a run at the current step; the optimizer must be built.
+
+        Parameters
+        ----------
+        n_steps : int or None
+            Its length; None if that is not known, for constant rates.
+        """
+        self.schedule_start.assign(ops.copy(self.iterations))
+        self.schedule_length.assign(n_steps or 0)
+
+    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
+        """Take one step.
+
+        Parameters
+        ----------
+        grads : list of tensors
+            One for each variable.
+        trainable_variables : list of keras.Variable, default=None
+            Those that it was built with.
+        """
+        if not self.built and trainable_variables is not None:
+            trainable_variables = list(trainable_variables)
+            self.build(trainable_variables)
+        self.decay_weights()
+        super().apply(grads, trainable_variables)
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Update one variable.
+
+        Parameters
+        ----------
+        gradient : tensor
+            Of the loss.
+        variable : variable
+            Changed in place.
+        learning_rate : tensor
+            The largest learning rate.
+        """
+        super().update_step(gradient, variable, learning_rate * self._factor(self.schedule))
+
+    def scheduled_rate(self) -> Any:
+        """Compute the learning rate of the coming step."""
+        return self.learning_rate * self._factor(self.schedule)
+
+    def decay_weights(self) -> None:
+        """Let the weights shrink as is due before the coming step."""
+        if not self.decay_rate:
+            return
+        share_lost = self.scheduled_rate() * self.decay_rate * self._factor(self.decay_schedule)
+        if self.gradient_accumulation_steps:
+            due = (self.iterations + 1) % self.gradient_accumulation_steps == 0
+            share_lost = share_lost * ops.cast(due, share_lost.dtype)
+        for decaying in self.decayed:
+            variable = decaying.variable
+            lost = ops.cast(share_lost, variable.dtype) * decaying.share
+            variable.assign(variable * (1 - lost))
+
+    def _factor(self, schedule: str) -> Any:
+        step = self.iterations - self.schedule_start
+        return ops.cast(factor(schedule, step, self.schedule_length), self.learning_rate.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor.
+
+        Returns
+        -------
+        dict
+            By name.
+        """
+        return {
+            **super().get_config(),
+            "schedule": self.schedule,
+            "weight_decay": self.decay_rate,
+            "weight_decay_schedule": self.decay_schedule,
+        }
+
+
+def optimizer_lookup(name: str) -> type:
+    """Find a Keras optimizer class or ours by name: ``"adam"``, ``"AdamW"``, ``"rmsprop"``, ..."""
+    known = public_members(keras.optimizers, keras.optimizers.Optimizer)
+    found: type = look_up(name, "optimizer", {**known, ScheduledAdam.__name__: ScheduledAdam})
+    return found

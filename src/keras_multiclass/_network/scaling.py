@@ -1,0 +1,51 @@
+"""The layer that brings features to mean 0 and variance 1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_multiclass._shared.typing import FloatArray
+
+
+def standardized(x: Any, mean: FloatArray, variance: FloatArray, *, grey: bool = False) -> Any:
+    """Put a Normalization layer behind ``x``.
+
+    Parameters
+    ----------
+    x : KerasTensor of shape (batch, ..., n_features)
+        What is to be scaled.
+    mean, variance : ndarray of shape (n_features,)
+        What becomes 0, and what becomes 1 after the mean is subtracted.
+    grey : bool, default=False
+        Whether all pixels are one feature.
+    """
+    x, mean, variance = _near_one(x, mean, variance, x.dtype)
+    layer = keras.layers.Normalization(
+        axis=None if grey else -1, dtype=x.dtype, name="standardization"
+    )
+    # As weights and not as arguments, so that networks for other rows have the same structure.
+    x = layer(x)
+    layer.adapt_mean.assign(mean[0] if grey else mean)
+    layer.adapt_variance.assign(variance[0] if grey else variance)
+    layer.finalize_state()
+    return x
+
+
+def _near_one(
+    x: Any, mean: FloatArray, variance: FloatArray, dtype: str
+) -> tuple[Any, FloatArray, FloatArray]:
+    """Bring features on extreme scales near one first, by powers of two, which is exact.
+
+    The Normalization layer divides by at least Keras' epsilon, so that features in units such as
+    nanometres would stay zeros, and squares of very large ones do not fit float32.
+    """
+    exponent = np.round(np.log2(variance) / 2)
+    exponent = np.clip(np.where(np.abs(exponent) > 20, exponent, 0), -120, 120)
+    if not exponent.any():
+        return x, mean, variance
+    unit = 2.0**exponent
+    x = keras.layers.Rescaling((1 / unit).tolist(), dtype=dtype, name="units")(x)
+    return x, mean / unit, variance / unit**2

@@ -1,0 +1,105 @@
+"""Networks that are trained side by side in one graph, each as if it were alone."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_multiclass._shared.keras.copying import iterate_layers
+
+__all__ = ["EnsembleNetwork", "side_by_side"]
+
+
+@keras.saving.register_keras_serializable(package="keras_multiclass")
+class EnsembleNetwork(keras.Model):
+    """A network whose members are the models among its layers.
+
+    Its loss is the mean of the members' losses, penalties of regularizers included. The gradients
+    are those of the sum: each member gets the steps that it would get alone, with any optimizer.
+
+    Parameters
+    ----------
+    inputs, outputs : KerasTensor
+        As of every ``keras.Model``.
+    **kwargs : dict
+        The same.
+    """
+
+    @property
+    def n_members(self) -> int:
+        """How many members there are."""
+        return sum(isinstance(layer, keras.Model) for layer in self.layers)
+
+    @property
+    def losses(self) -> list[Any]:
+        """Penalties, which only members have: their shares in the means over the members."""
+        return [loss / self.n_members for loss in super().losses]
+
+    def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the mean loss, with the gradients of the sum.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            As of ``keras.Model.compute_loss``.
+
+        Returns
+        -------
+        tensor
+            A scalar.
+        """
+        loss = super().compute_loss(*args, **kwargs)
+        total = self.n_members * loss
+        return total + ops.stop_gradient(loss - total)
+
+
+def side_by_side(
+    build: Callable[[Any, Mapping[str, Any]], Any],
+    x: Any,
+    provided: Mapping[str, Any],
+    n_members: int,
+) -> Any:
+    """Build members on the same inputs.
+
+    Each is a model of its own, so that names of layers need not differ between members.
+
+    Parameters
+    ----------
+    build : callable
+        From inputs, and what else is provided, to logits of rank 2, or of rank 3 with members as
+        the second axis.
+    x : KerasTensor
+        The inputs.
+    provided : mapping
+        What ``build`` gets beside them; some of it may be tensors.
+    n_members : int
+        How many to build.
+
+    Returns
+    -------
+    KerasTensor of shape (batch, n_members, n_classes)
+        The logits, one member after the other.
+    """
+    others = {name: t for name, t in provided.items() if keras.backend.is_keras_tensor(t)}
+    outputs = []
+    for number in range(n_members):
+        first, *rest = (keras.Input(t.shape[1:], dtype=t.dtype) for t in (x, *others.values()))
+        logits = build(first, {**provided, **dict(zip(others, rest, strict=True))})
+        own = [first, *rest] if rest else first
+        member = keras.Model(own, logits, name=f"member{number}")
+        if number:
+            _reseed(member)
+        outputs.append(member([x, *others.values()] if rest else x))
+    return (ops.stack if len(outputs[0].shape) == 2 else ops.concatenate)(outputs, axis=1)
+
+
+def _reseed(member: keras.Model) -> None:
+    """Let layers that were copied, or have a seed, draw other numbers than in the first member."""
+    for layer in iterate_layers(member):
+        for value in vars(layer).values():
+            if isinstance(value, keras.random.SeedGenerator):
+                value.state.assign([random.randrange(2**31), 0])

@@ -1,0 +1,141 @@
+"""The ``model`` parameter: a whole network of the user's, built or copied and looked into."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_multiclass._interop import scikeras as _scikeras
+from keras_multiclass._network.build import check_arguments, check_model
+from keras_multiclass._network.compile import build_optimizer
+from keras_multiclass._shared.keras.copying import copy_layer
+from keras_multiclass._shared.keras.lookup import loss_lookup
+from keras_multiclass._shared.keras.objects import build_object
+from keras_multiclass._shared.messages import describe, fault, listing
+from keras_multiclass.exceptions import BackboneError
+
+_STAND_IN_LOSS = "sparse_categorical_crossentropy"
+
+
+def build_whole_model(
+    choice: Any,
+    params: Mapping[str, Any],
+    arguments: Mapping[str, Any],
+    compile_kwargs: Mapping[str, Any],
+    metadata: Mapping[str, Any],
+    sample: np.ndarray,
+) -> tuple[keras.Model, keras.Model]:
+    """Build or copy the user's model.
+
+    Returns
+    -------
+    model : keras.Model
+        A model of our own to train.
+    compiled : keras.Model
+        The model that the user compiled, if they did: the same one, or their original.
+    """
+    if isinstance(choice, keras.Model):
+        if arguments:
+            raise BackboneError(
+                f"{listing(f'model__{name}' for name in arguments)} must reach a function that "
+                "builds the model; got a finished keras.Model as `model`. Pass the function "
+                "instead."
+            )
+        return check_model(copy_layer(choice), sample), choice
+    if not callable(choice):
+        raise BackboneError(
+            fault(
+                "`model`",
+                "a function that returns a keras.Model, or a keras.Model",
+                describe(choice),
+                "Names such as 'mlp' go to `backbone`.",
+            )
+        )
+    label = f"the model builder {getattr(choice, '__name__', type(choice).__name__)}"
+    is_model_class = inspect.isclass(choice) and issubclass(choice, keras.Model)
+    if not is_model_class:
+        check_arguments(choice, arguments, prefix="model", target=label)
+    try:
+        if not is_model_class and _scikeras.follows_scikeras(choice):
+            model = _scikeras.build_model(
+                choice, metadata=metadata, compile_kwargs=compile_kwargs, params=params
+            )
+        else:
+            model = choice(**arguments)
+    except Exception as error:
+        raise BackboneError(
+            f"Building with {label} failed: {type(error).__name__}: {error}"
+        ) from error
+    return check_model(model, sample), model
+
+
+def compile_arguments(choices: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Make a builder's ``compile_kwargs``; we compile again once the output is known."""
+    loss = choices["loss"]
+    if isinstance(loss, str):
+        loss = _STAND_IN_LOSS if loss == "auto" else loss
+    else:
+        loss = build_object(
+            loss,
+            choices["loss_arguments"],
+            lookup=loss_lookup,
+            what="loss",
+            base=keras.losses.Loss,
+            functions=True,
+        )
+    metrics = choices["metrics"]
+    if metrics is not None and not isinstance(metrics, (list, tuple, dict)):
+        metrics = [metrics]
+    return {
+        "optimizer": build_optimizer(choices["optimizer"], choices["optimizer_arguments"]),
+        "loss": loss,
+        "metrics": metrics,
+        **options,
+    }
+
+
+def adopt_compiled(
+    choices: dict[str, Any],
+    compiled: keras.Model,
+    given: Mapping[str, Any],
+    *,
+    open_optimizer: bool,
+) -> dict[str, Any]:
+    """Keep what the user's own ``compile`` call chose and the estimator was not told.
+
+    A loss, optimizer or metrics set on the estimator win; so do routed arguments, which are put
+    on top of the builder's optimizer and loss.
+    """
+    if not compiled.compiled:
+        return choices
+    adopted = dict(choices)
+    open_optimizer = open_optimizer or isinstance(
+        choices["optimizer"], _scikeras.InheritedOptimizer
+    )
+    if open_optimizer and compiled.optimizer is not given["optimizer"]:
+        adopted["optimizer"] = build_optimizer(compiled.optimizer, {})
+    if _is_auto(choices["loss"]) and not _is_auto(compiled.loss, given["loss"]):
+        adopted["loss"] = compiled.loss
+    if choices["metrics"] is None:
+        adopted["metrics"] = _compiled_metrics(compiled)
+    return adopted
+
+
+def _is_auto(loss: Any, stand_in: str = "auto") -> bool:
+    return loss is None or (isinstance(loss, str) and loss == stand_in)
+
+
+def _compiled_metrics(model: keras.Model) -> list[Any] | None:
+    config = model.get_compile_config() or {}
+    metrics = [*(config.get("metrics") or []), *(config.get("weighted_metrics") or [])]
+    try:
+        return [keras.saving.deserialize_keras_object(m) for m in metrics] or None
+    except Exception as error:
+        raise BackboneError(
+            "The metrics that `model` was compiled with cannot be taken over "
+            f"({type(error).__name__}: {error}). Pass them to the estimator as `metrics`."
+        ) from error

@@ -1,0 +1,156 @@
+"""A Keras model or layer as plain data, from which an equal and independent one is rebuilt.
+
+Serves the copy of a user's backbone for each fit, pickling, and putting back the state of a model
+whose training failed. Keras' own ``deepcopy`` and ``pickle`` refuse lambdas and unregistered
+custom layers; here their classes travel along.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_multiclass._shared.keras.native_logs import import_quietly
+from keras_multiclass._shared.messages import describe, listing
+
+
+@dataclass(frozen=True)
+class LayerSnapshot:
+    """Configuration, custom objects and values of a Keras layer or model."""
+
+    recipe: dict[str, Any]
+    custom_objects: dict[str, Any]
+    values: tuple[np.ndarray, ...] | None
+
+    @classmethod
+    def take(cls, layer: keras.Layer) -> LayerSnapshot:
+        """Describe ``layer`` completely; raise ``TypeError`` when it does not describe itself."""
+        import_quietly("tensorflow")  # Keras does it on every backend, to know TensorFlow's types
+        layer_class = type(layer)
+        _refuse_lost_arguments(layer)
+        try:
+            recipe = {
+                "module": layer_class.__module__,
+                "class_name": layer_class.__name__,
+                "config": layer.get_config(),
+                "registered_name": keras.saving.get_registered_name(layer_class),
+                "build_config": layer.get_build_config() if layer.built else None,
+            }
+        except Exception as error:
+            raise TypeError(
+                f"{describe(layer)} cannot be copied, because a layer of it does not describe "
+                "itself: give that layer a `get_config` method that returns its constructor "
+                "arguments, or pass a function that builds the network instead of the network."
+            ) from error
+        values = tuple(read_values(layer)) if layer.built else None
+        return cls(recipe, collect_custom_objects(layer), values)
+
+    def restore(self) -> Any:
+        """Build an equal layer or model that shares nothing with the original."""
+        layer = keras.saving.deserialize_keras_object(
+            self.recipe, custom_objects=self.custom_objects, safe_mode=False
+        )
+        if self.values is not None:
+            write_values(layer, self.values)
+        return layer
+
+
+def _refuse_lost_arguments(layer: keras.Layer) -> None:
+    """Refuse subclassed models without `get_config`: they would be rebuilt with defaults.
+
+    Keras notes the arguments of custom layers by itself. For models it notes only the defaults,
+    whatever was given.
+    """
+    for inner in iterate_layers(layer):
+        cls = type(inner)
+        owners = (cls.__init__.__module__, cls.get_config.__module__)
+        keras_init, keras_config = (owner.startswith("keras.") for owner in owners)
+        if not isinstance(inner, keras.Model) or keras_init or not keras_config:
+            continue
+        parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+        kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        lost = {p.name for p in parameters if p.kind in kinds} - {"name", "trainable", "dtype"}
+        if lost:
+            raise TypeError(
+                f"The model {cls.__name__} cannot be copied or saved, because it does not tell "
+                f"its constructor arguments {listing(sorted(lost))}: give it a `get_config` "
+                "method that returns them too, or pass a function that builds the network "
+                "instead of the network."
+            )
+
+
+def copy_layer(layer: keras.Layer) -> Any:
+    """Return an independent copy of a layer or model, with its weights when it has any."""
+    return LayerSnapshot.take(layer).restore()
+
+
+def read_values(owner: Any) -> list[np.ndarray]:
+    """Copy the values of all variables of a layer, model or optimizer, random states included."""
+    # Not the variables themselves: TensorFlow's do not take the `copy` that NumPy passes on, and
+    # PyTorch's do not become arrays while they have a gradient.
+    tensors = (keras.ops.stop_gradient(variable.value) for variable in owner.variables)
+    return [np.array(keras.ops.convert_to_numpy(tensor)) for tensor in tensors]
+
+
+def write_values(owner: Any, values: Any) -> None:
+    """Assign values read by `read_values` to an owner of the same structure."""
+    variables = owner.variables
+    if len(variables) != len(values):
+        raise TypeError(
+            f"{describe(owner)} has {len(variables)} variables where {len(values)} were saved: "
+            "it does not rebuild the same variables from its configuration."
+        )
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+    if isinstance(owner, keras.Layer):
+        for layer in iterate_layers(owner):
+            if isinstance(layer, keras.layers.Normalization) and layer.built:
+                layer.finalize_state()  # it keeps derived tensors beside its variables
+
+
+def iterate_layers(layer: keras.Layer) -> Iterator[keras.Layer]:
+    """Yield a layer and all layers inside it, each once."""
+    seen: set[int] = set()
+    pending: list[keras.Layer] = [layer]
+    while pending:
+        current = pending.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        pending.extend(inner_layers(current))
+
+
+def inner_layers(layer: keras.Layer) -> list[keras.Layer]:
+    """List the layers that a layer consists of, as far as it keeps them in attributes or lists."""
+    found = list(getattr(layer, "layers", []))
+    for value in vars(layer).values():
+        found.extend(value if isinstance(value, (list, tuple)) else [value])
+    return [item for item in found if isinstance(item, keras.Layer)]
+
+
+def collect_custom_objects(layer: keras.Layer) -> dict[str, Any]:
+    """Find the classes and functions that Keras would have to look up by name."""
+    found: dict[str, Any] = {}
+    for inner in iterate_layers(layer):
+        # Keras wraps some methods for each instance, which are no objects to look up.
+        own = [v for k, v in vars(inner).items() if k not in ("build", "call", "quantize")]
+        for value in [type(inner), *own]:
+            custom = value if inspect.isclass(value) or inspect.isfunction(value) else type(value)
+            module = str(getattr(custom, "__module__", None))
+            if module.split(".")[0] in _KNOWN_MODULES or custom.__name__ == "<lambda>":
+                continue
+            found[custom.__name__] = custom
+            found[keras.saving.get_registered_name(custom)] = custom
+    return found
+
+
+_KNOWN_MODULES = frozenset(
+    {"keras", "builtins", "numpy", "tensorflow", "jax", "jaxlib", "torch", "threading", "None"}
+    | {"collections", "keras_multiclass", "functools", "types"}
+)

@@ -1,0 +1,74 @@
+"""Keras callbacks that follow the epochs of a training run."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import keras
+import numpy as np
+
+from keras_multiclass.exceptions import DivergenceError
+
+Logs: TypeAlias = dict[str, Any]
+
+
+class EpochListener(keras.callbacks.Callback):
+    """A callback that only listens: it changes nothing and stops nothing.
+
+    An engine may therefore tell it of several epochs at once, after they have ended, and call its
+    hooks for batches or not. It never decides which engine trains, or how.
+    """
+
+
+class EpochRecorder(keras.callbacks.Callback):
+    """Keeps the logs of the epochs that ended and stops at the first loss that is not finite.
+
+    Attributes
+    ----------
+    history : dict of str to list
+        One list per logged quantity, one entry per epoch.
+    n_epochs : int
+        How many epochs ended.
+    last : dict
+        The logs of the last of them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.history: dict[str, list[Any]] = {}
+        self.n_epochs = 0
+        self.last: Logs = {}
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Keep the logs of an epoch.
+
+        Parameters
+        ----------
+        epoch : int
+            Its number, from 0.
+        logs : dict, default=None
+            Loss and metrics.
+
+        Raises
+        ------
+        DivergenceError
+            If the loss is not finite.
+        """
+        self.last = dict(logs or {})
+        for name, value in self.last.items():
+            self.history.setdefault(name, []).append(_plain(value))
+        loss = self.last.get("loss")
+        if loss is not None and not np.all(np.isfinite(loss)):
+            raise DivergenceError(
+                f"The training loss must stay finite; got {float(loss)} in epoch {epoch + 1}. "
+                "Usual causes: a learning rate that is too high (lower "
+                "`optimizer__learning_rate`), features on very large scales (keep "
+                "`scaling`, or put a StandardScaler in front), a loss function of your own "
+                "that takes the logarithm of 0, or float16 overflow (use dtype='float32')."
+            )
+        self.n_epochs += 1
+
+
+def _plain(value: Any) -> Any:
+    array = np.asarray(value)
+    return array.item() if array.ndim == 0 else array

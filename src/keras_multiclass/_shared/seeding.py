@@ -1,0 +1,118 @@
+"""Owns randomness: one seed for each fit, streams derived from it, and clean global states.
+
+Everything random in a fit follows from one integer. TensorFlow's global seed is never read nor
+written: it has no public way to be put back, and nothing here needs it (Keras draws the default
+seeds of initialisers and dropout from Python's ``random``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from keras_multiclass._shared.messages import describe, fault
+
+_EPOCH_SEED, _PERMUTATION = 0, 1  # first words of the spawn keys: independent streams
+
+
+def resolve_seed(random_state: Any) -> int:
+    """Turn `random_state` into one integer seed.
+
+    Parameters
+    ----------
+    random_state : int, RandomState, Generator or None
+        An integer is taken as it is. A ``RandomState`` or ``Generator`` is drawn from, so that
+        two fits with the same object differ. None takes fresh entropy from the system.
+
+    Returns
+    -------
+    int
+        At least 0 and below ``2**32``.
+
+    Raises
+    ------
+    ValueError
+        If `random_state` is anything else, or an integer out of range.
+    """
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(np.iinfo(np.int32).max))
+    if isinstance(random_state, np.random.RandomState) or random_state is np.random:
+        return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+    is_int = isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool)
+    if not is_int or not 0 <= random_state < 2**32:
+        raise ValueError(
+            fault(
+                "random_state",
+                "None, an integer from 0 to 2**32 - 1, or a NumPy RandomState or Generator",
+                describe(random_state),
+            )
+        )
+    return int(random_state)
+
+
+def epoch_seed(seed: int, epoch: int) -> int:
+    """Derive the seed of one epoch; the same for every engine, whatever ran before.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the fit.
+    epoch : int
+        Epoch counted from 0 over the whole life of the model.
+
+    Returns
+    -------
+    int
+        At least 0 and below ``2**31``.
+    """
+    sequence = np.random.SeedSequence(seed, spawn_key=(_EPOCH_SEED, epoch))
+    return int(sequence.generate_state(1)[0] >> 1)
+
+
+def permutation(n: int, seed: int, epoch: int) -> np.ndarray:
+    """Derive the order of the rows in one epoch.
+
+    Parameters
+    ----------
+    n : int
+        Number of rows.
+    seed, epoch : int
+        As in :func:`epoch_seed`.
+
+    Returns
+    -------
+    ndarray of shape (n,) and dtype int64
+    """
+    sequence = np.random.SeedSequence(seed, spawn_key=(_PERMUTATION, epoch))
+    return np.random.Generator(np.random.PCG64(sequence)).permutation(n)
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed Python's and NumPy's global generators inside, and put both back afterwards.
+
+    They are put back to the bit, after an exception too. TensorFlow's global state is left alone.
+    The states are those of the process: other threads that draw from them meanwhile get seeded
+    numbers.
+
+    Parameters
+    ----------
+    seed : int
+        At least 0 and below ``2**32``.
+    """
+    python_state = random.getstate()
+    numpy_state = np.random.get_state(legacy=False)
+    try:
+        random.seed(seed)
+        np.random.seed(seed)
+        yield
+    finally:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)

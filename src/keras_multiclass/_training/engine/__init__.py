@@ -1,0 +1,26 @@
+"""Engines train compiled Keras models; see `Engine` for what they own."""
+
+from keras_multiclass._training.engine.base import (
+    ENGINES,
+    Engine,
+    EngineName,
+    TrainingPlan,
+    TrainingResult,
+)
+from keras_multiclass._training.engine.cache import clear_cache
+from keras_multiclass._training.engine.keras import KerasEngine
+from keras_multiclass._training.engine.selection import STREAMED, graph_refused, predict, train
+
+__all__ = [
+    "ENGINES",
+    "STREAMED",
+    "Engine",
+    "EngineName",
+    "KerasEngine",
+    "TrainingPlan",
+    "TrainingResult",
+    "clear_cache",
+    "graph_refused",
+    "predict",
+    "train",
+]

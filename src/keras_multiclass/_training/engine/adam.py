@@ -1,0 +1,105 @@
+"""Adam by TensorFlow's kernel for it: one operation and one pass for each variable.
+
+Keras' Adam takes some twenty operations for each variable. On small networks that is most of a
+training step, and on large ones many passes over the memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_multiclass._network.optimizers import ScheduledAdam
+from keras_multiclass._training.engine.slots import allows_stand_in, gradients_for, slots_of
+
+# Gradients that are sparse are made dense for the kernel, but not those of more weights.
+_MOST_DENSE = 2**22
+
+
+class KernelAdam:
+    """The Adam of a model, whose steps are taken by TensorFlow's kernel.
+
+    Inside `standing_in`, which is part of a trace, the model's optimizer is this one. It works on
+    the variables of the model and of its own optimizer.
+    """
+
+    def __init__(self, model: keras.Model, slots: dict[str, list[keras.Variable]]) -> None:
+        self._adam = model.optimizer
+        self._trainable = model.trainable_variables
+        self._momentums, self._velocities = slots["momentum"], slots["velocity"]
+        self.variables: list[keras.Variable] = []  # it needs no others
+
+    @classmethod
+    def of(cls, model: keras.Model) -> KernelAdam | None:
+        """Make the one of a model, or return None where it would not be the same."""
+        if not (_is_plain_adam(model.optimizer) and allows_stand_in(model)):
+            return None
+        slots = slots_of(model.optimizer, model.trainable_variables)
+        return None if slots is None else cls(model, slots)
+
+    @contextlib.contextmanager
+    def standing_in(self, model: keras.Model) -> Iterator[None]:
+        """Stand in for the optimizer of ``model``."""
+        model.optimizer = self
+        try:
+            yield
+        finally:
+            model.optimizer = self._adam
+
+    def scale_loss(self, loss: Any) -> Any:
+        """Return the loss: a plain Adam scales none."""
+        return loss
+
+    def apply_gradients(self, pairs: Any) -> None:
+        """Take a step.
+
+        Algorithm 1 of Kingma and Ba (ICLR 2015), in the form that ends section 2, as in
+        `keras.optimizers.Adam`.
+        """
+        pairs = list(pairs)
+        gradients = gradients_for(pairs, self._trainable)
+        if self._is_too_large_for(gradients):
+            self._adam.apply_gradients(pairs)
+            return
+        adam, dtype = self._adam, self._trainable[0].dtype
+        rate = adam.learning_rate
+        if isinstance(adam, ScheduledAdam):
+            adam.decay_weights()
+            rate = adam.scheduled_rate()
+        count = tf.cast(adam.iterations.value + 1, dtype)
+        beta_1, beta_2 = tf.cast(adam.beta_1, dtype), tf.cast(adam.beta_2, dtype)
+        scalars = {
+            "beta1": beta_1,
+            "beta2": beta_2,
+            "beta1_power": beta_1**count,
+            "beta2_power": beta_2**count,
+            "lr": tf.cast(rate, dtype),
+            "epsilon": tf.cast(adam.epsilon, dtype),
+        }
+        for gradient, *variables in zip(
+            gradients, self._trainable, self._momentums, self._velocities, strict=True
+        ):
+            var, m, v = (variable.value.handle for variable in variables)
+            tf.raw_ops.ResourceApplyAdam(
+                var=var, m=m, v=v, grad=tf.convert_to_tensor(gradient), **scalars
+            )
+        adam.iterations.assign_add(1)
+
+    def _is_too_large_for(self, gradients: Sequence[Any]) -> bool:
+        sparse = any(isinstance(gradient, tf.IndexedSlices) for gradient in gradients)
+        n_weights = sum(variable.shape.num_elements() for variable in self._trainable)
+        return sparse and n_weights > _MOST_DENSE
+
+
+def _is_plain_adam(optimizer: keras.optimizers.Optimizer) -> bool:
+    return type(optimizer) in (keras.optimizers.Adam, ScheduledAdam) and not (
+        optimizer.amsgrad
+        or optimizer.weight_decay
+        or optimizer.clipvalue
+        or optimizer.global_clipnorm
+        or optimizer.loss_scale_factor
+    )

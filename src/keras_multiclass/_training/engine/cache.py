@@ -1,0 +1,96 @@
+"""Keeps traced programs: one for each structure of models, the least recently used are dropped."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from keras_multiclass._training.engine.fingerprint import UndescribableError, fingerprint
+
+if TYPE_CHECKING:  # it needs TensorFlow, which another backend of Keras does not load
+    from keras_multiclass._training.engine.programs import Program
+
+MAX_PROGRAMS = 32
+
+
+class ProgramCache:
+    """Finds the program of a model, shared with all models of the same description.
+
+    Locked, bounded, and empty in a new process: nothing of it is pickled, and a forked process
+    starts with none.
+    """
+
+    def __init__(self, max_programs: int = MAX_PROGRAMS) -> None:
+        self.max_programs = max_programs
+        self._lock = threading.RLock()
+        self._start_anew()
+
+    def _start_anew(self) -> None:
+        self._process = os.getpid()
+        self._shared: OrderedDict[Hashable, Program] = OrderedDict()
+        # For each model its program, and what it was compiled with when that was looked up.
+        self._of_model: weakref.WeakKeyDictionary[keras.Model, tuple[Any, int, Program]] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    def get(self, model: keras.Model, make: Callable[[], Program]) -> Program:
+        """Return the program of a built and compiled model, made by ``make`` if there is none."""
+        with self._lock:
+            if self._process != os.getpid():
+                # What a forked process inherits cannot be used there, and must not be freed.
+                self._inherited = self._shared, self._of_model
+                self._start_anew()
+            compiled_with = (model.optimizer, model.loss)
+            # Keras builds metrics late: a loaded model may predict before it has them.
+            n_variables = len(model.metrics_variables)
+            known = self._of_model.get(model)
+            if known and known[1] == n_variables and all(map(_is, known[0], compiled_with)):
+                return known[2]
+            program = self._look_up(model, make)
+            self._of_model[model] = compiled_with, n_variables, program
+            return program
+
+    def _look_up(self, model: keras.Model, make: Callable[[], Program]) -> Program:
+        try:
+            key = fingerprint(model)
+            program = self._shared.pop(key, None) or make()
+        except UndescribableError:
+            return make()
+        self._shared[key] = program
+        while len(self._shared) > self.max_programs:
+            self._shared.popitem(last=False)
+        return program
+
+    def clear(self) -> None:
+        """Forget all programs."""
+        with self._lock:
+            self._start_anew()
+
+    def __len__(self) -> int:
+        return len(self._shared)
+
+
+def _is(first: Any, second: Any) -> bool:
+    return first is second
+
+
+programs = ProgramCache()
+
+
+def clear_cache() -> None:
+    """Forget all traced training and prediction functions, to free their memory.
+
+    They are traced again when needed. Fitted classifiers are not changed, nor are results.
+
+    Examples
+    --------
+    >>> import keras_multiclass
+    >>> keras_multiclass.clear_cache()
+    """
+    programs.clear()

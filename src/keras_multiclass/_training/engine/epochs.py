@@ -1,0 +1,116 @@
+"""What the engines have in common: callbacks, the record of the epochs, and interruption.
+
+An engine brings a loop over epochs; here it is framed as `keras.Model.fit` would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+from keras_multiclass._data.rows import Data
+from keras_multiclass._shared.keras.epoch_callbacks import EpochRecorder, Logs
+from keras_multiclass._training.engine.base import TrainingPlan, TrainingResult
+
+
+def run_training(
+    model: keras.Model,
+    data: Data,
+    plan: TrainingPlan,
+    loop: Callable[[keras.callbacks.CallbackList], None],
+) -> TrainingResult:
+    """Frame a loop over epochs: callbacks, record, interruption by the user.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled.
+    data : TrainingData or StreamData
+        Rows to train on.
+    plan : TrainingPlan
+        What to do.
+    loop : callable
+        Trains, and calls the epoch hooks of the callbacks that it is given.
+    """
+    recorder = EpochRecorder()
+    callbacks = keras.callbacks.CallbackList(
+        [*plan.callbacks, recorder],
+        verbose=1,  # what the user asks to print, prints
+        epochs=plan.first_epoch + plan.epochs,
+        steps=data.n_steps(plan.batch_size),
+        model=model,
+    )
+    model.stop_training = False
+    callbacks.on_train_begin()
+    interrupted = False
+    try:
+        loop(callbacks)
+    except KeyboardInterrupt:
+        if not recorder.n_epochs:
+            raise
+        interrupted = True
+    if plan.epochs:
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+    callbacks.on_train_end(recorder.last)
+    return TrainingResult(recorder.history, interrupted)
+
+
+def walk_epochs(
+    model: keras.Model,
+    plan: TrainingPlan,
+    callbacks: keras.callbacks.CallbackList,
+    train: Callable[[int], Logs],
+    validate: Callable[[], Logs] | None,
+) -> None:
+    """Train epoch by epoch, with the callbacks looking in between.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Stops when a callback sets its ``stop_training``.
+    plan : TrainingPlan
+        Which epochs.
+    callbacks : keras.callbacks.CallbackList
+        Whose epoch hooks are called.
+    train : callable
+        Trains the epoch of the given number and returns its logs.
+    validate : callable or None
+        Returns the logs of the validation rows.
+    """
+    for epoch in plan.numbers:
+        callbacks.on_epoch_begin(epoch)
+        logs = dict(train(epoch))
+        if validate is not None and is_due(plan, epoch):
+            logs |= named_as_validation(validate())
+        callbacks.on_epoch_end(epoch, logs)
+        if model.stop_training:
+            break
+
+
+def named_as_validation(logs: Logs) -> Logs:
+    """Name logs as Keras names those of the validation rows."""
+    return {f"val_{name}": value for name, value in logs.items()}
+
+
+def flat(logs: Logs) -> Logs:
+    """Put the values of a metric that names several beside those of the others, as Keras does."""
+    found: Logs = {}
+    for name, value in logs.items():
+        found |= flat(value) if isinstance(value, dict) else {name: value}
+    return found
+
+
+def is_due(plan: TrainingPlan, epoch: int) -> bool:
+    """Whether an epoch is one to validate after."""
+    frequency = plan.options.get("validation_freq", 1)
+    if isinstance(frequency, (int, np.integer)):
+        return bool((epoch + 1) % frequency == 0)
+    return epoch + 1 in frequency
+
+
+def padded(rows: np.ndarray, batch_size: int) -> np.ndarray:
+    """Repeat the last row until whole batches are full."""
+    lacking = -rows.shape[0] % batch_size
+    return np.concatenate([rows, np.repeat(rows[-1:], lacking, axis=0)]) if lacking else rows

@@ -1,0 +1,247 @@
+"""Describes a compiled model so completely that models of equal description compute the same.
+
+The values of variables are no part of it, hence neither weights nor learning rates nor seeds. All
+else that a trace of the model could have in it is: configurations; classes and functions; and of
+the user's code also what it reads from its closure and its module. What cannot be described is
+refused, never left out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import sys
+import types
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_multiclass._shared.keras.copying import inner_layers
+from keras_multiclass._shared.keras.object_names import fresh_names
+from keras_multiclass._shared.messages import describe
+from keras_multiclass._shared.seeding import seeded
+
+_LARGEST_ARRAY = 2**20  # bytes
+_PLAIN = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis))
+_BUILT_IN = (types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType)
+# Code that stays as it is while a program runs.
+_LIBRARIES = frozenset(
+    {"keras", "tensorflow", "numpy", "scipy", "sklearn", "keras_multiclass"}
+    | (sys.stdlib_module_names - {"__main__"})
+)
+_CLASS_MACHINERY = frozenset(
+    {"__dict__", "__weakref__", "__doc__", "__module__", "__qualname__", "__annotations__"}
+    | {"__abstractmethods__", "_abc_impl", "__parameters__", "__orig_bases__", "__hash__"}
+    | {"__firstlineno__", "__static_attributes__", "__annotate_func__", "__annotations_cache__"}
+)
+
+
+class UndescribableError(Exception):
+    """A model has a part that cannot be compared with that of another; the message names it."""
+
+
+def fingerprint(model: keras.Model) -> Hashable:
+    """Describe a built and compiled model.
+
+    Parameters
+    ----------
+    model : keras.Model
+        The model.
+
+    Returns
+    -------
+    hashable
+        Equal only for models that compute and train in the same way from equal variables.
+
+    Raises
+    ------
+    UndescribableError
+        If the model has a part that does not describe itself.
+    """
+    describer = _Describer()
+    settings = keras.config.floatx(), keras.config.epsilon(), keras.config.image_data_format()
+    parts = (model, model.loss, *_flat(model.metrics), model.optimizer)
+    return settings, *map(describer.describe, parts)
+
+
+def _flat(metrics: Iterable[Any]) -> Iterator[Any]:
+    for metric in metrics:
+        compiled = getattr(metric, "metrics", None)  # of Keras' container of compiled metrics
+        yield from [metric] if compiled is None else _flat(compiled)
+
+
+class _Identity:
+    """Compares an object by identity, and keeps it alive so that no other gets its address."""
+
+    def __init__(self, target: Any) -> None:
+        self.target = target
+
+    def __hash__(self) -> int:
+        return id(self.target)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Identity) and self.target is other.target
+
+
+class _Describer:
+    """Turns values, functions, classes and Keras objects into something hashable."""
+
+    def __init__(self) -> None:
+        # What has been met, so that a second meeting is described as the number of the first.
+        self._met: dict[int, tuple[int, Any]] = {}
+
+    def describe(self, value: Any) -> Hashable:
+        """Describe a value; raise `UndescribableError` when that cannot be done."""
+        if isinstance(value, _PLAIN):
+            return type(value), value
+        if isinstance(value, (list, tuple)):
+            return ("sequence", *map(self.describe, value))
+        if isinstance(value, (set, frozenset)):
+            return "set", frozenset(map(self.describe, value))
+        if isinstance(value, Mapping):
+            return ("mapping", *((self.describe(k), self.describe(v)) for k, v in value.items()))
+        if isinstance(value, (np.ndarray, np.generic)):
+            return _describe_array(value)
+        if isinstance(value, (slice, range, np.dtype)) or type(value).__name__ == "DType":
+            return type(value), str(value)
+        if isinstance(value, types.ModuleType):
+            return "module", value.__name__
+        if isinstance(value, keras.Variable):
+            return "variable", tuple(value.shape), str(value.dtype), value.trainable
+        if isinstance(value, keras.random.SeedGenerator):  # its seed lives in a variable
+            return (type(value),)
+        if id(value) in self._met:
+            return "met", self._met[id(value)][0]
+        self._met[id(value)] = len(self._met), value
+        return self._describe_code(value) if _is_code(value) else self._describe_object(value)
+
+    def _describe_code(self, value: Any) -> Hashable:
+        if isinstance(value, types.FunctionType):
+            return self._describe_function(value)
+        if isinstance(value, type):
+            return self._describe_class(value)
+        parts: tuple[Any, ...] = ()
+        if isinstance(value, types.MethodType):
+            parts = value.__func__, value.__self__
+        elif isinstance(value, functools.partial):
+            parts = value.func, value.args, value.keywords
+        elif isinstance(value, (staticmethod, classmethod)):
+            parts = (value.__func__,)
+        elif isinstance(value, property):
+            parts = value.fget, value.fset, value.fdel
+        return (type(value), *map(self.describe, parts)) if parts else _Identity(value)
+
+    def _describe_function(self, function: types.FunctionType) -> Hashable:
+        cells = []
+        for cell in function.__closure__ or ():
+            with contextlib.suppress(ValueError):  # an empty cell
+                cells.append(self.describe(cell.cell_contents))
+        read: dict[str, Any] = {}
+        if not _is_library(function):
+            names = _names_in(function.__code__) & function.__globals__.keys()
+            read = {name: function.__globals__[name] for name in sorted(names)}
+        given = (function.__defaults__, function.__kwdefaults__, read)
+        return function.__code__, tuple(cells), *map(self.describe, given)
+
+    def _describe_class(self, cls: type) -> Hashable:
+        if _is_library(cls):
+            return _Identity(cls)
+        parts = {k: v for k, v in vars(cls).items() if k not in _CLASS_MACHINERY}
+        return _Identity(cls), self.describe(parts), *map(self.describe, cls.__bases__)
+
+    def _describe_object(self, value: Any) -> Hashable:
+        cls = type(value)
+        of_keras = cls.__module__.split(".")[0] == "keras"
+        of_ours = cls.__module__.split(".")[0] == "keras_multiclass"
+        has_config = hasattr(value, "get_config")
+        if not hasattr(value, "__dict__") or (
+            _is_library(cls) and not of_ours and not (of_keras and has_config)
+        ):
+            raise UndescribableError(f"{describe(value)} does not describe itself")
+        parts: list[Any] = [cls]
+        if of_keras or isinstance(value, keras.Model):
+            parts.append(_config_of(value))
+        attributes = dict(vars(value))
+        if isinstance(value, keras.Layer):
+            parts += [value.trainable, value.dtype_policy.get_config(), *inner_layers(value)]
+            attributes = {k: v for k, v in attributes.items() if not isinstance(v, keras.Layer)}
+        usual = _usual_attributes()
+        for name, item in sorted(attributes.items()):
+            if of_keras:
+                wanted = _is_foreign(item)
+            else:
+                wanted = name not in usual or isinstance(item, _PLAIN)
+            if wanted:
+                parts += [name, item]
+        return ("object", *map(self.describe, parts))
+
+
+def _config_of(value: Any) -> Any:
+    try:
+        config = value.get_config()
+    except Exception as error:
+        raise UndescribableError(f"{describe(value)} has no usable get_config") from error
+    return _without_rates(config) if isinstance(value, keras.optimizers.Optimizer) else config
+
+
+def _without_rates(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out learning rates that are numbers, for they live in variables."""
+    kept = {}
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            kept[name] = _without_rates(value)
+        elif name != "learning_rate" or not isinstance(value, (int, float, np.number)):
+            kept[name] = value
+    return kept
+
+
+def _describe_array(value: Any) -> Hashable:
+    if value.dtype.hasobject or value.nbytes > _LARGEST_ARRAY:
+        raise UndescribableError(f"{describe(value)} is too large to compare, or holds objects")
+    return "array", value.shape, value.dtype.str, value.tobytes()
+
+
+def _is_code(value: Any) -> bool:
+    kinds = (types.FunctionType, type, types.MethodType, functools.partial)
+    return isinstance(value, (*kinds, staticmethod, classmethod, property, *_BUILT_IN))
+
+
+def _is_library(code: Any) -> bool:
+    return str(getattr(code, "__module__", None)).split(".")[0] in _LIBRARIES
+
+
+def _is_foreign(value: Any) -> bool:
+    """Whether an attribute of a Keras object is, or holds, something of the user's."""
+    if isinstance(value, (list, tuple, set)):
+        return any(map(_is_foreign, value))
+    if isinstance(value, Mapping):
+        return any(map(_is_foreign, value.values()))
+    if isinstance(value, (*_PLAIN, keras.Layer, keras.Variable, keras.KerasTensor, np.ndarray)):
+        return False
+    if isinstance(value, types.MethodType):
+        return _is_foreign(value.__func__)
+    return not _is_library(value if _is_code(value) else type(value))
+
+
+def _names_in(code: types.CodeType) -> set[str]:
+    names = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            names |= _names_in(constant)
+    return names
+
+
+@functools.cache
+def _usual_attributes() -> frozenset[str]:
+    """Name the attributes that Keras gives to every model, layer, loss, metric and optimizer."""
+    with fresh_names(), seeded(0):
+        inputs = keras.Input((1,))
+        model = keras.Model(inputs, keras.layers.Dense(1)(inputs))
+        model.compile("sgd", "mse", metrics=["mse"])
+        sequential = keras.Sequential([inputs, keras.layers.Dense(1)])
+        sequential.compile("sgd", "mse")
+        model.optimizer.build(model.trainable_variables)
+        bases = (keras.layers.Layer(), keras.metrics.Mean(), keras.losses.Loss(), model.optimizer)
+        return frozenset(name for base in (model, sequential, *bases) for name in vars(base))

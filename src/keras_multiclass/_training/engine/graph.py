@@ -1,0 +1,327 @@
+"""The engine that stays in TensorFlow's graph for whole epochs, and reuses what it traced.
+
+X, labels and weights go to the device once. A traced loop gathers each batch and takes the model's
+own ``train_step``, so that losses, metrics, regularisation, batch normalisation, dropout and a
+user's step are Keras' own. The trace takes the variables of the model as an argument and is shared
+by all models of the same description.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_multiclass._data.rows import Features, TrainingData, dense
+from keras_multiclass._shared.keras.epoch_callbacks import EpochListener, Logs
+from keras_multiclass._shared.keras.native_logs import without_native_logs
+from keras_multiclass._shared.seeding import permutation
+from keras_multiclass._training.engine.base import TrainingPlan, TrainingResult
+from keras_multiclass._training.engine.binding import state_of, values_of
+from keras_multiclass._training.engine.cache import programs
+from keras_multiclass._training.engine.epochs import (
+    flat,
+    is_due,
+    named_as_validation,
+    padded,
+    run_training,
+    walk_epochs,
+)
+from keras_multiclass._training.engine.programs import DeviceData, Program, Trainee, has_own_steps
+from keras_multiclass._training.engine.xla import (
+    draws_random_numbers,
+    is_worth_compiling,
+    steps_per_block,
+)
+from keras_multiclass.exceptions import EngineError
+
+# The user can interrupt between calls of the graph, so that one should not last much longer.
+_SECONDS_PER_CALL = 0.5
+_ORDER_BYTES = 2**24
+_PREDICTED_BYTES = 2**26
+_LARGE = 2**24  # bytes
+_ALIGNMENT = 64
+
+
+class GraphEngine:
+    """Train whole epochs in one call of the graph; predict any number of rows with one trace."""
+
+    def fit(
+        self,
+        model: keras.Model,
+        data: TrainingData,
+        validation: TrainingData | None,
+        plan: TrainingPlan,
+    ) -> TrainingResult:
+        """Train ``model`` in place; see `Engine.fit`."""
+        asked = plan.jit_compile != "auto"
+        # Keras takes a `jit_compile` back that a layer cannot follow.
+        compiled = model.jit_compile if asked else is_worth_compiling(model, data, plan)
+        acting = any(not isinstance(c, EpochListener) for c in plan.callbacks)
+        watched = acting or has_own_steps(model) or compiled
+        with _tracing():
+            run = _Run(model, data, validation, plan, watched=watched)
+            if compiled:
+                run.compile_blocks(required=asked)
+        result = run_training(model, data, plan, run.watched if watched else run.unwatched)
+        return replace(result, compiled=bool(run.blocks))
+
+    def predict(self, model: keras.Model, X: Features, batch_size: int) -> np.ndarray:
+        """Evaluate ``model`` on each row of ``X``; see `Engine.predict`."""
+        program = programs.get(model, Program)
+        state = values_of(state_of(model, with_training=False))
+        spec = tf.TensorSpec([None, *X.shape[1:]], X.dtype)
+        with _tracing():
+            predict = program.predict(model, spec, batch_size)
+        row_bytes = max(1, int(np.prod(X.shape[1:])) * X.dtype.itemsize)
+        slab = max(1, _PREDICTED_BYTES // (row_bytes * batch_size)) * batch_size
+        size = tf.constant(batch_size)
+        outputs = []
+        for start in range(0, X.shape[0], slab):
+            rows = dense(X[start : start + slab])
+            batches = tf.constant(padded(rows, batch_size))
+            outputs.append(predict(state, batches, size).numpy()[: rows.shape[0]])
+        return np.concatenate(outputs)
+
+
+class TracingError(Exception):
+    """A model cannot be traced here; nothing has been trained yet. The message says why."""
+
+
+@contextlib.contextmanager
+def _tracing() -> Iterator[None]:
+    try:
+        yield
+    except EngineError:
+        raise
+    except Exception as error:
+        first_line = str(error).strip().partition("\n")[0]
+        message = f"tracing it failed with {type(error).__name__}: {first_line}"
+        raise TracingError(message) from error
+
+
+class _Run:
+    """One training run: the arrays on the device, and the traced functions."""
+
+    def __init__(
+        self,
+        model: keras.Model,
+        data: TrainingData,
+        validation: TrainingData | None,
+        plan: TrainingPlan,
+        *,
+        watched: bool,
+    ) -> None:
+        _create_variables(model, data)
+        self.model = model
+        self.plan = plan
+        self.program = programs.get(model, Program)
+        trainee = Trainee(model, plan.batch_size)
+        self.state = values_of(trainee.variables)
+        self.n_samples = data.n_samples
+        self.rows = None if data.rows is None else data.rows.astype(np.int32, copy=False)
+        self.data = _upload(data)
+        self.held_out: DeviceData | None = None
+        if validation is not None:
+            shared = self.data.X if validation.X is data.X else None
+            self.held_out = _upload(validation, shared)
+            rows = np.arange(validation.n_samples) if validation.rows is None else validation.rows
+            self.held_out_order = tf.constant(rows.astype(np.int32))
+            if watched:
+                self.validate = self.program.validate(trainee, self.held_out)
+        self.blocks: list[tuple[int, int, Callable[..., Any]]] = []
+        if watched:
+            self.train = self.program.train(trainee, self.data)
+            self.reset = self.program.reset(trainee)
+        else:
+            self.epochs = self.program.epochs(trainee, self.data, self.held_out)
+        self.batch_size = tf.constant(plan.batch_size)
+        self.validation_batch_size = tf.constant(plan.validation_batch_size)
+        self.trainee = trainee
+        self.rows_per_block = plan.batch_size * steps_per_block(data, plan.batch_size)
+
+    def compile_blocks(self, *, required: bool) -> None:
+        """Let XLA compile whole batches; that it cannot is an error only where it is required.
+
+        Where it is, it takes the last, short batch as well, since its random numbers are others
+        than TensorFlow's.
+        """
+        batch_size = self.plan.batch_size
+        short = self.n_samples % batch_size
+        sizes = [(self.rows_per_block, batch_size)] + [(short, short)] * bool(required and short)
+        if has_own_steps(self.model):
+            if required:
+                raise NotImplementedError("XLA compiles no training step of the model's own here")
+            return
+        try:
+            blocks = []
+            for n_rows, batch_size in sizes:
+                block = self.program.block(self.trainee, self.data, n_rows, batch_size)
+                if draws_random_numbers(block) and not required:
+                    raise NotImplementedError("XLA would draw other random numbers")
+                rows = self._rows_of(np.zeros(n_rows, np.int32))
+                with without_native_logs():  # XLA tells of its start
+                    block(self.state, *rows, tf.constant(0))  # compiles, and changes nothing
+                blocks.append((n_rows, batch_size, block))
+        except Exception as error:
+            if required:
+                raise EngineError(
+                    "`compile__jit_compile` must be False or 'auto' here; got True, and XLA cannot "
+                    f"compile the training step ({type(error).__name__}). Usual causes: a loss, "
+                    "metric or layer that calls back into Python or works on strings."
+                ) from error
+        else:
+            self.blocks = blocks
+
+    def watched(self, callbacks: keras.callbacks.CallbackList) -> None:
+        """Train epoch by epoch, so that callbacks can look and act in between."""
+
+        def validate() -> Logs:
+            callbacks.on_test_begin()
+            tensors = self.held_out.tensors if self.held_out else ()
+            logs = self.validate(
+                self.state, *tensors, self.held_out_order, self.validation_batch_size
+            )
+            logs = _to_numpy(logs)
+            callbacks.on_test_end(logs)
+            return logs
+
+        has_validation = self.held_out is not None
+        walk_epochs(
+            self.model, self.plan, callbacks, self._epoch, validate if has_validation else None
+        )
+
+    def _epoch(self, epoch: int) -> Logs:
+        """Train one epoch, in pieces when it is long."""
+        order, batch_size = self._order(epoch), self.plan.batch_size
+        self.reset(self.state)
+        done, logs = self._compiled_steps(order)
+        steps = 1
+        while done < len(order):
+            began = time.perf_counter()
+            piece = order[done : done + steps * batch_size]
+            logs = self.train(
+                self.state,
+                *self.data.tensors,
+                tf.constant(piece),
+                self.batch_size,
+            )
+            logs = _to_numpy(logs)
+            done += len(piece)
+            steps = _next_size(steps, time.perf_counter() - began)
+        return logs
+
+    def _compiled_steps(self, order: np.ndarray) -> tuple[int, Logs]:
+        """Take the compiled steps of an epoch; return the number of rows and the last logs."""
+        done, logs = 0, {}
+        for n_rows, batch_size, block in self.blocks:
+            end = done + (len(order) - done) // batch_size * batch_size
+            for start in range(done, end, n_rows):
+                rows = order[start : min(start + n_rows, end)]
+                n_steps = tf.constant(len(rows) // batch_size)
+                logs = block(self.state, *self._rows_of(padded(rows, n_rows)), n_steps)
+            done = end
+        return done, _to_numpy(logs)
+
+    def _rows_of(self, rows: np.ndarray) -> list[tf.Tensor]:
+        return [tf.gather(tensor, rows) for tensor in self.data.tensors]
+
+    def unwatched(self, callbacks: keras.callbacks.CallbackList) -> None:
+        """Train several epochs in a call, and let the callbacks know afterwards."""
+        most = max(1, _ORDER_BYTES // (4 * self.n_samples))
+        remaining, size = list(self.plan.numbers), 1
+        while remaining:
+            numbers, remaining = remaining[:size], remaining[size:]
+            began = time.perf_counter()
+            orders = tf.constant(np.stack([self._order(epoch) for epoch in numbers]))
+            due = [is_due(self.plan, epoch) for epoch in numbers]
+            held: tuple[Any, ...] = ()
+            if self.held_out is not None:
+                held = (
+                    self.held_out.tensors,
+                    self.held_out_order,
+                    self.validation_batch_size,
+                    tf.constant(due),
+                )
+            found = self.epochs(self.state, self.data.tensors, orders, self.batch_size, *held)
+            for epoch, logs in zip(numbers, _by_epoch(found, due), strict=True):
+                callbacks.on_epoch_begin(epoch)
+                callbacks.on_epoch_end(epoch, logs)
+            size = min(most, _next_size(size, time.perf_counter() - began))
+
+    def _order(self, epoch: int) -> np.ndarray:
+        """Return the rows of X in the order of an epoch."""
+        order = (
+            permutation(self.n_samples, self.plan.seed, epoch)
+            if self.plan.shuffle
+            else np.arange(self.n_samples)
+        )
+        order = order.astype(np.int32)
+        return order if self.rows is None else self.rows[order]
+
+
+def _next_size(size: int, seconds: float) -> int:
+    """How much to do in the next call; it does not change what is computed."""
+    fitting = int(size * _SECONDS_PER_CALL / max(seconds, 1e-6))
+    return max(1, min(fitting, 4 * size))
+
+
+def _by_epoch(found: tuple[Logs, Logs], due: list[bool]) -> Iterator[Logs]:
+    logs, validation_logs = (_to_numpy(part) for part in found)
+    for i, validated in enumerate(due):
+        of_epoch = {name: values[i] for name, values in logs.items()}
+        if validated:
+            of_epoch |= named_as_validation({n: v[i] for n, v in validation_logs.items()})
+        yield of_epoch
+
+
+def _to_numpy(logs: Any) -> Logs:
+    return flat(dict(tf.nest.map_structure(lambda value: value.numpy(), logs)))
+
+
+def _upload(data: TrainingData, X: tf.Tensor | None = None) -> DeviceData:
+    """Copy arrays to the device, labels and weights to the places of their rows in X."""
+
+    def placed(values: np.ndarray) -> tf.Tensor:
+        if data.rows is None:
+            return tf.constant(values)
+        full = np.zeros(data.X.shape[0], values.dtype)
+        full[data.rows] = values
+        return tf.constant(full)
+
+    weights = None if data.sample_weight is None else placed(data.sample_weight)
+    return DeviceData(_copy_features(data.X) if X is None else X, placed(data.y), weights)
+
+
+def _copy_features(X: Features) -> tf.Tensor:
+    """Copy X to the device, with no second copy on the way where it is large."""
+    n_bytes = int(np.prod(X.shape, dtype=np.int64)) * X.dtype.itemsize
+    if n_bytes < _LARGE or tf.config.list_logical_devices("GPU"):
+        return tf.constant(dense(X[:]))
+    # From any other NumPy array than an aligned one TensorFlow makes two copies.
+    buffer = np.empty(n_bytes + _ALIGNMENT, np.uint8)
+    start = -buffer.ctypes.data % _ALIGNMENT
+    aligned = buffer[start : start + n_bytes].view(X.dtype).reshape(X.shape)
+    rows = max(1, _LARGE * X.shape[0] // n_bytes)
+    for first in range(0, X.shape[0], rows):
+        aligned[first : first + rows] = dense(X[first : first + rows])
+    return tf.experimental.dlpack.from_dlpack(aligned.__dlpack__())
+
+
+def _create_variables(model: keras.Model, data: TrainingData) -> None:
+    """Let optimizer and metrics make their variables, which cannot be made inside a trace."""
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    if not all(getattr(metric, "built", True) for metric in model.metrics):
+        # Not by calling the model, for recurrent layers draw random numbers in every call.
+        X = data.features(slice(0, 1))
+        output = model.compute_output_spec(keras.KerasTensor(X.shape, X.dtype.name))
+        y_pred = keras.ops.ones(output.shape, output.dtype) / output.shape[-1]
+        model.compute_metrics(tf.constant(X), tf.constant(data.y[:1]), y_pred, None)
+        model.reset_metrics()

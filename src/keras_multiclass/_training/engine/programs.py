@@ -1,0 +1,302 @@
+"""What is traced of a model: an epoch, a pass over validation rows, many epochs, and prediction.
+
+Batch size, number of rows and length of the last batch are left open, so that one trace serves all;
+small steps have traces of their own (`_threads`), and XLA those of one batch size.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import weakref
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_multiclass._training.engine.adam import KernelAdam
+from keras_multiclass._training.engine.binding import (
+    is_self_contained,
+    state_of,
+    trace,
+)
+from keras_multiclass._training.engine.flat import FlatOptimizer
+from keras_multiclass._training.engine.threads import Threads, choose_threads
+
+_ROWS = tf.TensorSpec([None], tf.int32)
+_ORDERS = tf.TensorSpec([None, None], tf.int32)
+_COUNT = tf.TensorSpec([], tf.int32)
+_FLAGS = tf.TensorSpec([None], tf.bool)
+# Of one structure. Some ten are in use; compiled ones are of many batch sizes.
+_MOST_TRACES = 32
+
+
+@dataclass(frozen=True)
+class DeviceData:
+    """Arrays on the device: all rows of X, and labels and weights in their places.
+
+    Attributes
+    ----------
+    X : tf.Tensor of shape (n_rows, ...)
+        Features.
+    y : tf.Tensor of int32 of shape (n_rows,)
+        Class indices.
+    sample_weight : tf.Tensor of shape (n_rows,) or None
+        Weights.
+    """
+
+    X: tf.Tensor
+    y: tf.Tensor
+    sample_weight: tf.Tensor | None
+
+    @property
+    def tensors(self) -> tuple[tf.Tensor, ...]:
+        """The tensors that there are."""
+        return tuple(t for t in (self.X, self.y, self.sample_weight) if t is not None)
+
+    @property
+    def signature(self) -> tuple[tf.TensorSpec, ...]:
+        """Their types, with the number of rows left open."""
+        return tuple(tf.TensorSpec([None, *t.shape[1:]], t.dtype) for t in self.tensors)
+
+
+class Trainee:
+    """A model that is to be trained, and how that is done in the trace.
+
+    Attributes
+    ----------
+    model : keras.Model
+        Built and compiled, with all variables of optimizer and metrics.
+    variables : list of keras.Variable
+        The state of the training, in an order that depends on the model's structure alone.
+    threads : Threads
+        Which threads run its steps.
+    """
+
+    def __init__(self, model: keras.Model, batch_size: int) -> None:
+        self.model = model
+        self.threads = choose_threads(model, batch_size)
+        self._stand_in = KernelAdam.of(model) or FlatOptimizer.of(model)
+        self.variables = state_of(model, with_training=True)
+        if self._stand_in is not None:
+            self.variables += self._stand_in.variables
+
+    def optimizing(self) -> contextlib.AbstractContextManager[None]:
+        """Let the steps inside be taken by the optimizer that suits the model best."""
+        if self._stand_in is None:
+            return contextlib.nullcontext()
+        return self._stand_in.standing_in(self.model)
+
+
+class Program:
+    """The traced functions of one structure of models; each is traced when first needed.
+
+    It keeps no model alive, and any model of the structure may be given to its methods. A trace
+    that uses a tensor of a model beside the state is kept for that model alone.
+    """
+
+    def __init__(self) -> None:
+        self._shared: dict[Hashable, Any] = {}
+        self._own: weakref.WeakKeyDictionary[keras.Model, dict[Hashable, Any]] = (
+            weakref.WeakKeyDictionary()
+        )
+        self._threads: dict[int, Threads] = {}
+        self._lock = threading.RLock()
+
+    def _get(self, model: keras.Model, key: Hashable, make: Callable[[], Any]) -> Any:
+        with self._lock:
+            for known in (self._shared, self._own.get(model, {})):
+                if key in known:
+                    return known[key]
+            traced = make()
+            home = self._shared if is_self_contained(traced) else self._own.setdefault(model, {})
+            home[key] = traced
+            if len(home) > _MOST_TRACES:
+                del home[next(iter(home))]
+            return traced
+
+    def train(self, trainee: Trainee, data: DeviceData) -> Any:
+        """Get ``f(state, *data, order, batch_size) -> logs``.
+
+        It takes a step for each batch of the rows in ``order``; the metrics run on.
+        """
+
+        def train(*arguments: tf.Tensor) -> Any:
+            *tensors, order, batch_size = arguments
+            with trainee.optimizing():
+                return _steps(model, model.train_step, tensors, order, batch_size)
+
+        model = trainee.model
+        return self._training(trainee, "train", train, (*data.signature, _ROWS, _COUNT))
+
+    def block(self, trainee: Trainee, data: DeviceData, n_rows: int, batch_size: int) -> Any:
+        """Get ``f(state, *rows, n_steps) -> logs``, compiled by XLA.
+
+        It gets ``n_rows`` rows in whole batches, and takes a step for each of the first
+        ``n_steps`` batches; the metrics run on.
+        """
+
+        def block(*arguments: tf.Tensor) -> Any:
+            *tensors, n_steps = arguments
+            batches = [tf.reshape(t, [-1, batch_size, *t.shape[1:]]) for t in tensors]
+
+            def body(step: tf.Tensor) -> tuple[tf.Tensor]:
+                model.train_step(tuple(batch[step] for batch in batches))
+                return (step + 1,)
+
+            with trainee.optimizing():
+                tf.while_loop(lambda step: step < n_steps, body, (tf.constant(0),))
+            return model.get_metrics_result()
+
+        def make() -> Any:
+            return trace(model, trainee.variables, block, (*rows, _COUNT), jit_compile=True)
+
+        model = trainee.model
+        rows = tuple(tf.TensorSpec([n_rows, *s.shape[1:]], s.dtype) for s in data.signature)
+        return self._get(model, ("block", batch_size, rows), make)
+
+    def reset(self, trainee: Trainee) -> Any:
+        """Get ``f(state)``, which resets the metrics, and returns 0."""
+
+        def reset() -> tf.Tensor:
+            trainee.model.reset_metrics()
+            return tf.constant(0)
+
+        return self._training(trainee, "reset", reset, ())
+
+    def validate(self, trainee: Trainee, data: DeviceData) -> Any:
+        """Get ``f(state, *data, order, batch_size) -> logs``."""
+
+        def validate(*arguments: tf.Tensor) -> Any:
+            *tensors, order, batch_size = arguments
+            model.reset_metrics()
+            return _steps(model, model.test_step, tensors, order, batch_size)
+
+        model = trainee.model
+        return self._training(trainee, "validate", validate, (*data.signature, _ROWS, _COUNT))
+
+    def epochs(self, trainee: Trainee, data: DeviceData, validation: DeviceData | None) -> Any:
+        """Get ``f(state, data, orders, batch_size, *held_out) -> (logs, validation_logs)``.
+
+        It trains an epoch for each row of ``orders``. ``held_out`` is nothing, or ``(data, order,
+        batch_size, due)`` of the validation, which follows after the epochs that are ``due``. The
+        logs have the epochs as their first axis.
+        """
+
+        def epochs(data: Any, orders: tf.Tensor, batch_size: tf.Tensor, *held: Any) -> Any:
+            def one(epoch: tf.Tensor) -> Any:
+                model.reset_metrics()
+                logs = _steps(model, model.train_step, data, orders[epoch], batch_size)
+                if not held:
+                    return logs, {}
+                held_out, order, held_batch_size, due = held
+                order = order[: tf.where(due[epoch], tf.size(order), 0)]
+                model.reset_metrics()
+                return logs, _steps(model, model.test_step, held_out, order, held_batch_size)
+
+            metrics = model.get_metrics_result()
+            with trainee.optimizing():
+                return _collect(one, tf.shape(orders)[0], (metrics, metrics if held else {}))
+
+        model = trainee.model
+        signature: tuple[Any, ...] = (data.signature, _ORDERS, _COUNT)
+        if validation is not None:
+            signature += (validation.signature, _ROWS, _COUNT, _FLAGS)
+        return self._training(trainee, "epochs", epochs, signature)
+
+    def predict(self, model: keras.Model, X: tf.TensorSpec, batch_size: int) -> Any:
+        """Get ``f(state, X, batch_size) -> output``; batches must divide the number of rows."""
+
+        def predict(X: tf.Tensor, batch_size: tf.Tensor) -> tf.Tensor:
+            def one(step: tf.Tensor) -> tf.Tensor:
+                return model(X[step * batch_size : (step + 1) * batch_size], training=False)
+
+            first = one(tf.constant(0))  # tells the type of the others
+            found = _collect(one, tf.shape(X)[0] // batch_size, first, first)
+            return tf.reshape(found, tf.concat([[-1], tf.shape(first)[1:]], axis=0))
+
+        def make() -> Any:
+            state = state_of(model, with_training=False)
+            return trace(model, state, predict, (X, _COUNT), threads=threads)
+
+        if batch_size not in self._threads:
+            # Forwards alone is a third of a training step.
+            self._threads[batch_size] = choose_threads(model, batch_size / 3)
+        threads = self._threads[batch_size]
+        return self._get(model, ("predict", X, threads), make)
+
+    def _training(
+        self, trainee: Trainee, name: str, function: Callable[..., Any], signature: Any
+    ) -> Any:
+        def make() -> Any:
+            return trace(trainee.model, trainee.variables, function, signature, threads=threads)
+
+        threads = trainee.threads
+        return self._get(trainee.model, (name, signature, threads), make)
+
+
+def has_own_steps(model: keras.Model) -> bool:
+    """Whether a model brings its own training or test step, which may log what it likes."""
+    names = ("train_step", "test_step", "compute_metrics", "get_metrics_result")
+    return any(getattr(type(model), name) is not getattr(keras.Model, name) for name in names)
+
+
+def _steps(
+    model: keras.Model,
+    step: Callable[[Any], Any],
+    tensors: Sequence[tf.Tensor],
+    order: tf.Tensor,
+    batch_size: tf.Tensor,
+) -> Any:
+    """Take one step for each batch, and return what the last one logs."""
+    n_samples = tf.size(order)
+
+    def take(start: tf.Tensor) -> Any:
+        rows = order[start : tf.minimum(start + batch_size, n_samples)]
+        return step(tuple(tf.gather(tensor, rows) for tensor in tensors))
+
+    if not has_own_steps(model):  # then the logs are the metrics, computed once for all
+
+        def body(start: tf.Tensor) -> tuple[tf.Tensor]:
+            take(start)
+            return (start + batch_size,)
+
+        tf.while_loop(
+            lambda start: start < n_samples, body, (tf.constant(0),), parallel_iterations=1
+        )
+        return model.get_metrics_result()
+
+    logs = take(tf.constant(0))
+    _, logs = tf.while_loop(
+        lambda start, _: start < n_samples,
+        lambda start, _: (start + batch_size, take(start)),
+        (batch_size, logs),
+    )
+    return logs
+
+
+def _collect(one: Callable[[tf.Tensor], Any], n: tf.Tensor, outputs: Any, first: Any = None) -> Any:
+    """Stack ``one(0), ..., one(n - 1)``, whose structure and dtypes are those of ``outputs``.
+
+    ``first`` is ``one(0)``, if that was computed already.
+    """
+    arrays = tuple(
+        tf.TensorArray(leaf.dtype, size=n, element_shape=leaf.shape)
+        for leaf in tf.nest.flatten(outputs)
+    )
+
+    def write(arrays: Any, i: Any, found: Any) -> Any:
+        leaves = tf.nest.flatten(found)
+        return tuple(array.write(i, leaf) for array, leaf in zip(arrays, leaves, strict=True))
+
+    start = 0
+    if first is not None:
+        start, arrays = 1, write(arrays, 0, first)
+    _, arrays = tf.while_loop(
+        lambda i, _: i < n,
+        lambda i, arrays: (i + 1, write(arrays, i, one(i))),
+        (tf.constant(start), arrays),
+    )
+    return tf.nest.pack_sequence_as(outputs, [array.stack() for array in arrays])

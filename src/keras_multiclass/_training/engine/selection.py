@@ -1,0 +1,210 @@
+"""Chooses the engine: the graph engine wherever it applies, Keras' own step for the rest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_multiclass._data.rows import Data, Features, StreamData, TrainingData
+from keras_multiclass._interop.tensorboard import TensorBoard
+from keras_multiclass._shared.keras.epoch_callbacks import EpochListener
+from keras_multiclass._shared.messages import describe, listing
+from keras_multiclass._training.engine.base import EngineName, TrainingPlan, TrainingResult
+from keras_multiclass._training.engine.keras import KerasEngine
+from keras_multiclass.exceptions import EngineError
+
+STREAMED = "a stream is trained on batch by batch"
+# Of the machine's memory; larger data are read batch by batch.
+MEMORY_SHARE = 0.25
+
+_BATCH_HOOKS = tuple(
+    f"on_{kind}batch_{moment}" for kind in ("", "train_", "test_") for moment in ("begin", "end")
+)
+
+
+def _writes_by_epoch(callback: Any) -> bool:
+    """Whether TensorBoard does nothing in its batch hooks that is needed."""
+    return (
+        callback.update_freq == "epoch"
+        and not getattr(callback, "_should_trace", True)  # profile_batch
+        and not callback.write_steps_per_second
+    )
+
+
+# Callbacks that have batch hooks but, set like this, do nothing in them that is needed.
+_IDLE_IN_BATCHES: dict[type, Callable[[Any], bool]] = {
+    keras.callbacks.BackupAndRestore: lambda callback: callback.save_freq == "epoch",
+    keras.callbacks.ModelCheckpoint: lambda callback: callback.save_freq == "epoch",
+    keras.callbacks.ProgbarLogger: lambda callback: True,
+    keras.callbacks.TensorBoard: _writes_by_epoch,
+    TensorBoard: _writes_by_epoch,
+    # The record of the epochs does the same.
+    keras.callbacks.TerminateOnNaN: lambda callback: True,
+}
+
+
+def train(
+    requested: EngineName,
+    model: keras.Model,
+    data: Data,
+    validation: Data | None,
+    plan: TrainingPlan,
+) -> TrainingResult:
+    """Train a model with the engine that was asked for, or the fastest that will do.
+
+    Parameters
+    ----------
+    requested : {"auto", "graph", "keras"}
+        The user's choice.
+    model : keras.Model
+        As in `Engine.fit`, like the others.
+    data : TrainingData or StreamData
+        Rows to train on.
+    validation : TrainingData, StreamData or None
+        Rows to validate on.
+    plan : TrainingPlan
+        What to do.
+
+    Returns
+    -------
+    TrainingResult
+        With the name of the engine, and why the other one did not run.
+
+    Raises
+    ------
+    EngineError
+        If the graph engine was asked for and does not apply.
+    """
+    reason = (
+        "engine='keras'" if requested == "keras" else why_not_graph(model, data, validation, plan)
+    )
+    # Streams have a reason; the types say it once more.
+    if reason is None and isinstance(data, TrainingData) and not isinstance(validation, StreamData):
+        from keras_multiclass._training.engine.graph import GraphEngine, TracingError
+
+        try:
+            result = GraphEngine().fit(model, data, validation, plan)
+        except TracingError as error:
+            reason = str(error)
+        else:
+            why = "engine='graph'" if requested == "graph" else "it applies, and is the faster one"
+            why += "; XLA compiled the steps" if result.compiled else ""
+            return replace(result, engine="graph", reason=why)
+    if requested == "graph":
+        raise graph_refused(reason or "")
+    result = KerasEngine().fit(model, data, validation, plan)
+    return replace(result, engine="keras", reason=reason or "")
+
+
+def predict(requested: EngineName, model: keras.Model, X: Features, batch_size: int) -> np.ndarray:
+    """Evaluate a model on each row of X, as `Engine.predict` does.
+
+    Parameters
+    ----------
+    requested : {"auto", "graph", "keras"}
+        The user's choice.
+    model : keras.Model
+        The model.
+    X : ndarray or CSR matrix of shape (n_samples, ...)
+        Features.
+    batch_size : int
+        Rows that are evaluated together.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_units)
+        The raw output.
+    """
+    if requested != "keras" and why_no_graph_of(model) is None:
+        from keras_multiclass._training.engine.graph import GraphEngine, TracingError
+
+        try:
+            return GraphEngine().predict(model, X, batch_size)
+        except TracingError:
+            pass
+    return KerasEngine().predict(model, X, batch_size)
+
+
+def graph_refused(reason: str) -> EngineError:
+    """Make the error for a graph engine that was asked for and cannot run.
+
+    Parameters
+    ----------
+    reason : str
+        Why it cannot.
+
+    Returns
+    -------
+    EngineError
+        To be raised.
+    """
+    return EngineError(
+        f"`engine` must be 'auto' or 'keras' here; got 'graph', which cannot run: {reason}."
+    )
+
+
+def why_not_graph(
+    model: keras.Model, data: Data, validation: Data | None, plan: TrainingPlan
+) -> str | None:
+    """Say why the graph engine cannot do what is asked, or None if it can."""
+    if isinstance(data, StreamData) or isinstance(validation, StreamData):
+        return STREAMED
+    reason = why_no_graph_of(model)
+    if reason is not None:
+        return reason
+    acting = [type(c).__name__ for c in plan.callbacks if _acts_in_batches(c)]
+    if acting:
+        return f"callbacks that act on batches ({listing(acting)}) need Keras' own step"
+    needed = _dense_bytes(data.X)
+    if validation is not None and validation.X is not data.X:
+        needed += _dense_bytes(validation.X)
+    if needed > MEMORY_SHARE * machine_memory():
+        return (
+            f"X takes {needed / 2**30:.1f} GiB, more than {MEMORY_SHARE:.0%} of the memory, and is "
+            "read batch by batch"
+        )
+    return None
+
+
+def why_no_graph_of(model: keras.Model) -> str | None:
+    """Say why a model cannot run in the graph engine, or None if it can."""
+    if keras.backend.backend() != "tensorflow":
+        return f"Keras runs on {keras.backend.backend()}, and the graph engine on TensorFlow"
+    if model.run_eagerly:
+        return "the model is compiled with run_eagerly=True"
+    own = type(model).make_train_function is not keras.Model.make_train_function
+    if own:
+        return f"{describe(model)} makes a train function of its own"
+    return None
+
+
+def _acts_in_batches(callback: keras.callbacks.Callback) -> bool:
+    if isinstance(callback, EpochListener):
+        return False
+    base = keras.callbacks.Callback
+    for known, is_idle in _IDLE_IN_BATCHES.items():
+        if isinstance(callback, known):
+            if not is_idle(callback):
+                return True
+            base = known
+    return any(
+        hook in vars(callback) or getattr(type(callback), hook) is not getattr(base, hook)
+        for hook in _BATCH_HOOKS
+    )
+
+
+def _dense_bytes(X: Features) -> int:
+    return int(np.prod(X.shape, dtype=np.int64)) * X.dtype.itemsize
+
+
+def machine_memory() -> float:
+    """Bytes of memory that the machine has; infinity where that cannot be told."""
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, ValueError, OSError):  # not on Windows
+        return float("inf")

@@ -1,0 +1,125 @@
+"""What `test_jax.py` runs in a process where Keras runs on JAX; pytest does not collect it itself.
+
+The environment variable ``TENSORFLOW_RESULTS`` names a file of what was pickled on TensorFlow: for
+each backbone for tables a pickled classifier, and the probabilities that it gave.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+
+import jax
+import keras
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.metrics import f1_score, recall_score, roc_auc_score
+from test_jax import classifier_of, table_backbones, trees
+
+from _toy import tiny
+
+NAMES = table_backbones()
+X, y = load_iris(return_X_y=True)
+
+
+def test_keras_runs_on_jax():
+    assert keras.backend.backend() == "jax"
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def fitted(request):
+    return classifier_of(request.param).fit(*trees())
+
+
+def test_a_raw_table_is_trained_on_with_kerass_own_step(fitted):
+    assert fitted.engine_ == "keras"
+    assert "jax" in fitted.engine_reason_
+    losses = fitted.history_["loss"]
+    assert len(losses) == 3
+    assert losses[-1] < losses[0]
+    probabilities = fitted.predict_proba(trees()[0])
+    assert probabilities.shape == (len(trees()[0]), len(fitted.classes_))
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_tensorflow_pickled_gives_its_probabilities(name):
+    pickled, expected = pickle.loads(Path(os.environ["TENSORFLOW_RESULTS"]).read_bytes())[name]
+    classifier = pickle.loads(pickled)
+    np.testing.assert_allclose(classifier.predict_proba(trees()[0]), expected, rtol=0, atol=1e-5)
+
+
+def test_a_pickled_classifier_predicts_the_same(fitted):
+    table, _ = trees()
+    copy = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(copy.predict_proba(table), fitted.predict_proba(table))
+
+
+def test_a_pickled_classifier_goes_on_training_and_leaves_the_first_alone():
+    classifier = tiny(epochs=2, optimizer="scheduled_adam").fit(X, y)
+    before = classifier.predict_proba(X)
+    copy = pickle.loads(pickle.dumps(classifier)).partial_fit(X, y)
+    assert copy.n_iter_ == 3
+    assert (copy.predict_proba(X) != before).any()
+    np.testing.assert_array_equal(classifier.predict_proba(X), before)
+
+
+def test_one_seed_gives_one_network():
+    first, same, other = (
+        tiny(backbone__dropout=0.2, epochs=1, batch_size=75, random_state=seed)
+        .fit(X, y)
+        .predict_proba(X)
+        for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(first, same)
+    assert (first != other).any()
+
+
+def test_streams_validation_metrics_and_class_weights_are_taken(tmp_path, capfd):
+    def stream():
+        for i in range(3):
+            yield X[i::3], y[i::3]
+
+    metrics = ["macro_f1", "macro_auc", "per_class_recall"]
+    classifier = tiny(class_weight={0: 2.0}, metrics=metrics, callbacks="tensorboard")
+    classifier.set_params(callbacks__tensorboard__log_dir=tmp_path)
+    classifier.fit(stream, X_val=X, y_val=y)
+    found, weights = classifier.predict_proba(X), np.where(y == 0, 2.0, 1.0)
+    area = roc_auc_score(y, found, multi_class="ovr", sample_weight=weights)
+    assert classifier.history_["val_macro_auc"][-1] == pytest.approx(area, abs=1e-3)
+    labels = found.argmax(axis=1)
+    f1 = f1_score(y, labels, average="macro", sample_weight=weights)
+    assert classifier.history_["val_macro_f1"][-1] == pytest.approx(f1, abs=1e-5)
+    recalls = [classifier.history_[f"val_recall/{i}"][-1] for i in range(3)]
+    np.testing.assert_allclose(recalls, recall_score(y, labels, average=None), atol=1e-5)
+    assert len(list(tmp_path.rglob("events.*"))) == 2
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_fit_that_diverges_leaves_the_fitted_network_as_it_was():
+    classifier = tiny(epochs=2, optimizer="sgd", warm_start=True).fit(X, y)
+    before = classifier.predict_proba(X)
+    classifier.set_params(optimizer__learning_rate=1e30)
+    with pytest.raises(ValueError, match="must stay finite"):
+        classifier.fit(X, y)
+    np.testing.assert_array_equal(classifier.predict_proba(X), before)
+
+
+@pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
+def test_half_precision_learns(dtype):
+    assert tiny(dtype=dtype).fit(X, y).score(X, y) > 0.8
+
+
+def test_64_bits_need_jaxs_own_option():
+    classifier = tiny(dtype="float64", epochs=1)
+    with pytest.raises(ValueError, match=r"`dtype` must be .* got 'float64'.* JAX_ENABLE_X64=1"):
+        classifier.fit(X, y)
+    jax.config.update("jax_enable_x64", True)
+    try:
+        classifier.fit(X, y)
+    finally:
+        jax.config.update("jax_enable_x64", False)
+    kernel = classifier.model_.trainable_variables[0]
+    assert np.asarray(kernel).dtype == "float64"

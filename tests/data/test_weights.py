@@ -1,0 +1,192 @@
+"""Weights of rows and classes: scikit-learn's formulas, new arrays, and clear refusals."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
+
+from keras_multiclass._data.labels.codec import LabelCodec
+from keras_multiclass._data.weights import (
+    check_sample_weight,
+    combine_weights,
+    drop_zero_weight_rows,
+    resolve_class_weight,
+)
+
+pd = pytest.importorskip("pandas")
+pl = pytest.importorskip("polars")
+
+LABELS = ["a", "b", "b", "c", "c", "c"]
+CODEC = LabelCodec.learn(LABELS)
+CODES = CODEC.encode(LABELS)
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        [1, 2, 0],
+        (1.0, 2.0, 0.0),
+        np.array([1, 2, 0]),
+        np.array([1, 2, 0], dtype=object),
+        pd.Series([1.0, 2, 0], index=[7, 8, 9]),
+        pd.Series([1, 2, 0], dtype="Int64"),
+        pl.Series([1.0, 2.0, 0.0]),
+    ],
+    ids=lambda w: type(w).__name__,
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_weights_in_any_container_become_an_array_of_the_dtype(weights, dtype):
+    checked = check_sample_weight(weights, 3, dtype)
+    assert checked.dtype == dtype
+    assert checked.tolist() == [1, 2, 0]
+
+
+def test_no_weights_stay_none_and_a_number_stands_for_equal_weights():
+    assert check_sample_weight(None, 3) is None
+    assert check_sample_weight(2, 3).tolist() == [2, 2, 2]
+    assert check_sample_weight(np.float32(0.5), 2).tolist() == [0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ([1, 2], "sample_weight must be 1-d with one weight for each of the 3 rows"),
+        (np.ones((3, 1)), r"must be 1-d .* shape \(3, 1\)"),
+        ([1, -1, 1], "must be non-negative; got 1 negative"),
+        (-1, "must be non-negative"),
+        ([0, 0, 0], "Sample weights must contain at least one non-zero number"),
+        (0, "at least one non-zero"),
+        ([1, np.nan, 1], "sample_weight contains NaN"),
+        (np.nan, "sample_weight contains NaN"),
+        ([1, np.inf, 1], "sample_weight contains infinity"),
+        ([1, 1e300, 1], r"too large for dtype\('float32'\)"),
+        (["x", "y", "z"], "sample_weight must be real numbers"),
+        ([1j, 1, 1], "sample_weight must be real numbers"),
+        ([], "sample_weight|minimum of 1"),
+    ],
+)
+def test_bad_weights_are_refused(weights, message):
+    with pytest.raises(ValueError, match=message):
+        check_sample_weight(weights, 3)
+    with pytest.raises(ValueError, match="w_val"):
+        check_sample_weight([1, 2], 3, name="w_val")
+
+
+def test_balanced_is_scikit_learns_formula():
+    expected = compute_class_weight("balanced", classes=CODEC.classes, y=np.array(LABELS))
+    np.testing.assert_allclose(resolve_class_weight("balanced", CODEC, CODES), expected)
+    assert expected.tolist() == pytest.approx([2, 1, 2 / 3])
+
+
+@given(hnp.arrays(int, len(LABELS), elements=st.integers(1, 4)))
+def test_balanced_counts_a_row_of_weight_k_as_k_rows(weights):
+    weighted = resolve_class_weight("balanced", CODEC, CODES, weights.astype(np.float32))
+    repeated = resolve_class_weight("balanced", CODEC, np.repeat(CODES, weights))
+    np.testing.assert_allclose(weighted, repeated)
+
+
+def test_balanced_gives_absent_classes_and_those_of_weight_zero_one():
+    codec = LabelCodec.learn([0, 0, 1], classes=[0, 1, 2])
+    weights = resolve_class_weight("balanced", codec, np.array([0, 0, 1]))
+    np.testing.assert_allclose(weights, [0.75, 1.5, 1])
+    dropped = resolve_class_weight("balanced", codec, np.array([0, 1, 2]), np.array([1.0, 1, 0]))
+    np.testing.assert_allclose(dropped, [1, 1, 1])
+
+
+def test_a_dict_is_keyed_by_label_and_missing_labels_weigh_one():
+    weights = resolve_class_weight({"b": 5}, CODEC, CODES)
+    assert weights.tolist() == [1, 5, 1]
+    np.testing.assert_allclose(
+        weights[CODES], compute_sample_weight({"a": 1, "b": 5, "c": 1}, LABELS)
+    )
+
+
+@pytest.mark.parametrize(
+    ("y", "class_weight", "expected"),
+    [
+        ([1, 3], {np.int64(3): 2}, [1, 2]),
+        (np.array([1, 3], np.uint8), {3: np.float32(2)}, [1, 2]),
+        ([1.0, 3.0], {3: 2}, [1, 2]),
+        ([False, True], {True: 2}, [1, 2]),
+        ([False, True], {np.True_: 2}, [1, 2]),
+        ([0, 1], {True: 2}, [1, 2]),
+        (["a", "b"], {np.str_("b"): 2}, [1, 2]),
+        (pd.DataFrame({"b": [1, 0], "a": [0, 1]}), {"a": 2}, [1, 2]),
+        ([0, 1], {0: 0, 1: 1}, [0, 1]),
+    ],
+)
+def test_keys_match_labels_of_any_equal_type(y, class_weight, expected):
+    codec = LabelCodec.learn(y)
+    weights = resolve_class_weight(class_weight, codec, codec.encode(y))
+    assert weights.tolist() == expected
+
+
+def test_no_class_weight_and_an_empty_dict_change_nothing():
+    assert resolve_class_weight(None, CODEC, CODES) is None
+    assert resolve_class_weight({}, CODEC, CODES) is None
+
+
+@pytest.mark.parametrize(
+    ("class_weight", "error", "message"),
+    [
+        ("balance", ValueError, "class_weight must be None, 'balanced' or a dict.*Did you mean"),
+        ([1, 2, 3], TypeError, "class_weight must be None, 'balanced' or a dict"),
+        (np.ones(3), TypeError, r"ndarray of shape \(3,\)"),
+        ({"aa": 2}, ValueError, "among the 3 classes; got unknown 'aa'.*'a', 'b', 'c'"),
+        ({0: 2}, ValueError, "unknown 0"),
+        ({"a": -1}, ValueError, "class_weight of 'a' must be a finite number >= 0; got -1"),
+        ({"a": np.nan}, ValueError, "finite number"),
+        ({"a": np.inf}, ValueError, "finite number"),
+        ({"a": "2"}, ValueError, "finite number >= 0; got '2'"),
+        ({"a": 0, "b": 0, "c": 0}, ValueError, "all zero"),
+    ],
+)
+def test_bad_class_weights_are_refused(class_weight, error, message):
+    with pytest.raises(error, match=message):
+        resolve_class_weight(class_weight, CODEC, CODES)
+
+
+def test_an_unknown_label_brings_the_near_one():
+    codec = LabelCodec.learn(["setosa", "virginica"])
+    with pytest.raises(ValueError, match="Did you mean 'setosa'"):
+        resolve_class_weight({"Setosa": 2}, codec, np.array([0, 1]))
+
+
+def test_weights_multiply_into_a_new_array():
+    sample_weight = np.array([1, 2, 3], dtype=np.float32)
+    class_weight = np.array([1.0, 10.0])
+    codes = np.array([0, 1, 1])
+    assert combine_weights(sample_weight, class_weight, codes).tolist() == [1, 20, 30]
+    assert combine_weights(None, class_weight, codes).tolist() == [1, 10, 10]
+    same = combine_weights(sample_weight, None, codes)
+    assert same.tolist() == [1, 2, 3]
+    assert not np.shares_memory(same, sample_weight)
+    assert sample_weight.tolist() == [1, 2, 3]
+    assert class_weight.tolist() == [1, 10]
+    assert combine_weights(None, None, codes) is None
+    assert combine_weights(None, class_weight, codes, np.float64).dtype == np.float64
+
+
+def test_products_that_vanish_or_overflow_are_refused():
+    codes = np.array([0, 1])
+    with pytest.raises(ValueError, match="all rows are zero"):
+        combine_weights(np.array([1.0, 0.0]), np.array([0.0, 1.0]), codes)
+    with pytest.raises(ValueError, match="must be finite in float32"):
+        combine_weights(np.array([1e30, 1.0]), np.array([1e30, 1.0]), codes)
+
+
+def test_rows_of_weight_zero_are_marked_for_dropping():
+    codes = np.array([0, 1, 2, 2])
+    assert drop_zero_weight_rows(None, codes) is None
+    assert drop_zero_weight_rows(np.ones(4), codes) is None
+    kept = drop_zero_weight_rows(np.array([1, 1, 0, 0.0]), codes)
+    assert kept.tolist() == [True, True, False, False]
+
+
+def test_one_class_left_after_dropping_is_refused_unless_allowed():
+    codes, weights = np.array([0, 1, 1]), np.array([0, 1.0, 1])
+    with pytest.raises(ValueError, match="at least 2 classes; got 1 class after dropping"):
+        drop_zero_weight_rows(weights, codes)
+    assert drop_zero_weight_rows(weights, codes, min_classes=1).tolist() == [False, True, True]

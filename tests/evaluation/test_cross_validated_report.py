@@ -1,0 +1,267 @@
+"""`cross_validated_report`: each row is judged by a classifier that has not seen it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.linear_model import RidgeClassifier
+from sklearn.metrics import accuracy_score, f1_score
+from sklearn.model_selection import (
+    GroupKFold,
+    KFold,
+    RepeatedStratifiedKFold,
+    StratifiedKFold,
+    TimeSeriesSplit,
+    cross_val_predict,
+    cross_val_score,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+from test_report import Page, close, close_reports
+
+from _toy import tiny
+from keras_multiclass.evaluation import ClassificationReport, cross_validated_report
+
+X, CODES = load_iris(return_X_y=True)
+NAMES = ["ash", "fir", "oak"]
+Y = np.array(NAMES)[CODES]
+WEIGHT = np.random.default_rng(0).uniform(0, 2, 150)
+TREE = DecisionTreeClassifier(max_depth=2, random_state=0)
+
+
+def by_hand(estimator, X, y, splits, weight=None):
+    """Out-of-fold labels and probabilities; every fold must have all classes."""
+    predicted, proba = np.empty(len(y), dtype=y.dtype), np.empty((len(y), len(np.unique(y))))
+    for train, test in splits:
+        fit_weight = {} if weight is None else {"sample_weight": weight[train]}
+        fitted = clone(estimator).fit(X[train], y[train], **fit_weight)
+        predicted[test], proba[test] = fitted.predict(X[test]), fitted.predict_proba(X[test])
+    return predicted, proba
+
+
+@pytest.mark.parametrize("cv", [None, 3, StratifiedKFold(4, shuffle=True, random_state=0)])
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["plain", "weighted"])
+def test_it_is_the_report_of_a_loop_over_the_folds(cv, weight):
+    splitter = StratifiedKFold(cv or 5) if cv in (None, 3) else cv
+    splits = list(splitter.split(X, Y))
+    predicted, proba = by_hand(TREE, X, Y, splits, weight)
+    found = cross_validated_report(TREE, X, Y, cv=cv, sample_weight=weight)
+    close_reports(
+        found.report,
+        ClassificationReport.from_predictions(Y, predicted, proba, sample_weight=weight),
+    )
+    assert len(found.folds) == len(splits)
+    for fold, (_, test) in zip(found.folds, splits, strict=True):
+        of_fold = ClassificationReport.from_predictions(
+            Y[test],
+            predicted[test],
+            proba[test],
+            sample_weight=None if weight is None else weight[test],
+        )
+        close_reports(fold, of_fold)
+
+
+def test_it_agrees_with_scikit_learn():
+    found = cross_validated_report(TREE, X, Y, cv=5)
+    close(
+        [fold.overall["accuracy"] for fold in found.folds],
+        cross_val_score(TREE, X, Y, cv=5),
+    )
+    scores = cross_val_score(TREE, X, Y, cv=5, scoring="f1_macro")
+    close(list(found.spread["macro_f1"].values()), [scores.mean(), scores.std()])
+    assert list(found.spread["macro_f1"]) == ["mean", "std"]
+    out_of_fold = cross_val_predict(TREE, X, Y, cv=5)
+    close(found.report.overall["accuracy"], accuracy_score(Y, out_of_fold))
+    close(found.report.averages["macro"]["f1"], f1_score(Y, out_of_fold, average="macro"))
+
+
+def test_options_reach_the_reports():
+    found = cross_validated_report(TREE, X, Y, top_k=1, n_bins=3, zero_division=1.0)
+    assert found.report.top_k == 1
+    assert all(fold.top_k == 1 for fold in found.folds)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        pd.DataFrame(X, columns=list("abcd")),
+        pl.DataFrame(X, schema=list("abcd")),
+        X.tolist(),
+        sparse.coo_array(X),
+    ],
+    ids=["pandas", "polars", "list", "sparse"],
+)
+@pytest.mark.parametrize(
+    "labels",
+    [list(Y), pd.Series(Y, index=np.arange(150)[::-1]), pl.Series(Y)],
+    ids=["list", "pandas", "polars"],
+)
+def test_every_kind_of_table_and_labels(table, labels):
+    estimator = make_pipeline(StandardScaler(with_mean=False), TREE)
+    close_reports(
+        cross_validated_report(estimator, table, labels, cv=3).report,
+        cross_validated_report(estimator, X, Y, cv=3).report,
+    )
+
+
+def test_folds_side_by_side_give_the_same():
+    one, two = (cross_validated_report(TREE, X, Y, n_jobs=n_jobs) for n_jobs in (None, 2))
+    close_reports(one.report, two.report)
+    for a, b in zip(one.folds, two.folds, strict=True):
+        close_reports(a, b)
+
+
+def test_a_class_that_a_fold_was_not_trained_on_has_the_probability_zero():
+    """Without shuffling each fold holds out one class as a whole."""
+    found = cross_validated_report(TREE, X, Y, cv=KFold(3))
+    assert found.report.overall["accuracy"] == 0.0
+    assert found.report.classes.tolist() == ["ash", "fir", "oak"]
+    close([fold.per_class["support"] for fold in found.folds], np.eye(3) * 50)
+    # -log of the smallest number that scikit-learn's log_loss tells from 0.
+    close(found.report.overall["log_loss"], -np.log(np.finfo(float).eps))
+
+
+def test_a_classifier_without_probabilities():
+    found = cross_validated_report(RidgeClassifier(), X, Y, cv=KFold(3))
+    assert "accuracy" in found.report.overall
+    assert "log_loss" not in found.report.overall
+    assert "log loss" not in str(found)
+
+
+def test_groups_stay_together():
+    groups = np.arange(150) // 3
+    found = cross_validated_report(TREE, X, Y, cv=GroupKFold(4), groups=groups)
+    predicted, proba = by_hand(TREE, X, Y, GroupKFold(4).split(X, Y, groups))
+    close_reports(found.report, ClassificationReport.from_predictions(Y, predicted, proba))
+
+
+def test_a_row_that_is_predicted_several_times_counts_once():
+    """Then accuracy is the mean over the repetitions."""
+    cv = RepeatedStratifiedKFold(n_splits=3, n_repeats=4, random_state=0)
+    found = cross_validated_report(TREE, X, Y, cv=cv)
+    close(found.report.per_class["support"], [50, 50, 50])
+    assert len(found.folds) == 12
+    close(found.report.overall["accuracy"], cross_val_score(TREE, X, Y, cv=cv).mean())
+
+
+def test_rows_that_are_never_predicted_are_left_out():
+    order = np.random.default_rng(0).permutation(150)
+    cv = TimeSeriesSplit(4)
+    found = cross_validated_report(TREE, X[order], Y[order], cv=cv)
+    tests = [test for _, test in cv.split(X)]
+    assert found.report.n_samples == len(np.concatenate(tests)) < 150
+
+
+def test_folds_may_be_masks():
+    test = np.arange(150) % 2 == 0
+    masks = cross_validated_report(TREE, X, Y, cv=[(~test, test)])
+    numbers = cross_validated_report(TREE, X, Y, cv=[(np.flatnonzero(~test), np.flatnonzero(test))])
+    close_reports(masks.report, numbers.report)
+
+
+def test_parameters_of_fit_are_selected_by_row():
+    estimator = make_pipeline(StandardScaler(), TREE)
+    weights = {"decisiontreeclassifier__sample_weight": WEIGHT.tolist()}
+    found = cross_validated_report(estimator, X, Y, params=weights)
+    direct = cross_validated_report(TREE, X, Y, params={"sample_weight": WEIGHT})
+    close_reports(found.report, direct.report)
+
+
+def test_the_estimator_is_left_as_it_is():
+    unfitted = clone(TREE)
+    cross_validated_report(unfitted, X, Y)
+    assert not hasattr(unfitted, "tree_")
+
+
+@pytest.mark.parametrize("kind", ["names", "matrix", "sparse", "pandas", "polars"])
+def test_our_classifier(kind):
+    one_hot = np.eye(3, dtype=int)[CODES]
+    labels = {
+        "names": Y,
+        "matrix": one_hot,
+        "sparse": sparse.coo_array(one_hot),
+        "pandas": pd.DataFrame(one_hot, columns=NAMES),
+        "polars": pl.DataFrame(one_hot, schema=NAMES),
+    }[kind]
+    found = cross_validated_report(tiny(epochs=5), X, labels, cv=2)
+    predicted, proba = by_hand(tiny(epochs=5), X, CODES, StratifiedKFold(2).split(X, CODES))
+    numbers = ClassificationReport.from_predictions(CODES, predicted, proba)
+    close(found.report.confusion_matrix, numbers.confusion_matrix)
+    np.testing.assert_allclose(found.report.overall["log_loss"], numbers.overall["log_loss"])
+    assert found.report.classes.tolist() == ([0, 1, 2] if kind in ("matrix", "sparse") else NAMES)
+
+
+# --- errors -------------------------------------------------------------------------------------
+
+
+def test_what_is_no_classifier_is_refused():
+    with pytest.raises(TypeError, match="`estimator` must be a classifier"):
+        cross_validated_report(DecisionTreeRegressor(), X, CODES)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"y": Y[:50]}, r"X and y must have .*: \[150, 50\]"),
+        ({"sample_weight": WEIGHT[:50]}, "one weight for each of the 150 rows"),
+        ({"sample_weight": -WEIGHT}, "sample_weight must be non-negative"),
+        (
+            {"sample_weight": np.repeat([0, 1, 1], 50), "cv": KFold(3)},
+            "sample_weight must be above 0 for at least one row of each fold; got .* of fold 0",
+        ),
+        ({"n_bins": -1}, "`n_bins` must be"),
+        ({"params": 3}, "`params` must be None or a dict of parameters for `fit`; got 3"),
+        ({"cv": []}, "`cv` must be folds of rows to train on and to predict; got no fold"),
+        ({"groups": [1]}, r"X, groups and y must have one row .* \[150, 1, 150\]"),
+        ({"y": np.eye(3, dtype=int)[CODES]}, "`estimator` must be a classifier of one target"),
+    ],
+)
+def test_arguments_that_do_not_go_together_are_errors(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        cross_validated_report(TREE, **{"X": X, "y": Y, **arguments})
+
+
+# --- how it looks -------------------------------------------------------------------------------
+
+
+def test_text_html_frame_and_dict():
+    found = cross_validated_report(TREE, X, Y, cv=3)
+    text = str(found)
+    assert text.startswith("150 rows of 3 classes, predicted in 3 folds\n")
+    spread = found.spread["accuracy"]
+    value = found.report.overall["accuracy"]
+    line = next(line for line in text.splitlines() if line.startswith("accuracy"))
+    assert line.split()[1:] == [f"{v:.3f}" for v in (value, spread["mean"], spread["std"])]
+    assert sorted(" ".join(Page(found._repr_html_()).texts).split()) == sorted(text.split())
+    frame = found.to_frame()
+    assert frame.shape == (3, len(found.spread))
+    close(frame.mean()["log_loss"], found.spread["log_loss"]["mean"])
+    close(frame.std(ddof=0)["log_loss"], found.spread["log_loss"]["std"])
+    plain = json.loads(json.dumps(found.to_dict()))
+    assert plain["folds"][2]["overall"] == found.folds[2].overall
+    assert repr(found).startswith("CrossValidatedReport(n_samples=150, n_classes=3, n_folds=3, ")
+
+
+def test_the_spread_leaves_out_folds_where_a_measure_is_undefined():
+    found = cross_validated_report(RidgeClassifier(), X, Y, cv=KFold(3))
+    assert np.isnan(found.folds[0].per_class["recall"]).sum() == 2
+    leave_one_out = cross_validated_report(TREE, X[45:55], Y[45:55], cv=KFold(10))
+    assert np.isnan(leave_one_out.spread["macro_roc_auc"]["mean"])
+    assert leave_one_out.spread["accuracy"]["mean"] == leave_one_out.report.overall["accuracy"]
+
+
+def test_nothing_is_trained_before_top_k_is_refused():
+    class NeverTrained(DecisionTreeClassifier):
+        def fit(self, X, y):
+            raise AssertionError("trained")
+
+    with pytest.raises(ValueError, match="`top_k` must be None, or below the number of classes"):
+        cross_validated_report(NeverTrained(), X, CODES, top_k=3)

@@ -1,0 +1,329 @@
+"""`n_ensemble`: networks trained side by side, each as if it were alone, and averaged."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import softmax
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.utils.class_weight import compute_sample_weight
+
+import keras_multiclass
+from _toy import tiny
+from keras_multiclass import KerasMulticlassClassifier
+from keras_multiclass._network.backbones import TrainingRecipe, register_backbone
+from keras_multiclass._network.backbones import registry as _registry
+from keras_multiclass._training.engine import programs as _programs
+from keras_multiclass._training.engine.slots import slots_of
+
+RNG = np.random.default_rng(0)
+X, y = load_iris(return_X_y=True)
+
+
+def members_of(fitted):
+    return [layer for layer in fitted.model_.layers if isinstance(layer, keras.Model)]
+
+
+def logits_of_members(fitted, X):
+    """Of tables without gaps: from the scaled inputs, member by member."""
+    members = members_of(fitted)
+    read = keras.Model(fitted.model_.input, fitted.model_.get_layer("fill_gaps").output)
+    scaled = read(X.astype("float32"))
+    return np.stack([np.asarray(m(scaled)) for m in members], axis=1)
+
+
+def weights_of(fitted):
+    return fitted.model_.get_weights()
+
+
+# --- what is computed ---------------------------------------------------------------------------
+
+
+def test_an_ensemble_of_one_is_the_plain_network():
+    plain, one = tiny().fit(X, y), tiny(n_ensemble=1).fit(X, y)
+    assert type(one.model_) is type(plain.model_)
+    assert plain.model_.get_config() == one.model_.get_config()
+    for a, b in zip(weights_of(plain), weights_of(one), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_probabilities_are_the_means_of_those_of_the_members():
+    fitted = tiny(n_ensemble=3).fit(X, y)
+    of_members = logits_of_members(fitted, X).astype("float64")
+    assert np.abs(of_members[:, 0] - of_members[:, 1]).mean() > 0.1
+    mean = softmax(of_members, axis=2).mean(axis=1)
+    np.testing.assert_allclose(fitted.predict_proba(X), mean, atol=1e-6)
+    # What an exported network emits are logits of these.
+    raw = fitted.model_.predict(X, verbose=0)
+    np.testing.assert_allclose(raw, fitted.decision_function(X), atol=1e-5)
+    np.testing.assert_allclose(softmax(raw, axis=1), mean, atol=1e-5)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "scheduled_adam"])
+@pytest.mark.parametrize("engine", ["graph", "keras"])
+def test_members_train_as_each_would_alone(optimizer, engine):
+    """With a penalty, and weights of rows; whatever the optimizer makes of the size of losses."""
+    params = {
+        "backbone__kernel_regularizer": keras.regularizers.L2(0.05),
+        "optimizer": optimizer,
+        "optimizer__learning_rate": 0.1 if optimizer == "sgd" else 0.01,
+        "batch_size": 32,
+        "epochs": 4,
+        "class_weight": {0: 1, 1: 2, 2: 3},
+        "engine": engine,
+    }
+    if optimizer == "scheduled_adam":
+        params["optimizer__weight_decay"] = 0.1
+    ensemble = tiny(n_ensemble=3, **params).initialize(X, y)
+    alone = [tiny(**params, warm_start=True).initialize(X, y) for _ in range(3)]
+    for member, single in zip(members_of(ensemble), alone, strict=True):
+        scaling = single.model_.non_trainable_weights
+        single.model_.set_weights([*map(np.asarray, scaling), *member.get_weights()])
+    ensemble.set_params(warm_start=True).fit(X, y)
+    for member, single in zip(members_of(ensemble), alone, strict=True):
+        single.fit(X, y)
+        for a, b in zip(member.get_weights(), single.model_.trainable_weights, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    losses = np.mean([single.history_["loss"] for single in alone], axis=0)
+    np.testing.assert_allclose(ensemble.history_["loss"], losses, rtol=1e-4)
+
+
+def test_members_are_as_good_alone_and_better_together():
+    rng = np.random.default_rng(1)
+    noisy = X + rng.normal(size=X.shape)
+    fitted = tiny(n_ensemble=4, epochs=20).fit(noisy[::2], y[::2])
+    true = y[1::2]
+
+    def log_loss(probabilities):
+        return -np.log(probabilities[np.arange(len(true)), true]).mean()
+
+    members = softmax(logits_of_members(fitted, noisy[1::2]).astype("float64"), axis=2)
+    alone = [log_loss(members[:, k]) for k in range(4)]
+    assert ((members.argmax(axis=2) == true[:, None]).mean(axis=0) > 0.5).all()
+    # Jensen's inequality, for the logarithm.
+    assert log_loss(fitted.predict_proba(noisy[1::2])) < np.mean(alone)
+
+
+# --- kinds of networks --------------------------------------------------------------------------
+
+SEQUENCES = RNG.normal(size=(60, 6, 3))
+SEQUENCES[::3, 4:] = 0.0  # padding
+TOKENS = RNG.integers(0, 9, (60, 6))
+IMAGES = RNG.integers(0, 255, (60, 8, 8, 1)).astype("uint8")
+LABELS = np.arange(60) % 3
+
+
+def named_layers(inputs):
+    return keras.layers.Dense(5, name="hidden")(inputs)
+
+
+def no_use_for_a_mask(inputs, mask=None):
+    return keras.layers.GlobalAveragePooling1D()(inputs)
+
+
+NETWORKS = {
+    "batch normalisation and dropout": (X, {"backbone": "mlp", "backbone__normalization": "batch"}),
+    "realmlp": (X, {"backbone": "realmlp", "backbone__hidden_units": (8,)}),
+    "gru": (SEQUENCES, {"backbone": "gru", "backbone__units": 4, "backbone__dropout": 0.1}),
+    # Not with Adam: Keras squares the gradients of an embedding before it adds up those of a row.
+    "tokens": (
+        TOKENS,
+        {"backbone": "conv1d", "backbone__filters": 4, "optimizer": "sgd", "dtype": "float64"},
+    ),
+    "images": (IMAGES, {"backbone": "cnn", "backbone__filters": (4, 8)}),
+    "layers of the same name": (X, {"backbone": named_layers}),
+    "an input that is not read": (SEQUENCES, {"backbone": no_use_for_a_mask}),
+    "layer class": (X, {"backbone": keras.layers.Dense, "backbone__units": 4}),
+    "layer with a seed": (X, {"backbone": keras.layers.Dropout(0.5, seed=1)}),
+    "model": (
+        X,
+        {"backbone": keras.Sequential([keras.Input((4,)), keras.layers.Dense(5, name="d")])},
+    ),
+}
+
+
+def ensemble(name, **params):
+    data, own = NETWORKS[name]
+    if name.startswith("batch"):
+        own = {**own, "backbone__dropout": 0.2, "backbone__hidden_units": (8,)}
+    defaults = {"n_ensemble": 2, "epochs": 3, "random_state": 0, "optimizer__learning_rate": 0.05}
+    labels = y if data is X else LABELS
+    return data, labels, KerasMulticlassClassifier(**{**defaults, **own, **params})
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_any_backbone_has_members_and_both_engines_train_them_alike(name):
+    data, labels, graph = ensemble(name, engine="graph")
+    keras_engine = ensemble(name, engine="keras")[2]
+    graph.fit(data, labels)
+    keras_engine.fit(data, labels)
+    first, second = (
+        np.concatenate([w.ravel() for w in m.get_weights()]) for m in members_of(graph)
+    )
+    assert not np.allclose(first, second)
+    for a, b in zip(weights_of(graph), weights_of(keras_engine), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)
+    again = ensemble(name, engine="graph")[2].fit(data, labels)
+    np.testing.assert_array_equal(again.predict_proba(data), graph.predict_proba(data))
+    for copied in (pickle.loads(pickle.dumps(graph)), copy.deepcopy(graph)):
+        np.testing.assert_array_equal(copied.predict_proba(data), graph.predict_proba(data))
+        copied.partial_fit(data, labels)
+
+
+@pytest.mark.parametrize("name", ["batch normalisation and dropout", "layer with a seed"])
+def test_members_drop_other_values(name):
+    data, labels, classifier = ensemble(name)
+    members = members_of(classifier.initialize(data, labels))
+    seeds = [
+        np.asarray(layer.seed_generator.state.value)
+        for member in members
+        for layer in member.layers
+        if hasattr(layer, "seed_generator")
+    ]
+    assert len(seeds) == 2
+    assert not np.array_equal(*seeds)
+
+
+def test_scheduled_dropout_of_every_member_learns_the_length_of_the_run():
+    data, labels, classifier = ensemble("realmlp", batch_size=50)
+    classifier.fit(data, labels)
+    lengths = [
+        int(layer.schedule_length)
+        for member in members_of(classifier)
+        for layer in member.layers
+        if hasattr(layer, "schedule_length")
+    ]
+    assert lengths == [9, 9]  # 3 steps in each of 3 epochs
+
+
+@pytest.mark.parametrize("dtype", ["float64", "mixed_bfloat16", "mixed_float16"])
+def test_members_of_any_precision(dtype):
+    fitted = tiny(n_ensemble=2, dtype=dtype, backbone__normalization="layer").fit(X, y)
+    assert fitted.score(X, y) > 0.8
+    np.testing.assert_allclose(fitted.predict_proba(X).sum(axis=1), 1.0)
+
+
+def test_members_share_the_embeddings_of_a_table():
+    frame = pd.DataFrame({"number": X[:, 0], "level": [f"l{i % 20}" for i in range(150)]})
+    frame.loc[3, "number"] = np.nan
+    fitted = tiny(n_ensemble=2, backbone="realmlp").fit(frame, y)
+    paths = [v.path for v in fitted.model_.trainable_variables if "embedding" in v.path]
+    assert sum("code" in path for path in paths) == 1
+    assert fitted.predict_proba(frame).shape == (150, 3)
+
+
+def test_backbones_of_members_have_members_of_members(monkeypatch):
+    known = dict(_registry._REGISTRY._backbones)
+    monkeypatch.setattr(_registry._REGISTRY, "_backbones", known)
+
+    @register_backbone(
+        "pairs", kind="table", ensemble=True, recipe=TrainingRecipe(n_ensemble=3, epochs=2)
+    )
+    def pairs(inputs):
+        return keras.layers.Reshape((2, 4))(keras.layers.Dense(8)(inputs))
+
+    fitted = KerasMulticlassClassifier("pairs", random_state=0).fit(X, y)
+    assert fitted.resolved_params_["n_ensemble"] == 3
+    assert fitted.model_.get_layer("logits").input.shape == (None, 6, 3)
+    assert fitted.predict_proba(X).shape == (150, 3)
+    single = KerasMulticlassClassifier("pairs", n_ensemble=1, random_state=0).fit(X, y)
+    assert single.model_.get_layer("logits").input.shape == (None, 2, 3)
+
+
+# --- the life of a classifier -------------------------------------------------------------------
+
+
+def test_two_classes_and_weights_and_early_stopping():
+    both = y < 2
+    fitted = tiny(n_ensemble=2, early_stopping=2, metrics=["accuracy"], class_weight="balanced")
+    fitted.fit(X[both], y[both], sample_weight=compute_sample_weight("balanced", y[both]))
+    assert fitted.score(X[both], y[both]) == 1.0
+    assert fitted.decision_function(X[both]).shape == (100,)
+
+
+def test_training_goes_on_with_the_same_members():
+    fitted = tiny(n_ensemble=2, warm_start=True, epochs=2).fit(X, y)
+    model = fitted.model_
+    fitted.set_params(n_ensemble=3).fit(X, y).partial_fit(X, y)
+    assert fitted.model_ is model
+    assert fitted.n_iter_ == 5
+    assert len(members_of(fitted)) == 2
+
+
+def test_members_go_through_files(tmp_path):
+    fitted = tiny(n_ensemble=2).fit(X, y)
+    fitted.model_.save(tmp_path / "members.keras")
+    loaded = keras.models.load_model(tmp_path / "members.keras")
+    expected = fitted.model_.predict(X, verbose=0)
+    np.testing.assert_allclose(loaded.predict(X, verbose=0), expected, atol=1e-6)
+    loaded.fit(X, y, verbose=0)
+
+
+def test_a_copy_goes_on_training_as_the_original_does():
+    fitted = tiny(n_ensemble=2, backbone__dropout=0.2).fit(X, y)
+    copied = pickle.loads(pickle.dumps(fitted))
+    for one in (fitted, copied):
+        one.partial_fit(X, y)
+    np.testing.assert_array_equal(copied.predict_proba(X), fitted.predict_proba(X))
+
+
+def test_the_parameter_is_one_of_scikit_learns():
+    cloned = clone(tiny(n_ensemble=2))
+    assert cloned.get_params()["n_ensemble"] == 2
+    assert cloned.set_params(n_ensemble=4).n_ensemble == 4
+
+
+def test_fits_of_the_same_structure_share_a_trace(monkeypatch):
+    keras_multiclass.clear_cache()
+    traced = []
+    original = _programs.trace
+
+    def counted(*arguments, **options):
+        traced.append(arguments)
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(_programs, "trace", counted)
+    tiny(n_ensemble=2).fit(X, y).predict(X)
+    first = len(traced)
+    assert first
+    tiny(n_ensemble=2, random_state=1).fit(X[::2] * 3, y[::2]).predict(X)
+    assert len(traced) == first
+    tiny(n_ensemble=3).fit(X, y)
+    assert len(traced) > first
+
+
+def test_weights_of_the_same_name_keep_their_own_state():
+    """As in members whose layers the user named."""
+    _, _, classifier = ensemble("layers of the same name")
+    model = classifier.initialize(X, y).model_
+    paths = [variable.path for variable in model.trainable_variables]
+    assert len(set(paths)) < len(paths)
+    model.optimizer.build(model.trainable_variables)
+    momentums = slots_of(model.optimizer, model.trainable_variables)["momentum"]
+    assert len(set(map(id, momentums))) == len(paths)
+    for weight, momentum in zip(model.trainable_variables, momentums, strict=True):
+        assert momentum.shape == weight.shape
+
+
+# --- what is refused ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_ensemble", [0, -1, 2.0, True, "a", None])
+def test_it_must_be_a_count(n_ensemble):
+    with pytest.raises(ValueError, match="`n_ensemble` must be an integer of at least 1 or 'auto'"):
+        tiny(n_ensemble=n_ensemble).fit(X, y)
+
+
+def test_a_whole_model_has_no_members():
+    def build():
+        return keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+
+    with pytest.raises(ValueError, match=r"`n_ensemble` must be 'auto' or 1 .* got 2\."):
+        KerasMulticlassClassifier(model=build, n_ensemble=2).fit(X, y)
+    KerasMulticlassClassifier(model=build, n_ensemble=1, epochs=1).fit(X, y)

@@ -1,0 +1,421 @@
+"""Raw tables: categories, gaps, odd scales, and the names of what the network reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
+from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, RobustScaler
+
+from keras_multiclass import KerasMulticlassClassifier
+from keras_multiclass._data.categories import Columns
+from keras_multiclass._data.statistics import weighted_quantiles
+
+DATA = Path(__file__).resolve().parents[2] / "examples" / "data"
+
+
+def read(name):
+    """Features as a frame of numbers and categories, and labels."""
+    table = pd.read_csv(DATA / f"{name}.csv")
+    y = table.pop("target").to_numpy(dtype=object)
+    text = [column for column in table if not pd.api.types.is_numeric_dtype(table[column])]
+    return table.astype(dict.fromkeys(text, "category")), y
+
+
+def quick(**params):
+    return KerasMulticlassClassifier(
+        **{"backbone": "mlp", "epochs": 30, "backbone__hidden_units": (32,), "random_state": 0}
+        | params
+    )
+
+
+def inputs_of(classifier, X):
+    """What the backbone of a fitted classifier reads of encoded rows."""
+    first = next(
+        layer for layer in classifier.model_.layers if isinstance(layer, keras.layers.Dense)
+    )
+    network = keras.Model(classifier.model_.input, first.input)
+    return np.asarray(network(np.asarray(X, dtype="float32")))
+
+
+@pytest.fixture(scope="module", params=["soybean", "eucalyptus"])
+def real(request):
+    return read(request.param)
+
+
+# --- real tables with categories and holes ------------------------------------------------------
+
+
+def test_a_raw_table_goes_straight_into_fit_and_beats_guessing(real):
+    X, y = real
+    X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
+    classifier = KerasMulticlassClassifier(random_state=0).fit(X_train, y_train)
+    guessing = pd.Series(y_test).value_counts(normalize=True).max()
+    assert classifier.score(X_test, y_test) > guessing + 0.3
+    probabilities = classifier.predict_proba(X_test)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, atol=1e-9)
+    names = classifier.network_feature_names_
+    assert len(names) == len(set(names))
+
+
+def test_a_raw_table_goes_straight_into_cross_validation_and_search(real):
+    X, y = real
+    classifier = quick(epochs=8)
+    scores = cross_val_score(classifier, X, y, cv=3, error_score="raise")
+    assert np.mean(scores) > 0.25
+    search = GridSearchCV(
+        classifier, {"scaling": ["standard", "quantile"]}, cv=2, error_score="raise"
+    ).fit(X, y)
+    assert search.predict(X).shape == (len(X),)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+def test_polars_and_strings_give_what_pandas_categories_give():
+    X, y = read("eucalyptus")
+    text = X.select_dtypes("category").columns
+    expected = quick(epochs=2).fit(X, y).predict_proba(X)
+    as_strings = X.astype(dict.fromkeys(text, object))
+    as_polars = pl.DataFrame({name: as_strings[name].tolist() for name in X.columns}, strict=False)
+    for table in (
+        as_strings,
+        as_polars,
+        as_polars.with_columns(pl.col(*text).cast(pl.Categorical)),
+    ):
+        found = quick(epochs=2).fit(table, y).predict_proba(table)
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_changed_order_of_columns_is_an_error_as_everywhere_in_scikit_learn(real):
+    X, y = real
+    classifier = quick(epochs=1).fit(X, y)
+    with pytest.raises(ValueError, match="in the same order as they were in fit"):
+        classifier.predict(X[X.columns[::-1]])
+
+
+def test_a_new_level_is_unknown_and_a_vanished_one_changes_nothing(real):
+    X, y = real
+    name = X.select_dtypes("category").columns[0]
+    classifier = quick(epochs=3).fit(X, y)
+    before = classifier.predict_proba(X)
+    levels = X[name].cat.categories
+    # Rows of one level alone, in a column that knows of no other.
+    some = (X[name] == levels[0]).to_numpy()
+    alone = X[some].assign(**{name: X.loc[some, name].cat.remove_unused_categories()})
+    np.testing.assert_allclose(classifier.predict_proba(alone), before[some], atol=1e-6)
+    odd = X.astype({name: object}).assign(**{name: "never seen before"})
+    other = X.astype({name: object}).assign(**{name: "not seen either"})
+    unknown = classifier.predict_proba(odd)
+    assert np.isfinite(unknown).all()
+    np.testing.assert_array_equal(unknown, classifier.predict_proba(other))
+    assert not np.allclose(unknown, before)
+
+
+def test_an_all_missing_column_at_predict_is_filled(real):
+    X, y = real
+    classifier = quick(epochs=3).fit(X, y)
+    for name in (X.columns[0], X.columns[-1]):
+        empty = X.astype({name: object}).assign(**{name: None})
+        probabilities = classifier.predict_proba(empty)
+        assert probabilities.shape == (len(X), len(classifier.classes_))
+        assert np.isfinite(probabilities).all()
+    np.testing.assert_allclose(classifier.predict_proba(empty).sum(axis=1), 1.0, atol=1e-9)
+
+
+def test_a_column_that_is_all_missing_in_fit_changes_no_prediction():
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    holed = X.assign(nothing=np.nan, none=pd.Series([None] * len(X), dtype="category"))
+    classifier = quick(epochs=40, optimizer__learning_rate=0.01).fit(holed, y)
+    assert classifier.score(holed, y) > 0.9
+
+
+def test_only_codes_are_needed_outside():
+    X, y = read("eucalyptus")
+    classifier = quick(epochs=2).fit(X, y)
+    columns = Columns.learn(X, "from_dtype")
+    codes = columns.encode(X, np.float32)
+    for category in columns.categories:
+        pandas_codes = X.iloc[:, category.position].cat.codes.to_numpy()
+        np.testing.assert_array_equal(codes[:, category.position], pandas_codes)
+    logits = np.asarray(classifier.model_(codes))
+    np.testing.assert_allclose(logits, classifier.decision_function(X), rtol=1e-5, atol=1e-5)
+
+
+# --- which columns are categories ---------------------------------------------------------------
+
+MIXED = pd.DataFrame(
+    {
+        "size": [1.0, 2.0, np.nan, 4.0, 5.0, 6.0],
+        "colour": ["red", "green", "blue", "red", None, "green"],
+        "sold": [True, False, True, True, False, False],
+        "grade": [3, 1, 2, 3, 1, 2],
+    }
+)
+LABELS = np.array(["a", "b", "c", "a", "b", "c"])
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        ("from_dtype", [1, 2]),
+        (["colour", "grade", "sold"], [1, 2, 3]),
+        ([1, 2, 3], [1, 2, 3]),
+        (np.array([False, True, True, True]), [1, 2, 3]),
+    ],
+    ids=["dtype", "names", "indices", "mask"],
+)
+def test_categories_are_found_by_dtype_or_named(choice, expected):
+    classifier = quick(epochs=1, categorical_features=choice).fit(MIXED, LABELS)
+    found = [category.position for category in classifier._state.columns.categories]
+    assert found == expected
+    tag = classifier.__sklearn_tags__().input_tags
+    assert tag.allow_nan
+    assert tag.categorical
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ("by_dtype", "`categorical_features` must be 'from_dtype', None, or a mask"),
+        (["weight"], r"`categorical_features` must be names of columns of X; got 'weight'"),
+        ([7], "`categorical_features` as indices must be from 0 to 3"),
+        ([True, False], "`categorical_features` as a mask must be one value for each of the 4"),
+        (1.5, "`categorical_features` must be"),
+        (None, "strings or categories in column 'colour'"),
+    ],
+)
+def test_a_choice_that_does_not_fit_is_an_error(choice, message):
+    with pytest.raises(ValueError, match=message):
+        quick(epochs=1, categorical_features=choice).fit(MIXED, LABELS)
+
+
+def test_names_need_a_frame_and_categories_a_table_backbone():
+    with pytest.raises(ValueError, match="mask or indices when X has no column names"):
+        quick(categorical_features=["colour"]).fit(MIXED.to_numpy(), LABELS)
+    with pytest.raises(ValueError, match="unless a table backbone reads X"):
+        KerasMulticlassClassifier("gru", categorical_features=[0]).fit(np.zeros((6, 3, 2)), LABELS)
+
+
+def test_numbers_in_an_array_can_be_categories():
+    X = np.array([[0, 5.0], [1, 6.0], [7, 7.0], [0, 5.5], [1, 6.5], [7, 7.5]])
+    classifier = quick(epochs=60, categorical_features=[0], optimizer__learning_rate=0.03)
+    classifier.fit(X, LABELS)
+    assert list(classifier.network_feature_names_) == ["x1", "x0_0.0", "x0_1.0", "x0_7.0"]
+    assert classifier.score(X, LABELS) == 1.0
+    mixed = X.astype(object)
+    mixed[:, 0] = ["low", "mid", "high"] * 2
+    assert classifier.fit(mixed, LABELS).score(mixed, LABELS) == 1.0
+
+
+def test_strings_in_place_of_numbers_are_an_error_and_the_classifier_stays():
+    classifier = quick(epochs=1, categorical_features=["grade"]).fit(
+        MIXED[["size", "grade"]], LABELS
+    )
+    before = classifier.predict_proba(MIXED[["size", "grade"]])
+    wrong = MIXED[["size", "grade"]].astype({"grade": str})
+    with pytest.raises(ValueError, match="column 'grade' of X must be numbers, as in fit; got str"):
+        classifier.predict(wrong)
+    np.testing.assert_array_equal(classifier.predict_proba(MIXED[["size", "grade"]]), before)
+
+
+def test_values_that_are_no_levels_are_an_error_that_names_the_column():
+    mixed = MIXED.assign(colour=pd.Series([["red"], "green", None, "red", "blue", "red"]))
+    with pytest.raises(TypeError, match="Each category in column 'colour' of X must be a string"):
+        quick(epochs=1).fit(mixed, LABELS)
+
+
+def test_dates_among_the_columns_are_still_refused():
+    dated = MIXED.assign(when=pd.date_range("2020-01-01", periods=6))
+    with pytest.raises(ValueError, match="dates or times in column 'when'"):
+        quick(epochs=1).fit(dated, LABELS)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_infinity_is_an_error_beside_categories_and_gaps(value):
+    with pytest.raises(ValueError, match="infinity"):
+        quick(epochs=1).fit(MIXED.assign(size=[1, 2, value, 4, 5, 6]), LABELS)
+    classifier = quick(epochs=1).fit(MIXED, LABELS)
+    with pytest.raises(ValueError, match="infinity"):
+        classifier.predict(MIXED.assign(size=value))
+
+
+# --- what the backbone reads --------------------------------------------------------------------
+
+
+def test_what_the_backbone_reads_is_named_and_is_what_scikit_learn_encodes():
+    classifier = quick(epochs=1, scaling="standard").fit(MIXED, LABELS)
+    names = list(classifier.network_feature_names_)
+    assert names == [
+        *("size", "grade", "size_missing"),
+        *("colour_blue", "colour_green", "colour_red", "colour_missing", "sold_True"),
+    ]
+    read = pd.DataFrame(inputs_of(classifier, classifier._state.columns.encode(MIXED, "f4")))
+    read.columns = names
+    size = MIXED["size"]
+    expected = ((size - size.mean()) / size.std(ddof=0)).fillna(0.0)
+    np.testing.assert_allclose(read["size"], expected, atol=1e-5)
+    np.testing.assert_array_equal(read["size_missing"], size.isna())
+    colours = OneHotEncoder(sparse_output=False).fit_transform(MIXED[["colour"]])
+    np.testing.assert_array_equal(read.loc[:, "colour_blue":"colour_missing"], colours)
+    np.testing.assert_array_equal(read["sold_True"], np.where(MIXED["sold"], 1, -1))
+
+
+def test_categories_of_many_levels_get_embeddings():
+    X = pd.DataFrame({"city": [f"city {i % 12}" for i in range(60)]})
+    y = np.arange(60) % 12 % 3
+    classifier = quick(epochs=60, optimizer__learning_rate=0.03).fit(X, y)
+    assert list(classifier.network_feature_names_) == [f"city_embedding{i}" for i in range(8)]
+    assert classifier.score(X, y) == 1.0
+    unknown = inputs_of(classifier, [[-1.0]])
+    np.testing.assert_array_equal(unknown, np.zeros((1, 8)))
+
+
+def test_robust_scaling_is_that_of_robust_scaler_with_a_smooth_clip():
+    X, y = load_iris(return_X_y=True)
+    classifier = quick(epochs=1, scaling="robust").fit(X, y)
+    expected = RobustScaler().fit_transform(X)
+    expected /= np.sqrt(1 + (expected / 3) ** 2)
+    # Quartiles of 150 rows fall on single rows here, and between rows in scikit-learn.
+    np.testing.assert_allclose(inputs_of(classifier, X), expected, atol=0.06)
+
+
+def test_quantile_scaling_is_that_of_quantile_transformer():
+    X = np.random.default_rng(0).lognormal(size=(2000, 3))
+    y = np.arange(2000) % 3
+    classifier = quick(epochs=1, scaling="quantile", batch_size=-1).fit(X, y)
+    transformer = QuantileTransformer(n_quantiles=65, output_distribution="normal")
+    expected = np.clip(transformer.fit_transform(X), -3.09, 3.09)
+    np.testing.assert_allclose(inputs_of(classifier, X), expected, atol=0.02)
+
+
+def test_a_value_that_many_rows_share_gets_the_middle_of_their_ranks():
+    X = np.array([0.0] * 50 + [1.0] * 50)[:, None]
+    classifier = quick(epochs=1, scaling="quantile").fit(X, np.arange(100) % 2)
+    # Ranks of 1/4 and 3/4, whose normal quantiles are -0.674 and 0.674.
+    np.testing.assert_allclose(inputs_of(classifier, X)[[0, -1], 0], [-0.6745, 0.6745], atol=0.03)
+
+
+@pytest.mark.parametrize("scaling", ["standard", "robust", "quantile"])
+@pytest.mark.parametrize(
+    "factor", [1e-30, 1e-9, 1.0, 1e9, 1e30], ids=["1e-30", "1e-9", "1", "1e9", "1e30"]
+)
+def test_the_unit_of_a_number_does_not_matter(scaling, factor):
+    X, y = load_iris(return_X_y=True)
+    first = quick(epochs=1, scaling=scaling).fit(X, y)
+    second = clone(first).fit(X * factor, y)
+    np.testing.assert_allclose(
+        inputs_of(second, X * factor), inputs_of(first, X), rtol=1e-3, atol=2e-3
+    )
+
+
+@pytest.mark.parametrize("scaling", ["standard", "robust", "quantile", None])
+def test_constant_columns_and_heavy_tails_train(scaling):
+    X, y = load_iris(return_X_y=True)
+    tail = np.random.default_rng(0).standard_cauchy(len(X))
+    tail = tail if scaling is None else tail * 1e6
+    odd = np.column_stack([X, np.full(len(X), 3.0), np.zeros(len(X)), tail.clip(-1e3, 1e9)])
+    if scaling is None:
+        odd[:, -1] /= 1e3
+    classifier = quick(scaling=scaling, optimizer__learning_rate=0.01).fit(odd, y)
+    assert np.isfinite(inputs_of(classifier, odd)).all()
+    assert classifier.score(odd, y) > 0.85
+
+
+def test_gaps_are_filled_with_the_mean_when_nothing_is_scaled():
+    X = np.array([[1.0, 2.0], [3.0, np.nan], [5.0, 6.0]] * 4)
+    classifier = quick(epochs=1, scaling=None).fit(X, np.arange(12) % 3)
+    np.testing.assert_allclose(inputs_of(classifier, [[np.nan, np.nan]]), [[3.0, 4.0, 1.0]])
+
+
+def test_scaling_for_tables_is_refused_elsewhere():
+    images = np.random.default_rng(0).normal(size=(12, 8, 8, 1))
+    with pytest.raises(ValueError, match="`scaling` must be 'auto', 'standard' or None unless"):
+        KerasMulticlassClassifier(scaling="robust", epochs=1).fit(images, np.arange(12) % 3)
+
+
+def test_gaps_stay_an_error_where_no_table_backbone_reads_x():
+    X, y = load_iris(return_X_y=True)
+    X[3, 1] = np.nan
+    ready = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4, "relu")])
+    for classifier in (
+        KerasMulticlassClassifier(ready, epochs=1),
+        KerasMulticlassClassifier(model=lambda: keras.Sequential([keras.layers.Dense(3)])),
+    ):
+        assert not classifier.__sklearn_tags__().input_tags.allow_nan
+        with pytest.raises(ValueError, match="contains NaN"):
+            classifier.fit(X, y)
+    with pytest.raises(ValueError, match="contains NaN"):
+        KerasMulticlassClassifier(epochs=1).fit(X.reshape(75, 2, 4), y[:75])
+
+
+def test_weighting_a_row_equals_repeating_it_under_every_scaling():
+    rng = np.random.default_rng(0)
+    X, y = load_iris(return_X_y=True)
+    X[rng.random(X.shape) < 0.1] = np.nan
+    weights = rng.integers(0, 4, len(X))
+    for scaling in ("standard", "robust", "quantile"):
+        params = {"scaling": scaling, "dtype": "float64", "batch_size": -1, "shuffle": False}
+        weighted = quick(**params).fit(X, y, sample_weight=weights)
+        repeated = quick(**params).fit(np.repeat(X, weights, axis=0), np.repeat(y, weights))
+        np.testing.assert_allclose(weighted.predict_proba(X), repeated.predict_proba(X), rtol=1e-7)
+
+
+def test_training_goes_on_with_the_levels_of_the_first_fit():
+    classifier = quick(epochs=1).partial_fit(MIXED[:4], LABELS[:4], classes=["a", "b", "c"])
+    classifier.partial_fit(MIXED.assign(colour="violet"), LABELS)
+    assert "colour_violet" not in classifier.network_feature_names_
+    assert classifier.n_iter_ == 2
+
+
+def test_streams_may_have_gaps():
+    X, y = load_iris(return_X_y=True)
+    X[::7, 2] = np.nan
+    batches = [(X[i::10], y[i::10]) for i in range(10)]
+    classifier = quick(epochs=1, scaling="standard").fit(lambda: iter(batches))
+    whole = quick(epochs=1, scaling="standard").fit(X, y)
+    assert "x2_missing" in classifier.network_feature_names_
+    np.testing.assert_allclose(inputs_of(classifier, X), inputs_of(whole, X), atol=1e-5)
+
+
+# --- quantiles ----------------------------------------------------------------------------------
+
+
+@given(
+    values=npst.arrays(
+        np.float64, st.integers(1, 30), elements=st.floats(-1e6, 1e6, allow_subnormal=False)
+    )
+)
+def test_quantiles_are_those_of_numpy(values):
+    levels = np.linspace(0, 1, 9)
+    expected = np.quantile(values, levels, method="averaged_inverted_cdf")
+    np.testing.assert_allclose(weighted_quantiles(values, None, levels), expected, atol=1e-9)
+
+
+@given(data=st.data())
+def test_quantiles_take_a_weight_for_a_repeated_value(data):
+    n = data.draw(st.integers(1, 20))
+    values = np.array(data.draw(st.lists(st.integers(-5, 5), min_size=n, max_size=n)), float)
+    weights = np.array(data.draw(st.lists(st.integers(0, 3), min_size=n, max_size=n)), float)
+    levels = np.array([0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0])
+    repeated = np.repeat(values, weights.astype(int))
+    np.testing.assert_array_equal(
+        weighted_quantiles(values, weights, levels), weighted_quantiles(repeated, None, levels)
+    )
+
+
+def test_categories_are_found_where_boosting_finds_them():
+    X, y = read("eucalyptus")
+    boosting = HistGradientBoostingClassifier(max_iter=1).fit(X, y)
+    classifier = quick(epochs=1).fit(X, y)
+    found = [category.position for category in classifier._state.columns.categories]
+    assert found == np.flatnonzero(boosting.is_categorical_).tolist()

@@ -1,0 +1,215 @@
+"""Layers of the backbones for tables, held to the formulas of their papers."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from keras_multiclass._network.backbones import Table
+from keras_multiclass._network.backbones.ft_transformer import FeatureTokenizer
+from keras_multiclass._network.backbones.piecewise import (
+    PiecewiseLinearEmbedding,
+    PiecewiseLinearEncoding,
+    embed_piecewise,
+)
+from keras_multiclass._network.layers.heads import MemberDense
+from keras_multiclass._network.layers.members import BatchEnsembleDense, MemberScaling
+from keras_multiclass._shared.keras.object_names import fresh_names
+from keras_multiclass._training.engine.fingerprint import fingerprint
+from keras_multiclass._training.engine.work import multiplications
+
+RNG = np.random.default_rng(0)
+
+
+def to_numpy(tensor):
+    return keras.ops.convert_to_numpy(tensor)
+
+
+def equation_1(x, edges):
+    """Gorishniy et al. 2022, equation 1, for one number and edges that all differ."""
+    n_bins = len(edges) - 1
+    encoded = []
+    for t in range(1, n_bins + 1):
+        if x < edges[t - 1] and t > 1:
+            encoded.append(0.0)
+        elif x >= edges[t] and t < n_bins:
+            encoded.append(1.0)
+        else:
+            encoded.append((x - edges[t - 1]) / (edges[t] - edges[t - 1]))
+    return encoded
+
+
+def encoding(edges):
+    layer = PiecewiseLinearEncoding(edges.shape[1] - 1)
+    layer.build((None, len(edges)))
+    layer.edges.assign(edges)
+    return layer
+
+
+EDGES = np.array([[-1.0, 0.0, 0.5, 3.0], [10.0, 11.0, 13.0, 14.0]])
+
+
+def test_an_encoding_is_that_of_the_paper_inside_and_outside_of_the_bins():
+    X = np.stack([np.linspace(-3, 5, 33), np.linspace(8, 16, 33)], axis=1).astype("float32")
+    expected = [[equation_1(x, e) for x, e in zip(row, EDGES, strict=True)] for row in X]
+    np.testing.assert_allclose(to_numpy(encoding(EDGES)(X)), expected, atol=1e-5)
+
+
+def test_bins_without_width_contribute_nothing_wherever_they_are():
+    tied = np.array([[0.0, 0.0, 0.0, 1.0, 1.0, 3.0, 3.0], [2.0] * 7])
+    X = np.array([[-1.0, 2.0], [0.5, 1.0], [2.0, 3.0], [4.0, 2.0]], "float32")
+    found = to_numpy(encoding(tied)(X))
+    np.testing.assert_array_equal(found[:, 0, [0, 1, 3, 5]], 0.0)
+    np.testing.assert_array_equal(found[:, 1], 0.0)
+    expected = [equation_1(x, [0.0, 1.0, 3.0]) for x in X[:, 0]]
+    np.testing.assert_allclose(found[:, 0, [2, 4]], expected, atol=1e-6)
+
+
+def test_an_embedding_is_a_linear_map_of_the_number_and_of_its_encoding():
+    layer = PiecewiseLinearEmbedding(5, 3)
+    layer.build((None, 2))
+    layer.encoding.edges.assign(EDGES)
+    X = RNG.normal(size=(7, 2)).astype("float32")
+    kernel, bias = (to_numpy(w) for w in (layer.kernel, layer.bias))
+    plain = X[:, :, None] * kernel + bias
+    np.testing.assert_allclose(to_numpy(layer(X)), plain, atol=1e-6)  # of bins nothing at first
+    bin_kernel = RNG.normal(size=(2, 3, 5))
+    layer.bin_kernel.assign(bin_kernel)
+    encoded = np.array([[equation_1(x, e) for x, e in zip(row, EDGES, strict=True)] for row in X])
+    expected = plain + np.einsum("bnt,ntu->bnu", encoded, bin_kernel)
+    np.testing.assert_allclose(to_numpy(layer(X)), expected, atol=1e-4)
+
+
+def test_bins_hold_equal_numbers_of_training_rows_and_are_not_trained():
+    rows = RNG.exponential(size=(400, 2)).astype("float32")
+    table = Table(2, (), lambda levels: np.quantile(rows, levels, axis=0).T)
+    inputs = keras.Input((2,))
+    model = keras.Model(inputs, embed_piecewise(inputs, table, units=3, n_bins=4))
+    (edges,) = model.non_trainable_weights
+    for j in range(2):
+        counts, _ = np.histogram(rows[:, j], to_numpy(edges)[j])
+        np.testing.assert_array_equal(counts, 100)
+
+
+def test_networks_with_other_edges_have_the_same_structure():
+    """So that the folds of a cross-validation share a trace."""
+    described = []
+    for scale in (1.0, 7.0):
+        table = Table(2, (), lambda levels, scale=scale: np.tile(levels * scale, (2, 1)))
+        with fresh_names():
+            inputs = keras.Input((2,))
+            hidden = keras.layers.Flatten()(embed_piecewise(inputs, table, units=3, n_bins=4))
+            model = keras.Model(inputs, keras.layers.Dense(3)(hidden))
+            model.compile("adam", "sparse_categorical_crossentropy")
+            model.optimizer.build(model.trainable_variables)
+        described.append(fingerprint(model))
+    assert described[0] == described[1]
+
+
+def test_edges_travel_with_a_saved_network(tmp_path):
+    table = Table(2, (), lambda levels: np.quantile(RNG.normal(size=(50, 2)), levels, axis=0).T)
+    inputs = keras.Input((2,))
+    model = keras.Model(inputs, embed_piecewise(inputs, table, units=3, n_bins=4))
+    model.save(tmp_path / "embedding.keras")
+    loaded = keras.models.load_model(tmp_path / "embedding.keras")
+    X = RNG.normal(size=(5, 2)).astype("float32")
+    np.testing.assert_array_equal(to_numpy(loaded(X)), to_numpy(model(X)))
+
+
+@pytest.mark.parametrize("policy", ["float64", "mixed_float16"])
+def test_an_encoding_follows_the_dtype_and_keeps_its_edges_precise(policy):
+    edges = np.array([[0.0, 1e-6, 1.0]])
+    layer = PiecewiseLinearEncoding(2, dtype=policy)
+    layer.build((None, 1))
+    layer.edges.assign(edges)
+    found = layer(np.array([[0.5]]))
+    assert keras.backend.standardize_dtype(found.dtype) == layer.compute_dtype
+    np.testing.assert_allclose(to_numpy(found)[0, 0].astype("float64"), [1.0, 0.5], atol=1e-3)
+
+
+# --- members ------------------------------------------------------------------------------------
+
+
+def test_a_batch_ensemble_computes_the_equation_of_its_paper():
+    """Wen et al. 2020, equation 5, with a bias."""
+    layer = BatchEnsembleDense(4)
+    X = RNG.normal(size=(6, 3, 5)).astype("float32")
+    layer.build(X.shape)
+    layer.input_factors.assign(RNG.normal(size=(3, 5)))
+    layer.output_factors.assign(RNG.normal(size=(3, 4)))
+    layer.bias.assign(RNG.normal(size=(3, 4)))
+    W, r, s, b = (
+        to_numpy(w) for w in (layer.kernel, layer.input_factors, layer.output_factors, layer.bias)
+    )
+    found = to_numpy(layer(X))
+    for i in range(3):
+        np.testing.assert_allclose(found[:, i], (X[:, i] * r[i]) @ W * s[i] + b[i], atol=1e-5)
+
+
+def test_an_ensemble_without_factors_is_one_dense_layer_for_all_members():
+    layer = BatchEnsembleDense(4, scaled=False)
+    X = RNG.normal(size=(6, 3, 5)).astype("float32")
+    found = to_numpy(layer(X))
+    W, b = layer.get_weights()
+    np.testing.assert_allclose(found, X @ W + b, atol=1e-5)
+
+
+def test_members_start_alike_but_for_the_first_factors():
+    """Gorishniy et al. 2025, section 3.3."""
+    layer = BatchEnsembleDense(4)
+    layer.build((None, 3, 16))
+    for factors in (layer.input_factors, layer.output_factors):
+        np.testing.assert_array_equal(factors, 1.0)
+    bias = to_numpy(layer.bias)
+    np.testing.assert_array_equal(bias[0], bias[1])
+    assert 0 < np.abs(bias).max() <= 1 / 4
+    assert np.abs(to_numpy(layer.kernel)).max() <= 1 / 4
+    signs = MemberScaling(8, "signs")
+    signs.build((None, 16))
+    assert set(np.unique(signs.factors)) == {-1.0, 1.0}
+    normal = MemberScaling(8, "normal")
+    normal.build((None, 200))
+    assert abs(to_numpy(normal.factors).std() - 1) < 0.1
+
+
+def test_scaled_inputs_are_those_of_the_row_times_factors_of_each_member():
+    layer = MemberScaling(3, "normal")
+    X = RNG.normal(size=(6, 5)).astype("float32")
+    found = to_numpy(layer(X))
+    np.testing.assert_allclose(found, X[:, None] * to_numpy(layer.factors), atol=1e-6)
+
+
+# --- tokens -------------------------------------------------------------------------------------
+
+
+def test_each_column_is_a_token_behind_one_that_is_the_same_for_all_rows():
+    """Gorishniy et al. 2021, section 3.3: of two numbers, a category of three levels and one."""
+    layer = FeatureTokenizer(4, n_numeric=2, block_widths=(3, 1))
+    X = RNG.normal(size=(5, 6)).astype("float32")
+    tokens = to_numpy(layer(X))
+    kernel, bias, first = (to_numpy(w) for w in (layer.kernel, layer.bias, layer.first_token))
+    assert tokens.shape == (5, 1 + 4, 4)
+    np.testing.assert_array_equal(tokens[:, 0], np.tile(first, (5, 1)))
+    for token, columns in enumerate([[0], [1], [2, 3, 4], [5]]):
+        expected = X[:, columns] @ kernel[columns] + bias[token]
+        np.testing.assert_allclose(tokens[:, 1 + token], expected, atol=1e-5)
+
+
+# --- what they cost -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "expected"),
+    [
+        (BatchEnsembleDense(16, scaled=False), (4, 8), 4 * (8 * 16 + 16)),
+        (MemberDense(3), (4, 8), 4 * (8 * 3 + 3)),
+        (MemberScaling(4), (8,), 4 * 8),
+        (PiecewiseLinearEmbedding(5, 6), (8,), 8 * (5 + 5 + 6 * 5 + 7)),
+        (FeatureTokenizer(5, 8), (8,), (8 + 8 + 1) * 5),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_multiplications_count_each_weight_as_often_as_it_is_used(layer, shape, expected):
+    inputs = keras.Input(shape)
+    assert multiplications(keras.Model(inputs, layer(inputs))) == expected

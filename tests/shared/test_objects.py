@@ -1,0 +1,258 @@
+"""Routed parameters and the objects that are built from them."""
+
+from __future__ import annotations
+
+import keras
+import pytest
+
+from keras_multiclass._network.optimizers import optimizer_lookup
+from keras_multiclass._shared.keras.lookup import loss_lookup, metric_lookup, snake_name
+from keras_multiclass._shared.keras.objects import build_collection, build_object, extract
+from keras_multiclass._shared.signatures import accepted_parameters
+from keras_multiclass._training.callbacks import callback_lookup
+
+ExponentialDecay = keras.optimizers.schedules.ExponentialDecay
+EarlyStopping = keras.callbacks.EarlyStopping
+ReduceLROnPlateau = keras.callbacks.ReduceLROnPlateau
+
+
+def optimizer(spec, **routed):
+    return build_object(
+        spec,
+        routed,
+        lookup=optimizer_lookup,
+        what="optimizer",
+        base=keras.optimizers.Optimizer,
+    )
+
+
+def callbacks(specs, **routed):
+    return build_collection(
+        specs,
+        routed,
+        lookup=callback_lookup,
+        what="callbacks",
+        base=keras.callbacks.Callback,
+    )
+
+
+class Counter(keras.callbacks.Callback):
+    """A user's callback that keeps no attribute of the name of its argument."""
+
+    def __init__(self, start=0):
+        super().__init__()
+        self.seen = [start]
+
+
+def test_extract_takes_off_one_prefix_and_leaves_other_parameters():
+    params = {
+        "optimizer": "adam",
+        "optimizer__learning_rate": 0.1,
+        "optimizer__learning_rate__decay_steps": 5,
+        "optimizers__x": 1,
+    }
+    expected = {"learning_rate": 0.1, "learning_rate__decay_steps": 5}
+    assert extract(params, "optimizer") == expected
+
+
+@pytest.mark.parametrize(
+    ("camel", "snake"),
+    [
+        ("F1Score", "f1_score"),
+        ("KLDivergence", "kl_divergence"),
+        ("AUC", "auc"),
+        ("MeanIoU", "mean_io_u"),
+        ("ReduceLROnPlateau", "reduce_lr_on_plateau"),
+        ("SparseTopKCategoricalAccuracy", "sparse_top_k_categorical_accuracy"),
+    ],
+)
+def test_snake_names_are_those_of_keras(camel, snake):
+    assert snake_name(camel) == snake
+
+
+@pytest.mark.parametrize("name", ["adam", "Adam", "ADAM"])
+def test_an_optimizer_is_found_by_any_spelling(name):
+    assert optimizer_lookup(name) is keras.optimizers.Adam
+
+
+def test_short_and_snake_names_find_losses_metrics_and_callbacks():
+    assert loss_lookup("kl_divergence") is keras.losses.KLDivergence
+    assert loss_lookup("logcosh") is keras.losses.LogCosh
+    assert loss_lookup("mse") is keras.losses.MeanSquaredError
+    assert metric_lookup("f1_score") is keras.metrics.F1Score
+    assert metric_lookup("RMSE") is keras.metrics.RootMeanSquaredError
+    assert callback_lookup("reduce_lr_on_plateau") is ReduceLROnPlateau
+
+
+def test_an_unknown_name_is_an_error_with_near_names():
+    with pytest.raises(ValueError, match="optimizer must be one of .*'adamm'.*'adam'"):
+        optimizer("adamm")
+
+
+def test_names_classes_and_instances_take_routed_arguments():
+    for spec in ("sgd", keras.optimizers.SGD, keras.optimizers.SGD(momentum=0.3)):
+        built = optimizer(spec, learning_rate=0.5)
+        assert float(built.learning_rate) == pytest.approx(0.5)
+    assert built.momentum == 0.3
+
+
+def test_an_instance_is_copied_and_never_touched():
+    mine = keras.optimizers.SGD(0.25, momentum=0.3)
+    built = optimizer(mine, momentum=0.5)
+    assert built is not mine
+    assert (mine.momentum, built.momentum) == (0.3, 0.5)
+    assert float(built.learning_rate) == 0.25
+
+
+def test_a_keras_configuration_is_a_choice():
+    built = optimizer({"class_name": "SGD", "config": {"learning_rate": 0.5}}, momentum=0.1)
+    assert (float(built.learning_rate), built.momentum) == (0.5, 0.1)
+
+
+def test_a_digit_is_a_positional_argument():
+    assert float(optimizer("sgd", **{"0": 0.5}).learning_rate) == 0.5
+    with pytest.raises(ValueError, match="optimizer__99: SGD takes"):
+        optimizer("sgd", **{"99": 0.5})
+
+
+def test_an_argument_given_twice_is_an_error():
+    with pytest.raises(ValueError, match="'learning_rate' was given twice"):
+        optimizer("sgd", **{"0": 0.5, "learning_rate": 0.1})
+
+
+@pytest.mark.parametrize("schedule", [ExponentialDecay, "exponential_decay"])
+def test_a_schedule_is_built_with_its_own_arguments(schedule):
+    built = optimizer(
+        "sgd",
+        learning_rate=schedule,
+        learning_rate__initial_learning_rate=0.5,
+        learning_rate__decay_steps=10,
+        learning_rate__decay_rate=0.9,
+    )
+    config = built.get_config()["learning_rate"]["config"]
+    assert (config["initial_learning_rate"], config["decay_steps"]) == (0.5, 10)
+
+
+def test_an_argument_of_an_instance_s_schedule_can_be_changed():
+    mine = keras.optimizers.SGD(ExponentialDecay(0.5, 10, 0.9))
+    built = optimizer(mine, learning_rate__decay_steps=20)
+    config = built.get_config()["learning_rate"]["config"]
+    assert (config["initial_learning_rate"], config["decay_steps"]) == (0.5, 20)
+    assert mine.get_config()["learning_rate"]["config"]["decay_steps"] == 10
+
+
+def test_arguments_of_a_number_are_an_error():
+    with pytest.raises(ValueError, match="optimizer__learning_rate__decay_steps.*got 0.1"):
+        optimizer("sgd", learning_rate=0.1, learning_rate__decay_steps=3)
+
+
+def test_an_unknown_argument_names_the_routed_name_the_target_and_near_names():
+    message = "optimizer__learning_rat.*'optimizer__learning_rate'"
+    with pytest.raises(ValueError, match=message) as caught:
+        optimizer("adam", learning_rat=0.1)
+    assert "Adam" in str(caught.value)
+
+
+def test_arguments_that_a_keras_base_class_takes_are_known():
+    assert "clipnorm" in accepted_parameters(keras.optimizers.Adam).names
+
+
+def test_a_constructor_s_own_error_is_told_with_the_parameter_and_chained():
+    with pytest.raises(ValueError, match="optimizer: SGD could not be built") as caught:
+        optimizer("sgd", momentum=7.0)
+    assert isinstance(caught.value.__cause__, ValueError)
+
+
+@pytest.mark.parametrize("wrong", [3, keras.losses.MeanSquaredError, keras.losses.Huber(), None])
+def test_a_wrong_kind_of_choice_is_a_type_error(wrong):
+    with pytest.raises(TypeError, match="optimizer must be a name, a keras Optimizer class"):
+        optimizer(wrong)
+
+
+def test_functions_are_taken_only_where_they_are_allowed():
+    def loss(y_true, y_pred, alpha=1.0):
+        return alpha
+
+    built = build_object(loss, {"alpha": 2.0}, lookup=None, what="loss", functions=True)
+    assert built(0, 0) == 2.0
+    with pytest.raises(ValueError, match="loss__beta: loss takes no argument 'beta'"):
+        build_object(loss, {"beta": 2.0}, lookup=None, what="loss", functions=True)
+    with pytest.raises(TypeError):
+        build_object(loss, {}, lookup=None, what="callbacks", base=keras.callbacks.Callback)
+
+
+@pytest.mark.parametrize("specs", [None, [], {}])
+def test_nothing_makes_an_empty_collection(specs):
+    assert callbacks(specs) == []
+
+
+def test_arguments_reach_their_target_by_position_key_and_name():
+    ((_, first), (_, second)) = callbacks(
+        ["early_stopping", ReduceLROnPlateau],
+        **{"0__patience": 3, "reduce_lr_on_plateau__patience": 5},
+    )
+    assert (first.patience, second.patience) == (3, 5)
+    ((key, stop),) = callbacks({"stop": EarlyStopping}, stop__patience=7)
+    assert (key, stop.patience) == ("stop", 7)
+
+
+def test_a_bare_argument_reaches_every_class_that_takes_it_and_gives_way_to_an_aimed_one():
+    built = callbacks(
+        ["early_stopping", ReduceLROnPlateau, keras.callbacks.TerminateOnNaN],
+        **{"patience": 3, "1__patience": 5},
+    )
+    assert [built[0][1].patience, built[1][1].patience] == [3, 5]
+
+
+def test_lists_within_a_dict_have_keys_of_their_own():
+    built = callbacks(
+        {"both": ["early_stopping", "reduce_lr_on_plateau"]},
+        **{"both__patience": 4, "both__1__factor": 0.5},
+    )
+    assert [key for key, _ in built] == ["both__0", "both__1"]
+    assert [callback.patience for _, callback in built] == [4, 4]
+    assert built[1][1].factor == 0.5
+
+
+def test_a_callback_instance_is_copied_with_its_settings():
+    mine = EarlyStopping(monitor="loss", patience=2)
+    ((_, built),) = callbacks({"stop": mine}, stop__patience=9)
+    assert built is not mine
+    assert (built.monitor, built.patience, mine.patience) == ("loss", 9, 2)
+
+
+def test_the_copy_of_a_used_callback_leaves_its_model_behind():
+    mine = EarlyStopping()
+    mine.set_model(keras.Sequential())
+    ((_, built),) = callbacks(mine)
+    assert built.model is None
+    assert mine.model is not None
+
+
+def test_the_state_of_a_user_s_callback_is_not_shared():
+    mine = Counter()
+    ((_, built),) = callbacks(mine)
+    built.seen.append(1)
+    assert mine.seen == [0]
+
+
+def test_an_instance_that_forgot_its_arguments_cannot_take_new_ones():
+    with pytest.raises(ValueError, match="does not keep its arguments 'begin'"):
+        callbacks(Forgetful(2), patience=1)
+
+
+class Forgetful(keras.callbacks.Callback):
+    def __init__(self, begin, patience=0):
+        super().__init__()
+
+
+def test_an_argument_that_reaches_nothing_is_an_error_with_near_names():
+    with pytest.raises(ValueError, match="callbacks__stp__patience reaches nothing.*stop__pat"):
+        callbacks({"stop": EarlyStopping}, stp__patience=1)
+    with pytest.raises(ValueError, match="callbacks has no entries"):
+        callbacks(None, patience=1)
+
+
+def test_an_error_in_a_collection_names_the_entry():
+    with pytest.raises(ValueError, match="callbacks__stop__patienc: EarlyStopping takes no"):
+        callbacks({"stop": EarlyStopping}, stop__patienc=1)

@@ -1,0 +1,524 @@
+"""The engines: one contract for both, and the choice between them."""
+
+from __future__ import annotations
+
+import csv
+
+import keras
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+
+from _toy import tiny
+from keras_multiclass import KerasMulticlassClassifier, get_backbone, list_backbones
+from keras_multiclass._data.rows import TrainingData
+from keras_multiclass._shared.seeding import permutation
+from keras_multiclass._training.engine import KerasEngine, TrainingPlan
+from keras_multiclass._training.engine import adam as _adam
+from keras_multiclass._training.engine import selection as _selection
+from keras_multiclass._training.engine import threads as _threads
+from keras_multiclass._training.engine.adam import KernelAdam
+from keras_multiclass._training.engine.flat import FlatOptimizer
+from keras_multiclass._training.engine.graph import GraphEngine
+from keras_multiclass.exceptions import DivergenceError, EngineError
+
+ENGINES = {"graph": GraphEngine, "keras": KerasEngine}
+X, y = load_iris(return_X_y=True)
+X32 = X.astype("float32")
+
+
+def draw(shape, n=46, n_classes=3, seed=0):
+    """Random rows, labels and weights; 46 rows leave a short last batch."""
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, *shape)), np.arange(n) % n_classes, rng.uniform(0.5, 2.0, n)
+
+
+def trained_by_both(change=None, data=None, fit=None, **params):
+    """Fit the same classifier with either engine."""
+    X, y, w = draw((5,)) if data is None else data
+    fitted = []
+    for engine in ("graph", "keras"):
+        classifier = KerasMulticlassClassifier(
+            **{
+                **({} if "model" in params else {"backbone": "mlp"}),
+                "epochs": 3,
+                "batch_size": 16,
+                "random_state": 3,
+                **params,
+            },
+            engine=engine,
+        )
+        if change is not None:
+            classifier.set_params(**change())
+        fitted.append(classifier.fit(X, y, sample_weight=w, **(fit or {})))
+        assert fitted[-1].engine_ == engine
+    return fitted
+
+
+def assert_same(graph, plain, rtol=1e-4, atol=1e-5):
+    """Weights, optimizer state and history agree within the precision of float32."""
+    for found, expected in zip(graph.model_.variables, plain.model_.variables, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=rtol, atol=atol, err_msg=found.path)
+    states = graph.model_.optimizer.variables, plain.model_.optimizer.variables
+    for found, expected in zip(*states, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=rtol, atol=atol, err_msg=found.path)
+    assert list(graph.history_) == list(plain.history_)
+    for name, values in plain.history_.items():
+        np.testing.assert_allclose(graph.history_[name], values, rtol=rtol, atol=atol, err_msg=name)
+
+
+# --- both give the same ---------------------------------------------------------------------------
+
+CASES = {
+    "mlp": ((5,), {"hidden_units": (8,), "dropout": 0.3, "normalization": "batch"}),
+    "realmlp": ((5,), {"hidden_units": (8, 8), "dropout": 0.3}),
+    "realmlp_small": ((5,), {"hidden_units": (8,), "dropout": 0.3}),
+    "resnet": ((5,), {"units": 8, "dropout": 0.3, "normalization": "batch"}),
+    "tabm": ((5,), {"n_members": 3, "units": 8, "numeric_embedding": "piecewise"}),
+    "ft_transformer": ((5,), {"units": 8, "num_heads": 2, "residual_dropout": 0.2}),
+    "cnn": ((8, 8, 1), {"filters": (4, 8), "dropout": 0.2, "normalization": "batch"}),
+    "conv1d": ((6, 3), {"filters": 6, "num_layers": 2, "dropout": 0.2}),
+    "lstm": ((6, 3), {"units": 5, "dropout": 0.2, "recurrent_dropout": 0.2}),
+    "gru": ((6, 3), {"units": 5, "bidirectional": True, "dropout": 0.2}),
+    "transformer": ((6, 3), {"units": 8, "num_heads": 2, "num_layers": 1, "dropout": 0.2}),
+}
+
+
+@pytest.mark.parametrize("threads", ["one", "unsplit", "pool"])
+@pytest.mark.parametrize("name", CASES)
+def test_every_backbone_trains_alike_in_both_engines(name, threads, monkeypatch):
+    """With weights, dropout, batch normalisation, validation rows and a short last batch."""
+    if threads != "one":
+        monkeypatch.setattr(_threads, "_MOST_ON_ONE_THREAD", 0)
+    if threads == "pool":
+        monkeypatch.setattr(_threads, "_MOST_UNSPLIT", 0)
+    shape, options = CASES[name]
+    data = draw(shape)
+    X_val, y_val, w_val = draw(shape, n=21, seed=1)
+    graph, plain = trained_by_both(
+        backbone=name,
+        metrics=["accuracy", "macro_f1"],
+        data=data,
+        fit={"X_val": X_val, "y_val": y_val, "sample_weight_val": w_val},
+        **{f"backbone__{option}": value for option, value in options.items()},
+    )
+    assert_same(graph, plain)
+    np.testing.assert_allclose(
+        graph.predict_proba(data[0]), plain.predict_proba(data[0]), atol=1e-5
+    )
+
+
+def test_the_contract_covers_every_backbone_of_the_package():
+    ours = {n for n in list_backbones() if get_backbone(n).builder.__module__.startswith("keras_")}
+    assert ours == set(CASES)
+
+
+class OwnStep(keras.Model):
+    """Logs something of its own beside the loss."""
+
+    def train_step(self, data):
+        import tensorflow as tf
+
+        features, labels = data[0], data[1]
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(y=labels, y_pred=self(features, training=True))
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+        return {"loss": loss, "size": tf.shape(features)[0]}
+
+
+def own_step():
+    inputs = keras.Input((5,))
+    return OwnStep(inputs, keras.layers.Dense(3)(inputs))
+
+
+DECAY = {"optimizer__weight_decay": 0.5}
+
+
+def regularised(inputs):
+    return keras.layers.Dense(6, kernel_regularizer="l2", activity_regularizer="l1")(inputs)
+
+
+def constrained(inputs):
+    return keras.layers.Dense(6, kernel_constraint=keras.constraints.MaxNorm(0.5))(inputs)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"optimizer": "sgd", "optimizer__momentum": 0.9},
+        {"optimizer": "adamw", "optimizer__weight_decay": 0.1, "optimizer__clipnorm": 0.5},
+        {"optimizer": "rmsprop", "optimizer__global_clipnorm": 0.5},
+        {"optimizer__use_ema": True, "optimizer__ema_momentum": 0.5},
+        {"optimizer": "adam", "optimizer__amsgrad": True, "optimizer__clipvalue": 0.01},
+        {"optimizer__loss_scale_factor": 16.0},
+        {"optimizer": "adamax"},
+        {"optimizer": "nadam"},
+        {"optimizer": "lion", "optimizer__weight_decay": 0.1},
+        {"optimizer": "adagrad"},
+        {"optimizer": "adadelta", "optimizer__learning_rate": 1.0},
+        {"optimizer": "rmsprop", "optimizer__centered": True, "optimizer__momentum": 0.5},
+        {"optimizer": "ftrl"},
+        {"optimizer": "scheduled_adam", "optimizer__learning_rate": 0.05},
+        {
+            "optimizer": "scheduled_adam",
+            "optimizer__clipvalue": 0.01,
+            **DECAY,
+        },
+        {"optimizer": "scheduled_adam", "optimizer__gradient_accumulation_steps": 2},
+        {"optimizer__learning_rate": keras.optimizers.schedules.ExponentialDecay(0.01, 2, 0.5)},
+        {"backbone": constrained},
+        {"optimizer__gradient_accumulation_steps": 2},
+        {"backbone": regularised},
+        {"loss__label_smoothing": 0.1, "metrics": ["auc", "top_2_accuracy", "f1_score"]},
+        {"dtype": "float64"},
+        {"validation_split": 0.3, "fit__validation_freq": 2},
+        {"validation_split": 0.3, "fit__validation_freq": [1, 3], "verbose": 0},
+        {"shuffle": False, "batch_size": -1},
+        {"model": own_step, "scaling": None},
+        {"class_weight": "balanced", "early_stopping": 1, "epochs": 6},
+    ],
+    ids=lambda params: "-".join(params),
+)
+def test_every_choice_trains_alike_in_both_engines(params):
+    assert_same(*trained_by_both(**params))
+
+
+@pytest.mark.parametrize("params", [{}, {"optimizer": "scheduled_adam", **DECAY}], ids=len)
+def test_a_network_of_many_weights_trains_alike_in_both_engines(params):
+    """Adam divides by the size of the gradient, so where that is tiny rounding shows."""
+    params = {**params, "backbone__hidden_units": (256, 256), "optimizer__learning_rate": 0.01}
+    graph, plain = trained_by_both(**params)
+    assert KernelAdam.of(graph.model_) is not None
+    assert_same(graph, plain, rtol=1e-3, atol=5e-4)
+
+
+@pytest.mark.parametrize("most_dense", [0, 2**22], ids=["sparse", "dense"])
+def test_sparse_gradients_train_alike_in_both_engines(most_dense, monkeypatch):
+    """Those of embeddings are; for large ones Keras takes the step."""
+    monkeypatch.setattr(_adam, "_MOST_DENSE", most_dense)
+    tokens = np.random.default_rng(0).integers(0, 50, (46, 4)).astype("int32")
+
+    def build(inputs):
+        embedded = keras.layers.Embedding(50, 4)(inputs)
+        return keras.layers.Flatten()(embedded)
+
+    assert_same(*trained_by_both(backbone=build, data=(tokens, *draw(())[1:])))
+
+
+class Branching(keras.layers.Layer):
+    """Takes one of two ways in the graph."""
+
+    def call(self, inputs):
+        positive = keras.ops.sum(inputs) > 0
+        return keras.ops.cond(positive, lambda: 2 * inputs, lambda: -inputs)
+
+
+class Called(keras.layers.Layer):
+    """Calls back into Python, and a function that is traced apart."""
+
+    def call(self, inputs):
+        import tensorflow as tf
+
+        apart = tf.function(lambda values: values + 1, autograph=False)
+        doubled = tf.py_function(lambda values: 2 * values, [tf.stop_gradient(inputs)], tf.float32)
+        doubled.set_shape(inputs.shape)
+        return apart(inputs) + doubled
+
+
+@pytest.mark.parametrize("layer", [Branching, Called])
+def test_what_one_thread_cannot_run_trains_alike_too(layer):
+    def build(inputs):
+        return layer()(keras.layers.Dense(6)(inputs))
+
+    assert_same(*trained_by_both(backbone=build))
+
+
+@pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision_trains_alike_in_both_engines(dtype):
+    graph, plain = trained_by_both(dtype=dtype, optimizer__learning_rate=0.01)
+    assert_same(graph, plain, rtol=2e-2, atol=2e-2)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("weights", [None, np.linspace(0.5, 2.0, 150)], ids=["plain", "weighted"])
+def test_an_engine_trains_as_keras_fits_on_the_same_batches(engine, weights):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((4,))
+    ours = keras.Model(inputs, keras.layers.Dense(3)(keras.layers.Dense(6, "relu")(inputs)))
+    theirs = keras.models.clone_model(ours)
+    theirs.set_weights(ours.get_weights())
+    for model in (ours, theirs):
+        model.compile(
+            keras.optimizers.Adam(0.02),
+            keras.losses.SparseCategoricalCrossentropy(
+                from_logits=True, reduction="mean_with_sample_weight"
+            ),
+            weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        )
+    w32 = None if weights is None else weights.astype("float32")
+    codes = y.astype("int32")
+    data = TrainingData(X32, codes, w32)
+    held_out = TrainingData(X32, codes).take(np.arange(0, 150, 3))
+    plan = TrainingPlan(epochs=3, first_epoch=0, batch_size=40, shuffle=True, seed=5)
+    result = ENGINES[engine]().fit(ours, data, held_out, plan)
+    history: dict = {}
+    for epoch in range(3):
+        order = permutation(150, 5, epoch)
+        logs = theirs.fit(
+            X32[order], y[order], batch_size=40, shuffle=False, verbose=0,
+            sample_weight=None if w32 is None else w32[order],
+            validation_data=(X32[::3], y[::3]), validation_batch_size=40,
+        ).history  # fmt: skip
+        for name, values in logs.items():
+            history.setdefault(name, []).extend(values)
+    for mine, kept in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, kept, rtol=1e-5, atol=1e-6)
+    assert result.history.keys() == history.keys()
+    for name, values in history.items():
+        np.testing.assert_allclose(result.history[name], values, rtol=1e-5, err_msg=name)
+    np.testing.assert_allclose(
+        ENGINES[engine]().predict(ours, X32, 64), theirs.predict(X32, verbose=0), atol=1e-5
+    )
+
+
+def test_samples_that_are_chosen_by_number_are_those_of_a_copy():
+    chosen = np.array([7, 3, 3, 90, 12])
+    data = TrainingData(X32, y, np.arange(150.0)).take(np.arange(149, -1, -1)).take(chosen)
+    expected = 149 - chosen
+    np.testing.assert_array_equal(data.features(slice(None)), X32[expected])
+    np.testing.assert_array_equal(data.y, y[expected])
+    np.testing.assert_array_equal(data.sample_weight, expected)
+    assert data.n_samples == 5
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("n", [1, 2, 127, 128, 129, 300])
+def test_a_row_gets_the_same_output_whatever_rows_are_beside_it(engine, n):
+    classifier = tiny(engine=engine, epochs=1).fit(X, y)
+    rows = np.tile(X, (2, 1))[:n]
+    expected = np.concatenate([classifier.predict_proba(row[None]) for row in rows[:5]])
+    found = classifier.predict_proba(rows)
+    assert found.shape == (n, 3)
+    np.testing.assert_array_equal(found[:5], expected[:n])
+
+
+def test_a_long_epoch_in_pieces_is_the_same_as_in_one(monkeypatch):
+    from keras_multiclass._training.engine import graph as _graph
+
+    whole = tiny(early_stopping=3, batch_size=8).fit(X, y)
+    monkeypatch.setattr(_graph, "_SECONDS_PER_CALL", 0.0)
+    pieces = tiny(early_stopping=3, batch_size=8).fit(X, y)
+    assert pieces.history_ == whole.history_
+    np.testing.assert_array_equal(pieces.predict_proba(X), whole.predict_proba(X))
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "stand_in"),
+    [(keras.optimizers.Adam, KernelAdam), (keras.optimizers.RMSprop, FlatOptimizer)],
+)
+def test_the_state_of_the_optimizer_is_the_users_to_see_after_each_epoch(optimizer, stand_in):
+    """Other optimizers stand in for it, and leave the result there."""
+    seen = []
+
+    class Look(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            own = self.model.optimizer
+            assert type(own) is optimizer
+            seen.append([int(own.iterations), float(np.abs(own.variables[2]).sum())])
+
+    classifier = tiny(callbacks=Look(), optimizer=optimizer, epochs=3, batch_size=50).fit(X, y)
+    assert stand_in.of(classifier.model_) is not None
+    assert [iterations for iterations, _ in seen] == [3, 6, 9]
+    assert len({moment for _, moment in seen}) == 3
+
+
+# --- callbacks ------------------------------------------------------------------------------------
+
+
+class Halve(keras.callbacks.Callback):
+    """A user's own: looks at the logs, changes the learning rate, and stops."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        assert np.isfinite(logs["loss"])
+        self.model.optimizer.learning_rate = self.model.optimizer.learning_rate / 2
+        if epoch == 3:
+            self.model.stop_training = True
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda path: keras.callbacks.EarlyStopping("val_loss", patience=1, min_delta=1.0),
+        lambda path: keras.callbacks.ReduceLROnPlateau("val_loss", patience=1, min_delta=9.0),
+        lambda path: keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.5),
+        lambda path: keras.callbacks.ModelCheckpoint(path / "{epoch}.weights.h5", "val_loss",
+                                                     save_weights_only=True),
+        lambda path: keras.callbacks.SwapEMAWeights(),
+        lambda path: keras.callbacks.TerminateOnNaN(),
+        lambda path: keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: None),
+        lambda path: Halve(),
+    ],
+    ids=["stop", "plateau", "schedule", "checkpoint", "ema", "nan", "lambda", "own"],
+)  # fmt: skip
+def test_callbacks_between_epochs_act_alike_in_both_engines(make, tmp_path):
+    def change():
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        folder.mkdir()
+        return {"callbacks": [make(folder)]}
+
+    params = {"validation_split": 0.3, "optimizer__use_ema": True, "epochs": 6}
+    assert_same(*trained_by_both(change, **params))
+    first, second = (sorted(p.name for p in folder.iterdir()) for folder in tmp_path.iterdir())
+    assert first == second
+
+
+def test_a_log_file_has_a_line_for_each_epoch(tmp_path):
+    logger = keras.callbacks.CSVLogger(tmp_path / "log.csv")
+    classifier = tiny(callbacks=[logger], epochs=3).fit(X, y)
+    assert classifier.engine_ == "graph"
+    with open(tmp_path / "log.csv") as file:
+        lines = list(csv.DictReader(file))
+    assert [float(line["loss"]) for line in lines] == classifier.history_["loss"]
+
+
+def test_tensorboard_gets_the_same_scalars_from_both_engines(tmp_path):
+    import tensorflow as tf
+
+    def scalars(engine):
+        folder = tmp_path / engine
+        callback = keras.callbacks.TensorBoard(folder, write_graph=False, update_freq="epoch")
+        classifier = tiny(engine=engine, callbacks=[callback], epochs=2).fit(X, y)
+        assert classifier.engine_ == engine
+        found = {}
+        for path in sorted(folder.rglob("events.*")):
+            for record in tf.data.TFRecordDataset(str(path)):
+                event = tf.compat.v1.Event.FromString(record.numpy())
+                for value in event.summary.value:
+                    found[value.tag, event.step] = tf.make_ndarray(value.tensor).tolist()
+        return found
+
+    graph, plain = scalars("graph"), scalars("keras")
+    assert graph.keys() == plain.keys()
+    assert ("epoch_loss", 1) in graph
+    for key, value in plain.items():
+        np.testing.assert_allclose(graph[key], value, rtol=1e-5)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_loss_that_becomes_infinite_names_the_epoch(engine):
+    params = {"optimizer": "sgd", "optimizer__learning_rate": 1e30, "engine": engine}
+    with pytest.raises(DivergenceError, match=r"loss must stay finite; got (nan|inf) in epoch \d"):
+        tiny(**params).fit(X, y)
+
+
+def test_the_user_can_interrupt_between_calls_of_the_graph(monkeypatch):
+    """The epochs of the calls that returned are kept."""
+    from keras_multiclass._training.engine import graph as _graph
+
+    times = iter(range(10_000))
+    calls = []
+
+    def clock():
+        calls.append(None)
+        if len(calls) == 5:  # each call of the graph looks twice
+            raise KeyboardInterrupt
+        return next(times) * 1.0
+
+    monkeypatch.setattr(_graph.time, "perf_counter", clock)
+    with pytest.warns(UserWarning, match="2 of 10 epochs that ended are kept"):
+        classifier = tiny().fit(X, y)
+    assert classifier.n_iter_ == 2
+    assert classifier.predict(X).shape == (150,)
+
+
+# --- the choice -----------------------------------------------------------------------------------
+
+
+class ActsInBatches(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        pass
+
+
+class TrainsItsOwnWay(keras.Model):
+    def make_train_function(self, force=False):
+        return super().make_train_function(force)
+
+
+def ignore(batch, logs):
+    pass
+
+
+class Untraceable(keras.layers.Layer):
+    def call(self, inputs):
+        return inputs * float(keras.ops.convert_to_numpy(inputs).mean() > 0)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+def untraceable(inputs):
+    return Untraceable()(keras.layers.Dense(4)(inputs))
+
+
+@pytest.mark.parametrize(
+    ("params", "reason"),
+    [
+        ({"callbacks": ActsInBatches}, "callbacks that act on batches ('ActsInBatches')"),
+        ({"callbacks": keras.callbacks.LambdaCallback(on_train_batch_end=ignore)}, "on batches"),
+        ({"callbacks": [keras.callbacks.ModelCheckpoint("x.keras", save_freq=5)]}, "on batches"),
+        ({"compile__run_eagerly": True}, "run_eagerly=True"),
+        ({"engine": "keras"}, "engine='keras'"),
+    ],
+    ids=["own", "lambda", "checkpoint", "eager", "asked"],
+)
+def test_keras_own_step_runs_where_the_graph_cannot_and_says_why(params, reason, capsys):
+    classifier = tiny(epochs=1, batch_size=64, **params).fit(X, y)
+    assert classifier.engine_ == "keras"
+    assert reason in classifier.engine_reason_
+    capsys.readouterr()
+
+
+def test_a_model_with_a_train_function_of_its_own_keeps_it():
+    inputs = keras.Input((4,))
+    model = TrainsItsOwnWay(inputs, keras.layers.Dense(3)(inputs))
+    classifier = KerasMulticlassClassifier(model=model, epochs=1, random_state=0).fit(X, y)
+    assert classifier.engine_ == "keras"
+    assert "train function of its own" in classifier.engine_reason_
+
+
+def test_what_cannot_be_traced_in_the_graph_says_so():
+    classifier = KerasMulticlassClassifier(untraceable, epochs=1, engine="graph")
+    with pytest.raises(EngineError, match=r"got 'graph', which cannot run: tracing it failed with"):
+        classifier.fit(X, y)
+
+
+def test_large_data_are_read_batch_by_batch(monkeypatch):
+    monkeypatch.setattr(_selection, "machine_memory", lambda: 4 * X32.nbytes - 1)
+    classifier = tiny(epochs=1).fit(X, y)
+    assert classifier.engine_ == "keras"
+    assert "more than 25% of the memory" in classifier.engine_reason_
+    monkeypatch.setattr(_selection, "machine_memory", lambda: 4 * X32.nbytes)
+    assert tiny(epochs=1).fit(X, y).engine_ == "graph"
+
+
+def test_the_graph_engine_refuses_what_it_cannot_do():
+    with pytest.raises(EngineError, match=r"got 'graph', which cannot run: .* act on batches"):
+        tiny(engine="graph", callbacks=ActsInBatches).fit(X, y)
+
+
+@pytest.mark.parametrize("engine", ["grpah", None, 1])
+def test_an_engine_that_does_not_exist_is_an_error(engine):
+    with pytest.raises(ValueError, match="`engine` must be one of 'auto', 'graph', 'keras'"):
+        tiny(engine=engine).fit(X, y)
+    fitted = tiny(epochs=1).fit(X, y).set_params(engine=engine)
+    with pytest.raises(ValueError, match="`engine` must be one of"):
+        fitted.predict(X)
+
+
+def test_the_engine_may_change_between_fits():
+    whole = tiny(epochs=4).fit(X, y)
+    parts = tiny(epochs=2, warm_start=True, engine="keras").fit(X, y)
+    parts.set_params(engine="graph").fit(X, y)
+    assert parts.engine_ == "graph"
+    np.testing.assert_allclose(parts.history_["loss"], whole.history_["loss"], rtol=1e-5)
