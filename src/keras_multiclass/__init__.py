@@ -7,7 +7,7 @@ from keras_multiclass._classifier import KerasMulticlassClassifier
 from keras_multiclass._network.backbones import (
     Backbone,
     Table,
-    TrainingRecipe,
+    TrainingDefaults,
     get_backbone,
     list_backbones,
     register_backbone,
@@ -20,7 +20,7 @@ __all__ = [
     "Backbone",
     "KerasMulticlassClassifier",
     "Table",
-    "TrainingRecipe",
+    "TrainingDefaults",
     "__version__",
     "clear_cache",
     "get_backbone",

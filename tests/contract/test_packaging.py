@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "_network": "_shared _interop _data",
     "_training.engine": "_shared _interop _data _network",
     "_training": "_shared _interop _data _network",
-    "evaluation": "_shared",
+    "evaluation": "_shared _data",
     "_classifier": "_shared _interop _data _network _training",
     "__init__": "_shared _network _training _classifier",
 }
@@ -45,8 +45,6 @@ PRIVATE_UPSTREAM = re.compile(
 # Where the name to import is not that of the distribution; scikit-learn itself requires the others.
 # Without a public way to the same end; the module says why.
 PRIVATE_BUT_NEEDED = {
-    f"{PACKAGE}._shared.keras.object_names": "keras.src.backend.common.global_state"
-}
     f"{PACKAGE}._shared.keras.object_names": "keras.src.backend.common.global_state"
 }
 IMPORT_NAMES = {"scikit-learn": {"sklearn", "joblib", "scipy", "threadpoolctl"}}

@@ -172,8 +172,8 @@ def test_what_goes_with_what_is_the_same_on_the_page_of_labels():
     assert rows[0] == rows[1] != []
 
 
-def test_the_page_on_the_design_names_every_module():
+def test_the_page_on_the_design_names_every_room():
     source = Path(keras_multiclass.__file__).parent
-    parts = [p for p in source.iterdir() if p.suffix == ".py" or (p / "__init__.py").is_file()]
-    named = set(re.findall(r"`(\w+)(?:\.py|/)`", PAGES["docs/design.md"]))
-    assert {part.stem for part in parts} == named
+    rooms = {part.name for part in source.iterdir() if (part / "__init__.py").is_file()}
+    named = set(re.findall(r"`(\w+)/`", PAGES["docs/design.md"]))
+    assert rooms <= named

@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 from sklearn.utils import check_array
 
 from keras_multiclass._data.frames import MISSING_TYPES, library_of_frame
-from keras_multiclass._shared.messages import describe, did_you_mean, fault, listing
+from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
 
 UNKNOWN = -1
 
@@ -178,7 +178,7 @@ def _as_objects(X: Any) -> NDArray[Any]:
     array = X if hasattr(X, "dtype") else np.asarray(X, dtype=object)
     if array.ndim != 2:
         raise ValueError(
-            fault("X with `categorical_features`", "a table of 2 dimensions", describe(X))
+            invalid("X with `categorical_features`", "a table of 2 dimensions", describe(X))
         )
     return np.asarray(array)
 
@@ -191,7 +191,7 @@ def _find(X: Any, choice: Any) -> list[int]:
         return []
     if isinstance(choice, str):
         if choice != "from_dtype":
-            raise ValueError(fault("`categorical_features`", _ALLOWED, describe(choice)))
+            raise ValueError(invalid("`categorical_features`", _ALLOWED, describe(choice)))
         library = library_of_frame(X)
         if library is None:
             return []
@@ -222,12 +222,12 @@ def _polars_categories(X: Any, i: int) -> bool:
 def _named_by_user(X: Any, choice: Any) -> list[int]:
     wanted = np.asarray(choice)
     if wanted.ndim == 0 or wanted.ndim > 1 or (wanted.size and wanted.dtype.kind not in "biuUO"):
-        raise ValueError(fault("`categorical_features`", _ALLOWED, describe(choice)))
+        raise ValueError(invalid("`categorical_features`", _ALLOWED, describe(choice)))
     n_columns = _Table(X).n_columns
     if wanted.dtype.kind == "b":
         if len(wanted) != n_columns:
             raise ValueError(
-                fault(
+                invalid(
                     "`categorical_features` as a mask",
                     f"one value for each of the {n_columns} columns of X",
                     f"{len(wanted)}",
@@ -237,7 +237,7 @@ def _named_by_user(X: Any, choice: Any) -> list[int]:
     if wanted.dtype.kind in "iu":
         if wanted.size and not (wanted.min() >= 0 and wanted.max() < n_columns):
             raise ValueError(
-                fault(
+                invalid(
                     "`categorical_features` as indices",
                     f"from 0 to {n_columns - 1}, the columns of X",
                     f"{wanted.min()} to {wanted.max()}",
@@ -250,7 +250,7 @@ def _named_by_user(X: Any, choice: Any) -> list[int]:
 def _by_name(X: Any, wanted: list[Any]) -> list[int]:
     if library_of_frame(X) is None:
         raise ValueError(
-            fault(
+            invalid(
                 "`categorical_features`",
                 "a mask or indices when X has no column names",
                 f"names and {describe(X)}",
@@ -261,10 +261,10 @@ def _by_name(X: Any, wanted: list[Any]) -> list[int]:
     unknown = [name for name in wanted if name not in names]
     if unknown:
         raise ValueError(
-            fault(
+            invalid(
                 "`categorical_features`",
                 "names of columns of X",
-                listing(unknown),
+                format_list(unknown),
                 did_you_mean(unknown[0], names).strip(),
             )
         )
@@ -313,7 +313,7 @@ def _factorize(column: Any, name: str) -> tuple[NDArray[np.intp], list[Any]]:
         ]
     except TypeError:
         raise TypeError(
-            fault(
+            invalid(
                 f"Each category in {name} of X",
                 "a string, a number, True or False, or missing",
                 "something that cannot be compared with others",
@@ -334,5 +334,5 @@ def _check_same_kind(levels: Iterable[Any], values: list[Any], name: str) -> Non
     )
     if len(fitted) == len(given) == 1 and fitted != given:
         raise ValueError(
-            fault(f"The categories in {name} of X", f"{fitted.pop()}, as in fit", given.pop())
+            invalid(f"The categories in {name} of X", f"{fitted.pop()}, as in fit", given.pop())
         )

@@ -15,7 +15,7 @@ from keras_multiclass._data.categories import Columns
 from keras_multiclass._data.frames import library_of, library_of_frame
 from keras_multiclass._data.memory_map import MemoryMap, is_to_be_mapped
 from keras_multiclass._data.streams import is_stream
-from keras_multiclass._shared.messages import describe, fault, listing
+from keras_multiclass._shared.messages import describe, format_list, invalid
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -93,7 +93,7 @@ def check_features(
     """
     if is_stream(X):
         raise TypeError(
-            fault("X", "one array, data frame or sparse matrix", describe(X), _STREAM_CURE)
+            invalid("X", "one array, data frame or sparse matrix", describe(X), _STREAM_CURE)
         )
     if columns is not None:
         X = X if hasattr(X, "shape") else np.asarray(X, dtype=object)
@@ -102,7 +102,7 @@ def check_features(
         X = _list_to_array(X)
     _refuse_not_numbers(X, columns)
     if sparse.issparse(X) and tokens:
-        raise TypeError(fault("X", "a dense array of token ids", f"sparse {describe(X)}"))
+        raise TypeError(invalid("X", "a dense array of token ids", f"sparse {describe(X)}"))
     mapped = is_to_be_mapped(X, dtype) and not tokens
     options: dict[str, Any] = {
         "accept_sparse": "csr",
@@ -175,7 +175,7 @@ def _list_to_array(X: Any) -> Any:
         return np.asarray(X)
     except ValueError:
         raise ValueError(
-            fault(
+            invalid(
                 "X",
                 "rows of equal length",
                 f"{describe(X)} with rows of different lengths",
@@ -189,12 +189,14 @@ def _refuse_not_numbers(X: Any, columns: Columns | None) -> None:
     categories = {category.position for category in columns.categories} if columns else set()
     library = library_of(X)
     if library and hasattr(X, "collect"):
-        raise TypeError(fault("X", "in memory", describe(X), "Call X.collect() first."))
+        raise TypeError(invalid("X", "in memory", describe(X), "Call X.collect() first."))
     if library and hasattr(X, "columns"):
         repeated = [name for name, times in Counter(X.columns).items() if times > 1]
         if repeated:
             raise ValueError(
-                fault("X", "a frame with different column names", f"repeated {listing(repeated)}")
+                invalid(
+                    "X", "a frame with different column names", f"repeated {format_list(repeated)}"
+                )
             )
         kinds = _pandas_kinds(X) if library == "pandas" else _polars_kinds(X)
         kinds = [found for i, found in enumerate(kinds) if i not in categories]
@@ -207,7 +209,7 @@ def _refuse_not_numbers(X: Any, columns: Columns | None) -> None:
         as_array = np.asarray(X)
         if as_array.ndim == 0 and as_array.dtype.kind == "O":  # NumPy does not see rows in it
             raise TypeError(
-                fault("X", "one array, data frame or sparse matrix", describe(X), _ONE_INPUT_CURE)
+                invalid("X", "one array, data frame or sparse matrix", describe(X), _ONE_INPUT_CURE)
             )
     array_kind = getattr(getattr(X, "dtype", None), "kind", "")
     if array_kind and columns is None:
@@ -263,10 +265,10 @@ def _refuse_kind(kind: str, names: list[Any] | None, X: Any) -> None:
         got = f"{what} ({describe(X)})"
     else:
         plural = "column" if len(names) == 1 else "columns"
-        got = f"{what} in {plural} {listing(names)}"
+        got = f"{what} in {plural} {format_list(names)}"
     # scikit-learn's own words come first for complex numbers: its checks look for them.
     prefix = "Complex data not supported. " if kind == "complex" else ""
-    raise ValueError(prefix + fault("X", "real numbers", got, cure))
+    raise ValueError(prefix + invalid("X", "real numbers", got, cure))
 
 
 def _with_cure(error: ValueError) -> ValueError:
@@ -283,9 +285,9 @@ def _with_cure(error: ValueError) -> ValueError:
 
 def _check_shape(estimator: Any, X: Any, reset: bool) -> None:
     if X.ndim > _MOST_DIMENSIONS:
-        raise ValueError(fault("X", f"of 2 to {_MOST_DIMENSIONS} dimensions", describe(X)))
+        raise ValueError(invalid("X", f"of 2 to {_MOST_DIMENSIONS} dimensions", describe(X)))
     if 0 in X.shape:
-        raise ValueError(fault("X", "at least one row and one value in each", describe(X)))
+        raise ValueError(invalid("X", "at least one row and one value in each", describe(X)))
     shape = tuple(int(size) for size in X.shape[1:])
     if reset:
         estimator.input_shape_ = shape
@@ -293,7 +295,7 @@ def _check_shape(estimator: Any, X: Any, reset: bool) -> None:
     fitted = getattr(estimator, "input_shape_", shape)
     if shape != fitted:
         raise ValueError(
-            fault(
+            invalid(
                 "Each row of X",
                 f"of shape {fitted}, as in fit",
                 f"shape {shape}",
@@ -305,7 +307,7 @@ def _check_shape(estimator: Any, X: Any, reset: bool) -> None:
 def _to_tokens(X: np.ndarray) -> np.ndarray:
     def refuse(got: str) -> NoReturn:
         raise ValueError(
-            fault("X", "2-d token ids, whole numbers from 0 to 2**31 - 1", got, "Use 0 to pad.")
+            invalid("X", "2-d token ids, whole numbers from 0 to 2**31 - 1", got, "Use 0 to pad.")
         )
 
     if X.ndim != 2 or X.dtype.kind not in "iuf":

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import StratifiedShuffleSplit
 
-from keras_multiclass._shared.messages import describe, fault
+from keras_multiclass._shared.messages import describe, invalid
 
 
 def validation_split(codes: np.ndarray, fraction: Any, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -41,14 +41,14 @@ def validation_split(codes: np.ndarray, fraction: Any, seed: int) -> tuple[np.nd
     is_number = isinstance(fraction, numbers.Real) and not isinstance(fraction, (bool, np.bool_))
     if not is_number or not 0 < fraction < 1:
         raise ValueError(
-            fault("validation_split", "a number above 0 and below 1", describe(fraction))
+            invalid("validation_split", "a number above 0 and below 1", describe(fraction))
         )
     counts = np.bincount(codes)
     n_classes = int(np.sum(counts > 0))
     n_val = math.ceil(fraction * len(codes))
     if n_val > len(codes) - n_classes:
         raise ValueError(
-            fault(
+            invalid(
                 "validation_split",
                 f"small enough to leave each of the {n_classes} classes a row for training",
                 f"{describe(fraction)}, {n_val} of {len(codes)} rows",

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from keras_multiclass._data.frames import library_of
-from keras_multiclass._shared.messages import describe, fault
+from keras_multiclass._shared.messages import describe, invalid
 
 _ARRAY_TRAITS = ("shape", "dtype", "columns", "__array__", "__array_interface__", "__dataframe__")
 _FORM = "(X, y) or (X, y, sample_weight)"
@@ -102,7 +102,7 @@ class Stream:
             yield self._read(item, number)
         if not number:
             raise ValueError(
-                fault(
+                invalid(
                     self.name,
                     "a stream of at least one batch in each pass",
                     "none",
@@ -123,7 +123,7 @@ class Stream:
             yield batch
         if missing:
             raise ValueError(
-                fault(
+                invalid(
                     self.name,
                     f"a stream that does not end before the {steps} batches of an epoch",
                     f"its end after {steps - missing}",
@@ -142,16 +142,18 @@ class Stream:
         else:
             return
         also = ", or say how many batches an epoch has: fit__steps_per_epoch=n."
-        raise ValueError(fault(self.name, allowed, got, cure + (also if self.name == "X" else ".")))
+        raise ValueError(
+            invalid(self.name, allowed, got, cure + (also if self.name == "X" else "."))
+        )
 
     def _read(self, item: Any, number: int) -> Batch:
         what = f"Batch {number} of {self.name}"
         if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
-            raise TypeError(fault(what, _FORM, describe(item)))
+            raise TypeError(invalid(what, _FORM, describe(item)))
         batch = Batch(*map(_to_array, item))
         if _is_one_row(batch):
             raise ValueError(
-                fault(
+                invalid(
                     what,
                     "several rows, X of at least 2 dimensions and y of one label for each row",
                     f"X: {describe(batch.X)}, y: {describe(batch.y)}",
@@ -188,7 +190,7 @@ def _find_source(X: Any, name: str) -> _Source:
         inspect.signature(X).bind()
     except TypeError:
         raise TypeError(
-            fault(name, "a function without arguments that returns batches", describe(X))
+            invalid(name, "a function without arguments that returns batches", describe(X))
         ) from None
     except ValueError:  # no signature to look at
         pass
@@ -205,7 +207,7 @@ def _call(function: Callable[[], Any], name: str) -> Iterator[Any]:
     found = function()
     if not hasattr(found, "__iter__"):
         what = f"What the function given as {name} returns"
-        raise TypeError(fault(what, "an iterator of batches", describe(found)))
+        raise TypeError(invalid(what, "an iterator of batches", describe(found)))
     return iter(found)
 
 

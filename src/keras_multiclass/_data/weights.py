@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils import check_array
 
-from keras_multiclass._shared.messages import describe, did_you_mean, fault, listing
+from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -60,7 +60,7 @@ def check_sample_weight(
     if isinstance(sample_weight, numbers.Number):
         sample_weight = np.full(n_samples, sample_weight)
     if np.asarray(sample_weight).dtype.kind in "USmMc":
-        raise ValueError(fault(name, "real numbers", describe(np.asarray(sample_weight))))
+        raise ValueError(invalid(name, "real numbers", describe(np.asarray(sample_weight))))
     # What overflows is reported by check_array as infinity.
     with np.errstate(over="ignore", invalid="ignore"):
         weights = check_array(
@@ -68,7 +68,7 @@ def check_sample_weight(
         )
     if weights.shape != (n_samples,):
         raise ValueError(
-            fault(
+            invalid(
                 name,
                 f"1-d with one weight for each of the {n_samples} rows of X",
                 describe(weights),
@@ -76,7 +76,7 @@ def check_sample_weight(
         )
     if weights.min() < 0:
         raise ValueError(
-            fault(name, "non-negative", f"{int(np.sum(weights < 0))} negative weights")
+            invalid(name, "non-negative", f"{int(np.sum(weights < 0))} negative weights")
         )
     if not part and not weights.any():
         raise ValueError(
@@ -127,9 +127,9 @@ def resolve_class_weight(
     allowed = "None, 'balanced' or a dict of {label: weight}"
     if isinstance(class_weight, str):
         hint = did_you_mean(class_weight, ["balanced"])
-        raise ValueError(fault("class_weight", allowed, describe(class_weight), hint.strip()))
+        raise ValueError(invalid("class_weight", allowed, describe(class_weight), hint.strip()))
     if not isinstance(class_weight, Mapping):
-        raise TypeError(fault("class_weight", allowed, describe(class_weight)))
+        raise TypeError(invalid("class_weight", allowed, describe(class_weight)))
     return _from_mapping(class_weight, codec) if class_weight else None
 
 
@@ -178,7 +178,7 @@ def combine_weights(
         weights = product.astype(dtype)
     if not np.isfinite(weights).all():
         raise ValueError(
-            fault(
+            invalid(
                 "sample_weight times class_weight",
                 f"finite in {np.dtype(dtype).name}",
                 "infinite products",
@@ -242,17 +242,17 @@ def _from_mapping(class_weight: Mapping[Any, Any], codec: LabelCodec) -> np.ndar
     if unknown:
         near = did_you_mean(str(unknown[0]), codec.classes)
         raise ValueError(
-            fault(
+            invalid(
                 "The labels of class_weight",
                 f"among the {codec.n_classes} classes",
-                f"unknown {listing(unknown[:5])}",
-                f"The classes are {listing(codec.classes.tolist())}.{near}",
+                f"unknown {format_list(unknown[:5])}",
+                f"The classes are {format_list(codec.classes.tolist())}.{near}",
             )
         )
     for label, weight in class_weight.items():
         if not isinstance(weight, numbers.Real) or not 0 <= float(weight) < np.inf:
             raise ValueError(
-                fault(
+                invalid(
                     f"The class_weight of {label!r}",
                     "a finite number >= 0",
                     describe(weight),

@@ -24,7 +24,7 @@ import numpy as np
 
 from keras_multiclass._shared.keras.environment import DTYPES
 from keras_multiclass._shared.keras.objects import build_object, extract
-from keras_multiclass._shared.messages import describe, fault, listing
+from keras_multiclass._shared.messages import describe, format_list, invalid
 from keras_multiclass._shared.typing import History
 
 SCIKERAS_ARGUMENTS = ("meta", "compile_kwargs", "params")
@@ -146,7 +146,7 @@ def check_scikeras_classifier(estimator: Any) -> None:
         elif inspect.isclass(estimator):
             cure = "Pass an instance of the class."
         raise TypeError(
-            fault(
+            invalid(
                 "`estimator`",
                 "an instance of scikeras.wrappers.KerasClassifier",
                 describe(estimator),
@@ -163,7 +163,7 @@ def check_scikeras_classifier(estimator: Any) -> None:
     ]
     if changed:
         raise ValueError(
-            f"{type(estimator).__name__} overrides {listing(sorted(changed))} of SciKeras' "
+            f"{type(estimator).__name__} overrides {format_list(sorted(changed))} of SciKeras' "
             "classifier, which cannot be carried over. Only `__init__` and `_keras_build_fn` can."
         )
 
@@ -286,7 +286,7 @@ def _resolve_builder(
         return builder, own, foreign
     if not hasattr(estimator, "_keras_build_fn"):
         raise ValueError(
-            fault("`model` of the SciKeras classifier", "a function or a keras.Model", "None")
+            invalid("`model` of the SciKeras classifier", "a function or a keras.Model", "None")
         )
     return SubclassBuilder(estimator), own, []
 
@@ -364,7 +364,7 @@ def read_fit(estimator: Any) -> SciKerasFit | None:
     kind = encoder._target_type
     if kind not in ("binary", "multiclass", "multiclass-onehot") or encoder.n_classes_ < 2:
         raise ValueError(
-            fault(
+            invalid(
                 "The target that the SciKeras classifier was fitted on",
                 "one of at least two classes for each row",
                 f"a {kind} target" if encoder.n_classes_ != 1 else "a target of one class",

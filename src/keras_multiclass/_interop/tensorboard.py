@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from keras_multiclass._shared.keras.native_logs import without_native_logs
-from keras_multiclass._shared.messages import describe, fault
+from keras_multiclass._shared.messages import describe, invalid
 
 __all__ = ["TensorBoard", "name_of_run"]
 
@@ -63,13 +63,13 @@ class TensorBoard(keras.callbacks.TensorBoard):
                 "pip install tensorboard."
             )
         if not isinstance(log_dir, (str, os.PathLike)):
-            raise ValueError(fault("`log_dir`", "a path", describe(log_dir)))
+            raise ValueError(invalid("`log_dir`", "a path", describe(log_dir)))
         for name, (words, least) in _FREQUENCIES.items():
             value = kwargs.get(name, least)
             whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
             if not (value >= least if whole else isinstance(value, str) and value in words):
                 allowed = " or ".join([*map(repr, words), f"an integer of at least {least}"])
-                raise ValueError(fault(f"`{name}`", allowed, describe(value)))
+                raise ValueError(invalid(f"`{name}`", allowed, describe(value)))
         super().__init__(log_dir=log_dir, write_graph=write_graph, **kwargs)
 
     def enter_run(self, name: str) -> None:

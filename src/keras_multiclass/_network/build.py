@@ -13,13 +13,13 @@ from keras import ops
 
 from keras_multiclass._data.categories import Columns
 from keras_multiclass._data.statistics import Scaling, Statistics
-from keras_multiclass._network.backbones import TrainingRecipe, get_backbone, list_backbones
+from keras_multiclass._network.backbones import TrainingDefaults, get_backbone, list_backbones
 from keras_multiclass._network.layers.heads import MemberAverage, MemberDense, Temperature
 from keras_multiclass._network.scaling import standardized
 from keras_multiclass._network.side_by_side import EnsembleNetwork, side_by_side
 from keras_multiclass._network.table_preprocessing import read_table
 from keras_multiclass._shared.keras.copying import copy_layer
-from keras_multiclass._shared.messages import describe, did_you_mean, fault, listing
+from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
 from keras_multiclass.exceptions import BackboneError
 
 EMBEDDING_UNITS = 32
@@ -27,7 +27,7 @@ _MOST_COLUMNS = 1000  # of a table whose numbers are embedded
 
 
 @dataclass(frozen=True)
-class BackboneChoice:
+class ResolvedBackbone:
     """A user's backbone, ready to be called on Keras tensors.
 
     ``scaled`` is whether ``scaling="auto"`` scales its inputs: networks that come with weights of
@@ -40,7 +40,7 @@ class BackboneChoice:
     kind: str | None
     scaled: bool
     name: str | None = None
-    recipe: TrainingRecipe = field(default_factory=TrainingRecipe)
+    recipe: TrainingDefaults = field(default_factory=TrainingDefaults)
     head: Callable[..., keras.Layer] = keras.layers.Dense
     ensemble: bool = False
 
@@ -57,36 +57,36 @@ def reads_tables(backbone: Any, model: Any) -> bool:
     return True
 
 
-def resolve_backbone(backbone: Any, shape: tuple[int, ...], dtype: Any) -> BackboneChoice:
+def resolve_backbone(backbone: Any, shape: tuple[int, ...], dtype: Any) -> ResolvedBackbone:
     """Turn the ``backbone`` parameter into something to call on an input tensor."""
     if isinstance(backbone, str):
         name = _automatic_backbone(shape, dtype) if backbone == "auto" else backbone
         found = get_backbone(name)
         _check_rank(found.kind, name, shape)
-        return BackboneChoice(
+        return ResolvedBackbone(
             found.builder,
             f"backbone {name!r}",
             found.kind,
             scaled=True,
             name=name,
-            recipe=found.recipe or TrainingRecipe(),
+            recipe=found.recipe or TrainingDefaults(),
             head=found.head or keras.layers.Dense,
             ensemble=found.ensemble,
         )
     if isinstance(backbone, keras.Layer):
         label = f"the {type(backbone).__name__} given as `backbone`"
-        return BackboneChoice(lambda inputs: copy_layer(backbone)(inputs), label, None, False)
+        return ResolvedBackbone(lambda inputs: copy_layer(backbone)(inputs), label, None, False)
     if inspect.isclass(backbone) and issubclass(backbone, keras.Layer):
         label = f"the layer class {backbone.__name__} given as `backbone`"
-        return BackboneChoice(_LayerClassBuilder(backbone), label, None, True)
+        return ResolvedBackbone(_LayerClassBuilder(backbone), label, None, True)
     if callable(backbone) and not inspect.isclass(backbone):
         name = getattr(backbone, "__name__", type(backbone).__name__)
-        return BackboneChoice(backbone, f"the backbone function {name}", None, True)
+        return ResolvedBackbone(backbone, f"the backbone function {name}", None, True)
     raise BackboneError(
-        fault(
+        invalid(
             "`backbone`",
-            f"'auto', one of {listing(list_backbones())}, a function (inputs, **params) -> tensor, "
-            "or a headless keras.Model or keras.Layer",
+            f"'auto', one of {format_list(list_backbones())}, a function (inputs, **params) -> "
+            "tensor, or a headless keras.Model or keras.Layer",
             describe(backbone),
             "A network that already ends in a softmax goes to `model` instead.",
         )
@@ -135,11 +135,11 @@ def _check_rank(kind: str, name: str, shape: tuple[int, ...]) -> None:
     if len(shape) not in _RANKS[kind]:
         suited = [n for n in list_backbones() if len(shape) in _RANKS[get_backbone(n).kind]]
         raise BackboneError(
-            fault(
+            invalid(
                 f"X for backbone={name!r}",
                 f"of shape {_SHAPES[kind]}",
                 f"shape {shape}",
-                f"Backbones for this shape: {listing(suited)}.",
+                f"Backbones for this shape: {format_list(suited)}.",
             )
         )
 
@@ -173,7 +173,7 @@ class InputFacts:
 
 
 def build_network(
-    choice: BackboneChoice,
+    choice: ResolvedBackbone,
     arguments: Mapping[str, Any],
     facts: InputFacts,
     *,
@@ -186,7 +186,7 @@ def build_network(
 
     Parameters
     ----------
-    choice : BackboneChoice
+    choice : ResolvedBackbone
         The backbone.
     arguments : mapping
         Routed to its builder.
@@ -228,7 +228,7 @@ def build_network(
     return (EnsembleNetwork if several else keras.Model)(inputs, logits), names
 
 
-def _head(choice: BackboneChoice, features: Any, n_classes: int, dtype: str) -> Any:
+def _head(choice: ResolvedBackbone, features: Any, n_classes: int, dtype: str) -> Any:
     """Put logits on the features, of rank 2, or of rank 3 with the members as the second axis."""
     if choice.ensemble:
         return MemberDense(n_classes, dtype=dtype, name="member_logits")(features)
@@ -236,7 +236,7 @@ def _head(choice: BackboneChoice, features: Any, n_classes: int, dtype: str) -> 
 
 
 def _read_inputs(
-    inputs: Any, choice: BackboneChoice, facts: InputFacts, scaling: str | None
+    inputs: Any, choice: ResolvedBackbone, facts: InputFacts, scaling: str | None
 ) -> tuple[Any, dict[str, Any], list[str]]:
     """Put the layers behind the input that make it what a backbone reads.
 
@@ -271,7 +271,7 @@ def check_scaling(scaling: str | None, is_table: bool) -> None:
     """Refuse a way of scaling that is for tables alone."""
     if not is_table and scaling in ("robust", "quantile"):
         raise ValueError(
-            fault(
+            invalid(
                 "`scaling`",
                 "'auto', 'standard' or None unless X is a table for a table backbone",
                 repr(scaling),
@@ -279,25 +279,25 @@ def check_scaling(scaling: str | None, is_table: bool) -> None:
         )
 
 
-def pixels_or_steps(choice: BackboneChoice, shape: tuple[int, ...]) -> Scaling:
+def pixels_or_steps(choice: ResolvedBackbone, shape: tuple[int, ...]) -> Scaling:
     """Say what counts as one feature when rows of a shape are standardised."""
     grey = choice.kind == "image" and len(shape) == 2
     return Scaling(grey=grey, masked=_takes_mask(choice, shape))
 
 
-def _takes_mask(choice: BackboneChoice, shape: tuple[int, ...]) -> bool:
+def _takes_mask(choice: ResolvedBackbone, shape: tuple[int, ...]) -> bool:
     may = choice.kind == "sequence" or (choice.kind is None and len(shape) == 2)
     return may and _takes(choice, "mask")
 
 
-def _takes(choice: BackboneChoice, name: str) -> bool:
+def _takes(choice: ResolvedBackbone, name: str) -> bool:
     try:
         return name in inspect.signature(choice.build).parameters
     except (TypeError, ValueError):
         return False
 
 
-def _call_builder(choice: BackboneChoice, x: Any, arguments: Mapping[str, Any]) -> Any:
+def _call_builder(choice: ResolvedBackbone, x: Any, arguments: Mapping[str, Any]) -> Any:
     try:
         return choice.build(x, **arguments)
     except BackboneError:
@@ -309,11 +309,11 @@ def _call_builder(choice: BackboneChoice, x: Any, arguments: Mapping[str, Any]) 
         ) from error
 
 
-def _check_features(features: Any, choice: BackboneChoice) -> None:
+def _check_features(features: Any, choice: ResolvedBackbone) -> None:
     shape = "(batch, n_members, n_features)" if choice.ensemble else "(batch, n_features)"
     if not keras.backend.is_keras_tensor(features):
         raise BackboneError(
-            fault(
+            invalid(
                 f"What {choice.label} returns",
                 f"one Keras tensor of features of shape {shape}",
                 describe(features),
@@ -323,7 +323,7 @@ def _check_features(features: Any, choice: BackboneChoice) -> None:
     sizes = features.shape[1:]
     if len(sizes) != 1 + choice.ensemble or None in sizes:
         raise BackboneError(
-            fault(
+            invalid(
                 f"What {choice.label} returns",
                 f"a tensor of shape {shape} with a known number of features",
                 f"shape {tuple(features.shape)}",
@@ -354,11 +354,11 @@ def check_arguments(
             if name not in named:
                 raise BackboneError(
                     f"`{prefix}__{name}` must be an argument that {target} takes "
-                    f"({listing(named) or 'it takes none'}).{did_you_mean(name, named)}"
+                    f"({format_list(named) or 'it takes none'}).{did_you_mean(name, named)}"
                 )
     missing = [name for name, p in named.items() if p.default is p.empty and name not in arguments]
     if missing:
-        wanted = listing(f"{prefix}__{name}" for name in missing)
+        wanted = format_list(f"{prefix}__{name}" for name in missing)
         raise BackboneError(f"{target} needs arguments that were not given: pass {wanted}.")
 
 
@@ -370,7 +370,7 @@ def check_model(model: Any, sample: np.ndarray) -> keras.Model:
     """Make sure that a whole model is a Keras model, and build it when it is not yet built."""
     if not isinstance(model, keras.Model):
         raise BackboneError(
-            fault(
+            invalid(
                 "What the `model` builder returns",
                 "a keras.Model",
                 describe(model),

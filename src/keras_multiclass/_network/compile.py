@@ -34,7 +34,7 @@ _UNWEIGHTABLE = (
 
 
 @dataclass(frozen=True)
-class CompileRecipe:
+class CompileSpec:
     """Optimizer, loss and metrics as the user chose them, with what they have to fit.
 
     With ``class_scores``, those of each class are among the metrics whatever the user chose.
@@ -111,7 +111,7 @@ class CompileRecipe:
             **self.options,
         )
 
-    def recompile(self, model: keras.Model, previous: CompileRecipe) -> None:
+    def recompile(self, model: keras.Model, previous: CompileSpec) -> None:
         """Take over what changed since ``previous``; the optimizer keeps its moments."""
         if same(self, previous):
             return
@@ -152,7 +152,7 @@ def same(first: Any, second: Any) -> bool:
 
 
 @contextlib.contextmanager
-def restored_on_failure(model: keras.Model, recipe: CompileRecipe) -> Iterator[None]:
+def restored_on_failure(model: keras.Model, recipe: CompileSpec) -> Iterator[None]:
     """Put a model back to its weights, optimizer, loss and metrics when the block raises."""
     optimizer, loss = model.optimizer, model.loss
     values = read_values(model)
@@ -175,11 +175,11 @@ class PackedModel:
     """A compiled model as plain data, for pickling."""
 
     snapshot: LayerSnapshot
-    recipe: CompileRecipe
+    recipe: CompileSpec
     optimizer_values: tuple[np.ndarray, ...] | None
 
     @classmethod
-    def pack(cls, model: keras.Model, recipe: CompileRecipe) -> PackedModel:
+    def pack(cls, model: keras.Model, recipe: CompileSpec) -> PackedModel:
         """Describe ``model`` and the state of its optimizer."""
         optimizer = model.optimizer
         values = tuple(read_values(optimizer)) if optimizer and optimizer.built else None

@@ -10,7 +10,7 @@ from keras import ops
 
 from keras_multiclass._shared.keras.lookup import look_up, public_members
 from keras_multiclass._shared.keras.schedules import check_schedule, factor
-from keras_multiclass._shared.messages import describe, fault
+from keras_multiclass._shared.messages import describe, invalid
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class ScheduledAdam(keras.optimizers.Adam):
         super().__init__(learning_rate, beta_1, beta_2, epsilon, name=name, **kwargs)
         if isinstance(weight_decay, bool) or not 0 <= weight_decay < float("inf"):
             raise ValueError(
-                fault("weight_decay", "a number of at least 0", describe(weight_decay))
+                invalid("weight_decay", "a number of at least 0", describe(weight_decay))
             )
         self.schedule = check_schedule("schedule", schedule)
         self.decay_rate = float(weight_decay)

@@ -15,7 +15,7 @@ from keras_multiclass._network.compile import build_optimizer
 from keras_multiclass._shared.keras.copying import copy_layer
 from keras_multiclass._shared.keras.lookup import loss_lookup
 from keras_multiclass._shared.keras.objects import build_object
-from keras_multiclass._shared.messages import describe, fault, listing
+from keras_multiclass._shared.messages import describe, format_list, invalid
 from keras_multiclass.exceptions import BackboneError
 
 _STAND_IN_LOSS = "sparse_categorical_crossentropy"
@@ -41,14 +41,14 @@ def build_whole_model(
     if isinstance(choice, keras.Model):
         if arguments:
             raise BackboneError(
-                f"{listing(f'model__{name}' for name in arguments)} must reach a function that "
+                f"{format_list(f'model__{name}' for name in arguments)} must reach a function that "
                 "builds the model; got a finished keras.Model as `model`. Pass the function "
                 "instead."
             )
         return check_model(copy_layer(choice), sample), choice
     if not callable(choice):
         raise BackboneError(
-            fault(
+            invalid(
                 "`model`",
                 "a function that returns a keras.Model, or a keras.Model",
                 describe(choice),

@@ -36,7 +36,7 @@ def describe(value: Any) -> str:
     return f"an instance of {name}"
 
 
-def fault(what: str, allowed: str, got: str, cure: str = "") -> str:
+def invalid(what: str, allowed: str, got: str, cure: str = "") -> str:
     """One sentence pattern for every error: what, what is allowed, what came, what to do."""
     sentence = f"{what} must be {allowed}; got {got}."
     return f"{sentence} {cure}" if cure else sentence
@@ -54,7 +54,7 @@ def did_you_mean(name: str, candidates: Iterable[str], prefix: str = "") -> str:
     return f" Did you mean {' or '.join(repr(prefix + n) for n in near)}?"
 
 
-def listing(names: Iterable[Any]) -> str:
+def format_list(names: Iterable[Any]) -> str:
     """Write names as a readable list, cut short when it is long."""
     shown = [repr(n) for n in names]
     if len(shown) > 12:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
-from keras_multiclass._shared.messages import describe, fault
+from keras_multiclass._shared.messages import describe, invalid
 
 _EPOCH_SEED, _PERMUTATION = 0, 1  # first words of the spawn keys: independent streams
 
@@ -48,7 +48,7 @@ def resolve_seed(random_state: Any) -> int:
     is_int = isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool)
     if not is_int or not 0 <= random_state < 2**32:
         raise ValueError(
-            fault(
+            invalid(
                 "random_state",
                 "None, an integer from 0 to 2**32 - 1, or a NumPy RandomState or Generator",
                 describe(random_state),

@@ -15,7 +15,7 @@ from keras_multiclass._interop.scikeras import (
     convert_parameters,
     read_fit,
 )
-from keras_multiclass._network.compile import CompileRecipe, build_optimizer
+from keras_multiclass._network.compile import CompileSpec, build_optimizer
 from keras_multiclass._network.objective import inspect_output
 from keras_multiclass._network.user_model import adopt_compiled, compile_arguments
 from keras_multiclass._shared.keras.copying import copy_layer, read_values, write_values
@@ -64,7 +64,7 @@ def _adopt(twin: Any, fit: SciKerasFit) -> None:
 
 def _read_recipe(
     model: keras.Model, fit: SciKerasFit, settings: Settings, choices: dict[str, Any]
-) -> CompileRecipe:
+) -> CompileSpec:
     """Take over how the network was compiled, whoever chose it."""
     given = compile_arguments(choices, settings.compile_options)
     adopted = adopt_compiled(choices, fit.model, given, open_optimizer=False)
@@ -75,7 +75,7 @@ def _read_recipe(
     sample = _sample_rows(fit, settings.dtype)
     form = inspect_output(model, len(fit.classes), sample, loss=adopted["loss"])
     names = tuple(map(str, fit.classes))
-    return CompileRecipe(n_classes=len(fit.classes), output_form=form, class_names=names, **adopted)
+    return CompileSpec(n_classes=len(fit.classes), output_form=form, class_names=names, **adopted)
 
 
 def _sample_rows(fit: SciKerasFit, dtype: str) -> np.ndarray:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from keras_multiclass._network.backbones import TrainingRecipe
-from keras_multiclass._network.build import BackboneChoice
+from keras_multiclass._network.backbones import TrainingDefaults
+from keras_multiclass._network.build import ResolvedBackbone
 from keras_multiclass._shared.keras.objects import extract
 from keras_multiclass._training.callbacks import names_tensorboard
 from keras_multiclass._training.settings import (
@@ -21,14 +21,16 @@ from keras_multiclass._training.settings import (
 DEFAULT_OPTIMIZER = "adam"
 
 
-def complete(settings: Settings, choice: BackboneChoice | None, *, can_hold_out: bool) -> Settings:
+def complete(
+    settings: Settings, choice: ResolvedBackbone | None, *, can_hold_out: bool
+) -> Settings:
     """Put the recipe of a backbone, or our own defaults, in place of ``"auto"``.
 
     Parameters
     ----------
     settings : Settings
         As the user set them.
-    choice : BackboneChoice or None
+    choice : ResolvedBackbone or None
         The backbone; None for a whole model.
     can_hold_out : bool
         Whether there are, or can be, validation rows that the user did not ask for.
@@ -38,7 +40,7 @@ def complete(settings: Settings, choice: BackboneChoice | None, *, can_hold_out:
     Settings
         Without ``"auto"``, except for the size of a batch that the data decide on.
     """
-    recipe = TrainingRecipe() if choice is None else choice.recipe
+    recipe = TrainingDefaults() if choice is None else choice.recipe
     scaled = choice is not None and choice.scaled
     stopping, held_out = settings.early_stopping, DEFAULT_EARLY_STOPPING_SPLIT
     if is_auto(stopping):
@@ -65,8 +67,10 @@ def _first(set_by_user: Any, of_recipe: Any, default: Any) -> Any:
     return default if of_recipe is None else of_recipe
 
 
-def compile_choices(twin: Any, settings: Settings, choice: BackboneChoice | None) -> dict[str, Any]:
-    """Collect what to compile with, under the names of `CompileRecipe`.
+def compile_choices(
+    twin: Any, settings: Settings, choice: ResolvedBackbone | None
+) -> dict[str, Any]:
+    """Collect what to compile with, under the names of `CompileSpec`.
 
     Parameters
     ----------
@@ -74,10 +78,10 @@ def compile_choices(twin: Any, settings: Settings, choice: BackboneChoice | None
         Holds the parameters.
     settings : Settings
         Checked.
-    choice : BackboneChoice or None
+    choice : ResolvedBackbone or None
         The backbone, which may bring an optimizer and arguments of the loss.
     """
-    recipe = TrainingRecipe() if choice is None else choice.recipe
+    recipe = TrainingDefaults() if choice is None else choice.recipe
     routed = twin._routed
     optimizer, arguments = twin.optimizer, extract(routed, "optimizer")
     if is_auto(optimizer):
@@ -99,7 +103,7 @@ def compile_choices(twin: Any, settings: Settings, choice: BackboneChoice | None
 
 
 def resolved_parameters(
-    settings: Settings, choice: BackboneChoice | None, choices: Mapping[str, Any], batch_size: int
+    settings: Settings, choice: ResolvedBackbone | None, choices: Mapping[str, Any], batch_size: int
 ) -> dict[str, Any]:
     """Name what a network was trained with, as parameters of the classifier.
 
@@ -107,7 +111,7 @@ def resolved_parameters(
     ----------
     settings : Settings
         Completed.
-    choice : BackboneChoice or None
+    choice : ResolvedBackbone or None
         The backbone.
     choices : mapping
         What `compile_choices` gave.

@@ -11,7 +11,7 @@ import keras
 from keras_multiclass._interop.tensorboard import TensorBoard
 from keras_multiclass._shared.keras.lookup import look_up, public_members
 from keras_multiclass._shared.keras.objects import build_collection, flat_choices
-from keras_multiclass._shared.messages import did_you_mean, listing
+from keras_multiclass._shared.messages import did_you_mean, format_list
 from keras_multiclass._shared.signatures import accepted_parameters
 
 
@@ -70,7 +70,7 @@ def _build_early_stopping(arguments: Mapping[str, Any]) -> keras.callbacks.Early
         if name not in accepted:
             raise ValueError(
                 "`early_stopping` must hold arguments of keras.callbacks.EarlyStopping "
-                f"({listing(accepted)}); got {name!r}.{did_you_mean(name, accepted)}"
+                f"({format_list(accepted)}); got {name!r}.{did_you_mean(name, accepted)}"
             )
     return keras.callbacks.EarlyStopping(**arguments)
 

@@ -20,7 +20,7 @@ from keras_multiclass._data.weights import (
     resolve_class_weight,
 )
 from keras_multiclass._shared.keras.environment import array_dtype
-from keras_multiclass._shared.messages import describe, fault
+from keras_multiclass._shared.messages import describe, invalid
 from keras_multiclass._shared.seeding import epoch_seed
 
 
@@ -157,7 +157,7 @@ def refuse_beside_stream(name: str, **arguments: Any) -> None:
     for argument, value in arguments.items():
         if value is not None:
             raise ValueError(
-                fault(
+                invalid(
                     f"`{argument}`",
                     f"None when {name} is a stream",
                     describe(value),

@@ -15,14 +15,14 @@ from keras_multiclass._data.statistics import ArrayStatistics, Scaling
 from keras_multiclass._data.streams import Batch, Stream, is_stream
 from keras_multiclass._network.backbones import get_backbone
 from keras_multiclass._network.build import (
-    BackboneChoice,
     InputFacts,
+    ResolvedBackbone,
     check_scaling,
     pixels_or_steps,
     reads_tables,
     resolve_backbone,
 )
-from keras_multiclass._shared.messages import describe, fault
+from keras_multiclass._shared.messages import describe, invalid
 from keras_multiclass._training.auto_parameters import complete
 from keras_multiclass._training.engine import STREAMED, graph_refused
 from keras_multiclass._training.first_pass import (
@@ -82,7 +82,7 @@ class FoundData:
         Checked rows to show to a builder.
     facts : InputFacts
         What a network has to be told of the rows.
-    choice : BackboneChoice or None
+    choice : ResolvedBackbone or None
         The backbone; None for a whole model.
     settings : Settings
         Completed by what the backbone brings.
@@ -96,7 +96,7 @@ class FoundData:
     y: Any
     sample: TrainingData
     facts: InputFacts
-    choice: BackboneChoice | None
+    choice: ResolvedBackbone | None
     settings: Settings
 
 
@@ -151,7 +151,7 @@ def _read_arrays(
     tokens = _expects_tokens(twin, request.X) if known is None else known.tokens
     if settings.steps_per_epoch is not None:
         raise ValueError(
-            fault(
+            invalid(
                 "`fit__steps_per_epoch`",
                 "None unless X is a stream of batches",
                 f"{settings.steps_per_epoch} and {describe(request.X)}",
@@ -200,7 +200,7 @@ def _learn_columns(twin: Any, X: Any, tables: bool) -> Columns | None:
     if choice is None or (isinstance(choice, str) and choice == "from_dtype"):
         return None
     raise ValueError(
-        fault(
+        invalid(
             "`categorical_features`",
             "'from_dtype' or None unless a table backbone reads X",
             describe(choice),
@@ -208,7 +208,7 @@ def _learn_columns(twin: Any, X: Any, tables: bool) -> Columns | None:
     )
 
 
-def _choose_backbone(twin: Any, shape: tuple[int, ...], dtype: Any) -> BackboneChoice | None:
+def _choose_backbone(twin: Any, shape: tuple[int, ...], dtype: Any) -> ResolvedBackbone | None:
     return None if twin.model is not None else resolve_backbone(twin.backbone, shape, dtype)
 
 
@@ -271,7 +271,7 @@ def _read_stream(
 def _check_stream_settings(settings: Settings, request: FitRequest, has_validation: bool) -> None:
     if settings.batch_size != "auto":
         raise ValueError(
-            fault(
+            invalid(
                 "`batch_size`",
                 "'auto' when X is a stream",
                 describe(settings.batch_size),

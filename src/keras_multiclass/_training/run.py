@@ -21,7 +21,7 @@ from keras_multiclass._data.rows import TrainingData
 from keras_multiclass._interop.sklearn_callbacks import EpochTasks, with_callbacks
 from keras_multiclass._interop.tensorboard import name_of_run
 from keras_multiclass._network.build import build_network
-from keras_multiclass._network.compile import CompileRecipe, restored_on_failure, same
+from keras_multiclass._network.compile import CompileSpec, restored_on_failure, same
 from keras_multiclass._network.objective import inspect_output
 from keras_multiclass._network.user_model import (
     adopt_compiled,
@@ -33,7 +33,7 @@ from keras_multiclass._shared.keras.environment import check_dtype, keras_enviro
 from keras_multiclass._shared.keras.object_names import fresh_names
 from keras_multiclass._shared.keras.objects import extract
 from keras_multiclass._shared.keras.schedules import start_schedules
-from keras_multiclass._shared.messages import describe, did_you_mean, listing
+from keras_multiclass._shared.messages import describe, did_you_mean, format_list
 from keras_multiclass._shared.seeding import epoch_seed, resolve_seed, seeded
 from keras_multiclass._shared.typing import History
 from keras_multiclass._training.auto_parameters import compile_choices, resolved_parameters
@@ -61,7 +61,7 @@ class FittedState:
     """What a fitted classifier has to remember beside its public attributes."""
 
     codec: LabelCodec
-    recipe: CompileRecipe
+    recipe: CompileSpec
     choices: Mapping[str, Any]
     seed: int
     dtype: str
@@ -155,7 +155,7 @@ def _continue(
 
 def _build(
     twin: Any, data: FoundData, choices: dict[str, Any]
-) -> tuple[keras.Model, CompileRecipe, list[str]]:
+) -> tuple[keras.Model, CompileSpec, list[str]]:
     routed, sample, n_classes = twin._routed, data.sample, data.codec.n_classes
     class_names = tuple(map(str, data.codec.classes))
     if data.choice is not None:
@@ -170,7 +170,7 @@ def _build(
             calibrated=data.settings.calibration is not None,
         )
         has_members = data.choice.ensemble or data.settings.n_ensemble != 1
-        recipe = CompileRecipe(
+        recipe = CompileSpec(
             n_classes=n_classes,
             output_form="logits",
             ensemble=has_members,
@@ -197,9 +197,7 @@ def _build(
     )
     adopted = adopt_compiled(choices, compiled, given, open_optimizer=is_auto(twin.optimizer))
     form = inspect_output(model, n_classes, shown, loss=adopted["loss"])
-    recipe = CompileRecipe(
-        n_classes=n_classes, output_form=form, class_names=class_names, **adopted
-    )
+    recipe = CompileSpec(n_classes=n_classes, output_form=form, class_names=class_names, **adopted)
     return model, recipe, []
 
 
@@ -325,7 +323,7 @@ def _run_plan(twin: Any, data: FoundData, plan: TrainingPlan, engine: EngineName
     return result
 
 
-def _with_mode(stopping: Mapping[str, Any], recipe: CompileRecipe) -> Mapping[str, Any]:
+def _with_mode(stopping: Mapping[str, Any], recipe: CompileSpec) -> Mapping[str, Any]:
     """Check what early stopping is to monitor, and say where its better values lie."""
     monitor = stopping["monitor"]
     if monitor in ("loss", "val_loss"):
@@ -334,7 +332,7 @@ def _with_mode(stopping: Mapping[str, Any], recipe: CompileRecipe) -> Mapping[st
     known = {**{f"val_{name}": way for name, way in logged.items()}, **logged}
     if monitor not in known:
         raise ValueError(
-            f"`early_stopping` must monitor one of {listing(known)}; got {describe(monitor)}."
+            f"`early_stopping` must monitor one of {format_list(known)}; got {describe(monitor)}."
             f"{did_you_mean(monitor, known)} What is to be monitored must be in `metrics`, and be "
             "one number."
         )

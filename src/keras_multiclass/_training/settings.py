@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from keras_multiclass._shared.keras.environment import DTYPES
-from keras_multiclass._shared.messages import describe, did_you_mean, fault, listing
+from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
 from keras_multiclass._training.engine import ENGINES, EngineName
 
 ROUTED_PREFIXES = (
@@ -50,7 +50,7 @@ def routed_parameter_fault(name: str, own_names: list[str]) -> str:
     prefix = name.partition("__")[0]
     if "__" in name:
         near = did_you_mean(prefix, ROUTED_PREFIXES)
-        allowed = listing(f"{p}__" for p in ROUTED_PREFIXES)
+        allowed = format_list(f"{p}__" for p in ROUTED_PREFIXES)
         return f"Unknown parameter {name!r}: its prefix must be one of {allowed}.{near}"
     near = did_you_mean(name, own_names)
     return (
@@ -175,18 +175,18 @@ _CHECKS: dict[str, _Check] = {
         lambda v: _is_flag(v) or is_auto(v) or isinstance(v, Mapping) or _is_count(v),
     ),
     "verbose": ("0, 1 or 2", lambda v: _is_flag(v) or (_is_int(v) and v in (0, 1, 2))),
-    "dtype": (f"one of {listing(DTYPES)}", lambda v: isinstance(v, str) and v in DTYPES),
+    "dtype": (f"one of {format_list(DTYPES)}", lambda v: isinstance(v, str) and v in DTYPES),
     "scaling": (
-        f"one of {listing(SCALINGS)}",
+        f"one of {format_list(SCALINGS)}",
         lambda v: v is None or (isinstance(v, str) and v in SCALINGS),
     ),
     "n_ensemble": ("an integer of at least 1 or 'auto'", lambda v: _is_count(v) or is_auto(v)),
     "calibration": (
-        f"one of {listing(CALIBRATIONS)}",
+        f"one of {format_list(CALIBRATIONS)}",
         lambda v: v is None or (isinstance(v, str) and v in CALIBRATIONS),
     ),
     "warm_start": ("True or False", _is_flag),
-    "engine": (f"one of {listing(ENGINES)}", lambda v: isinstance(v, str) and v in ENGINES),
+    "engine": (f"one of {format_list(ENGINES)}", lambda v: isinstance(v, str) and v in ENGINES),
 }
 
 
@@ -203,7 +203,7 @@ def resolve_settings(values: Mapping[str, Any], routed: Mapping[str, Any]) -> Se
     choices = _read_routed(routed)
     own = {**{name: values[name] for name in _CHECKS}, **choices.own}
     faults = choices.faults + [
-        fault(f"`{name}`", allowed, describe(own[name]))
+        invalid(f"`{name}`", allowed, describe(own[name]))
         for name, (allowed, accepts) in _CHECKS.items()
         if not accepts(own[name])
     ]
@@ -232,7 +232,7 @@ def resolve_settings(values: Mapping[str, Any], routed: Mapping[str, Any]) -> Se
 def _stopping_faults(arguments: Mapping[str, Any]) -> list[str]:
     """Name the values that ``keras.callbacks.EarlyStopping`` would not check itself."""
     return [
-        fault(f"`early_stopping[{name!r}]`", allowed, describe(arguments[name]))
+        invalid(f"`early_stopping[{name!r}]`", allowed, describe(arguments[name]))
         for name, (allowed, accepts) in _STOPPING_OPTIONS.items()
         if name in arguments and not accepts(arguments[name])
     ]
@@ -257,7 +257,7 @@ def resolve_prediction(engine: Any, routed: Mapping[str, Any]) -> tuple[EngineNa
     choices = _read_routed({n: value for n, value in routed.items() if n.startswith("predict__")})
     faults = choices.faults
     if not accepts(engine):
-        faults.append(fault("`engine`", allowed, describe(engine)))
+        faults.append(invalid("`engine`", allowed, describe(engine)))
     if faults:
         raise ValueError("\n".join(faults))
     batch_size = choices.options["predict"].get("batch_size", DEFAULT_PREDICT_BATCH_SIZE)
@@ -288,10 +288,10 @@ def _read_routed(routed: Mapping[str, Any]) -> _RoutedChoices:
             names = {*checks, *(_FIT_ALIASES | {"callbacks"} if prefix == "fit" else ())}
             choices.faults.append(
                 f"`{name}` must be an argument that {target} takes here "
-                f"({listing(sorted(names))}).{did_you_mean(argument, names)}"
+                f"({format_list(sorted(names))}).{did_you_mean(argument, names)}"
             )
         elif not checks[argument][1](value):
-            choices.faults.append(fault(f"`{name}`", checks[argument][0], describe(value)))
+            choices.faults.append(invalid(f"`{name}`", checks[argument][0], describe(value)))
         else:
             choices.options[prefix][argument] = value
     return choices

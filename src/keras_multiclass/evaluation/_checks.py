@@ -5,7 +5,7 @@ from __future__ import annotations
 import numbers
 from typing import Any
 
-from keras_multiclass._shared.messages import describe, fault
+from keras_multiclass._shared.messages import describe, invalid
 
 
 def is_whole(value: Any) -> bool:
@@ -34,4 +34,4 @@ def check_count(name: str, value: Any, *, or_none: bool = False) -> None:
     if (or_none and value is None) or (is_whole(value) and value >= 1):
         return
     allowed = f"{'None or ' * or_none}an integer of at least 1"
-    raise ValueError(fault(name, allowed, describe(value)))
+    raise ValueError(invalid(name, allowed, describe(value)))

@@ -15,7 +15,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from keras_multiclass._data.labels.codec import LabelCodec
 from keras_multiclass._data.weights import check_sample_weight
-from keras_multiclass._shared.messages import describe, fault
+from keras_multiclass._shared.messages import describe, invalid
 from keras_multiclass.evaluation._layout import measure_title, report_tables, report_title
 from keras_multiclass.evaluation._predictions import (
     Predictions,
@@ -229,7 +229,7 @@ def cross_validated_report(
     check_lengths({**{name: row_count(v) for name, v in by_row.items()}, "y": len(true)})
     if params is not None and not isinstance(params, Mapping):
         raise ValueError(
-            fault("`params`", "None or a dict of parameters for `fit`", describe(params))
+            invalid("`params`", "None or a dict of parameters for `fit`", describe(params))
         )
     weights = check_sample_weight(sample_weight, len(true), np.float64)
     splits = _split(cv, X, true, groups, weights)
@@ -267,11 +267,11 @@ def _split(
     # A splitter may hand out masks.
     splits = [(every[train], every[test]) for train, test in splitter.split(X, true, groups)]
     if not splits:
-        raise ValueError(fault("`cv`", "folds of rows to train on and to predict", "no fold"))
+        raise ValueError(invalid("`cv`", "folds of rows to train on and to predict", "no fold"))
     for number, (_, test) in enumerate(splits):
         if weights is not None and not weights[test].any():
             raise ValueError(
-                fault(
+                invalid(
                     "sample_weight",
                     "above 0 for at least one row of each fold",
                     f"weights of zero for all {len(test)} rows of fold {number}",

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from sklearn.metrics import auc, average_precision_score, precision_recall_curve, roc_curve
 
-from keras_multiclass._shared.messages import describe, fault, listing
+from keras_multiclass._shared.messages import describe, format_list, invalid
 from keras_multiclass.evaluation._drawing import (
     INK,
     PALE,
@@ -167,7 +167,7 @@ class _CurvesDisplay(ABC):
         present = np.flatnonzero(shares)
         if len(present) < 2:
             raise ValueError(
-                fault(
+                invalid(
                     "The labels",
                     "of at least two classes",
                     f"{len(present)} among rows of positive weight",
@@ -417,10 +417,10 @@ class PrecisionRecallCurvesDisplay(_CurvesDisplay):
 
 
 def _check_averages(averages: Collection[str]) -> Collection[str]:
-    allowed = f"a collection of {listing(_AVERAGES)}"
+    allowed = f"a collection of {format_list(_AVERAGES)}"
     if isinstance(averages, str) or not isinstance(averages, Collection):
-        raise ValueError(fault("`averages`", allowed, describe(averages)))
+        raise ValueError(invalid("`averages`", allowed, describe(averages)))
     unknown = [name for name in averages if name not in _AVERAGES]
     if unknown:
-        raise ValueError(fault("`averages`", allowed, f"unknown {listing(unknown)}"))
+        raise ValueError(invalid("`averages`", allowed, f"unknown {format_list(unknown)}"))
     return averages

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_multiclass._shared.messages import describe, fault, listing, shorten
+from keras_multiclass._shared.messages import describe, format_list, invalid, shorten
 from keras_multiclass.evaluation._checks import is_whole
 from keras_multiclass.evaluation._predictions import Predictions
 
@@ -61,7 +61,7 @@ def probabilities_of(found: Predictions) -> np.ndarray:
     """
     if found.probabilities is None:
         raise ValueError(
-            fault(
+            invalid(
                 "`estimator`",
                 "a classifier with `predict_proba`",
                 "one without",
@@ -113,7 +113,7 @@ def axes_for(
     if len(axes) != n or not all(hasattr(one, "plot") for one in axes):
         what = "one matplotlib Axes" if n == 1 else f"an array of {n} matplotlib Axes"
         got = f"{len(axes)} of them" if np.ndim(ax) else describe(ax)
-        raise ValueError(fault("`ax`", f"None or {what}", got))
+        raise ValueError(invalid("`ax`", f"None or {what}", got))
     return axes
 
 
@@ -132,7 +132,7 @@ def as_names(given: Any, what: str, known: Iterable[str]) -> list[Any]:
     if isinstance(given, str):
         return [given]
     if not isinstance(given, Iterable):
-        raise ValueError(fault(what, f"names from {listing(known)}", describe(given)))
+        raise ValueError(invalid(what, f"names from {format_list(known)}", describe(given)))
     return list(given)
 
 
@@ -239,7 +239,7 @@ def class_colours(badness: np.ndarray, highlight: int) -> list[str | None]:
     n_colours = len(COLOURS)
     if not is_whole(highlight) or not 0 <= highlight <= n_colours:
         allowed = f"an integer from 0 to {n_colours}"
-        raise ValueError(fault("`highlight`", allowed, describe(highlight)))
+        raise ValueError(invalid("`highlight`", allowed, describe(highlight)))
     if len(badness) <= n_colours:
         return list(COLOURS[: len(badness)])
     colours: list[str | None] = [None] * len(badness)

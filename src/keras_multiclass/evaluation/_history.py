@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from keras_multiclass._shared.messages import describe, did_you_mean, fault, listing
+from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
 from keras_multiclass.evaluation._drawing import (
     INK,
     PALE,
@@ -240,10 +240,10 @@ class TrainingHistoryDisplay:
         unknown = [name for name in names if name not in known]
         if unknown or not names:
             raise ValueError(
-                fault(
+                invalid(
                     "`quantities`",
-                    f"names from {listing(known)}",
-                    f"unknown {listing(unknown)}" if unknown else "none",
+                    f"names from {format_list(known)}",
+                    f"unknown {format_list(unknown)}" if unknown else "none",
                     did_you_mean(unknown[0], known).strip() if unknown else "",
                 )
             )
@@ -305,7 +305,7 @@ def _with_history(estimator: Any) -> Any:
             if hasattr(inner, "fit"):
                 check_is_fitted(inner)
             raise ValueError(
-                fault(
+                invalid(
                     "`estimator`",
                     "a fitted KerasMulticlassClassifier, or a pipeline or search that ends in one",
                     describe(estimator),
@@ -319,19 +319,19 @@ def _read_history(history: Any) -> dict[str, np.ndarray]:
     found = getattr(history, "history", history)
     wanted = "a dict of lists of numbers, one per epoch, or a keras.callbacks.History"
     if not isinstance(found, Mapping):
-        raise ValueError(fault("`history`", wanted, describe(history)))
+        raise ValueError(invalid("`history`", wanted, describe(history)))
     values = {}
     for name, entries in found.items():
         try:
             array = np.asarray(entries, dtype=float)
         except (TypeError, ValueError):
             got = f"{describe(entries)} for {name!r}"
-            raise ValueError(fault("`history`", wanted, got)) from None
+            raise ValueError(invalid("`history`", wanted, got)) from None
         if array.ndim == 1 and array.size:
             values[str(name)] = array
     if not values:
         raise ValueError(
-            fault("`history`", wanted, "one without any epoch", "Train for at least one epoch.")
+            invalid("`history`", wanted, "one without any epoch", "Train for at least one epoch.")
         )
     return values
 
@@ -371,13 +371,13 @@ def _frequency(given: Any, n_epochs: int, n_entries: int) -> int | Container[int
     if isinstance(given, Iterable) and not isinstance(given, str):
         return set(given)
     raise ValueError(
-        fault("`validation_freq`", "an integer of at least 1 or epochs", describe(given))
+        invalid("`validation_freq`", "an integer of at least 1 or epochs", describe(given))
     )
 
 
 def _wrong_frequency(got: str) -> ValueError:
     return ValueError(
-        fault(
+        invalid(
             "`validation_freq`",
             "what the training had, for the number of entries does not tell",
             got,
@@ -391,9 +391,9 @@ def _check_monitor(monitor: str | None, history: Mapping[str, np.ndarray]) -> st
         return next(name for name in ("val_loss", "loss", *history) if name in history)
     if monitor not in list(history):
         raise ValueError(
-            fault(
+            invalid(
                 "`monitor`",
-                f"None or one of {listing(history)}",
+                f"None or one of {format_list(history)}",
                 describe(monitor),
                 did_you_mean(monitor, history).strip(),
             )
@@ -403,7 +403,7 @@ def _check_monitor(monitor: str | None, history: Mapping[str, np.ndarray]) -> st
 
 def _is_minimal(monitor: str, mode: str) -> bool:
     if mode not in _MODES:
-        raise ValueError(fault("`mode`", f"one of {listing(_MODES)}", describe(mode)))
+        raise ValueError(invalid("`mode`", f"one of {format_list(_MODES)}", describe(mode)))
     if mode == "auto":
         score, _, _ = monitor.partition("/")  # "recall/lost" is the recall of a class "lost"
         return any(part in score for part in _SMALLER_IS_BETTER)

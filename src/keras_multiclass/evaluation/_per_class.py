@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_multiclass._shared.messages import describe, did_you_mean, fault, listing
+from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
 from keras_multiclass.evaluation._drawing import (
     INK,
     as_names,
@@ -226,7 +226,9 @@ class PerClassDisplay:
         if sort is None:
             return np.arange(len(self.classes))
         if sort not in list(keys):
-            raise ValueError(fault("`sort`", f"None or one of {listing(keys)}", describe(sort)))
+            raise ValueError(
+                invalid("`sort`", f"None or one of {format_list(keys)}", describe(sort))
+            )
         return np.argsort(-keys[sort], kind="stable")  # NaN comes last
 
     def _draw(self, ax: Any, metric: str, order: np.ndarray, label: str) -> None:
@@ -270,10 +272,10 @@ def _check_metrics(metrics: Sequence[str]) -> list[str]:
     unknown = [name for name in names if name not in list(_TITLES)]
     if unknown or not names:
         raise ValueError(
-            fault(
+            invalid(
                 "`metrics`",
-                f"names from {listing(_TITLES)}",
-                f"unknown {listing(unknown)}" if unknown else "none",
+                f"names from {format_list(_TITLES)}",
+                f"unknown {format_list(unknown)}" if unknown else "none",
                 did_you_mean(unknown[0], _TITLES).strip() if unknown else "",
             )
         )

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from keras_multiclass._data.labels.codec import LabelCodec, read_classes
 from keras_multiclass._data.labels.parse import Target, distinct, natural, read_target, refuse_mixed
 from keras_multiclass._data.weights import check_sample_weight
-from keras_multiclass._shared.messages import describe, fault, listing
+from keras_multiclass._shared.messages import describe, format_list, invalid
 
 _MOST_SHOWN = 5
 # How far the probabilities of a row may be from summing to one: half precision comes that near.
@@ -139,7 +139,7 @@ class Predictions:
         """
         if y_pred is None and y_proba is None:
             raise ValueError(
-                fault("y_pred or y_proba", "given", "None for both", "Pass at least one of them.")
+                invalid("y_pred or y_proba", "given", "None for both", "Pass at least one of them.")
             )
         given = {"y_true": y_true, **({} if y_pred is None else {"y_pred": y_pred})}
         read = {name: read_target(y, name) for name, y in given.items()}
@@ -196,7 +196,7 @@ def fitted_classes(estimator: Any) -> np.ndarray:
     classes = getattr(estimator, "classes_", None)
     if classes is None or isinstance(classes, list) or np.ndim(classes) != 1:
         raise ValueError(
-            fault(
+            invalid(
                 "`estimator`",
                 "a classifier of one target, with a 1-d `classes_`",
                 f"{describe(estimator)} with {describe(classes)}",
@@ -218,7 +218,7 @@ def check_classifier(estimator: Any) -> None:
     is_estimator = hasattr(estimator, "predict") and hasattr(estimator, "get_params")
     if inspect.isclass(estimator) or not is_estimator or not is_classifier(estimator):
         raise TypeError(
-            fault(
+            invalid(
                 "`estimator`",
                 "a classifier as scikit-learn defines it",
                 describe(estimator),
@@ -328,9 +328,9 @@ def _refuse_unknown(codec: LabelCodec, unknown: np.ndarray, name: str) -> NoRetu
     found = distinct(unknown)
     plural = "" if len(found) == 1 else "s"
     tail = "" if len(found) <= _MOST_SHOWN else ", ..."
-    shown = f"{len(found)} unknown label{plural}: {listing(found[:_MOST_SHOWN])}{tail}"
+    shown = f"{len(found)} unknown label{plural}: {format_list(found[:_MOST_SHOWN])}{tail}"
     raise ValueError(
-        fault(
+        invalid(
             name,
             f"labels among the {codec.n_classes} classes",
             shown,
@@ -346,7 +346,7 @@ def _check_order(probabilities: Any, classes: np.ndarray) -> None:
     named = all(isinstance(name, str) for name in names)
     if named and names != classes.tolist() and set(names) == set(classes.tolist()):
         raise ValueError(
-            fault(
+            invalid(
                 "y_proba",
                 "a data frame with its columns in the order of the classes",
                 "the names of the classes in another order",
@@ -369,7 +369,7 @@ def _check_probabilities(
         if values.ndim == 1 and n_classes == 2:
             cure = "For the probabilities p of the second class: np.column_stack([1 - p, p])."
         raise ValueError(
-            fault(
+            invalid(
                 name,
                 f"of shape ({n_samples}, {n_classes}), with one column for each of the "
                 f"{n_classes} classes",
@@ -380,13 +380,13 @@ def _check_probabilities(
     negative = int(np.sum(values < 0))
     if negative:
         raise ValueError(
-            fault(name, "probabilities", f"{negative} negative values", "Apply a softmax first.")
+            invalid(name, "probabilities", f"{negative} negative values", "Apply a softmax first.")
         )
     sums = values.sum(axis=1, keepdims=True)
     off = int(np.sum(np.abs(sums - 1) > _SUM_TOLERANCE))
     if off:
         raise ValueError(
-            fault(
+            invalid(
                 name,
                 "probabilities that sum to 1 in each row",
                 f"{off} of {n_samples} rows with another sum",

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from keras_multiclass._data.statistics import weighted_quantiles
-from keras_multiclass._shared.messages import describe, fault, listing
+from keras_multiclass._shared.messages import describe, format_list, invalid
 from keras_multiclass.evaluation._bins import ReliabilityCurve, bin_rows, equal_edges
 from keras_multiclass.evaluation._checks import check_count
 from keras_multiclass.evaluation._drawing import (
@@ -209,11 +209,11 @@ class ReliabilityDisplay:
         cls, predictions: Predictions, kind: Any, n_bins: int, strategy: str
     ) -> ReliabilityDisplay:
         if kind not in _KINDS:
-            raise ValueError(fault("`kind`", f"one of {listing(_KINDS)}", describe(kind)))
+            raise ValueError(invalid("`kind`", f"one of {format_list(_KINDS)}", describe(kind)))
         check_count("`n_bins`", n_bins)
         if strategy not in _STRATEGIES:
-            allowed = f"one of {listing(_STRATEGIES)}"
-            raise ValueError(fault("`strategy`", allowed, describe(strategy)))
+            allowed = f"one of {format_list(_STRATEGIES)}"
+            raise ValueError(invalid("`strategy`", allowed, describe(strategy)))
         found = predictions.drop_zero_weight_rows()
         probabilities = probabilities_of(found)
         weight = np.ones(len(found.true)) if found.sample_weight is None else found.sample_weight

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_multiclass._shared.messages import describe, fault
+from keras_multiclass._shared.messages import describe, invalid
 from keras_multiclass.evaluation._checks import check_count
 from keras_multiclass.evaluation._layout import report_tables, report_title
 from keras_multiclass.evaluation._predictions import Predictions
@@ -60,7 +60,7 @@ class ReportOptions:
         check_count("`top_k`", self.top_k, or_none=True)
         value = self.zero_division
         if not isinstance(value, numbers.Real) or not (value in (0, 1) or math.isnan(value)):
-            raise ValueError(fault("`zero_division`", "0, 1 or NaN", describe(value)))
+            raise ValueError(invalid("`zero_division`", "0, 1 or NaN", describe(value)))
         check_count("`n_bins`", self.n_bins)
 
     def top_k_for(self, n_classes: int) -> int | None:
@@ -75,7 +75,7 @@ class ReportOptions:
             return None if n_classes < 3 else min(3, n_classes - 1)
         if n_classes < 3 or self.top_k >= n_classes:
             raise ValueError(
-                fault(
+                invalid(
                     "`top_k`",
                     "None, or below the number of classes where there are at least 3",
                     f"{self.top_k} for {n_classes} classes",

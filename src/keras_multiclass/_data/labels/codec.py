@@ -19,7 +19,7 @@ from keras_multiclass._data.labels.parse import (
     refuse_mixed,
     to_array,
 )
-from keras_multiclass._shared.messages import describe, did_you_mean, fault, listing
+from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
 
 _MOST_SHOWN = 5
 # Kinds of NumPy dtypes between which np.searchsorted compares without rounding.
@@ -146,7 +146,7 @@ class LabelCodec:
         else:
             if read.n_columns != self.n_classes:
                 raise ValueError(
-                    fault(
+                    invalid(
                         name,
                         f"labels, or a one-hot matrix with one column for each of the "
                         f"{self.n_classes} classes",
@@ -189,7 +189,7 @@ class LabelCodec:
         lacking = np.delete(self.classes, known[known >= 0])
         parts = [_shown(given[known < 0], "new label"), _shown(lacking, "missing label")]
         raise ValueError(
-            fault(
+            invalid(
                 "classes",
                 f"None or the {self.n_classes} classes that were fitted",
                 " and ".join(part for part in parts if not part.startswith("0 ")),
@@ -241,7 +241,7 @@ class LabelCodec:
         if len(unknown) == 1 and isinstance(unknown[0], str):
             hint = did_you_mean(unknown[0], self.classes)
         raise ValueError(
-            fault(
+            invalid(
                 name,
                 f"labels among the {self.n_classes} known classes",
                 _shown(unknown, "unknown label"),
@@ -263,12 +263,12 @@ def read_classes(classes: Any, name: str = "classes") -> np.ndarray:
     values = to_array(classes, library_of(classes), name)
     if values.ndim != 1 or len(values) == 0:
         raise ValueError(
-            fault(name, "a 1-d list of all labels", describe(classes), "Try np.unique(y).")
+            invalid(name, "a 1-d list of all labels", describe(classes), "Try np.unique(y).")
         )
     labels = natural(values, name)
     if len(distinct(labels)) < len(labels):
         raise ValueError(
-            fault(name, "different labels", "repeated labels", f"Try np.unique({name}).")
+            invalid(name, "different labels", "repeated labels", f"Try np.unique({name}).")
         )
     return labels
 
@@ -289,7 +289,7 @@ def _table_classes(read: Target, given: np.ndarray | None, name: str) -> np.ndar
         _refuse_unlisted(read.names, _positions(given, read.names), f"the columns of {name}")
     elif len(given) != read.n_columns:
         raise ValueError(
-            fault(
+            invalid(
                 "classes",
                 f"{read.n_columns} names, one for each column of the one-hot {name}",
                 f"{len(given)} names",
@@ -303,7 +303,7 @@ def _refuse_unlisted(found: np.ndarray, codes: np.ndarray, name: str) -> None:
         return
     lacking = _shown(found[codes < 0], "label")
     raise ValueError(
-        fault("classes", f"all labels, among them those of {name}", f"a list without {lacking}")
+        invalid("classes", f"all labels, among them those of {name}", f"a list without {lacking}")
     )
 
 
@@ -336,4 +336,4 @@ def _shown(labels: Any, noun: str) -> str:
     labels = labels.tolist() if isinstance(labels, np.ndarray) else labels
     plural = "" if len(labels) == 1 else "s"
     tail = "" if len(labels) <= _MOST_SHOWN else ", ..."
-    return f"{len(labels)} {noun}{plural}: {listing(labels[:_MOST_SHOWN])}{tail}"
+    return f"{len(labels)} {noun}{plural}: {format_list(labels[:_MOST_SHOWN])}{tail}"

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_multiclass._data.labels.codec import LabelCodec
 from keras_multiclass._data.labels.parse import Target, read_target, refuse_mixed
-from keras_multiclass._shared.messages import fault
+from keras_multiclass._shared.messages import invalid
 
 # Kinds of NumPy dtypes whose labels may stand beside each other.
 _FAMILIES = {**dict.fromkeys("iuf", "number"), **dict.fromkeys("UO", "text")}
@@ -85,7 +85,7 @@ class LabelUnion:
     def _check_form(self, read: Target, first: Target, name: str) -> None:
         if (read.form, read.n_columns) != (first.form, first.n_columns):
             raise ValueError(
-                fault(
+                invalid(
                     name,
                     f"in the same form in each batch, here {_form(first)}",
                     _form(read),

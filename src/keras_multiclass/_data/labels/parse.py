@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.utils import column_or_1d
 
 from keras_multiclass._data.frames import MISSING_TYPES, library_of
-from keras_multiclass._shared.messages import describe, fault
+from keras_multiclass._shared.messages import describe, invalid
 
 Form = Literal["vector", "one_hot", "one_hot_frame"]
 Container = Literal["array", "csr_matrix", "csr_array", "pandas", "polars"]
@@ -43,13 +43,13 @@ def read_target(y: Any, name: str) -> Target:
         return _read_sparse(y, name)
     library = library_of(y)
     if library and hasattr(y, "collect"):
-        raise TypeError(fault(name, "in memory", describe(y), f"Call {name}.collect() first."))
+        raise TypeError(invalid(name, "in memory", describe(y), f"Call {name}.collect() first."))
     if library and hasattr(y, "columns"):
         return _read_frame(y, library, name)
     values = to_array(y, library, name)
     if values.ndim not in (1, 2):
         raise ValueError(
-            fault(
+            invalid(
                 name,
                 "1-d labels or a 2-d one-hot matrix",
                 describe(y if values.ndim == 0 else values),
@@ -57,7 +57,7 @@ def read_target(y: Any, name: str) -> Target:
             )
         )
     if values.shape[0] == 0 or (values.ndim == 2 and values.shape[1] == 0):
-        raise ValueError(fault(name, "at least one label", describe(values)))
+        raise ValueError(invalid(name, "at least one label", describe(values)))
     if values.ndim == 2 and values.shape[1] == 1:
         values = column_or_1d(values, warn=True)
     if values.ndim == 1:
@@ -69,11 +69,11 @@ def read_target(y: Any, name: str) -> Target:
 def _read_sparse(y: Any, name: str) -> Target:
     if y.ndim != 2 or y.shape[1] < 2:
         raise ValueError(
-            fault(name, "a dense vector, or a one-hot matrix", f"sparse {describe(y)}")
+            invalid(name, "a dense vector, or a one-hot matrix", f"sparse {describe(y)}")
         )
     rows = sparse.csr_array(y)
     if rows.shape[0] == 0:
-        raise ValueError(fault(name, "at least one label", describe(y)))
+        raise ValueError(invalid(name, "at least one label", describe(y)))
     rows.sum_duplicates()
     rows.eliminate_zeros()
     if not np.all(rows.data == 1):
@@ -86,7 +86,7 @@ def _read_sparse(y: Any, name: str) -> Target:
 
 def _read_frame(y: Any, library: Literal["pandas", "polars"], name: str) -> Target:
     if y.shape[0] == 0 or y.shape[1] == 0:
-        raise ValueError(fault(name, "at least one label", describe(y)))
+        raise ValueError(invalid(name, "at least one label", describe(y)))
     if y.shape[1] == 1:
         first = y.iloc[:, 0] if library == "pandas" else y.to_series(0)
         labels = to_array(first, library, name)
@@ -98,7 +98,9 @@ def _read_frame(y: Any, library: Literal["pandas", "polars"], name: str) -> Targ
     codes = _table_codes(table, name)
     names = natural(np.asarray(y.columns), f"The columns of {name}")
     if len(distinct(names)) < len(names):
-        raise ValueError(fault(f"The columns of {name}", "different class names", "repeated names"))
+        raise ValueError(
+            invalid(f"The columns of {name}", "different class names", "repeated names")
+        )
     dtype = y.dtypes.iloc[0] if library == "pandas" else y.dtypes[0]
     return Target(codes, "one_hot_frame", library, dtype, len(names), names, y.columns)
 
@@ -144,7 +146,7 @@ def natural(labels: np.ndarray, name: str) -> np.ndarray:
         if np.any(labels != np.trunc(labels)):
             raise ValueError(
                 "Unknown label type: continuous. "
-                + fault(
+                + invalid(
                     name,
                     "class labels",
                     f"{describe(labels)} with values that are not whole numbers",
@@ -156,12 +158,16 @@ def natural(labels: np.ndarray, name: str) -> np.ndarray:
     elif kind == "c":  # scikit-learn's words
         raise ValueError(
             "Complex data not supported. "
-            + fault(name, "integers, strings or booleans", describe(labels), "Convert the labels.")
+            + invalid(
+                name, "integers, strings or booleans", describe(labels), "Convert the labels."
+            )
         )
     elif kind in "VS":
         raise ValueError(
             "Unknown label type: unknown. "
-            + fault(name, "integers, strings or booleans", describe(labels), "Convert the labels.")
+            + invalid(
+                name, "integers, strings or booleans", describe(labels), "Convert the labels."
+            )
         )
     return labels
 
@@ -211,7 +217,7 @@ def _check_ones_per_row(counts: np.ndarray, name: str) -> None:
     several, none = int(np.sum(counts > 1)), int(np.sum(counts == 0))
     if several:
         raise ValueError(
-            fault(
+            invalid(
                 name,
                 "one class for each row",
                 f"a multi-label target ({several} of {len(counts)} rows have several ones)",
@@ -222,7 +228,7 @@ def _check_ones_per_row(counts: np.ndarray, name: str) -> None:
         )
     if none:
         raise ValueError(
-            fault(
+            invalid(
                 name,
                 "one-hot with exactly one 1 in each row",
                 f"{none} of {len(counts)} rows without a one",
@@ -238,7 +244,7 @@ def _refuse_table(table: np.ndarray, got: str, name: str) -> NoReturn:
     else:
         what = "a multi-output target"
         cure = "Fit one classifier for each column: sklearn.multioutput.MultiOutputClassifier."
-    raise ValueError(fault(name, "1-d labels or a one-hot matrix", f"{what}, {got}", cure))
+    raise ValueError(invalid(name, "1-d labels or a one-hot matrix", f"{what}, {got}", cure))
 
 
 def _refuse_missing(name: str) -> NoReturn:
@@ -247,7 +253,7 @@ def _refuse_missing(name: str) -> NoReturn:
 
 def _refuse_nested(name: str) -> NoReturn:
     raise ValueError(
-        fault(
+        invalid(
             name,
             "one label for each row",
             "lists of labels (a multi-label target)",
@@ -259,7 +265,7 @@ def _refuse_nested(name: str) -> NoReturn:
 def refuse_mixed(types: set[type], name: str) -> NoReturn:
     kinds = ", ".join(sorted({kind.__name__ for kind in types}))
     raise ValueError(
-        fault(
+        invalid(
             name,
             "labels of one type that can be sorted",
             f"labels of type {kinds}",

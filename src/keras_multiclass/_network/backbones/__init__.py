@@ -14,7 +14,6 @@ from keras_multiclass._network.backbones import (  # noqa: F401  (importing them
     tabm,
     tabular,
 )
-from keras_multiclass._network.backbones.recipe import TrainingRecipe
 from keras_multiclass._network.backbones.registry import (
     Backbone,
     get_backbone,
@@ -22,11 +21,12 @@ from keras_multiclass._network.backbones.registry import (
     register_backbone,
 )
 from keras_multiclass._network.backbones.table import Table
+from keras_multiclass._network.backbones.training_defaults import TrainingDefaults
 
 __all__ = [
     "Backbone",
     "Table",
-    "TrainingRecipe",
+    "TrainingDefaults",
     "get_backbone",
     "list_backbones",
     "register_backbone",

@@ -12,7 +12,7 @@ import numpy as np
 from keras import ops
 
 from keras_multiclass._network.backbones.registry import RANKS
-from keras_multiclass._shared.messages import describe, did_you_mean, fault, listing
+from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
 
 ChoiceT = TypeVar("ChoiceT", bound=str | None)
 
@@ -20,9 +20,9 @@ ChoiceT = TypeVar("ChoiceT", bound=str | None)
 def check_positive_int(name: str, value: Any) -> int:
     """Return ``value`` as a Python int of at least 1."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(fault(name, "a positive integer", describe(value)))
+        raise TypeError(invalid(name, "a positive integer", describe(value)))
     if value < 1:
-        raise ValueError(fault(name, "a positive integer", describe(value)))
+        raise ValueError(invalid(name, "a positive integer", describe(value)))
     return int(value)
 
 
@@ -32,10 +32,10 @@ def check_sizes(name: str, value: Any, *, allow_empty: bool = False) -> tuple[in
         return (check_positive_int(name, value),)
     allowed = "a positive integer or a sequence of them"
     if isinstance(value, (str, bytes)) or not isinstance(value, (Sequence, np.ndarray)):
-        raise TypeError(fault(name, allowed, describe(value)))
+        raise TypeError(invalid(name, allowed, describe(value)))
     sizes = tuple(check_positive_int(f"{name}[{index}]", size) for index, size in enumerate(value))
     if not sizes and not allow_empty:
-        raise ValueError(fault(name, allowed, "an empty sequence"))
+        raise ValueError(invalid(name, allowed, "an empty sequence"))
     return sizes
 
 
@@ -43,10 +43,10 @@ def check_rate(name: str, value: Any) -> float:
     """Return a share of units to drop as a Python float in [0, 1)."""
     allowed = "a number from 0 up to, but not including, 1"
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(fault(name, allowed, describe(value)))
+        raise TypeError(invalid(name, allowed, describe(value)))
     rate = float(value)
     if not 0 <= rate < 1:  # true for NaN too
-        raise ValueError(fault(name, allowed, describe(value)))
+        raise ValueError(invalid(name, allowed, describe(value)))
     return rate
 
 
@@ -54,7 +54,7 @@ def check_flag(name: str, value: Any) -> bool:
     """Return ``value`` if it is True or False."""
     # NumPy's booleans come out of parameter grids made of arrays.
     if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(fault(name, "True or False", describe(value)))
+        raise TypeError(invalid(name, "True or False", describe(value)))
     return bool(value)
 
 
@@ -65,7 +65,7 @@ def check_choice(name: str, value: Any, choices: Sequence[ChoiceT]) -> ChoiceT:
             if value == choice:
                 return choice
     near = did_you_mean(value, [str(c) for c in choices]) if isinstance(value, str) else ""
-    raise ValueError(fault(name, f"one of {listing(choices)}", describe(value)) + near)
+    raise ValueError(invalid(name, f"one of {format_list(choices)}", describe(value)) + near)
 
 
 def check_keras_object(name: str, value: Any, module: ModuleType) -> Any:
@@ -80,12 +80,12 @@ def check_keras_object(name: str, value: Any, module: ModuleType) -> Any:
         except ValueError:
             names = [n for n in dir(module) if n[0].islower() and n not in _MODULE_FUNCTIONS]
             raise ValueError(
-                fault(name, f"the name of a Keras {noun}", describe(value))
+                invalid(name, f"the name of a Keras {noun}", describe(value))
                 + did_you_mean(value, names)
             ) from None
     elif value is not None and not callable(value):
         raise TypeError(
-            fault(name, f"the name of a Keras {noun}, a callable or None", describe(value))
+            invalid(name, f"the name of a Keras {noun}, a callable or None", describe(value))
         )
     return value
 
@@ -98,12 +98,12 @@ def check_inputs(inputs: Any, kind: str) -> keras.KerasTensor:
     ranks = RANKS[kind]
     if not isinstance(inputs, keras.KerasTensor):
         raise TypeError(
-            fault("inputs", f"a Keras tensor, the input of a {kind} backbone", describe(inputs))
+            invalid("inputs", f"a Keras tensor, the input of a {kind} backbone", describe(inputs))
         )
     if len(inputs.shape) not in ranks:
         ranks_text = str(ranks[0]) if len(ranks) == 1 else f"{ranks[0]} to {ranks[-1]}"
         raise ValueError(
-            fault(
+            invalid(
                 "inputs",
                 f"of rank {ranks_text} (with the batch axis) for a {kind} backbone",
                 describe(inputs),
@@ -112,10 +112,10 @@ def check_inputs(inputs: Any, kind: str) -> keras.KerasTensor:
         )
     # The last axis of an image of rank 3 is its width, which may vary; elsewhere it is channels.
     if inputs.shape[-1] is None and not (kind == "image" and len(inputs.shape) == 3):
-        raise ValueError(fault("inputs", "of a known size along the last axis", describe(inputs)))
+        raise ValueError(invalid("inputs", "of a known size along the last axis", describe(inputs)))
     dtype = keras.backend.standardize_dtype(inputs.dtype)
     if dtype == "string":
-        raise ValueError(fault("inputs", "numbers", describe(inputs), "Encode the text first."))
+        raise ValueError(invalid("inputs", "numbers", describe(inputs), "Encode the text first."))
     # Whole numbers (pixels as uint8) stay small in memory until they are here.
     return inputs if "float" in dtype else ops.cast(inputs, keras.config.floatx())
 
@@ -126,11 +126,11 @@ def check_mask(mask: Any, inputs: keras.KerasTensor) -> keras.KerasTensor | None
         return None
     allowed = "None or a boolean Keras tensor of shape (batch, steps), True at real steps"
     if not isinstance(mask, keras.KerasTensor):
-        raise TypeError(fault("mask", allowed, describe(mask)))
+        raise TypeError(invalid("mask", allowed, describe(mask)))
     steps, given = inputs.shape[1], mask.shape[1] if len(mask.shape) == 2 else -1
     fits = given != -1 and (steps is None or given is None or steps == given)
     if not fits or keras.backend.standardize_dtype(mask.dtype) != "bool":
         raise ValueError(
-            fault("mask", allowed, describe(mask), f"The inputs have shape {inputs.shape}.")
+            invalid("mask", allowed, describe(mask), f"The inputs have shape {inputs.shape}.")
         )
     return mask

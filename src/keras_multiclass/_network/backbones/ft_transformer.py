@@ -16,11 +16,11 @@ from keras_multiclass._network.backbones.checks import (
     check_rate,
 )
 from keras_multiclass._network.backbones.parts import activate, normalize
-from keras_multiclass._network.backbones.recipe import TrainingRecipe
 from keras_multiclass._network.backbones.registry import register_backbone
 from keras_multiclass._network.backbones.table import Table
+from keras_multiclass._network.backbones.training_defaults import TrainingDefaults
 from keras_multiclass._network.layers.dropout import RowDropout
-from keras_multiclass._shared.messages import describe, fault
+from keras_multiclass._shared.messages import describe, invalid
 
 __all__ = ["FeatureTokenizer", "ft_transformer"]
 
@@ -104,7 +104,7 @@ class FeatureTokenizer(keras.layers.Layer):
         }
 
 
-_RECIPE = TrainingRecipe(
+_RECIPE = TrainingDefaults(
     optimizer="scheduled_adam",
     # Ten times the rate of the paper, whose tokens are three times as long. The authors stop early;
     # a schedule that ends needs no rows to be held out.
@@ -191,7 +191,7 @@ def ft_transformer(
     num_layers = check_positive_int("num_layers", num_layers)
     num_heads = check_positive_int("num_heads", num_heads)
     if units % num_heads:
-        raise ValueError(fault("num_heads", f"a divisor of units={units}", describe(num_heads)))
+        raise ValueError(invalid("num_heads", f"a divisor of units={units}", describe(num_heads)))
     feedforward_units = check_positive_int("feedforward_units", feedforward_units)
     activation = check_keras_object("activation", activation, keras.activations)
     dropout = check_rate("dropout", dropout)

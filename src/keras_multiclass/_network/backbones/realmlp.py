@@ -16,9 +16,9 @@ from keras_multiclass._network.backbones.checks import (
     check_sizes,
 )
 from keras_multiclass._network.backbones.numeric import embed_numbers
-from keras_multiclass._network.backbones.recipe import TrainingRecipe
 from keras_multiclass._network.backbones.registry import register_backbone
 from keras_multiclass._network.backbones.table import Table
+from keras_multiclass._network.backbones.training_defaults import TrainingDefaults
 from keras_multiclass._network.layers.dropout import RowDropout
 from keras_multiclass._network.layers.ntk import FeatureScale, NTKDense, ParametricActivation
 
@@ -27,7 +27,7 @@ _OF_SCALES = 6.0
 _OF_BIASES = _OF_ACTIVATIONS = _OF_EMBEDDINGS = 0.1
 _EMBEDDING_UNITS = 4
 
-_RECIPE = TrainingRecipe(
+_RECIPE = TrainingDefaults(
     optimizer="scheduled_adam",
     optimizer_arguments={
         "learning_rate": 0.04,

@@ -12,8 +12,8 @@ from typing import Any, TypeVar, overload
 
 import keras
 
-from keras_multiclass._network.backbones.recipe import TrainingRecipe
-from keras_multiclass._shared.messages import describe, did_you_mean, fault, listing
+from keras_multiclass._network.backbones.training_defaults import TrainingDefaults
+from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
 from keras_multiclass.exceptions import BackboneError
 
 ENTRY_POINT_GROUP = "keras_multiclass.backbones"
@@ -47,7 +47,7 @@ class Backbone:
     kind : {"table", "image", "sequence"}
         The input that the builder reads: rank 2 for tables, 3 to 5 for images and volumes,
         3 for sequences (the batch axis included).
-    recipe : TrainingRecipe, default=None
+    recipe : TrainingDefaults, default=None
         What the classifier's parameters are where the user left them at ``"auto"``.
     ensemble : bool, default=False
         Whether the builder returns the features of several members, as a tensor of shape
@@ -74,7 +74,7 @@ class Backbone:
     name: str
     builder: Builder
     kind: str
-    recipe: TrainingRecipe | None = None
+    recipe: TrainingDefaults | None = None
     ensemble: bool = False
     head: Head | None = None
 
@@ -83,7 +83,7 @@ class Backbone:
         _check_name(self.name)
         if not callable(self.builder):
             raise TypeError(
-                fault(f"builder of backbone {self.name!r}", "callable", describe(self.builder))
+                invalid(f"builder of backbone {self.name!r}", "callable", describe(self.builder))
             )
         check_kind(self.kind)
 
@@ -91,19 +91,19 @@ class Backbone:
 def check_kind(kind: Any) -> str:
     """Return ``kind`` if it is one of the three kinds of input."""
     if not isinstance(kind, str) or kind not in RANKS:
-        raise ValueError(fault("kind", f"one of {listing(RANKS)}", describe(kind)))
+        raise ValueError(invalid("kind", f"one of {format_list(RANKS)}", describe(kind)))
     return kind
 
 
 def _check_name(name: Any) -> None:
     allowed = "letters, digits and underscores, beginning with a letter"
     if not isinstance(name, str):
-        raise TypeError(fault("name of a backbone", f"a string of {allowed}", describe(name)))
+        raise TypeError(invalid("name of a backbone", f"a string of {allowed}", describe(name)))
     if not _NAME.fullmatch(name):
-        raise ValueError(fault("name of a backbone", allowed, describe(name)))
+        raise ValueError(invalid("name of a backbone", allowed, describe(name)))
     if name in _RESERVED:
         raise ValueError(
-            fault("name of a backbone", f"other than {listing(_RESERVED)}", repr(name))
+            invalid("name of a backbone", f"other than {format_list(_RESERVED)}", repr(name))
         )
 
 
@@ -124,7 +124,7 @@ class Registry:
         with self._lock:
             if backbone.name in self._backbones and not overwrite:
                 raise BackboneError(
-                    fault(
+                    invalid(
                         "name of a backbone",
                         "new, or registered with overwrite=True",
                         f"{backbone.name!r}, which is taken",
@@ -135,7 +135,7 @@ class Registry:
     def get(self, name: str) -> Backbone:
         """Return the backbone called ``name``; look at installed packages before giving up."""
         if not isinstance(name, str):
-            raise BackboneError(fault("backbone", "the name of a backbone", describe(name)))
+            raise BackboneError(invalid("backbone", "the name of a backbone", describe(name)))
         with self._lock:
             found = self._backbones.get(name)
         if found is not None:
@@ -145,7 +145,7 @@ class Registry:
             found = self._backbones.get(name)
         if found is None:
             raise BackboneError(
-                fault("backbone", f"'auto' or one of {listing(names)}", describe(name))
+                invalid("backbone", f"'auto' or one of {format_list(names)}", describe(name))
                 + did_you_mean(name, names)
             )
         return found
@@ -196,7 +196,7 @@ def _as_backbone(name: str, value: Any) -> Backbone:
     kind = getattr(value, "kind", None)
     if kind is None:
         raise BackboneError(
-            fault(
+            invalid(
                 "what the entry point names",
                 "a Backbone, or a builder with an attribute kind",
                 describe(value),
@@ -218,7 +218,7 @@ def register_backbone(
     builder: BuilderT,
     *,
     kind: str,
-    recipe: TrainingRecipe | None = ...,
+    recipe: TrainingDefaults | None = ...,
     ensemble: bool = ...,
     head: Head | None = ...,
     overwrite: bool = ...,
@@ -231,7 +231,7 @@ def register_backbone(
     builder: None = None,
     *,
     kind: str,
-    recipe: TrainingRecipe | None = ...,
+    recipe: TrainingDefaults | None = ...,
     ensemble: bool = ...,
     head: Head | None = ...,
     overwrite: bool = ...,
@@ -243,7 +243,7 @@ def register_backbone(
     builder: Builder | None = None,
     *,
     kind: str,
-    recipe: TrainingRecipe | None = None,
+    recipe: TrainingDefaults | None = None,
     ensemble: bool = False,
     head: Head | None = None,
     overwrite: bool = False,
@@ -261,7 +261,7 @@ def register_backbone(
     kind : {"table", "image", "sequence"}
         The input that the builder reads: rank 2 for tables, 3 to 5 for images and volumes,
         3 for sequences (the batch axis included).
-    recipe : TrainingRecipe, default=None
+    recipe : TrainingDefaults, default=None
         What the classifier's parameters are where the user left them at ``"auto"``.
     ensemble : bool, default=False
         Whether the builder returns the features of several members, as a tensor of shape

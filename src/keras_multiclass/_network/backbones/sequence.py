@@ -19,7 +19,7 @@ from keras_multiclass._network.backbones.checks import (
 from keras_multiclass._network.backbones.parts import activate, drop, normalize
 from keras_multiclass._network.backbones.registry import register_backbone
 from keras_multiclass._network.backbones.steps import POOLINGS, blank_padding, pool_steps
-from keras_multiclass._shared.messages import describe, fault
+from keras_multiclass._shared.messages import describe, invalid
 
 _LONGEST_WAVELENGTH = 10_000.0  # Vaswani et al. 2017, section 3.5
 
@@ -200,7 +200,7 @@ def transformer(
     num_layers = check_positive_int("num_layers", num_layers)
     num_heads = check_positive_int("num_heads", num_heads)
     if units % num_heads:
-        raise ValueError(fault("num_heads", f"a divisor of units={units}", describe(num_heads)))
+        raise ValueError(invalid("num_heads", f"a divisor of units={units}", describe(num_heads)))
     feedforward_units = check_positive_int("feedforward_units", feedforward_units)
     activation = check_keras_object("activation", activation, keras.activations)
     dropout = check_rate("dropout", dropout)
@@ -234,7 +234,7 @@ def _add_positions(x: keras.KerasTensor, positions: str | None) -> keras.KerasTe
     if positions == "learned":
         if steps is None:
             raise ValueError(
-                fault(
+                invalid(
                     "positions",
                     "'sinusoidal' or None for sequences of varying length",
                     "'learned'",

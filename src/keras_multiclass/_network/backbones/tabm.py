@@ -15,16 +15,16 @@ from keras_multiclass._network.backbones.checks import (
 )
 from keras_multiclass._network.backbones.numeric import embed_numbers
 from keras_multiclass._network.backbones.parts import activate
-from keras_multiclass._network.backbones.recipe import TrainingRecipe
 from keras_multiclass._network.backbones.registry import register_backbone
 from keras_multiclass._network.backbones.table import Table
+from keras_multiclass._network.backbones.training_defaults import TrainingDefaults
 from keras_multiclass._network.layers.dropout import RowDropout
 from keras_multiclass._network.layers.members import BatchEnsembleDense, MemberScaling
 
 _VARIANTS = ("full", "mini")
 
 
-_RECIPE = TrainingRecipe(
+_RECIPE = TrainingDefaults(
     optimizer="scheduled_adam",
     # Twice the rate of the paper, whose layers are four times as wide. The authors stop early; a
     # schedule that ends needs no rows to be held out.

@@ -21,7 +21,7 @@ from keras_multiclass._network.objective.wiring import (
 from keras_multiclass._network.objective.wrappers import AdaptedLoss
 from keras_multiclass._shared.keras.lookup import loss_lookup, snake_name
 from keras_multiclass._shared.keras.objects import build_object
-from keras_multiclass._shared.messages import describe, fault, listing
+from keras_multiclass._shared.messages import describe, format_list, invalid
 from keras_multiclass._shared.signatures import accepted_parameters
 from keras_multiclass.exceptions import ObjectiveError
 
@@ -274,7 +274,7 @@ def _user_loss(
     config = isinstance(spec, Mapping) and isinstance(spec.get("class_name"), str)
     if not callable(spec) and not config and not isinstance(spec, keras.losses.Loss):
         allowed = "'auto', a name, a keras Loss class, a keras Loss instance or a function"
-        raise TypeError(fault("loss", f"{allowed} (y_true, y_pred)", describe(spec)))
+        raise TypeError(invalid("loss", f"{allowed} (y_true, y_pred)", describe(spec)))
     built = _build_user_loss(spec, arguments, output_form)
     taken = accepted_parameters(type(built) if isinstance(built, keras.losses.Loss) else built)
     scores = "from_logits" in taken.names
@@ -302,7 +302,7 @@ def _unusable(
     spec: Any, scores: bool, n_classes: int, output_form: OutputForm, tried: str
 ) -> ObjectiveError:
     fed = "what the model emits, with the fitting from_logits" if scores else "probabilities"
-    wanted = listing(["y_true", "y_pred"])
+    wanted = format_list(["y_true", "y_pred"])
     return disagreement(
         n_classes,
         describe_output(output_form, n_classes),

@@ -11,7 +11,7 @@ from scipy.special import expit, log_expit, log_softmax, softmax
 
 from keras_multiclass._network.objective.faults import disagreement
 from keras_multiclass._network.objective.wiring import OutputForm
-from keras_multiclass._shared.messages import describe, fault, listing
+from keras_multiclass._shared.messages import describe, format_list, invalid
 from keras_multiclass.exceptions import ObjectiveError
 
 __all__ = [
@@ -34,7 +34,9 @@ _SUM_TOLERANCE = 1e-2
 
 def _check_raw(raw: Any, form: OutputForm) -> np.ndarray:
     if form not in get_args(OutputForm):
-        raise ValueError(fault("form", f"one of {listing(get_args(OutputForm))}", describe(form)))
+        raise ValueError(
+            invalid("form", f"one of {format_list(get_args(OutputForm))}", describe(form))
+        )
     values = np.asarray(raw, dtype=np.float64)
     if form.startswith("binary"):
         values = values.reshape(-1, 1)
@@ -203,7 +205,7 @@ def _run(model: keras.Model, sample: Any) -> np.ndarray:
     if isinstance(raw, (list, tuple, dict)):
         n_outputs = len(keras.tree.flatten(raw))
         raise ObjectiveError(
-            fault(
+            invalid(
                 "The output of `model`",
                 "one tensor of shape (n_samples, units)",
                 f"a {type(raw).__name__} of {n_outputs} outputs",
@@ -212,7 +214,7 @@ def _run(model: keras.Model, sample: Any) -> np.ndarray:
         )
     if len(raw.shape) != 2:
         raise ObjectiveError(
-            fault(
+            invalid(
                 "The output of `model`",
                 "of shape (n_samples, units)",
                 f"shape (n_samples, {', '.join(str(d) for d in raw.shape[1:])})",
@@ -297,7 +299,7 @@ def _activation_by_experiment(model: keras.Model, sample: Any, raw: np.ndarray) 
     values = values[np.isfinite(values).all(axis=1)]
     if not len(values):
         raise ObjectiveError(
-            fault(
+            invalid(
                 "The output of `model`",
                 "finite, as far as its structure doesn't say whether it emits logits or "
                 "probabilities",

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from keras_multiclass._shared.keras.native_logs import import_quietly
-from keras_multiclass._shared.messages import describe, listing
+from keras_multiclass._shared.messages import describe, format_list
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def _refuse_lost_arguments(layer: keras.Layer) -> None:
         if lost:
             raise TypeError(
                 f"The model {cls.__name__} cannot be copied or saved, because it does not tell "
-                f"its constructor arguments {listing(sorted(lost))}: give it a `get_config` "
+                f"its constructor arguments {format_list(sorted(lost))}: give it a `get_config` "
                 "method that returns them too, or pass a function that builds the network "
                 "instead of the network."
             )

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 
 from keras_multiclass._shared.keras.native_logs import import_quietly, without_native_logs
-from keras_multiclass._shared.messages import describe, fault, listing
+from keras_multiclass._shared.messages import describe, format_list, invalid
 
 import_quietly("keras")
 
@@ -48,10 +48,10 @@ def check_dtype(dtype: str) -> None:
         warnings.simplefilter("ignore")  # JAX says that it takes 32
         found = keras.ops.convert_to_tensor(0.0, dtype).dtype
     if keras.backend.standardize_dtype(found) != dtype:
-        others = listing(name for name in DTYPES if name != dtype)
+        others = format_list(name for name in DTYPES if name != dtype)
         cure = "Set the environment variable JAX_ENABLE_X64=1 if that is jax."
         got = f"{describe(dtype)}, and Keras' backend {keras.backend.backend()} has no 64 bits"
-        raise ValueError(fault("`dtype`", f"one of {others} here", got, cure))
+        raise ValueError(invalid("`dtype`", f"one of {others} here", got, cure))
 
 
 class _WithoutRetracing(logging.Filter):

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from keras_multiclass._shared.messages import describe, did_you_mean, fault, listing
+from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
 
 __all__ = [
     "look_up",
@@ -54,9 +54,9 @@ def look_up(name: str, what: str, public: Mapping[str, Any], others: Sequence[st
             return target
     candidates = [*others, *(n for known in public for n in (known, snake_name(known)))]
     raise ValueError(
-        fault(
+        invalid(
             what,
-            f"one of {listing([*others, *sorted(public)])}",
+            f"one of {format_list([*others, *sorted(public)])}",
             describe(name),
             did_you_mean(name, candidates).strip(),
         )

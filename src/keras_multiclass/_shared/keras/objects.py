@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from keras_multiclass._shared.keras.lookup import schedule_lookup, snake_name
-from keras_multiclass._shared.messages import describe, did_you_mean, fault, listing
+from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
 from keras_multiclass._shared.signatures import (
     Accepted,
     accepted_parameters,
@@ -101,7 +101,7 @@ def build_object(
         spec = spec["class_name"]
     if isinstance(spec, str):
         if lookup is None:
-            raise TypeError(fault(what, _allowed(base, False, functions), describe(spec)))
+            raise TypeError(invalid(what, _allowed(base, False, functions), describe(spec)))
         spec = lookup(spec)
         functions = True
     if inspect.isclass(spec) or _makes_class(spec):
@@ -115,9 +115,11 @@ def build_object(
         return _copy_instance(spec, routed, what, lookup)
     else:
         allowed = _allowed(base, lookup is not None, functions)
-        raise TypeError(fault(what, allowed, describe(spec)))
+        raise TypeError(invalid(what, allowed, describe(spec)))
     if base is not None and not isinstance(built, base):
-        raise TypeError(fault(what, _allowed(base, lookup is not None, functions), describe(spec)))
+        raise TypeError(
+            invalid(what, _allowed(base, lookup is not None, functions), describe(spec))
+        )
     return built
 
 
@@ -145,7 +147,7 @@ def _construct(target: Any, routed: Mapping[str, Any], what: str, lookup: Lookup
     except ImportError:  # which says what is to be installed
         raise
     except Exception as error:
-        given = listing(f"{what}__{name}" for name in arguments) or "no arguments"
+        given = format_list(f"{what}__{name}" for name in arguments) or "no arguments"
         unknown = [n for n in arguments if n not in accepted_parameters(target).names]
         hints = "".join(_near(what, n, target) for n in unknown)
         raise ValueError(
@@ -174,7 +176,7 @@ def _arguments(
         if name not in accepted.names and not accepted.open:
             raise ValueError(
                 f"{what}__{full}: {target_name(target)} takes no argument {name!r}; it takes "
-                f"{listing(accepted.names) or 'none'}.{_near(what, name, target)}"
+                f"{format_list(accepted.names) or 'none'}.{_near(what, name, target)}"
             )
         if not separator:
             if name in flat:
@@ -195,7 +197,7 @@ def _positional(name: str, accepted: Accepted, target: Any, what: str) -> str:
     if int(name) >= len(accepted.names):
         raise ValueError(
             f"{what}__{name}: {target_name(target)} takes {len(accepted.names)} arguments: "
-            f"{listing(accepted.names) or 'none'}."
+            f"{format_list(accepted.names) or 'none'}."
         )
     return accepted.names[int(name)]
 
@@ -272,8 +274,8 @@ def _rebuild(instance: Any, routed: Mapping[str, Any], what: str, lookup: Lookup
     if missing:
         raise ValueError(
             f"{what}__{next(iter(routed))}: an instance of {cls.__name__} does not keep its "
-            f"arguments {listing(missing)}, so it cannot be rebuilt with another value; pass the "
-            "class instead of the instance."
+            f"arguments {format_list(missing)}, so it cannot be rebuilt with another value; pass "
+            "the class instead of the instance."
         )
     kept = {n: getattr(instance, n) for n in names if n not in overrides}
     return _construct(cls, {**kept, **overrides}, what, lookup)
@@ -382,7 +384,7 @@ def _items(specs: Any) -> Iterable[_Item]:
                     yield _item(str(key), value, outer)
                 continue
             if isinstance(value, Mapping):
-                raise TypeError(fault(f"the entry {key!r}", "one choice or a list", "a dict"))
+                raise TypeError(invalid(f"the entry {key!r}", "one choice or a list", "a dict"))
             for i, spec in enumerate(value):
                 yield _item(f"{key}__{i}", spec, outer | {f"{token}__{i}" for token in outer})
     else:

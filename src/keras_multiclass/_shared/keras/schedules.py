@@ -15,7 +15,7 @@ import keras
 from keras import ops
 
 from keras_multiclass._shared.keras.copying import iterate_layers
-from keras_multiclass._shared.messages import describe, did_you_mean, fault, listing
+from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
 
 Schedule = Callable[[Any], Any]
 
@@ -59,7 +59,7 @@ def check_schedule(name: str, value: Any) -> str:
     if isinstance(value, str) and value in SCHEDULES:
         return value
     near = did_you_mean(value, SCHEDULES) if isinstance(value, str) else ""
-    raise ValueError(fault(name, f"one of {listing(SCHEDULES)}", describe(value)) + near)
+    raise ValueError(invalid(name, f"one of {format_list(SCHEDULES)}", describe(value)) + near)
 
 
 def factor(schedule: str, step: Any, length: Any) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 from keras_multiclass._data.rows import Data, Features, StreamData, TrainingData
 from keras_multiclass._interop.tensorboard import TensorBoard
 from keras_multiclass._shared.keras.epoch_callbacks import EpochListener
-from keras_multiclass._shared.messages import describe, listing
+from keras_multiclass._shared.messages import describe, format_list
 from keras_multiclass._training.engine.base import EngineName, TrainingPlan, TrainingResult
 from keras_multiclass._training.engine.keras import KerasEngine
 from keras_multiclass.exceptions import EngineError
@@ -159,7 +159,7 @@ def why_not_graph(
         return reason
     acting = [type(c).__name__ for c in plan.callbacks if _acts_in_batches(c)]
     if acting:
-        return f"callbacks that act on batches ({listing(acting)}) need Keras' own step"
+        return f"callbacks that act on batches ({format_list(acting)}) need Keras' own step"
     needed = _dense_bytes(data.X)
     if validation is not None and validation.X is not data.X:
         needed += _dense_bytes(validation.X)

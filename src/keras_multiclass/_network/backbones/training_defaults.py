@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingRecipe:
+class TrainingDefaults:
     """Values for the classifier's parameters that a backbone is best trained with.
 
     They stand where the user left a parameter at ``"auto"``. What the user sets wins: a routed
