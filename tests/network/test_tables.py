@@ -176,7 +176,7 @@ LABELS = np.array(["a", "b", "c", "a", "b", "c"])
 )
 def test_categories_are_found_by_dtype_or_named(choice, expected):
     classifier = quick(epochs=1, categorical_features=choice).fit(MIXED, LABELS)
-    found = [category.position for category in classifier._state.columns.categories]
+    found = [category.position for category in classifier._state.features.columns.categories]
     assert found == expected
     tag = classifier.__sklearn_tags__().input_tags
     assert tag.allow_nan
@@ -259,7 +259,9 @@ def test_what_the_backbone_reads_is_named_and_is_what_scikit_learn_encodes():
         *("size", "grade", "size_missing"),
         *("colour_blue", "colour_green", "colour_red", "colour_missing", "sold_True"),
     ]
-    read = pd.DataFrame(inputs_of(classifier, classifier._state.columns.encode(MIXED, "f4")))
+    read = pd.DataFrame(
+        inputs_of(classifier, classifier._state.features.columns.encode(MIXED, "f4"))
+    )
     read.columns = names
     size = MIXED["size"]
     expected = ((size - size.mean()) / size.std(ddof=0)).fillna(0.0)
@@ -417,5 +419,5 @@ def test_categories_are_found_where_boosting_finds_them():
     X, y = read("eucalyptus")
     boosting = HistGradientBoostingClassifier(max_iter=1).fit(X, y)
     classifier = quick(epochs=1).fit(X, y)
-    found = [category.position for category in classifier._state.columns.categories]
+    found = [category.position for category in classifier._state.features.columns.categories]
     assert found == np.flatnonzero(boosting.is_categorical_).tolist()

@@ -23,7 +23,7 @@ except ImportError:
         return method
 
 
-__all__ = ["CallbackSupportMixin", "EpochTasks", "with_callbacks"]
+__all__ = ["CallbackSupportMixin", "EpochTasks", "has_callbacks", "report_epochs"]
 
 
 class EpochTasks(EpochRecorder):
@@ -75,3 +75,39 @@ class EpochTasks(EpochRecorder):
     def end(self) -> None:
         """End the task of the fit; the estimator is fitted."""
         self._fit.call_on_fit_task_end(**self._told, reconstruction_attributes={})
+
+
+def has_callbacks(estimator: Any) -> bool:
+    """Whether ``set_callbacks`` gave an estimator callbacks of scikit-learn's."""
+    return hasattr(estimator, "_skl_callbacks")
+
+
+@with_callbacks
+def report_epochs(
+    estimator: Any,
+    epochs: int,
+    data: dict[str, Any],
+    progress: Callable[[History], dict[str, Any]],
+    train: Callable[[EpochTasks], Any],
+) -> Any:
+    """Train, and report the fit and its epochs to scikit-learn's callbacks.
+
+    Parameters
+    ----------
+    estimator : KerasMulticlassClassifier
+        What the callbacks see as the estimator; has the fitted attributes except those of
+        `progress`.
+    epochs, data, progress
+        As of `EpochTasks`.
+    train : callable
+        Trains with the Keras callback that it gets, and sets the fitted attributes of `estimator`.
+
+    Returns
+    -------
+    object
+        What `train` returns.
+    """
+    tasks = EpochTasks(estimator, epochs, data, progress)
+    result = train(tasks)
+    tasks.end()
+    return result

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypedDict
 
 import keras
 import numpy as np
@@ -33,6 +33,19 @@ _UNWEIGHTABLE = (
 )
 
 
+class CompileArguments(TypedDict):
+    """What the user chose to compile with, by the names of `CompileSpec`."""
+
+    optimizer: object
+    optimizer_arguments: Mapping[str, Any]
+    loss: object
+    loss_arguments: Mapping[str, Any]
+    metrics: object
+    metrics_arguments: Mapping[str, Any]
+    class_scores: bool
+    options: Mapping[str, Any]
+
+
 @dataclass(frozen=True)
 class CompileSpec:
     """Optimizer, loss and metrics as the user chose them, with what they have to fit.
@@ -52,6 +65,13 @@ class CompileSpec:
     loss_arguments: Mapping[str, Any] = field(default_factory=dict)
     metrics_arguments: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    def with_changes(self, before: CompileArguments, now: CompileArguments) -> CompileSpec:
+        """Return a specification with what the user has changed; the rest stays adopted."""
+        changed: dict[str, Any] = {
+            name: value for name, value in now.items() if not same(value, dict(before)[name])
+        }
+        return replace(self, **changed)
 
     def build_optimizer(self) -> keras.optimizers.Optimizer:
         """Make a fresh optimizer."""
@@ -87,9 +107,16 @@ class CompileSpec:
             class_names=self.class_names,
         )
 
-    def directions(self) -> dict[str, str | None]:
-        """Say of each number that is logged where better values lie: "up" or "down"."""
-        return {"loss": "down", **directions(self.build_metrics())}
+    @property
+    def jit_compile(self) -> bool | Literal["auto"]:
+        """Whether XLA compiles the steps; "auto" where it pays."""
+        value = self.options.get("jit_compile", "auto")
+        return value if value == "auto" else bool(value)
+
+    def metric_modes(self) -> dict[str, str | None]:
+        """Return for each number that is logged whether "min" or "max" is better, if known."""
+        modes = {"up": "max", "down": "min", None: None}
+        return {"loss": "min", **{n: modes[d] for n, d in directions(self.build_metrics()).items()}}
 
     def check_weightable(self) -> None:
         """Raise unless loss and metrics give one value for each row, which weights can multiply."""

@@ -8,10 +8,12 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from keras_multiclass._interop import scikeras as _scikeras
-from keras_multiclass._network.build import check_arguments, check_model
-from keras_multiclass._network.compile import build_optimizer
+from keras_multiclass._network.builder_arguments import check_arguments
+from keras_multiclass._network.compile import CompileArguments, build_optimizer
+from keras_multiclass._network.name_collisions import NameCollisionError, is_name_collision
 from keras_multiclass._shared.keras.copying import copy_layer
 from keras_multiclass._shared.keras.lookup import loss_lookup
 from keras_multiclass._shared.keras.objects import build_object
@@ -67,13 +69,16 @@ def build_whole_model(
         else:
             model = choice(**arguments)
     except Exception as error:
-        raise BackboneError(
+        error_class = NameCollisionError if is_name_collision(error) else BackboneError
+        raise error_class(
             f"Building with {label} failed: {type(error).__name__}: {error}"
         ) from error
     return check_model(model, sample), model
 
 
-def compile_arguments(choices: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+def builder_compile_kwargs(
+    choices: Mapping[str, Any], options: Mapping[str, Any]
+) -> dict[str, Any]:
     """Make a builder's ``compile_kwargs``; we compile again once the output is known."""
     loss = choices["loss"]
     if isinstance(loss, str):
@@ -99,20 +104,20 @@ def compile_arguments(choices: Mapping[str, Any], options: Mapping[str, Any]) ->
 
 
 def adopt_compiled(
-    choices: dict[str, Any],
+    choices: CompileArguments,
     compiled: keras.Model,
     given: Mapping[str, Any],
     *,
     open_optimizer: bool,
-) -> dict[str, Any]:
+) -> CompileArguments:
     """Keep what the user's own ``compile`` call chose and the estimator was not told.
 
     A loss, optimizer or metrics set on the estimator win; so do routed arguments, which are put
     on top of the builder's optimizer and loss.
     """
+    adopted = choices.copy()
     if not compiled.compiled:
-        return choices
-    adopted = dict(choices)
+        return adopted
     open_optimizer = open_optimizer or isinstance(
         choices["optimizer"], _scikeras.InheritedOptimizer
     )
@@ -139,3 +144,25 @@ def _compiled_metrics(model: keras.Model) -> list[Any] | None:
             "The metrics that `model` was compiled with cannot be taken over "
             f"({type(error).__name__}: {error}). Pass them to the estimator as `metrics`."
         ) from error
+
+
+def check_model(model: Any, sample: np.ndarray) -> keras.Model:
+    """Make sure that a whole model is a Keras model, and build it when it is not yet built."""
+    if not isinstance(model, keras.Model):
+        raise BackboneError(
+            invalid(
+                "What the `model` builder returns",
+                "a keras.Model",
+                describe(model),
+                "A function that returns features for our own head goes to `backbone`.",
+            )
+        )
+    try:
+        model(ops.convert_to_tensor(sample), training=False)
+    except Exception as error:
+        raise BackboneError(
+            "`model` cannot be evaluated on X of shape "
+            f"(n_samples, {', '.join(map(str, sample.shape[1:]))}): "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    return model

@@ -11,14 +11,11 @@ import keras
 from keras_multiclass._interop.tensorboard import TensorBoard
 from keras_multiclass._shared.keras.lookup import look_up, public_members
 from keras_multiclass._shared.keras.objects import build_collection, flat_choices
-from keras_multiclass._shared.messages import did_you_mean, format_list
-from keras_multiclass._shared.signatures import accepted_parameters
 
 
 def build_callbacks(
     choice: Any,
     arguments: Mapping[str, Any],
-    early_stopping: Mapping[str, Any] | None,
     run: str,
 ) -> tuple[keras.callbacks.Callback, ...]:
     """Make fresh callbacks; the user's own instances are copied, never used.
@@ -29,8 +26,6 @@ def build_callbacks(
         The ``callbacks`` parameter.
     arguments : mapping
         Routed arguments, ``{"stop__patience": 3}``.
-    early_stopping : mapping or None
-        Arguments for `keras.callbacks.EarlyStopping`.
     run : str
         Name of the folder that ``"tensorboard"`` logs to.
     """
@@ -45,8 +40,6 @@ def build_callbacks(
     for callback in callbacks:
         if isinstance(callback, TensorBoard):
             callback.enter_run(run)
-    if early_stopping is not None:
-        callbacks.append(_build_early_stopping(early_stopping))
     return tuple(callbacks)
 
 
@@ -62,17 +55,6 @@ def names_tensorboard(choice: Any) -> bool:
     with contextlib.suppress(ValueError):  # of an unknown name, when callbacks are made
         return any(callback_lookup(name) is TensorBoard for name in names)
     return False
-
-
-def _build_early_stopping(arguments: Mapping[str, Any]) -> keras.callbacks.EarlyStopping:
-    accepted = accepted_parameters(keras.callbacks.EarlyStopping).names
-    for name in arguments:
-        if name not in accepted:
-            raise ValueError(
-                "`early_stopping` must hold arguments of keras.callbacks.EarlyStopping "
-                f"({format_list(accepted)}); got {name!r}.{did_you_mean(name, accepted)}"
-            )
-    return keras.callbacks.EarlyStopping(**arguments)
 
 
 def callback_lookup(name: str) -> type:

@@ -63,7 +63,14 @@ class LabelCodec:
 
     @classmethod
     def learn(cls, y: Any, classes: Any = None, name: str = "y") -> LabelCodec:
-        """Learn classes and format from the target.
+        """Learn classes and format from the target, see `learn_and_encode`."""
+        return cls.learn_and_encode(y, classes, name)[0]
+
+    @classmethod
+    def learn_and_encode(
+        cls, y: Any, classes: Any = None, name: str = "y"
+    ) -> tuple[LabelCodec, np.ndarray]:
+        """Learn classes and format from the target, and encode it.
 
         Parameters
         ----------
@@ -77,7 +84,10 @@ class LabelCodec:
 
         Returns
         -------
-        LabelCodec
+        codec : LabelCodec
+            The classes and the format.
+        indices : ndarray of shape (n_samples,) and dtype int32
+            Class indices of the rows.
 
         Raises
         ------
@@ -100,12 +110,18 @@ class LabelCodec:
         columns = read.columns
         if read.form == "one_hot_frame" and len(known) != len(read.names):
             columns = None  # `classes` names more columns than this y has
-        return cls(known, read.form, read.container, read.dtype, columns)
+        codec = cls(known, read.form, read.container, read.dtype, columns)
+        return codec, codec._encode_target(read, y, name)
 
     @property
     def n_classes(self) -> int:
         """Number of classes."""
         return len(self.classes)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The labels as strings."""
+        return tuple(map(str, self.classes))
 
     def index_of(self, label: Any) -> int | None:
         """Return the class index of one label, or None if it is not a class."""
@@ -135,7 +151,9 @@ class LabelCodec:
         ValueError
             If y is malformed or holds a label that is not among the classes.
         """
-        read = read_target(y, name)
+        return self._encode_target(read_target(y, name), y, name)
+
+    def _encode_target(self, read: Target, y: Any, name: str) -> np.ndarray:
         if read.form == "vector":
             codes = _positions(self.classes, read.values)
             self._refuse_unknown(read.values, codes, name)

@@ -8,6 +8,7 @@ from keras_multiclass._training.engine.base import (
     TrainingResult,
 )
 from keras_multiclass._training.engine.cache import clear_cache
+from keras_multiclass._training.engine.epochs import is_due
 from keras_multiclass._training.engine.keras import KerasEngine
 from keras_multiclass._training.engine.selection import STREAMED, graph_refused, predict, train
 
@@ -21,6 +22,7 @@ __all__ = [
     "TrainingResult",
     "clear_cache",
     "graph_refused",
+    "is_due",
     "predict",
     "train",
 ]
