@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "_network.backbones": "_shared _data _network.layers",
     "_network.objective": "_shared _network.layers",
     "_network": "_shared _interop _data",
-    "_training.engine": "_shared _interop _data _network",
+    "_training.engine": "_shared _data",
     "_training": "_shared _interop _data _network",
     "evaluation": "_shared _data",
     "_classifier": "_shared _interop _data _network _training",

@@ -55,6 +55,8 @@ class TensorBoard(keras.callbacks.TensorBoard):
     """
 
     log_dir: str
+    # The engines may skip the batch hooks wherever they may skip those of Keras' callback.
+    batch_hooks_like_base = True
 
     def __init__(self, log_dir: Any = "logs", write_graph: bool = False, **kwargs: Any) -> None:
         if importlib.util.find_spec("tensorboard") is None:

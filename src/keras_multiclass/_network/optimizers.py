@@ -158,6 +158,19 @@ class ScheduledAdam(keras.optimizers.Adam):
         """Compute the learning rate of the coming step."""
         return self.learning_rate * self._factor(self.schedule)
 
+    def begin_adam_step(self) -> Any:
+        """Do what precedes a step of plain Adam.
+
+        The engines may then take that step themselves, in a faster way.
+
+        Returns
+        -------
+        tensor
+            The learning rate of the step.
+        """
+        self.decay_weights()
+        return self.scheduled_rate()
+
     def decay_weights(self) -> None:
         """Let the weights shrink as is due before the coming step."""
         if not self.decay_rate:

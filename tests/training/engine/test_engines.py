@@ -333,6 +333,35 @@ def test_the_state_of_the_optimizer_is_the_users_to_see_after_each_epoch(optimiz
     assert len({moment for _, moment in seen}) == 3
 
 
+class WarmsUp(keras.optimizers.Adam):
+    """Declares what precedes a step of plain Adam."""
+
+    def begin_adam_step(self):
+        return self.learning_rate * keras.ops.minimum(0.1 * (self.iterations + 1.0), 1.0)
+
+    def update_step(self, gradient, variable, learning_rate):
+        super().update_step(gradient, variable, self.begin_adam_step())
+
+
+class WarmsUpTwice(WarmsUp):
+    def begin_adam_step(self):
+        return super().begin_adam_step() / 2
+
+
+class Inherits(WarmsUp):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "declares"), [(WarmsUp, True), (WarmsUpTwice, True), (Inherits, False)]
+)
+def test_an_optimizer_that_declares_its_adam_step_uses_the_kernel(optimizer, declares):
+    graph, plain = trained_by_both(optimizer=optimizer, epochs=2)
+    assert (KernelAdam.of(graph.model_) is not None) is declares
+    assert FlatOptimizer.of(graph.model_) is None
+    assert_same(graph, plain)
+
+
 # --- callbacks ------------------------------------------------------------------------------------
 
 

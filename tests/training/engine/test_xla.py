@@ -124,6 +124,28 @@ def test_of_its_own_accord_it_compiles_only_what_gains_and_stays_the_same(eager_
     assert not is_compiled(classifier)
 
 
+class Doubling(keras.layers.Layer):
+    """Declares that XLA runs it fast."""
+
+    xla_is_fast = True
+
+    def call(self, inputs):
+        return 2 * inputs
+
+
+class Tripling(Doubling):
+    def call(self, inputs):
+        return 3 * inputs
+
+
+@pytest.mark.parametrize(("layer", "expected"), [(Doubling, True), (Tripling, False)])
+def test_layers_that_declare_it_are_compiled_and_their_subclasses_are_not(
+    eager_to_compile, layer, expected
+):
+    classifier = fit(backbone=lambda inputs: keras.layers.Dense(4)(layer()(inputs)), epochs=1)
+    assert is_compiled(classifier) is expected
+
+
 def noisy(values):
     return values + 0.1 * tf.random.stateless_normal(tf.shape(values), [1, 2])
 

@@ -13,7 +13,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_multiclass._network.optimizers import ScheduledAdam
 from keras_multiclass._training.engine.slots import allows_stand_in, gradients_for, slots_of
 
 # Gradients that are sparse are made dense for the kernel, but not those of more weights.
@@ -66,10 +65,7 @@ class KernelAdam:
             self._adam.apply_gradients(pairs)
             return
         adam, dtype = self._adam, self._trainable[0].dtype
-        rate = adam.learning_rate
-        if isinstance(adam, ScheduledAdam):
-            adam.decay_weights()
-            rate = adam.scheduled_rate()
+        rate = adam.begin_adam_step() if _declares_adam(adam) else adam.learning_rate
         count = tf.cast(adam.iterations.value + 1, dtype)
         beta_1, beta_2 = tf.cast(adam.beta_1, dtype), tf.cast(adam.beta_2, dtype)
         scalars = {
@@ -96,10 +92,15 @@ class KernelAdam:
 
 
 def _is_plain_adam(optimizer: keras.optimizers.Optimizer) -> bool:
-    return type(optimizer) in (keras.optimizers.Adam, ScheduledAdam) and not (
+    return (type(optimizer) is keras.optimizers.Adam or _declares_adam(optimizer)) and not (
         optimizer.amsgrad
         or optimizer.weight_decay
         or optimizer.clipvalue
         or optimizer.global_clipnorm
         or optimizer.loss_scale_factor
     )
+
+
+def _declares_adam(optimizer: keras.optimizers.Optimizer) -> bool:
+    """Whether an optimizer is Adam after its `begin_adam_step`, which subclasses do not inherit."""
+    return "begin_adam_step" in vars(type(optimizer))

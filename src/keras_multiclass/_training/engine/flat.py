@@ -14,9 +14,12 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_multiclass._network.optimizers import ScheduledAdam
 from keras_multiclass._training.engine.slots import allows_stand_in, gradients_for, slots_of
 
+# Optimizers of Keras whose update of an element depends on that element and on scalars alone.
+_ELEMENTWISE = frozenset(
+    {"Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Nadam", "RMSprop", "SGD"}
+)
 # Copying a longer vector costs more than the operations that are saved.
 _MOST_ELEMENTS_PER_VARIABLE = 8192
 
@@ -47,8 +50,8 @@ class FlatOptimizer:
         if not (
             len(trainable) > 1
             and sum(map(_size, trainable)) <= most
+            and _is_elementwise(type(own))
             and allows_stand_in(model)
-            and not isinstance(own, ScheduledAdam)  # its weights decay as the layers say
         ):
             return None
         slots = slots_of(own, trainable)
@@ -91,6 +94,10 @@ class FlatOptimizer:
         pieces = tf.split(flat.value, self._sizes)
         for part, piece in zip(parts, pieces, strict=True):
             part.assign(tf.reshape(piece, part.shape))
+
+
+def _is_elementwise(cls: type) -> bool:
+    return cls.__name__ in _ELEMENTWISE and cls is getattr(keras.optimizers, cls.__name__)
 
 
 def _joined(parts: Sequence[Any]) -> tf.Tensor:

@@ -11,7 +11,6 @@ import keras
 import numpy as np
 
 from keras_multiclass._data.rows import Data, Features, StreamData, TrainingData
-from keras_multiclass._interop.tensorboard import TensorBoard
 from keras_multiclass._shared.keras.epoch_callbacks import EpochListener
 from keras_multiclass._shared.messages import describe, format_list
 from keras_multiclass._training.engine.base import EngineName, TrainingPlan, TrainingResult
@@ -42,7 +41,6 @@ _IDLE_IN_BATCHES: dict[type, Callable[[Any], bool]] = {
     keras.callbacks.ModelCheckpoint: lambda callback: callback.save_freq == "epoch",
     keras.callbacks.ProgbarLogger: lambda callback: True,
     keras.callbacks.TensorBoard: _writes_by_epoch,
-    TensorBoard: _writes_by_epoch,
     # The record of the epochs does the same.
     keras.callbacks.TerminateOnNaN: lambda callback: True,
 }
@@ -192,6 +190,8 @@ def _acts_in_batches(callback: keras.callbacks.Callback) -> bool:
             if not is_idle(callback):
                 return True
             base = known
+    # A class says with `batch_hooks_like_base` that its hooks do no more than those it overrides.
+    base = next((c for c in type(callback).__mro__ if vars(c).get("batch_hooks_like_base")), base)
     return any(
         hook in vars(callback) or getattr(type(callback), hook) is not getattr(base, hook)
         for hook in _BATCH_HOOKS

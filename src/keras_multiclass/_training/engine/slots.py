@@ -6,16 +6,9 @@ from collections.abc import Sequence
 
 import keras
 
-from keras_multiclass._network.optimizers import ScheduledAdam
-
-# Those whose update of an element depends on nothing but that element and on scalars.
-_ELEMENTWISE = frozenset(
-    {"Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Nadam", "RMSprop", "SGD"}
-)
-
 
 def allows_stand_in(model: keras.Model) -> bool:
-    """Whether the update of the weights is element by element, and the training step Keras' own.
+    """Whether nothing but the optimizer's own update rule changes the weights in a step.
 
     Parameters
     ----------
@@ -23,11 +16,8 @@ def allows_stand_in(model: keras.Model) -> bool:
         Compiled, with the variables of its optimizer.
     """
     optimizer, trainable = model.optimizer, model.trainable_variables
-    cls = type(optimizer)
-    of_keras = cls.__name__ in _ELEMENTWISE and cls is getattr(keras.optimizers, cls.__name__)
     return (
-        (of_keras or cls is ScheduledAdam)
-        and optimizer.clipnorm is None
+        optimizer.clipnorm is None
         and not optimizer.use_ema
         and not optimizer.gradient_accumulation_steps
         and not hasattr(optimizer, "_exclude_from_weight_decay")

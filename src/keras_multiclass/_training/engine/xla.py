@@ -14,15 +14,6 @@ import keras
 import numpy as np
 
 from keras_multiclass._data.rows import TrainingData
-from keras_multiclass._network.layers.heads import MemberAverage, Temperature
-from keras_multiclass._network.layers.tables import (
-    FillGaps,
-    GapIndicator,
-    OneHotCodes,
-    QuantileToNormal,
-    SelectColumns,
-    SmoothClip,
-)
 from keras_multiclass._training.engine.base import TrainingPlan
 from keras_multiclass._training.engine.threads import operations_of
 from keras_multiclass._training.engine.work import multiplications
@@ -36,8 +27,9 @@ _MOST_STEPS_PER_BLOCK = 64
 
 _RANDOM = re.compile(".*(Random|TruncatedNormal|Multinomial|Rng)")
 
-# XLA is at least as fast as TensorFlow in all of them.
-_SUITED = (
+# Layers of Keras that XLA runs at least as fast as TensorFlow does. Other layers say so themselves,
+# with a class attribute `xla_is_fast`, which subclasses do not inherit.
+_FAST_KERAS_LAYERS = (
     keras.layers.Activation,
     keras.layers.Add,
     keras.layers.BatchNormalization,
@@ -54,14 +46,6 @@ _SUITED = (
     keras.layers.Rescaling,
     keras.layers.Reshape,
     keras.layers.Softmax,
-    FillGaps,
-    GapIndicator,
-    MemberAverage,
-    OneHotCodes,
-    QuantileToNormal,
-    SelectColumns,
-    SmoothClip,
-    Temperature,
 )
 
 
@@ -83,7 +67,7 @@ def is_worth_compiling(model: keras.Model, data: TrainingData, plan: TrainingPla
     return (
         per_epoch >= _FEWEST_STEPS_PER_EPOCH
         and plan.epochs * per_epoch >= _FEWEST_STEPS
-        and _is_suited(model)
+        and _has_fast_layers(model)
         and plan.batch_size * multiplications(model) <= _MOST_MULTIPLICATIONS
     )
 
@@ -111,10 +95,14 @@ def draws_random_numbers(traced: Any) -> bool:
     return any(_RANDOM.match(node.op) for node in operations_of(traced))
 
 
-def _is_suited(model: keras.Model) -> bool:
+def _has_fast_layers(model: keras.Model) -> bool:
     return all(
-        _is_suited(layer)
+        _has_fast_layers(layer)
         if isinstance(layer, keras.Model)
-        else type(layer) in _SUITED and layer.compute_dtype in ("float32", "float64")
+        else _is_fast(type(layer)) and layer.compute_dtype in ("float32", "float64")
         for layer in model.layers
     )
+
+
+def _is_fast(layer_class: type) -> bool:
+    return layer_class in _FAST_KERAS_LAYERS or bool(vars(layer_class).get("xla_is_fast", False))
