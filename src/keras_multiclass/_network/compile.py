@@ -9,14 +9,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
 
 from keras_multiclass._network.objective import (
     OutputForm,
-    directions,
+    metric_modes,
     resolve_loss,
     resolve_metrics,
 )
@@ -87,9 +87,9 @@ class CompileSpec:
             class_names=self.class_names,
         )
 
-    def directions(self) -> dict[str, str | None]:
-        """Say of each number that is logged where better values lie: "up" or "down"."""
-        return {"loss": "down", **directions(self.build_metrics())}
+    def metric_modes(self) -> dict[str, Literal["min", "max"] | None]:
+        """Return "min" or "max" for the loss and each logged metric; None if unknown."""
+        return {"loss": "min", **metric_modes(self.build_metrics())}
 
     def check_weightable(self) -> None:
         """Raise unless loss and metrics give one value for each row, which weights can multiply."""

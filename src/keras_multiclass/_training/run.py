@@ -328,8 +328,8 @@ def _with_mode(stopping: Mapping[str, Any], recipe: CompileSpec) -> Mapping[str,
     monitor = stopping["monitor"]
     if monitor in ("loss", "val_loss"):
         return stopping
-    logged = recipe.directions()
-    known = {**{f"val_{name}": way for name, way in logged.items()}, **logged}
+    logged = recipe.metric_modes()
+    known = {**{f"val_{name}": mode for name, mode in logged.items()}, **logged}
     if monitor not in known:
         raise ValueError(
             f"`early_stopping` must monitor one of {format_list(known)}; got {describe(monitor)}."
@@ -338,14 +338,14 @@ def _with_mode(stopping: Mapping[str, Any], recipe: CompileSpec) -> Mapping[str,
         )
     if stopping.get("mode", "auto") != "auto":
         return stopping
-    direction = known[monitor]
-    if direction is None:
+    mode = known[monitor]
+    if mode is None:
         raise ValueError(
             f"`early_stopping` must have a 'mode', 'min' or 'max', to monitor {monitor!r}; got "
             "none, and whether it is better high or low is not known. Write early_stopping="
             f"{{'monitor': {monitor!r}, 'mode': 'max'}}."
         )
-    return {**stopping, "mode": "max" if direction == "up" else "min"}
+    return {**stopping, "mode": mode}
 
 
 def _check_weights(model: keras.Model) -> None:

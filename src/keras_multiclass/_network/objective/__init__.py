@@ -1,7 +1,7 @@
 """Labels, output layer and loss in agreement: the one place that makes them so."""
 
 from keras_multiclass._network.objective.losses import resolve_loss
-from keras_multiclass._network.objective.metrics import directions, resolve_metrics
+from keras_multiclass._network.objective.metrics import metric_modes, resolve_metrics
 from keras_multiclass._network.objective.output import (
     inspect_output,
     to_log_probabilities,
@@ -12,8 +12,8 @@ from keras_multiclass._network.objective.wiring import OutputForm
 
 __all__ = [
     "OutputForm",
-    "directions",
     "inspect_output",
+    "metric_modes",
     "resolve_loss",
     "resolve_metrics",
     "to_log_probabilities",
