@@ -69,7 +69,7 @@ def resolve_backbone(backbone: Any, shape: tuple[int, ...], dtype: Any) -> Resol
             found.kind,
             scaled=True,
             name=name,
-            recipe=found.recipe or TrainingDefaults(),
+            recipe=found.defaults or TrainingDefaults(),
             head=found.head or keras.layers.Dense,
             ensemble=found.ensemble,
         )

@@ -1,4 +1,8 @@
-"""Labels, output layer and loss in agreement: the one place that makes them so."""
+"""Makes labels, output layer, loss and metrics agree.
+
+Imports only `_shared` and `_network.layers`; the rest of `_network`, `_training` and the classifier
+may import it.
+"""
 
 from keras_multiclass._network.objective.losses import resolve_loss
 from keras_multiclass._network.objective.metrics import metric_modes, resolve_metrics

@@ -15,7 +15,7 @@ import numpy as np
 
 from keras_multiclass._data.rows import TrainingData
 from keras_multiclass._network.layers.heads import MemberAverage, Temperature
-from keras_multiclass._network.layers.tables import (
+from keras_multiclass._network.layers.table_columns import (
     FillGaps,
     GapIndicator,
     OneHotCodes,
