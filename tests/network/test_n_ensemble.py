@@ -223,7 +223,7 @@ def test_backbones_of_members_have_members_of_members(monkeypatch):
     monkeypatch.setattr(_registry._REGISTRY, "_backbones", known)
 
     @register_backbone(
-        "pairs", kind="table", ensemble=True, recipe=TrainingDefaults(n_ensemble=3, epochs=2)
+        "pairs", kind="table", ensemble=True, defaults=TrainingDefaults(n_ensemble=3, epochs=2)
     )
     def pairs(inputs):
         return keras.layers.Reshape((2, 4))(keras.layers.Dense(8)(inputs))

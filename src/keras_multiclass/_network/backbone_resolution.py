@@ -170,7 +170,7 @@ def _registered(name: str, shape: tuple[int, ...]) -> ResolvedBackbone:
         backbone.kind,
         scales_inputs=True,
         name=name,
-        defaults=backbone.recipe or TrainingDefaults(),
+        defaults=backbone.defaults or TrainingDefaults(),
         head=backbone.head or keras.layers.Dense,
         ensemble=backbone.ensemble,
     )

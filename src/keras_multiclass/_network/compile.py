@@ -16,7 +16,7 @@ import numpy as np
 
 from keras_multiclass._network.objective import (
     OutputForm,
-    directions,
+    metric_modes,
     resolve_loss,
     resolve_metrics,
 )
@@ -113,10 +113,9 @@ class CompileSpec:
         value = self.options.get("jit_compile", "auto")
         return value if value == "auto" else bool(value)
 
-    def metric_modes(self) -> dict[str, str | None]:
-        """Return for each number that is logged whether "min" or "max" is better, if known."""
-        modes = {"up": "max", "down": "min", None: None}
-        return {"loss": "min", **{n: modes[d] for n, d in directions(self.build_metrics()).items()}}
+    def metric_modes(self) -> dict[str, Literal["min", "max"] | None]:
+        """Return "min" or "max" for the loss and each logged metric; None if unknown."""
+        return {"loss": "min", **metric_modes(self.build_metrics())}
 
     def check_weightable(self) -> None:
         """Raise unless loss and metrics give one value for each row, which weights can multiply."""

@@ -12,8 +12,8 @@ import numpy as np
 
 from keras_multiclass._data.categories import Category, Columns
 from keras_multiclass._data.statistics import Scaling, Statistics
-from keras_multiclass._network.backbones import Table
-from keras_multiclass._network.layers.tables import (
+from keras_multiclass._network.backbones import TableLayout
+from keras_multiclass._network.layers.table_columns import (
     CodeEmbedding,
     FillGaps,
     GapIndicator,
@@ -39,14 +39,14 @@ class TableInputs:
     ----------
     x : KerasTensor of shape (batch, n_inputs)
         The inputs.
-    table : Table
+    table : TableLayout
         Which of them are what.
     names : list of str
         Their names.
     """
 
     x: Any
-    table: Table
+    table: TableLayout
     names: list[str]
 
 
@@ -89,7 +89,7 @@ def read_table(
     if len(parts.tensors) > 1:
         x = keras.layers.Concatenate(dtype=inputs.dtype)(parts.tensors)
     quantiles = partial(_scaled_quantiles, inputs, parts.tensors[0], numeric, statistics)
-    table = Table(len(numeric), tuple(parts.widths), quantiles)
+    table = TableLayout(len(numeric), tuple(parts.widths), quantiles)
     return TableInputs(x, table, parts.names)
 
 

@@ -176,7 +176,7 @@ class ClassScore(_OverClasses):
 
     Examples
     --------
-    >>> from keras_multiclass.objective._class_scores import ClassScore
+    >>> from keras_multiclass._network.objective.class_scores import ClassScore
     >>> metric = ClassScore(2, "balanced_accuracy")
     >>> metric.update_state([0, 0, 0, 1], [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
     >>> round(float(metric.result()), 4)
@@ -252,7 +252,7 @@ class ClassAUC(_OverClasses):
 
     Examples
     --------
-    >>> from keras_multiclass.objective._class_scores import ClassAUC
+    >>> from keras_multiclass._network.objective.class_scores import ClassAUC
     >>> metric = ClassAUC(2, "macro_auc")
     >>> metric.update_state([0, 0, 1, 1], [[0.0, 0.1], [0.0, 0.4], [0.0, 0.35], [0.0, 0.8]])
     >>> float(metric.result())

@@ -6,7 +6,7 @@ import functools
 import inspect
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import keras
 
@@ -33,7 +33,7 @@ from keras_multiclass._shared.messages import describe
 from keras_multiclass._shared.signatures import accepted_parameters
 from keras_multiclass.exceptions import ObjectiveError
 
-__all__ = ["directions", "resolve_metrics"]
+__all__ = ["metric_modes", "resolve_metrics"]
 
 _INDEX: tuple[TargetForm, PredictionForm] = ("index", "scores")
 _ONE_HOT: tuple[TargetForm, PredictionForm] = ("one_hot", "probabilities")
@@ -95,6 +95,7 @@ _TWO_CLASSES: dict[str, tuple[TargetForm, PredictionForm]] = {
 _OVERLAP = ("IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU")
 _RANKED = ("TopKCategoricalAccuracy", "SparseTopKCategoricalAccuracy")
 
+_MODES: Mapping[str | None, Literal["min", "max"]] = {"up": "max", "down": "min"}
 _TOP_K = re.compile(r"top_([1-9]\d*)_accuracy")
 
 
@@ -162,26 +163,28 @@ def resolve_metrics(
     return resolved
 
 
-def directions(metrics: Sequence[keras.metrics.Metric]) -> dict[str, str | None]:
-    """Say where better values of metrics lie, by the names under which they are logged.
+def metric_modes(
+    metrics: Sequence[keras.metrics.Metric],
+) -> dict[str, Literal["min", "max"] | None]:
+    """Return the mode ("min" or "max") of each logged metric, as Keras callbacks use the word.
 
     Parameters
     ----------
     metrics : sequence of keras.metrics.Metric
-        As `resolve_metrics` made them.
+        Metrics from `resolve_metrics`.
 
     Returns
     -------
-    dict of str to {"up", "down"} or None
-        Of each that gives one number; None where that is not known.
+    dict of str to {"min", "max"} or None
+        By logged name, for every scalar value; None if unknown.
     """
-    found: dict[str, str | None] = {}
+    modes: dict[str, Literal["min", "max"] | None] = {}
     for metric in metrics:
         result = metric.result()
         values = result if isinstance(result, Mapping) else {metric.name: result}
         scalars = (name for name, value in values.items() if not keras.ops.ndim(value))
-        found |= dict.fromkeys(scalars, getattr(metric, "_direction", None))
-    return found
+        modes |= dict.fromkeys(scalars, _MODES.get(getattr(metric, "_direction", None)))
+    return modes
 
 
 # --- choices and names ------------------------------------------------------------------------

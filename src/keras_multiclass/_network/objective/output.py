@@ -86,7 +86,7 @@ def to_probabilities(raw: Any, form: OutputForm) -> np.ndarray:
 
     Examples
     --------
-    >>> from keras_multiclass.objective import to_probabilities
+    >>> from keras_multiclass._network.objective import to_probabilities
     >>> to_probabilities([[0.0, 0.0]], "logits")
     array([[0.5, 0.5]])
     """
