@@ -11,9 +11,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.validation import validate_data
 
-from keras_multiclass._data.categories import Columns
+from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.frames import library_of, library_of_frame
-from keras_multiclass._data.memory_map import MemoryMap, is_to_be_mapped
+from keras_multiclass._data.memory_map import MemoryMap, needs_cast_on_read
 from keras_multiclass._data.streams import is_stream
 from keras_multiclass._shared.messages import describe, format_list, invalid
 
@@ -54,7 +54,7 @@ def check_features(
     reset: bool,
     dtype: DTypeLike = np.float32,
     tokens: bool = False,
-    columns: Columns | None = None,
+    columns: CategoricalColumns | None = None,
     allow_nan: bool = False,
 ) -> Any:
     """Check X and make it an array of one dtype.
@@ -75,7 +75,7 @@ def check_features(
     tokens : bool, default=False
         Whether X holds token ids: whole numbers >= 0, of shape (n_samples, n_steps). The result
         is then int32.
-    columns : Columns, default=None
+    columns : CategoricalColumns, default=None
         Which columns are categories; these become codes. None if all are numbers.
     allow_nan : bool, default=False
         Whether NaN may stay in a table, for a network that fills the gaps.
@@ -103,7 +103,7 @@ def check_features(
     _refuse_not_numbers(X, columns)
     if sparse.issparse(X) and tokens:
         raise TypeError(invalid("X", "a dense array of token ids", f"sparse {describe(X)}"))
-    mapped = is_to_be_mapped(X, dtype) and not tokens
+    mapped = needs_cast_on_read(X, dtype) and not tokens
     options: dict[str, Any] = {
         "accept_sparse": "csr",
         "allow_nd": True,
@@ -144,7 +144,7 @@ class _NamedColumns:
 
 
 def _validate(
-    estimator: Any, X: Any, reset: bool, options: dict[str, Any], columns: Columns | None
+    estimator: Any, X: Any, reset: bool, options: dict[str, Any], columns: CategoricalColumns | None
 ) -> Any:
     if columns is not None:  # whose names were looked at before
         X = columns.encode(X, options["dtype"])
@@ -184,9 +184,9 @@ def _list_to_array(X: Any) -> Any:
         ) from None
 
 
-def _refuse_not_numbers(X: Any, columns: Columns | None) -> None:
+def _refuse_not_numbers(X: Any, columns: CategoricalColumns | None) -> None:
     """Refuse what scikit-learn would convert without asking, or refuse without naming a cure."""
-    categories = {category.position for category in columns.categories} if columns else set()
+    categories = {category.position for category in columns.categorical} if columns else set()
     library = library_of(X)
     if library and hasattr(X, "collect"):
         raise TypeError(invalid("X", "in memory", describe(X), "Call X.collect() first."))

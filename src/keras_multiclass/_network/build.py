@@ -11,8 +11,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_multiclass._data.categories import Columns
-from keras_multiclass._data.statistics import Scaling, Statistics
+from keras_multiclass._data.categories import CategoricalColumns
+from keras_multiclass._data.statistics import Standardization, Statistics
 from keras_multiclass._network.backbones import TrainingDefaults, get_backbone, list_backbones
 from keras_multiclass._network.layers.heads import MemberAverage, MemberDense, Temperature
 from keras_multiclass._network.scaling import standardized
@@ -158,7 +158,7 @@ class InputFacts:
         How many token ids there are; None if X holds no token ids.
     is_table : bool
         Whether X is a table, which may have categories and gaps.
-    columns : Columns or None
+    columns : CategoricalColumns or None
         Which columns are categories.
     names : sequence of str
         Names of the columns of a table.
@@ -168,7 +168,7 @@ class InputFacts:
     statistics: Statistics
     vocabulary_size: int | None = None
     is_table: bool = False
-    columns: Columns | None = None
+    columns: CategoricalColumns | None = None
     names: Sequence[str] = ()
 
 
@@ -263,7 +263,7 @@ def _read_inputs(
         mask = ops.any(ops.not_equal(inputs, 0), axis=-1) if masked else None
         if scaling is not None:
             found = pixels_or_steps(choice, facts.shape)
-            x = standardized(x, *facts.statistics.moments(found), grey=found.grey)
+            x = standardized(x, *facts.statistics.moments(found), grey=found.single_channel)
     return x, {"mask": mask} if masked else {}, []
 
 
@@ -279,10 +279,10 @@ def check_scaling(scaling: str | None, is_table: bool) -> None:
         )
 
 
-def pixels_or_steps(choice: ResolvedBackbone, shape: tuple[int, ...]) -> Scaling:
+def pixels_or_steps(choice: ResolvedBackbone, shape: tuple[int, ...]) -> Standardization:
     """Say what counts as one feature when rows of a shape are standardised."""
     grey = choice.kind == "image" and len(shape) == 2
-    return Scaling(grey=grey, masked=_takes_mask(choice, shape))
+    return Standardization(single_channel=grey, skip_padding=_takes_mask(choice, shape))
 
 
 def _takes_mask(choice: ResolvedBackbone, shape: tuple[int, ...]) -> bool:

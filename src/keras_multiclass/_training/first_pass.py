@@ -13,12 +13,17 @@ import numpy as np
 from keras_multiclass._data.labels.codec import LabelCodec
 from keras_multiclass._data.labels.incremental import LabelUnion
 from keras_multiclass._data.rows import StreamData, TrainingData
-from keras_multiclass._data.statistics import ArrayStatistics, Moments, Scaling, normal_quantiles
+from keras_multiclass._data.statistics import (
+    ArrayStatistics,
+    Moments,
+    Standardization,
+    normal_quantiles,
+)
 from keras_multiclass._data.streams import Batch, Stream
 from keras_multiclass._data.weights import (
-    NO_WEIGHT,
+    ALL_WEIGHTS_ZERO,
     combine_weights,
-    drop_zero_weight_rows,
+    nonzero_weight_mask,
     resolve_class_weight,
 )
 from keras_multiclass._training.prepare import Rows, check_n_classes, with_class_weights
@@ -80,7 +85,7 @@ class FirstPass:
         totals[: len(self.totals)] += self.totals
         self.totals = totals
         if self.rows.allow_nan and part.X.ndim == 2:
-            self.gaps = self.gaps | ArrayStatistics(part.X).gaps()
+            self.gaps = self.gaps | ArrayStatistics(part.X).has_missing()
         if self.moments is not None:
             self.moments.add(part.X, weights, part.y if self.by_class else None)
 
@@ -92,19 +97,19 @@ class FirstPass:
         per_class = resolve_class_weight(class_weight, codec, codes, self.totals)
         if self.weighted or per_class is not None:
             weights = combine_weights(self.totals, per_class, codes, np.float64)
-            drop_zero_weight_rows(weights, codes, min_classes)
+            nonzero_weight_mask(weights, codes, min_classes)
         return per_class
 
     def measure(
-        self, scaling: Scaling, codec: LabelCodec, per_class: np.ndarray | None
+        self, scaling: Standardization, codec: LabelCodec, per_class: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Give mean and variance of the weighted rows, for the scaling that was foreseen."""
-        if self.moments is None or self.moments.scaling != scaling:
+        if self.moments is None or self.moments.standardization != scaling:
             raise RuntimeError("another scaling was measured than the network needs")
         if not self.by_class:
-            return self.moments.measure(None)
+            return self.moments.combine(None)
         weights = np.ones(codec.n_classes) if per_class is None else per_class
-        return self.moments.measure(weights[self.labels.positions(codec)])
+        return self.moments.combine(weights[self.labels.positions(codec)])
 
 
 @dataclass(frozen=True)
@@ -118,16 +123,16 @@ class StreamStatistics:
     codec: LabelCodec
     per_class: np.ndarray | None
 
-    def moments(self, scaling: Scaling) -> tuple[np.ndarray, np.ndarray]:
+    def moments(self, scaling: Standardization) -> tuple[np.ndarray, np.ndarray]:
         """Give mean and variance of each feature."""
         return self.learned.measure(scaling, self.codec, self.per_class)
 
     def quantiles(self, positions: Sequence[int], levels: np.ndarray) -> np.ndarray:
         """Give the quantiles of normal distributions with these means and variances."""
-        mean, variance = (found[list(positions), None] for found in self.moments(Scaling()))
+        mean, variance = (found[list(positions), None] for found in self.moments(Standardization()))
         return np.asarray(mean + np.sqrt(variance) * normal_quantiles(levels))
 
-    def gaps(self) -> np.ndarray:
+    def has_missing(self) -> np.ndarray:
         """Say for each column whether some row has NaN there."""
         return np.asarray(self.learned.gaps)
 
@@ -135,7 +140,7 @@ class StreamStatistics:
 def learn(
     stream: Stream,
     checker: Callable[[Batch, LabelUnion], Rows],
-    scaling: Callable[[Batch, TrainingData, bool], Scaling | None],
+    scaling: Callable[[Batch, TrainingData, bool], Standardization | None],
     *,
     by_class: bool,
     reset: bool,
@@ -192,7 +197,7 @@ def validation_stream(stream: Stream, rows: Rows, per_class: np.ndarray | None) 
         weighted = weighted or part.weighted
         total += part.n_samples if part.sample_weight is None else part.sample_weight.sum()
     if not total:
-        raise ValueError(NO_WEIGHT)
+        raise ValueError(ALL_WEIGHTS_ZERO)
     epoch = partial(_encoded, stream, rows, per_class, suffix="_val")
     return StreamData(epoch, n_batches, weighted)
 
@@ -213,7 +218,7 @@ def _encoded(
             empty = False
             yield part
     if empty:
-        raise ValueError(NO_WEIGHT)
+        raise ValueError(ALL_WEIGHTS_ZERO)
 
 
 def _checked(

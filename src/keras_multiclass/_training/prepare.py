@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from keras_multiclass._data.categories import Columns
+from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.features import check_features
 from keras_multiclass._data.labels.codec import LabelCodec
 from keras_multiclass._data.rows import TrainingData
@@ -16,7 +16,7 @@ from keras_multiclass._data.streams import is_stream
 from keras_multiclass._data.weights import (
     check_sample_weight,
     combine_weights,
-    drop_zero_weight_rows,
+    nonzero_weight_mask,
     resolve_class_weight,
 )
 from keras_multiclass._shared.keras.environment import array_dtype
@@ -39,7 +39,7 @@ class Rows:
     codec: Encoder
     dtype: str
     tokens: bool
-    columns: Columns | None = None
+    columns: CategoricalColumns | None = None
     allow_nan: bool = False
 
     def read(
@@ -73,7 +73,7 @@ class Rows:
             len(codes),
             array_dtype(self.dtype),
             name=f"sample_weight{suffix}",
-            part=part,
+            allow_all_zero=part,
         )
         return TrainingData(X, codes, weights)
 
@@ -90,7 +90,7 @@ def weigh(
     check_n_classes(n_present, data.n_samples, codec, min_classes)
     per_class = resolve_class_weight(class_weight, codec, data.y, data.sample_weight)
     weighted = with_class_weights(data, per_class, dtype)
-    kept = drop_zero_weight_rows(weighted.sample_weight, weighted.y, min_classes)
+    kept = nonzero_weight_mask(weighted.sample_weight, weighted.y, min_classes)
     return weighted if kept is None else weighted.take(np.flatnonzero(kept)), per_class
 
 
@@ -107,7 +107,9 @@ def with_class_weights(
     data: TrainingData, per_class: np.ndarray | None, dtype: str, *, part: bool = False
 ) -> TrainingData:
     """Multiply the weights of the classes into those of the rows."""
-    weights = combine_weights(data.sample_weight, per_class, data.y, array_dtype(dtype), part=part)
+    weights = combine_weights(
+        data.sample_weight, per_class, data.y, array_dtype(dtype), allow_all_zero=part
+    )
     return replace(data, sample_weight=weights)
 
 

@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from keras_multiclass._data.categories import Columns
+from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.labels.codec import LabelCodec
 from keras_multiclass._data.labels.incremental import LabelUnion
 from keras_multiclass._data.rows import Data, TrainingData
-from keras_multiclass._data.statistics import ArrayStatistics, Scaling
+from keras_multiclass._data.statistics import ArrayStatistics, Standardization
 from keras_multiclass._data.streams import Batch, Stream, is_stream
 from keras_multiclass._network.backbones import get_backbone
 from keras_multiclass._network.build import (
@@ -106,7 +106,7 @@ class KnownData:
 
     codec: LabelCodec
     tokens: bool
-    columns: Columns | None
+    columns: CategoricalColumns | None
 
 
 def read_data(
@@ -193,10 +193,10 @@ def _read_arrays(
     )
 
 
-def _learn_columns(twin: Any, X: Any, tables: bool) -> Columns | None:
+def _learn_columns(twin: Any, X: Any, tables: bool) -> CategoricalColumns | None:
     choice = twin.categorical_features
     if tables:
-        return Columns.learn(X, choice)
+        return CategoricalColumns.learn(X, choice)
     if choice is None or (isinstance(choice, str) and choice == "from_dtype"):
         return None
     raise ValueError(
@@ -234,7 +234,7 @@ def _read_stream(
         tokens = _expects_tokens(twin, batch.X) if known is None else known.tokens
         return Rows(twin, labels, dtype, tokens, allow_nan=may_be_table and not tokens)
 
-    def scaling(batch: Batch, sample: TrainingData, tokens: bool) -> Scaling | None:
+    def scaling(batch: Batch, sample: TrainingData, tokens: bool) -> Standardization | None:
         return _foreseen_scaling(twin, batch, sample, tokens) if known is None else None
 
     by_class = twin.class_weight is not None
@@ -316,7 +316,7 @@ def _expects_tokens(twin: Any, X: Any) -> bool:
 
 def _foreseen_scaling(
     twin: Any, batch: Batch, sample: TrainingData, tokens: bool
-) -> Scaling | None:
+) -> Standardization | None:
     """Foresee from the first batch what counts as a feature when the network scales."""
     shape = sample.X.shape
     choice = _choose_backbone(twin, shape, getattr(batch.X, "dtype", None))

@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_multiclass._data.categories import Columns
+from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.labels.codec import LabelCodec
 from keras_multiclass._data.rows import TrainingData
 from keras_multiclass._interop.sklearn_callbacks import EpochTasks, with_callbacks
@@ -66,7 +66,7 @@ class FittedState:
     seed: int
     dtype: str
     vocabulary_size: int | None = None
-    columns: Columns | None = None
+    columns: CategoricalColumns | None = None
     reads_table: bool = False
     run: str = field(default_factory=name_of_run)
 
