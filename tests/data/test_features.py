@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from keras_multiclass._data import statistics as _statistics
 from keras_multiclass._data.features import FeatureSchema
-from keras_multiclass._data.statistics import padding_mask, standardization
+from keras_multiclass._data.statistics import mean_and_variance, padding_mask
 
 pd = pytest.importorskip("pandas")
 pl = pytest.importorskip("polars")
@@ -256,7 +256,7 @@ def test_standardization_is_that_of_standard_scaler_whatever_the_chunks(X, chunk
     expected = StandardScaler().fit(X.reshape(-1, X.shape[-1]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_statistics, "_CHUNK_VALUES", chunk)
-        mean, variance = standardization(X)
+        mean, variance = mean_and_variance(X)
     np.testing.assert_allclose(mean, expected.mean_, rtol=1e-7, atol=1e-6)
     np.testing.assert_allclose(np.sqrt(variance), expected.scale_, rtol=1e-6, atol=1e-6)
     assert mean.dtype == variance.dtype == np.float64
@@ -268,8 +268,8 @@ def test_sparse_standardization_agrees_with_dense(monkeypatch, chunk):
     X = sparse.random(50, 6, density=0.3, format="csr", random_state=0, dtype=np.float32)
     weights = np.arange(50.0)
     for w in (None, weights):
-        expected = standardization(X.toarray(), w)
-        for got, want in zip(standardization(X, w), expected, strict=True):
+        expected = mean_and_variance(X.toarray(), w)
+        for got, want in zip(mean_and_variance(X, w), expected, strict=True):
             np.testing.assert_allclose(got, want, rtol=1e-6)
 
 
@@ -277,8 +277,8 @@ def test_weights_count_as_repeated_rows_and_zero_as_none():
     generator = np.random.default_rng(0)
     X = generator.normal(size=(20, 3, 2)).astype(np.float32)
     weights = generator.integers(0, 4, size=20).astype(np.float32)
-    got = standardization(X, weights)
-    want = standardization(np.repeat(X, weights.astype(int), axis=0))
+    got = mean_and_variance(X, weights)
+    want = mean_and_variance(np.repeat(X, weights.astype(int), axis=0))
     np.testing.assert_allclose(got, want, rtol=1e-9)
 
 
@@ -286,12 +286,12 @@ def test_masked_steps_do_not_count():
     X = np.array([[[1.0], [3.0], [0.0]], [[5.0], [0.0], [0.0]]])
     mask = padding_mask(X)
     assert mask.tolist() == [[True, True, False], [True, False, False]]
-    mean, variance = standardization(X, mask=mask)
+    mean, variance = mean_and_variance(X, mask=mask)
     assert mean.tolist() == [3]
     assert variance == pytest.approx(8 / 3)
-    mean, _ = standardization(X, np.array([1.0, 2.0]), mask)
+    mean, _ = mean_and_variance(X, np.array([1.0, 2.0]), mask)
     assert mean == pytest.approx((1 + 3 + 5 * 2) / 4)
-    mean, variance = standardization(X, mask=np.zeros((2, 3), bool))
+    mean, variance = mean_and_variance(X, mask=np.zeros((2, 3), bool))
     assert (mean.tolist(), variance.tolist()) == ([0], [1])
 
 
@@ -301,13 +301,13 @@ def test_padding_is_where_all_features_of_a_step_are_zero_even_in_between():
 
 
 def test_constant_features_have_variance_one():
-    mean, variance = standardization(np.array([[7.0, 1], [7, 2], [7, 3]]))
+    mean, variance = mean_and_variance(np.array([[7.0, 1], [7, 2], [7, 3]]))
     assert mean.tolist() == [7, 2]
     np.testing.assert_allclose(variance, [1, 2 / 3])
 
 
 def test_missing_numbers_do_not_count():
-    mean, variance = standardization(np.array([[1.0, np.nan], [3.0, np.nan]]))
+    mean, variance = mean_and_variance(np.array([[1.0, np.nan], [3.0, np.nan]]))
     assert mean.tolist() == [2, 0]
     assert variance.tolist() == [1, 1]
 
@@ -317,7 +317,7 @@ def test_standardization_of_a_large_array_needs_little_memory():
     X[::2] = 0
     tracemalloc.start()
     try:
-        mean, _ = standardization(X, np.ones(len(X), dtype=np.float32))
+        mean, _ = mean_and_variance(X, np.ones(len(X), dtype=np.float32))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -328,5 +328,5 @@ def test_standardization_of_a_large_array_needs_little_memory():
 def test_the_callers_array_is_left_alone():
     X = np.arange(12.0).reshape(4, 3)
     X.flags.writeable = False
-    standardization(fit_check(X, dtype="float64"), np.array([1.0, 0, 1, 1]))
+    mean_and_variance(fit_check(X, dtype=np.float64), np.array([1.0, 0, 1, 1]))
     assert X.sum() == 66

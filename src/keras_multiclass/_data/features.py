@@ -13,9 +13,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.validation import validate_data
 
-from keras_multiclass._data.categories import Columns
+from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.frames import library_of, library_of_frame
-from keras_multiclass._data.memory_map import MemoryMap, is_to_be_mapped
+from keras_multiclass._data.memory_map import MemoryMap, needs_cast_on_read
 from keras_multiclass._data.rows import Features
 from keras_multiclass._data.streams import is_stream
 from keras_multiclass._shared.messages import describe, format_list, invalid
@@ -65,7 +65,7 @@ class FeatureSchema:
         Dtype in which numbers are passed to the network.
     token_ids : bool
         Whether X holds token ids, whole numbers of at least 0.
-    columns : Columns or None
+    columns : CategoricalColumns or None
         The categorical columns, which become codes; None if all columns are numeric.
     allow_nan : bool
         Whether a table may have NaN, for a network that fills missing values.
@@ -78,7 +78,7 @@ class FeatureSchema:
     feature_names_in: np.ndarray | None
     dtype: str = "float32"
     token_ids: bool = False
-    columns: Columns | None = None
+    columns: CategoricalColumns | None = None
     allow_nan: bool = False
     estimator_name: str = "Estimator"
 
@@ -89,7 +89,7 @@ class FeatureSchema:
         *,
         dtype: str = "float32",
         token_ids: bool = False,
-        columns: Columns | None = None,
+        columns: CategoricalColumns | None = None,
         allow_nan: bool = False,
         estimator_name: str = "Estimator",
     ) -> tuple[FeatureSchema, Features]:
@@ -189,7 +189,7 @@ class _Reader:
 
     dtype: str
     token_ids: bool
-    columns: Columns | None
+    columns: CategoricalColumns | None
     allow_nan: bool
     estimator_name: str
 
@@ -216,7 +216,7 @@ class _Reader:
         return _to_tokens(checked) if self.token_ids else checked
 
     def _convert(self, X: Any, estimator: BaseEstimator, reset: bool) -> Any:
-        is_mapped = is_to_be_mapped(X, self.dtype) and not self.token_ids
+        is_mapped = needs_cast_on_read(X, self.dtype) and not self.token_ids
         options: dict[str, Any] = {
             "accept_sparse": "csr",
             "allow_nd": True,
@@ -252,7 +252,7 @@ class _NamedColumns:
 
 
 def _validate(
-    estimator: Any, X: Any, reset: bool, options: dict[str, Any], columns: Columns | None
+    estimator: Any, X: Any, reset: bool, options: dict[str, Any], columns: CategoricalColumns | None
 ) -> Any:
     if columns is not None:  # whose names were looked at before
         X = columns.encode(X, options["dtype"])
@@ -292,9 +292,9 @@ def _list_to_array(X: Any) -> Any:
         ) from None
 
 
-def _refuse_not_numbers(X: Any, columns: Columns | None) -> None:
+def _refuse_not_numbers(X: Any, columns: CategoricalColumns | None) -> None:
     """Refuse what scikit-learn would convert without asking, or refuse without naming a cure."""
-    categories = {category.position for category in columns.categories} if columns else set()
+    categories = {category.position for category in columns.categorical} if columns else set()
     library = library_of(X)
     if library and hasattr(X, "collect"):
         raise TypeError(invalid("X", "in memory", describe(X), "Call X.collect() first."))

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from numpy.typing import DTypeLike
 
-from keras_multiclass._data.statistics import Scaling
+from keras_multiclass._data.statistics import Standardization
 from keras_multiclass._network.backbones import TrainingDefaults, get_backbone, list_backbones
 from keras_multiclass._network.backbones.registry import RANKS
 from keras_multiclass._network.builder_arguments import NAMED, takes
@@ -73,10 +73,10 @@ class ResolvedBackbone:
         may_be_sequence = self.kind == "sequence" or (self.kind is None and len(row_shape) == 2)
         return may_be_sequence and self.takes("mask")
 
-    def standardization(self, row_shape: tuple[int, ...]) -> Scaling:
+    def standardization(self, row_shape: tuple[int, ...]) -> Standardization:
         """Return what counts as one feature when rows of this shape are standardized."""
         is_grey = self.kind == "image" and len(row_shape) == 2
-        return Scaling(grey=is_grey, masked=self.takes_mask(row_shape))
+        return Standardization(single_channel=is_grey, skip_padding=self.takes_mask(row_shape))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_multiclass._data.categories import Columns
+from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.statistics import Statistics
 from keras_multiclass._network.backbone_resolution import ResolvedBackbone
 from keras_multiclass._network.builder_arguments import check_arguments
@@ -38,7 +38,7 @@ class InputDescription:
         Number of token ids; None if X holds no token ids.
     is_table : bool
         Whether X is a table, which may have categorical columns and missing values.
-    columns : Columns or None
+    columns : CategoricalColumns or None
         The categorical columns.
     names : sequence of str
         Names of the columns of a table.
@@ -48,7 +48,7 @@ class InputDescription:
     statistics: Statistics
     vocabulary_size: int | None = None
     is_table: bool = False
-    columns: Columns | None = None
+    columns: CategoricalColumns | None = None
     names: Sequence[str] = ()
 
 
@@ -162,7 +162,7 @@ def _preprocess(
         mask = ops.any(ops.not_equal(inputs, 0), axis=-1) if masked else None
         if scaling is not None:
             axes = backbone.standardization(rows.shape)
-            x = standardized(x, *rows.statistics.moments(axes), grey=axes.grey)
+            x = standardized(x, *rows.statistics.moments(axes), grey=axes.single_channel)
     return x, {"mask": mask} if masked else {}, []
 
 

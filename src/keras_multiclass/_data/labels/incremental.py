@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from keras_multiclass._data.labels.codec import LabelCodec
-from keras_multiclass._data.labels.parse import Target, read_target, refuse_mixed
+from keras_multiclass._data.labels.parse import ParsedTarget, parse_target, raise_mixed_types
 from keras_multiclass._shared.messages import invalid
 
 # Kinds of NumPy dtypes whose labels may stand beside each other.
@@ -22,7 +22,7 @@ class LabelUnion:
 
     def __init__(self) -> None:
         self._first: Any = None
-        self._read: Target | None = None
+        self._read: ParsedTarget | None = None
         self._numbers: dict[Any, int] = {}
         self._labels: list[np.ndarray] = []
 
@@ -45,7 +45,7 @@ class LabelUnion:
         ValueError
             If y is malformed, or does not go with what came before.
         """
-        read = read_target(y, name)
+        read = parse_target(y, name)
         if self._read is None:
             self._first, self._read = y, read
         self._check_form(read, self._read, name)
@@ -82,7 +82,7 @@ class LabelUnion:
     def _seen(self) -> np.ndarray:
         return np.concatenate(self._labels)
 
-    def _check_form(self, read: Target, first: Target, name: str) -> None:
+    def _check_form(self, read: ParsedTarget, first: ParsedTarget, name: str) -> None:
         if (read.form, read.n_columns) != (first.form, first.n_columns):
             raise ValueError(
                 invalid(
@@ -94,8 +94,8 @@ class LabelUnion:
         kinds = [target.values.dtype.kind for target in (first, read)]
         families = {_FAMILIES.get(kind, kind) for kind in kinds}
         if read.form == "vector" and len(families) > 1:
-            refuse_mixed({type(target.values.tolist()[0]) for target in (first, read)}, name)
+            raise_mixed_types({type(target.values.tolist()[0]) for target in (first, read)}, name)
 
 
-def _form(target: Target) -> str:
+def _form(target: ParsedTarget) -> str:
     return "labels" if target.form == "vector" else f"one-hot of {target.n_columns} columns"

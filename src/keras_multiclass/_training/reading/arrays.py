@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from keras_multiclass._data.categories import Columns
+from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.labels.codec import LabelCodec
 from keras_multiclass._data.rows import Features
@@ -83,9 +83,9 @@ def _learn_features(
 
 def _learn_columns(
     categorical_features: object, X: object, backbone: BackboneParameter
-) -> Columns | None:
+) -> CategoricalColumns | None:
     if backbone.reads_tables:
-        return Columns.learn(X, categorical_features)
+        return CategoricalColumns.learn(X, categorical_features)
     if categorical_features is None or (
         isinstance(categorical_features, str) and categorical_features == "from_dtype"
     ):

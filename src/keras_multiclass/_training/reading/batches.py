@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_multiclass._data.rows import StreamData, TrainingData
 from keras_multiclass._data.streams import Batch, Stream
-from keras_multiclass._data.weights import NO_WEIGHT
+from keras_multiclass._data.weights import ALL_WEIGHTS_ZERO
 from keras_multiclass._shared.typing import FloatArray
 from keras_multiclass._training.reading.rows import RowReader
 
@@ -75,7 +75,7 @@ def validation_stream(
         weighted = weighted or part.weighted
         total += part.n_samples if part.sample_weight is None else part.sample_weight.sum()
     if not total:
-        raise ValueError(NO_WEIGHT)
+        raise ValueError(ALL_WEIGHTS_ZERO)
     epoch = partial(_epoch, stream, rows, class_weights, suffix="_val")
     return StreamData(epoch, n_batches, weighted)
 
@@ -106,7 +106,7 @@ def _epoch(
             is_empty = False
             yield part
     if is_empty:
-        raise ValueError(NO_WEIGHT)
+        raise ValueError(ALL_WEIGHTS_ZERO)
 
 
 def _read(

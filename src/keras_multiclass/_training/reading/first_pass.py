@@ -10,10 +10,15 @@ import numpy as np
 from keras_multiclass._data.labels.codec import LabelCodec
 from keras_multiclass._data.labels.incremental import LabelUnion
 from keras_multiclass._data.rows import TrainingData
-from keras_multiclass._data.statistics import ArrayStatistics, Moments, Scaling, normal_quantiles
+from keras_multiclass._data.statistics import (
+    ArrayStatistics,
+    Moments,
+    Standardization,
+    normal_quantiles,
+)
 from keras_multiclass._data.weights import (
     combine_weights,
-    drop_zero_weight_rows,
+    nonzero_weight_mask,
     resolve_class_weight,
 )
 from keras_multiclass._shared.typing import FloatArray, IndexArray
@@ -27,7 +32,7 @@ class FirstPass:
     ----------
     labels : LabelUnion
         Encodes the labels of the batches, and learns while it encodes.
-    standardization : Scaling or None
+    standardization : Standardization or None
         How features are standardized; None if means and variances are not needed.
     by_class : bool
         Whether means and variances are kept for each class, since class weights will count.
@@ -40,7 +45,7 @@ class FirstPass:
     def __init__(
         self,
         labels: LabelUnion,
-        standardization: Scaling | None,
+        standardization: Standardization | None,
         *,
         by_class: bool,
         token_ids: bool,
@@ -72,7 +77,7 @@ class FirstPass:
         totals[: len(self._total_weights)] += self._total_weights
         self._total_weights = totals
         if self._find_missing and batch.X.ndim == 2:
-            self._has_missing = self._has_missing | ArrayStatistics(batch.X).gaps()
+            self._has_missing = self._has_missing | ArrayStatistics(batch.X).has_missing()
         if self._moments is not None:
             self._moments.add(batch.X, weights, batch.y if self._by_class else None)
 
@@ -150,7 +155,7 @@ class StreamSummary:
         class_weights = resolve_class_weight(class_weight, codec, codes, self.total_weights)
         if self.weighted or class_weights is not None:
             weights = combine_weights(self.total_weights, class_weights, codes, np.float64)
-            drop_zero_weight_rows(weights, codes, min_classes)
+            nonzero_weight_mask(weights, codes, min_classes)
         return class_weights
 
 
@@ -174,22 +179,24 @@ class StreamStatistics:
     codes: IndexArray
     class_weights: FloatArray | None
 
-    def moments(self, scaling: Scaling) -> tuple[np.ndarray, np.ndarray]:
+    def moments(self, scaling: Standardization) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and variance of each feature."""
         moments = self.summary.moments
-        if moments is None or moments.scaling != scaling:
+        if moments is None or moments.standardization != scaling:
             raise RuntimeError("the network needs other means and variances than were measured")
         if not self.summary.by_class:
-            return moments.measure(None)
+            return moments.combine(None)
         if self.class_weights is None:
-            return moments.measure(np.ones(len(self.codes)))
-        return moments.measure(self.class_weights[self.codes])
+            return moments.combine(np.ones(len(self.codes)))
+        return moments.combine(self.class_weights[self.codes])
 
     def quantiles(self, positions: Sequence[int], levels: np.ndarray) -> np.ndarray:
         """Return the quantiles of normal distributions with these means and variances."""
-        mean, variance = (values[list(positions), None] for values in self.moments(Scaling()))
+        mean, variance = (
+            values[list(positions), None] for values in self.moments(Standardization())
+        )
         return np.asarray(mean + np.sqrt(variance) * normal_quantiles(levels))
 
-    def gaps(self) -> np.ndarray:
+    def has_missing(self) -> np.ndarray:
         """Return which columns have missing values."""
         return self.summary.has_missing

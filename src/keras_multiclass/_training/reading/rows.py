@@ -13,7 +13,7 @@ from keras_multiclass._data.rows import Features, TrainingData
 from keras_multiclass._data.weights import (
     check_sample_weight,
     combine_weights,
-    drop_zero_weight_rows,
+    nonzero_weight_mask,
     resolve_class_weight,
 )
 from keras_multiclass._shared.messages import describe, invalid
@@ -91,7 +91,7 @@ class RowReader:
             len(codes),
             self.features.dtype,
             name=f"sample_weight{suffix}",
-            part=is_part,
+            allow_all_zero=is_part,
         )
         return TrainingData(X, codes, weights)
 
@@ -100,7 +100,7 @@ class RowReader:
     ) -> TrainingData:
         """Multiply class weights into the sample weights."""
         weights = combine_weights(
-            data.sample_weight, class_weights, data.y, self.features.dtype, part=is_part
+            data.sample_weight, class_weights, data.y, self.features.dtype, allow_all_zero=is_part
         )
         return replace(data, sample_weight=weights)
 
@@ -130,7 +130,7 @@ class RowReader:
         check_n_classes(len(np.unique(data.y)), data.n_samples, codec, min_classes)
         class_weights = resolve_class_weight(class_weight, codec, data.y, data.sample_weight)
         weighted = self.with_class_weights(data, class_weights)
-        kept = drop_zero_weight_rows(weighted.sample_weight, weighted.y, min_classes)
+        kept = nonzero_weight_mask(weighted.sample_weight, weighted.y, min_classes)
         if kept is not None:
             weighted = weighted.take(np.flatnonzero(kept))
         return weighted, class_weights
