@@ -568,7 +568,7 @@ class KerasMulticlassClassifier(
             Probabilities in the order of `classes_`; each row sums to 1.
         """
         raw = self._raw_output(X)
-        return to_probabilities(raw, self._state.recipe.output_form)
+        return to_probabilities(raw, self._state.compile_spec.output_form)
 
     def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
         """Predict the logarithm of the probability of each class.
@@ -584,7 +584,7 @@ class KerasMulticlassClassifier(
             Logarithms of the probabilities, in the order of `classes_`.
         """
         raw = self._raw_output(X)
-        return to_log_probabilities(raw, self._state.recipe.output_form)
+        return to_log_probabilities(raw, self._state.compile_spec.output_form)
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:
         """Compute the logits.
@@ -600,7 +600,7 @@ class KerasMulticlassClassifier(
             Logits in the order of `classes_`; for two classes the logit of the second minus that
             of the first.
         """
-        logits = to_logits(self._raw_output(X), self._state.recipe.output_form)
+        logits = to_logits(self._raw_output(X), self._state.compile_spec.output_form)
         return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
 
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -660,7 +660,7 @@ class KerasMulticlassClassifier(
         state = dict(super().__getstate__())
         if "model_" in state:
             with keras_environment(self._state.dtype):
-                state["model_"] = PackedModel.pack(self.model_, self._state.recipe)
+                state["model_"] = PackedModel.pack(self.model_, self._state.compile_spec)
             del state["loss_"]
         for name, value in state.items():
             if isinstance(value, keras.Layer):

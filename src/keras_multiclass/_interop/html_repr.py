@@ -100,5 +100,5 @@ def _watched(estimator: Any) -> tuple[str, int]:
         return "val_loss" if "val_loss" in history else "loss", -1
     direction = stopping.get("mode", "auto")
     if direction == "auto":
-        direction = estimator._state.recipe.directions()[name.removeprefix("val_")]
+        direction = estimator._state.compile_spec.directions()[name.removeprefix("val_")]
     return name, 1 if direction in ("up", "max") else -1

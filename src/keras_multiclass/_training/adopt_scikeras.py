@@ -17,7 +17,7 @@ from keras_multiclass._interop.scikeras import (
 )
 from keras_multiclass._network.compile import CompileSpec, build_optimizer
 from keras_multiclass._network.objective import inspect_output
-from keras_multiclass._network.user_model import adopt_compiled, compile_arguments
+from keras_multiclass._network.user_model import adopt_compiled, build_compile_kwargs
 from keras_multiclass._shared.keras.copying import copy_layer, read_values, write_values
 from keras_multiclass._shared.keras.environment import array_dtype, keras_environment, start_quietly
 from keras_multiclass._shared.seeding import epoch_seed, resolve_seed, seeded
@@ -50,23 +50,23 @@ def _adopt(twin: Any, fit: SciKerasFit) -> None:
     with keras_environment(settings.dtype), seeded(epoch_seed(seed, 0)):
         model = copy_layer(fit.model)
         choices = compile_choices(twin, settings, None)
-        recipe = _read_recipe(model, fit, settings, choices)
-        recipe.compile(model)
+        compile_spec = _read_compile_spec(model, fit, settings, choices)
+        compile_spec.compile(model)
         if fit.model.compiled:
             _copy_optimizer_state(fit.model, model)
-        history = _rename(fit.history, [metric.name for metric in recipe.build_metrics()])
+        history = _rename(fit.history, [metric.name for metric in compile_spec.build_metrics()])
     twin.n_features_in_ = fit.X_shape[1]
     twin.input_shape_ = fit.X_shape[1:]
-    state = FittedState(codec, recipe, choices, seed, settings.dtype)
+    state = FittedState(codec, compile_spec, choices, seed, settings.dtype)
     set_fitted(twin, model, state)
     set_trained(twin, TrainingResult(history))
 
 
-def _read_recipe(
+def _read_compile_spec(
     model: keras.Model, fit: SciKerasFit, settings: Settings, choices: dict[str, Any]
 ) -> CompileSpec:
     """Take over how the network was compiled, whoever chose it."""
-    given = compile_arguments(choices, settings.compile_options)
+    given = build_compile_kwargs(choices, settings.compile_options)
     adopted = adopt_compiled(choices, fit.model, given, open_optimizer=False)
     if fit.model.compiled:
         # As it is now: a callback may have changed the learning rate since the user chose it.

@@ -25,8 +25,8 @@ from keras_multiclass._network.compile import CompileSpec, restored_on_failure, 
 from keras_multiclass._network.objective import inspect_output
 from keras_multiclass._network.user_model import (
     adopt_compiled,
+    build_compile_kwargs,
     build_whole_model,
-    compile_arguments,
 )
 from keras_multiclass._shared.keras.copying import read_values
 from keras_multiclass._shared.keras.environment import check_dtype, keras_environment, start_quietly
@@ -61,7 +61,7 @@ class FittedState:
     """What a fitted classifier has to remember beside its public attributes."""
 
     codec: LabelCodec
-    recipe: CompileSpec
+    compile_spec: CompileSpec
     choices: Mapping[str, Any]
     seed: int
     dtype: str
@@ -146,10 +146,10 @@ def _continue(
         settings = data.settings
         choices = compile_choices(twin, settings, data.choice)
         changed = {k: v for k, v in choices.items() if not same(v, state.choices[k])}
-        recipe = replace(state.recipe, **changed)
-        with restored_on_failure(twin.model_, state.recipe):
-            recipe.recompile(twin.model_, state.recipe)
-            set_fitted(twin, twin.model_, replace(state, recipe=recipe, choices=choices))
+        recipe = replace(state.compile_spec, **changed)
+        with restored_on_failure(twin.model_, state.compile_spec):
+            recipe.recompile(twin.model_, state.compile_spec)
+            set_fitted(twin, twin.model_, replace(state, compile_spec=recipe, choices=choices))
             _train(twin, request, data, settings, progress)
 
 
@@ -185,7 +185,7 @@ def _build(
         )
     _refuse_for_whole_model(data.settings)
     _refuse_routed(routed, "backbone", "`model` is given")
-    given = compile_arguments(choices, data.settings.compile_options)
+    given = build_compile_kwargs(choices, data.settings.compile_options)
     shown = sample.features(slice(_SAMPLE_ROWS))
     model, compiled = build_whole_model(
         twin.model,
@@ -243,7 +243,7 @@ def _train(
     settings: Settings,
     progress: Progress,
 ) -> None:
-    recipe = twin._state.recipe
+    recipe = twin._state.compile_spec
     if any(part is not None and part.weighted for part in (data.training, data.validation)):
         recipe.check_weightable()
     partial = request.task == "partial_fit"
