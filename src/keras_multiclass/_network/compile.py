@@ -1,7 +1,8 @@
-"""How a model is compiled: the user's optimizer, loss and metrics, kept so that it can be repeated.
+"""The specification that a model is compiled from, and pickling of compiled models.
 
-A recipe holds the user's own choices rather than Keras objects, so a fitted classifier pickles as
-well as its parameters do, and every compile starts from fresh optimizer, loss and metric objects.
+A specification holds the optimizer, loss and metrics as the user passed them, not Keras objects
+built from them. A fitted classifier therefore pickles whenever its parameters do, and each call of
+``compile`` starts from a fresh optimizer, loss and metrics.
 """
 
 from __future__ import annotations
@@ -178,7 +179,7 @@ def same(first: Any, second: Any) -> bool:
 
 
 @contextlib.contextmanager
-def restored_on_failure(model: keras.Model, recipe: CompileSpec) -> Iterator[None]:
+def restored_on_failure(model: keras.Model, compile_spec: CompileSpec) -> Iterator[None]:
     """Put a model back to its weights, optimizer, loss and metrics when the block raises."""
     optimizer, loss = model.optimizer, model.loss
     values = read_values(model)
@@ -187,9 +188,9 @@ def restored_on_failure(model: keras.Model, recipe: CompileSpec) -> Iterator[Non
         yield
     except BaseException:
         if optimizer_values is None:  # it had not begun, so a fresh one is the same
-            recipe.compile(model)
+            compile_spec.compile(model)
         elif model.optimizer is not optimizer or model.loss is not loss:
-            recipe.compile(model, optimizer)
+            compile_spec.compile(model, optimizer)
         write_values(model, values)
         if optimizer_values is not None:
             write_values(optimizer, optimizer_values)
@@ -201,20 +202,20 @@ class PackedModel:
     """A compiled model as plain data, for pickling."""
 
     snapshot: LayerSnapshot
-    recipe: CompileSpec
+    compile_spec: CompileSpec
     optimizer_values: tuple[np.ndarray, ...] | None
 
     @classmethod
-    def pack(cls, model: keras.Model, recipe: CompileSpec) -> PackedModel:
+    def pack(cls, model: keras.Model, compile_spec: CompileSpec) -> PackedModel:
         """Describe ``model`` and the state of its optimizer."""
         optimizer = model.optimizer
         values = tuple(read_values(optimizer)) if optimizer and optimizer.built else None
-        return cls(LayerSnapshot.take(model), recipe, values)
+        return cls(LayerSnapshot.take(model), compile_spec, values)
 
     def unpack(self) -> keras.Model:
         """Rebuild the model, compiled and ready to go on training."""
         model = self.snapshot.restore()
-        self.recipe.compile(model)
+        self.compile_spec.compile(model)
         if self.optimizer_values is not None:
             model.optimizer.build(model.trainable_variables)
             write_values(model.optimizer, self.optimizer_values)

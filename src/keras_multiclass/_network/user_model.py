@@ -76,27 +76,37 @@ def build_whole_model(
     return check_model(model, sample), model
 
 
-def builder_compile_kwargs(
-    choices: Mapping[str, Any], options: Mapping[str, Any]
+def build_compile_kwargs(
+    compile_arguments: CompileArguments, options: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Make a builder's ``compile_kwargs``; we compile again once the output is known."""
-    loss = choices["loss"]
+    """Build a builder's ``compile_kwargs``; the model is compiled again once its output is known.
+
+    Parameters
+    ----------
+    compile_arguments : mapping
+        Optimizer, loss, metrics and their arguments, under the names of `CompileSpec`.
+    options : mapping
+        Further arguments of `keras.Model.compile`.
+    """
+    loss = compile_arguments["loss"]
     if isinstance(loss, str):
         loss = _STAND_IN_LOSS if loss == "auto" else loss
     else:
         loss = build_object(
             loss,
-            choices["loss_arguments"],
+            compile_arguments["loss_arguments"],
             lookup=loss_lookup,
             what="loss",
             base=keras.losses.Loss,
             functions=True,
         )
-    metrics = choices["metrics"]
+    metrics = compile_arguments["metrics"]
     if metrics is not None and not isinstance(metrics, (list, tuple, dict)):
         metrics = [metrics]
     return {
-        "optimizer": build_optimizer(choices["optimizer"], choices["optimizer_arguments"]),
+        "optimizer": build_optimizer(
+            compile_arguments["optimizer"], compile_arguments["optimizer_arguments"]
+        ),
         "loss": loss,
         "metrics": metrics,
         **options,
@@ -104,28 +114,39 @@ def builder_compile_kwargs(
 
 
 def adopt_compiled(
-    choices: CompileArguments,
+    compile_arguments: CompileArguments,
     compiled: keras.Model,
-    given: Mapping[str, Any],
+    compile_kwargs: Mapping[str, Any],
     *,
     open_optimizer: bool,
 ) -> CompileArguments:
-    """Keep what the user's own ``compile`` call chose and the estimator was not told.
+    """Fill in, from the user's own ``compile`` call, what the estimator's parameters leave open.
 
-    A loss, optimizer or metrics set on the estimator win; so do routed arguments, which are put
-    on top of the builder's optimizer and loss.
+    A loss, optimizer or metrics set on the estimator take precedence, and so do routed arguments,
+    which are applied to the builder's optimizer and loss.
+
+    Parameters
+    ----------
+    compile_arguments : dict
+        As for `build_compile_kwargs`.
+    compiled : keras.Model
+        The user's model, compiled or not.
+    compile_kwargs : mapping
+        What `build_compile_kwargs` returned for the builder.
+    open_optimizer : bool
+        Whether the estimator's optimizer is a default, which the builder's replaces.
     """
-    adopted = choices.copy()
+    adopted = compile_arguments.copy()
     if not compiled.compiled:
         return adopted
     open_optimizer = open_optimizer or isinstance(
-        choices["optimizer"], _scikeras.InheritedOptimizer
+        compile_arguments["optimizer"], _scikeras.InheritedOptimizer
     )
-    if open_optimizer and compiled.optimizer is not given["optimizer"]:
+    if open_optimizer and compiled.optimizer is not compile_kwargs["optimizer"]:
         adopted["optimizer"] = build_optimizer(compiled.optimizer, {})
-    if _is_auto(choices["loss"]) and not _is_auto(compiled.loss, given["loss"]):
+    if _is_auto(compile_arguments["loss"]) and not _is_auto(compiled.loss, compile_kwargs["loss"]):
         adopted["loss"] = compiled.loss
-    if choices["metrics"] is None:
+    if compile_arguments["metrics"] is None:
         adopted["metrics"] = _compiled_metrics(compiled)
     return adopted
 

@@ -12,7 +12,7 @@ from keras_multiclass._data.labels.codec import LabelCodec
 from keras_multiclass._interop.scikeras import SciKerasFit
 from keras_multiclass._network.compile import CompileArguments, CompileSpec, build_optimizer
 from keras_multiclass._network.objective import inspect_output
-from keras_multiclass._network.user_model import adopt_compiled, builder_compile_kwargs
+from keras_multiclass._network.user_model import adopt_compiled, build_compile_kwargs
 from keras_multiclass._shared.keras.copying import copy_layer, read_values, write_values
 from keras_multiclass._shared.keras.environment import (
     array_dtype,
@@ -78,7 +78,7 @@ def _read_compile_spec(
     arguments: CompileArguments,
 ) -> CompileSpec:
     """Adopt what the network was compiled with, whether by the builder or by SciKeras."""
-    kwargs = builder_compile_kwargs(arguments, parameters.settings.compile_options)
+    kwargs = build_compile_kwargs(arguments, parameters.settings.compile_options)
     adopted = adopt_compiled(arguments, fit.model, kwargs, open_optimizer=False)
     if fit.model.compiled:
         # In its present state: a callback may have changed the learning rate.

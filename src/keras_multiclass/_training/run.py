@@ -27,8 +27,8 @@ from keras_multiclass._network.name_collisions import build_without_collisions
 from keras_multiclass._network.objective import inspect_output
 from keras_multiclass._network.user_model import (
     adopt_compiled,
+    build_compile_kwargs,
     build_whole_model,
-    builder_compile_kwargs,
 )
 from keras_multiclass._shared.keras.copying import read_values
 from keras_multiclass._shared.keras.environment import (
@@ -205,7 +205,7 @@ def _build_whole_model(
 ) -> tuple[keras.Model, CompileSpec, None]:
     check_backbone_unused(parameters.backbone, parameters.routed)
     _check_whole_model_settings(data.settings)
-    compile_kwargs = builder_compile_kwargs(arguments, data.settings.compile_options)
+    compile_kwargs = build_compile_kwargs(arguments, data.settings.compile_options)
     sample = data.sample.features(slice(_SAMPLE_ROWS))
     model, compiled = build_whole_model(
         parameters.model,

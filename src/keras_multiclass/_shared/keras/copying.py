@@ -23,7 +23,7 @@ from keras_multiclass._shared.messages import describe, format_list
 class LayerSnapshot:
     """Configuration, custom objects and values of a Keras layer or model."""
 
-    recipe: dict[str, Any]
+    config: dict[str, Any]
     custom_objects: dict[str, Any]
     values: tuple[np.ndarray, ...] | None
 
@@ -34,7 +34,7 @@ class LayerSnapshot:
         layer_class = type(layer)
         _refuse_lost_arguments(layer)
         try:
-            recipe = {
+            config = {
                 "module": layer_class.__module__,
                 "class_name": layer_class.__name__,
                 "config": layer.get_config(),
@@ -48,12 +48,12 @@ class LayerSnapshot:
                 "arguments, or pass a function that builds the network instead of the network."
             ) from error
         values = tuple(read_values(layer)) if layer.built else None
-        return cls(recipe, collect_custom_objects(layer), values)
+        return cls(config, collect_custom_objects(layer), values)
 
     def restore(self) -> Any:
         """Build an equal layer or model that shares nothing with the original."""
         layer = keras.saving.deserialize_keras_object(
-            self.recipe, custom_objects=self.custom_objects, safe_mode=False
+            self.config, custom_objects=self.custom_objects, safe_mode=False
         )
         if self.values is not None:
             write_values(layer, self.values)
