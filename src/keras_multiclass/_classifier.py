@@ -185,6 +185,10 @@ class KerasMulticlassClassifier(
         Number of epochs trained.
     history_ : dict of str to list
         Loss and metrics by epoch, validation under ``val_*``.
+    metric_modes_ : dict of str to {"min", "max"} or None
+        Whether lower or higher values of each entry of `history_` are better; None if unknown.
+    validated_epochs_ : list of int
+        Epochs, counted from 1, after which validation ran: those of the ``val_*`` entries.
     model_ : keras.Model
         The trained network: compiled, takes raw X, and emits logits if it was built from a
         backbone.

@@ -23,7 +23,7 @@ from keras_multiclass._shared.keras.environment import array_dtype, keras_enviro
 from keras_multiclass._shared.seeding import epoch_seed, resolve_seed, seeded
 from keras_multiclass._shared.typing import History
 from keras_multiclass._training.auto_parameters import compile_choices
-from keras_multiclass._training.engine import TrainingResult
+from keras_multiclass._training.engine import TrainingPlan, TrainingResult
 from keras_multiclass._training.run import FittedState, set_fitted, set_trained
 from keras_multiclass._training.settings import Settings, resolve_settings
 
@@ -59,7 +59,9 @@ def _adopt(twin: Any, fit: SciKerasFit) -> None:
     twin.input_shape_ = fit.X_shape[1:]
     state = FittedState(codec, recipe, choices, seed, settings.dtype)
     set_fitted(twin, model, state)
-    set_trained(twin, TrainingResult(history))
+    n_epochs = len(history.get("loss", []))
+    plan = TrainingPlan(n_epochs, 0, 1, False, seed, options=settings.fit_options)
+    set_trained(twin, TrainingResult(history), plan)
 
 
 def _read_recipe(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import keras
@@ -41,6 +41,7 @@ from keras_multiclass._training.calibration import calibrate, set_temperature, t
 from keras_multiclass._training.callbacks import build_callbacks
 from keras_multiclass._training.engine import TrainingPlan, TrainingResult, train
 from keras_multiclass._training.engine.base import EngineName
+from keras_multiclass._training.engine.epochs import is_due
 from keras_multiclass._training.prepare import describe_target
 from keras_multiclass._training.progress import Progress, show_progress
 from keras_multiclass._training.read import FitRequest, FoundData, KnownData, read_data
@@ -74,6 +75,12 @@ class FittedState:
     def reads_tokens(self) -> bool:
         """Whether X holds token ids rather than numbers."""
         return self.vocabulary_size is not None
+
+    @cached_property
+    def metric_modes(self) -> dict[str, str | None]:
+        """Whether lower ("min") or higher ("max") values of each logged quantity are better."""
+        modes: dict[str | None, str | None] = {"down": "min", "up": "max", None: None}
+        return {name: modes[way] for name, way in self.recipe.directions().items()}
 
 
 def run_fit(twin: Any, request: FitRequest) -> None:
@@ -307,7 +314,7 @@ def _run_told_plan(
         "y": request.y,
         "metadata": None if weight is None else {"sample_weight": weight},
     }
-    tasks = EpochTasks(twin, plan.epochs, told, partial(_progress, twin))
+    tasks = EpochTasks(twin, plan.epochs, told, partial(_progress, twin, plan))
     # After the others, which may have decided to stop.
     plan = replace(plan, callbacks=(*plan.callbacks, tasks))
     result = _run_plan(twin, data, plan, engine)
@@ -319,7 +326,7 @@ def _run_plan(twin: Any, data: FoundData, plan: TrainingPlan, engine: EngineName
     """Train, and set the attributes that tell of it."""
     result = train(engine, twin.model_, data.training, data.validation, plan)
     _check_weights(twin.model_)
-    set_trained(twin, result)
+    set_trained(twin, result, plan)
     return result
 
 
@@ -359,18 +366,35 @@ def _check_weights(model: keras.Model) -> None:
     )
 
 
-def _progress(twin: Any, history: History) -> dict[str, Any]:
+def _progress(twin: Any, plan: TrainingPlan, history: History) -> dict[str, Any]:
     """Compute the attributes that change with the epochs, while the training goes on."""
     _check_weights(twin.model_)
-    return _joined(twin, history)
+    return _joined(twin, history, plan)
 
 
-def _joined(twin: Any, history: History) -> dict[str, Any]:
+def _joined(twin: Any, history: History, plan: TrainingPlan | None) -> dict[str, Any]:
     """Append the history of a run to that of the runs before."""
     joined = {name: [*values] for name, values in getattr(twin, "history_", {}).items()}
     for name, values in history.items():
         joined.setdefault(name, []).extend(values)
-    return {"history_": joined, "n_iter_": len(joined.get("loss", []))}
+    modes = dict(getattr(twin, "metric_modes_", {}))
+    for name in history:
+        modes[name] = twin._state.metric_modes.get(name.removeprefix("val_"))
+    return {
+        "history_": joined,
+        "n_iter_": len(joined.get("loss", [])),
+        "metric_modes_": modes,
+        "validated_epochs_": getattr(twin, "validated_epochs_", []) + _validated(history, plan),
+    }
+
+
+def _validated(history: History, plan: TrainingPlan | None) -> list[int]:
+    """Return the epochs of a run, counted from 1, after which it validated."""
+    if plan is None or "val_loss" not in history:
+        return []
+    epochs = plan.numbers[: len(history["loss"])]
+    validated = [epoch + 1 for epoch in epochs if is_due(plan, epoch)]
+    return validated[: len(history["val_loss"])]
 
 
 def set_fitted(twin: Any, model: keras.Model, state: FittedState) -> None:
@@ -382,9 +406,9 @@ def set_fitted(twin: Any, model: keras.Model, state: FittedState) -> None:
     twin._state = state
 
 
-def set_trained(twin: Any, result: TrainingResult) -> None:
+def set_trained(twin: Any, result: TrainingResult, plan: TrainingPlan | None = None) -> None:
     """Set the attributes that tell of the training, beside those of the runs before."""
-    vars(twin).update(_joined(twin, result.history))
+    vars(twin).update(_joined(twin, result.history, plan))
     temperature = temperature_of(twin.model_)
     if temperature is not None:
         twin.temperature_ = temperature
