@@ -195,6 +195,10 @@ class KerasMulticlassClassifier(
         Number of epochs trained.
     history_ : dict of str to list
         Loss and metrics of each epoch; those of the validation data under ``val_*``.
+    metric_modes_ : dict of str to {"min", "max"} or None
+        Whether lower or higher values of each entry of `history_` are better; None if unknown.
+    validated_epochs_ : list of int
+        Epochs, counted from 1, after which validation ran: those of the ``val_*`` entries.
     model_ : keras.Model
         Trained and compiled network. It takes raw X and outputs logits if it was built from a
         backbone.
@@ -546,7 +550,11 @@ class KerasMulticlassClassifier(
 
     def _fitted_network(self) -> FittedNetwork:
         record = TrainingRecord(
-            self.history_, tuple(self.validated_epochs_), self.engine_, self.engine_reason_
+            self.history_,
+            self.metric_modes_,
+            tuple(self.validated_epochs_),
+            self.engine_,
+            self.engine_reason_,
         )
         return FittedNetwork(self.model_, self._state, record)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypeAlias, TypedDict
 
 import keras
 import numpy as np
@@ -32,6 +32,10 @@ _UNWEIGHTABLE = (
     "single value for the whole batch, together with `sample_weight` or `class_weight`. Return "
     "the values before they are averaged."
 )
+
+
+MetricMode: TypeAlias = Literal["min", "max"] | None
+"""Whether lower or higher values of a metric are better; None if unknown."""
 
 
 class CompileArguments(TypedDict):
@@ -114,7 +118,7 @@ class CompileSpec:
         value = self.options.get("jit_compile", "auto")
         return value if value == "auto" else bool(value)
 
-    def metric_modes(self) -> dict[str, Literal["min", "max"] | None]:
+    def metric_modes(self) -> dict[str, MetricMode]:
         """Return "min" or "max" for the loss and each logged metric; None if unknown."""
         return {"loss": "min", **metric_modes(self.build_metrics())}
 

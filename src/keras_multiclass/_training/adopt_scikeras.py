@@ -22,7 +22,7 @@ from keras_multiclass._shared.keras.environment import (
 from keras_multiclass._shared.seeding import epoch_seed, resolve_seed, seeded
 from keras_multiclass._shared.typing import History
 from keras_multiclass._training.auto_parameters import compile_arguments
-from keras_multiclass._training.fitted import FittedNetwork, FittedState, TrainingRecord
+from keras_multiclass._training.fitted import FittedNetwork, FittedState, TrainingRecord, name_modes
 from keras_multiclass._training.parameters import FitParameters
 
 _SAMPLE_ROWS = 8
@@ -67,7 +67,8 @@ def adopt_fit(parameters: FitParameters, fit: SciKerasFit) -> FittedNetwork:
     n_validated = len(history.get("val_loss", []))
     # SciKeras does not record which epochs were validated, unless all were.
     validated = range(1, n_validated + 1) if n_validated == len(history.get("loss", [])) else ()
-    return FittedNetwork(model, state, TrainingRecord(history, tuple(validated)))
+    modes = name_modes(spec.metric_modes(), history)
+    return FittedNetwork(model, state, TrainingRecord(history, modes, tuple(validated)))
 
 
 def _read_compile_spec(

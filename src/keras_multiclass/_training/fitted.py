@@ -11,7 +11,7 @@ import numpy as np
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.labels.codec import LabelCodec
 from keras_multiclass._interop.tensorboard import name_of_run
-from keras_multiclass._network.compile import CompileArguments, CompileSpec
+from keras_multiclass._network.compile import CompileArguments, CompileSpec, MetricMode
 from keras_multiclass._shared.typing import History
 from keras_multiclass._training.calibration import temperature_of
 
@@ -61,6 +61,8 @@ class TrainingRecord:
     ----------
     history : dict of str to list
         One list per logged quantity.
+    metric_modes : mapping of str to {"min", "max", None}
+        For each of them whether lower or higher values are better, if known.
     validated_epochs : tuple of int
         Epochs, counted from 1, whose validation is in `history`.
     engine : str
@@ -70,6 +72,7 @@ class TrainingRecord:
     """
 
     history: History = field(default_factory=dict)
+    metric_modes: Mapping[str, MetricMode] = field(default_factory=dict)
     validated_epochs: tuple[int, ...] = ()
     engine: str = ""
     engine_reason: str = ""
@@ -85,8 +88,33 @@ class TrainingRecord:
         for name, values in later.history.items():
             history.setdefault(name, []).extend(values)
         return replace(
-            later, history=history, validated_epochs=self.validated_epochs + later.validated_epochs
+            later,
+            history=history,
+            metric_modes={**self.metric_modes, **later.metric_modes},
+            validated_epochs=self.validated_epochs + later.validated_epochs,
         )
+
+    def attributes(self) -> dict[str, object]:
+        """Return the attributes of the fitted estimator that change with every epoch."""
+        return {
+            "history_": self.history,
+            "n_iter_": self.n_epochs,
+            "validated_epochs_": list(self.validated_epochs),
+            "metric_modes_": dict(self.metric_modes),
+        }
+
+
+def name_modes(modes: Mapping[str, MetricMode], history: History) -> dict[str, MetricMode]:
+    """Return the modes of all quantities of a history, from those of the metrics.
+
+    Parameters
+    ----------
+    modes : mapping of str to {"min", "max", None}
+        By the names of loss and metrics.
+    history : dict of str to list
+        Its names are those, with or without ``val_``.
+    """
+    return {name: modes.get(name.removeprefix("val_")) for name in history}
 
 
 @dataclass(frozen=True)
@@ -128,21 +156,9 @@ class FittedNetwork:
             "input_shape_": features.input_shape,
             "model_": self.model,
             "loss_": self.model.loss,
-            **self.progress(self.record),
+            **self.record.attributes(),
             "engine_": self.record.engine,
             "engine_reason_": self.record.engine_reason,
             "_state": state,
             **{name: value for name, value in optional.items() if value is not None},
-        }
-
-    def progress(self, record: TrainingRecord) -> dict[str, object]:
-        """Return the attributes that change with every epoch, for a record of all epochs."""
-        modes = self.state.compile_spec.metric_modes()
-        return {
-            "history_": record.history,
-            "n_iter_": record.n_epochs,
-            "validated_epochs_": list(record.validated_epochs),
-            "metric_modes_": {
-                name: modes.get(name.removeprefix("val_")) for name in record.history
-            },
         }

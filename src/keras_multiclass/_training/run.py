@@ -7,7 +7,7 @@ that a run that fails changes nothing.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TypeAlias
@@ -22,7 +22,12 @@ from keras_multiclass._network.backbone_resolution import (
 )
 from keras_multiclass._network.build import build_network
 from keras_multiclass._network.builder_metadata import describe_features, describe_target
-from keras_multiclass._network.compile import CompileArguments, CompileSpec, restored_on_failure
+from keras_multiclass._network.compile import (
+    CompileArguments,
+    CompileSpec,
+    MetricMode,
+    restored_on_failure,
+)
 from keras_multiclass._network.name_collisions import build_without_collisions
 from keras_multiclass._network.objective import inspect_output
 from keras_multiclass._network.user_model import (
@@ -48,7 +53,7 @@ from keras_multiclass._training.calibration import calibrate, set_temperature, t
 from keras_multiclass._training.callbacks import build_callbacks
 from keras_multiclass._training.early_stopping import build_early_stopping
 from keras_multiclass._training.engine import TrainingPlan, TrainingResult, is_due, train
-from keras_multiclass._training.fitted import FittedNetwork, FittedState, TrainingRecord
+from keras_multiclass._training.fitted import FittedNetwork, FittedState, TrainingRecord, name_modes
 from keras_multiclass._training.parameters import FitParameters
 from keras_multiclass._training.progress import Progress, show_progress
 from keras_multiclass._training.reading.data import read_data
@@ -263,7 +268,8 @@ def _train(
 ) -> FittedNetwork:
     """Plan the training of a compiled network, train it, and finish."""
     calibrates = request.task == "fit" and data.settings.calibration is not None
-    plan = _plan(parameters, request, data, network, progress, calibrates=calibrates)
+    modes = network.state.compile_spec.metric_modes()
+    plan = _plan(parameters, request, data, network, progress, modes, calibrates=calibrates)
     interrupted = False
 
     def train_with(callbacks: tuple[keras.callbacks.Callback, ...]) -> FittedNetwork:
@@ -274,12 +280,12 @@ def _train(
         result = train(engine, network.model, data.training, data.validation, extended)
         _check_weights(network.model)
         interrupted = result.interrupted
-        return replace(network, record=_extend(network.record, result, plan, data))
+        return replace(network, record=_extend(network.record, result, plan, data, modes))
 
     if observer is None:
         trained = train_with(())
     else:
-        progress_attributes = partial(_progress_attributes, network, plan, data)
+        progress_attributes = partial(_progress_attributes, network, plan, data, modes)
         trained = observer(network, plan.epochs, progress_attributes, train_with)
     if calibrates and data.validation is not None:
         settings = parameters.settings
@@ -301,6 +307,7 @@ def _plan(
     data: RunData,
     network: FittedNetwork,
     progress: Progress,
+    modes: Mapping[str, MetricMode],
     *,
     calibrates: bool,
 ) -> TrainingPlan:
@@ -316,7 +323,6 @@ def _plan(
         )
     callbacks = build_callbacks(parameters.callbacks, parameters.routed_to("callbacks"), state.run)
     if settings.early_stopping is not None and not is_part:
-        modes = state.compile_spec.metric_modes()
         callbacks = (*callbacks, build_early_stopping(settings.early_stopping, modes))
     fit_callbacks = build_callbacks(
         parameters.routed.get("fit__callbacks"), parameters.routed_to("fit__callbacks"), state.run
@@ -338,21 +344,32 @@ def _plan(
 
 
 def _extend(
-    record: TrainingRecord, result: TrainingResult, plan: TrainingPlan, data: RunData
+    record: TrainingRecord,
+    result: TrainingResult,
+    plan: TrainingPlan,
+    data: RunData,
+    modes: Mapping[str, MetricMode],
 ) -> TrainingRecord:
     """Append what an engine returned to the record of earlier runs."""
     epochs = plan.numbers[: len(result.history.get("loss", []))]
     validated = [epoch + 1 for epoch in epochs if data.validation and is_due(plan, epoch)]
-    later = TrainingRecord(result.history, tuple(validated), result.engine, result.reason)
-    return record.extended(later)
+    named = name_modes(modes, result.history)
+    return record.extended(
+        TrainingRecord(result.history, named, tuple(validated), result.engine, result.reason)
+    )
 
 
 def _progress_attributes(
-    network: FittedNetwork, plan: TrainingPlan, data: RunData, history: History
+    network: FittedNetwork,
+    plan: TrainingPlan,
+    data: RunData,
+    modes: Mapping[str, MetricMode],
+    history: History,
 ) -> dict[str, object]:
     """Return the fitted attributes that have changed, while the training goes on."""
     _check_weights(network.model)
-    return network.progress(_extend(network.record, TrainingResult(history), plan, data))
+    result = TrainingResult(history)
+    return _extend(network.record, result, plan, data, modes).attributes()
 
 
 def _check_weights(model: keras.Model) -> None:
