@@ -160,7 +160,7 @@ def resolve_settings(values: Mapping[str, object], routed: Mapping[str, object])
         Names all invalid values.
     """
     options = _read_routed(routed)
-    own: dict[str, object] = {**{name: values[name] for name in _CHECKS}, **options.parameters}
+    own: dict[str, Any] = {**{name: values[name] for name in _CHECKS}, **options.parameters}
     errors = options.errors + [
         invalid(f"`{name}`", check.allowed, describe(own[name]))
         for name, check in _CHECKS.items()
@@ -170,10 +170,6 @@ def resolve_settings(values: Mapping[str, object], routed: Mapping[str, object])
         errors += invalid_arguments(own["early_stopping"])
     if errors:
         raise ValueError("\n".join(errors))
-    return _freeze(own, options)
-
-
-def _freeze(own: Mapping[str, Any], options: _RoutedOptions) -> Settings:
     return Settings(
         epochs=_integer_or_auto(own["epochs"]),
         batch_size=_integer_or_auto(own["batch_size"]),
@@ -192,8 +188,8 @@ def _freeze(own: Mapping[str, Any], options: _RoutedOptions) -> Settings:
     )
 
 
-def _integer_or_auto(value: Any) -> int | Auto:
-    return "auto" if is_auto(value) else int(value)
+def _integer_or_auto(value: int | Auto) -> int | Auto:
+    return "auto" if value == "auto" else int(value)
 
 
 def resolve_prediction(engine: object, routed: Mapping[str, object]) -> tuple[EngineName, int]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_multiclass._data.labels.codec import LabelCodec
-from keras_multiclass._data.labels.incremental import LabelUnion
+from keras_multiclass._data.labels.incremental import IncrementalLabels
 from keras_multiclass._data.rows import TrainingData
 from keras_multiclass._data.statistics import (
     ArrayStatistics,
@@ -30,7 +30,7 @@ class FirstPass:
 
     Parameters
     ----------
-    labels : LabelUnion
+    labels : IncrementalLabels
         Encodes the labels of the batches, and learns while it encodes.
     standardization : Standardization or None
         How features are standardized; None if means and variances are not needed.
@@ -44,7 +44,7 @@ class FirstPass:
 
     def __init__(
         self,
-        labels: LabelUnion,
+        labels: IncrementalLabels,
         standardization: Standardization | None,
         *,
         by_class: bool,
@@ -102,7 +102,7 @@ class StreamSummary:
 
     Attributes
     ----------
-    labels : LabelUnion
+    labels : IncrementalLabels
         All labels.
     n_batches, n_rows : int
         Numbers of batches and rows.
@@ -120,7 +120,7 @@ class StreamSummary:
         Whether these are kept for each class.
     """
 
-    labels: LabelUnion
+    labels: IncrementalLabels
     n_batches: int
     n_rows: int
     weighted: bool

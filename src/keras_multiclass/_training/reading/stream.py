@@ -8,7 +8,7 @@ from itertools import chain
 import numpy as np
 
 from keras_multiclass._data.features import FeatureSchema
-from keras_multiclass._data.labels.incremental import LabelUnion
+from keras_multiclass._data.labels.incremental import IncrementalLabels
 from keras_multiclass._data.rows import Features, TrainingData
 from keras_multiclass._data.streams import Batch, Stream
 from keras_multiclass._network.backbone_resolution import BackboneParameter, ResolvedBackbone
@@ -44,7 +44,7 @@ def read_stream(
     _check_settings(parameters.settings, request, has_validation)
     stream = Stream(request.X, "X", parameters.settings.steps_per_epoch)
     batches = stream.first_pass()
-    first, labels = next(batches), LabelUnion()
+    first, labels = next(batches), IncrementalLabels()
     with errors_name_batch(stream, 1):
         features, X = _first_features(parameters, first.X, backbone, known)
         learning_rows = RowReader(features, labels)
@@ -102,7 +102,7 @@ def _rest(batches: Iterator[Batch], stream: Stream, rows: RowReader) -> Iterator
 def _summarize(
     batches: Iterator[TrainingData],
     features: FeatureSchema,
-    labels: LabelUnion,
+    labels: IncrementalLabels,
     backbone: ResolvedBackbone | None,
     *,
     by_class: bool,
