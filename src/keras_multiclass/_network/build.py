@@ -14,6 +14,7 @@ from keras import ops
 from keras_multiclass._data.categories import Columns
 from keras_multiclass._data.statistics import Scaling, Statistics
 from keras_multiclass._network.backbones import TrainingDefaults, get_backbone, list_backbones
+from keras_multiclass._network.backbones.registry import X_RANKS
 from keras_multiclass._network.layers.heads import MemberAverage, MemberDense, Temperature
 from keras_multiclass._network.scaling import standardized
 from keras_multiclass._network.side_by_side import EnsembleNetwork, side_by_side
@@ -122,7 +123,6 @@ def _automatic_backbone(shape: tuple[int, ...], dtype: Any) -> str:
     return "cnn"
 
 
-_RANKS = {"table": (2,), "image": (3, 4, 5), "sequence": (2, 3)}
 _SHAPES = {
     "table": "(n_samples, n_features)",
     "image": "(n_samples, height, width), (n_samples, height, width, channels) or "
@@ -132,8 +132,8 @@ _SHAPES = {
 
 
 def _check_rank(kind: str, name: str, shape: tuple[int, ...]) -> None:
-    if len(shape) not in _RANKS[kind]:
-        suited = [n for n in list_backbones() if len(shape) in _RANKS[get_backbone(n).kind]]
+    if len(shape) not in X_RANKS[kind]:
+        suited = [n for n in list_backbones() if len(shape) in X_RANKS[get_backbone(n).kind]]
         raise BackboneError(
             invalid(
                 f"X for backbone={name!r}",
