@@ -13,15 +13,13 @@ from numpy.typing import DTypeLike
 
 from keras_multiclass._data.statistics import Standardization
 from keras_multiclass._network.backbones import TrainingDefaults, get_backbone, list_backbones
-from keras_multiclass._network.backbones.registry import RANKS
+from keras_multiclass._network.backbones.registry import X_RANKS
 from keras_multiclass._network.builder_arguments import NAMED, takes
 from keras_multiclass._shared.keras.copying import copy_layer
 from keras_multiclass._shared.messages import describe, format_list, invalid
 from keras_multiclass.exceptions import BackboneError
 
 _MOST_EMBEDDED_COLUMNS = 1000  # "auto" embeds the numbers of tables with at most so many columns
-# Sequence backbones also read token ids of rank 2, through an embedding.
-_RANKS = {**RANKS, "sequence": (2, 3)}
 _SHAPES = {
     "table": "(n_samples, n_features)",
     "image": "(n_samples, height, width), (n_samples, height, width, channels) or "
@@ -154,8 +152,8 @@ def _automatic(shape: tuple[int, ...], dtype: DTypeLike | None) -> str:
 
 def _registered(name: str, shape: tuple[int, ...]) -> ResolvedBackbone:
     backbone = get_backbone(name)
-    if len(shape) not in _RANKS[backbone.kind]:
-        suited = [n for n in list_backbones() if len(shape) in _RANKS[get_backbone(n).kind]]
+    if len(shape) not in X_RANKS[backbone.kind]:
+        suited = [n for n in list_backbones() if len(shape) in X_RANKS[get_backbone(n).kind]]
         raise BackboneError(
             invalid(
                 f"X for backbone={name!r}",

@@ -99,8 +99,8 @@ def _sample_rows(fit: SciKerasFit, dtype: str) -> np.ndarray:
     """Generate rows to evaluate a network whose layers do not show what it emits."""
     generator = np.random.default_rng(0)
     shape = (_SAMPLE_ROWS, *fit.X_shape[1:])
-    is_real = fit.X_dtype.kind == "f"
-    rows = generator.normal(size=shape) if is_real else generator.integers(2, size=shape)
+    is_number = fit.X_dtype.kind == "f"
+    rows = generator.normal(size=shape) if is_number else generator.integers(2, size=shape)
     return rows.astype(array_dtype(dtype))
 
 

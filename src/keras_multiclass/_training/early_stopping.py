@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import keras
 
-from keras_multiclass._shared.checks import is_count, is_flag, is_integer, is_real
+from keras_multiclass._shared.checks import is_count, is_flag, is_integer, is_number
 from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
 from keras_multiclass._shared.signatures import accepted_parameters
 from keras_multiclass._training.checks import Check, one_of
@@ -23,10 +23,10 @@ _NOT_NEGATIVE = Check(
 )
 _ARGUMENTS: dict[str, Check] = {
     "monitor": Check("the name of the loss or of a metric", lambda v: isinstance(v, str)),
-    "min_delta": Check("a finite number", is_real),
+    "min_delta": Check("a finite number", is_number),
     "patience": _NOT_NEGATIVE,
     "mode": Check("'auto', 'min' or 'max'", one_of("auto", "min", "max")),
-    "baseline": Check("None or a finite number", lambda v: v is None or is_real(v)),
+    "baseline": Check("None or a finite number", lambda v: v is None or is_number(v)),
     "restore_best_weights": Check("True or False", is_flag),
     "start_from_epoch": _NOT_NEGATIVE,
 }

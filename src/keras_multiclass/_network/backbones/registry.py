@@ -18,8 +18,10 @@ from keras_multiclass.exceptions import BackboneError
 
 ENTRY_POINT_GROUP = "keras_multiclass.backbones"
 
-# What a kind of backbone reads: the ranks of its input tensor, the batch axis included.
+# Ranks of each kind's input tensor and of X, including the batch axis. X of rank 2 holds token ids
+# for a sequence backbone, which reads their embeddings.
 RANKS = {"table": (2,), "image": (3, 4, 5), "sequence": (3,)}
+X_RANKS = {**RANKS, "sequence": (2, 3)}
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _RESERVED = ("auto",)  # ``backbone="auto"`` already means something to the classifier

@@ -21,7 +21,14 @@ from keras_multiclass._shared.signatures import (
     target_name,
 )
 
-__all__ = ["build_collection", "build_object", "extract", "flat_choices", "rebuild_from_config"]
+__all__ = [
+    "build_collection",
+    "build_object",
+    "extract",
+    "flat_choices",
+    "is_config",
+    "rebuild_from_config",
+]
 
 Lookup = Callable[[str], Any]
 
@@ -96,7 +103,7 @@ def build_object(
         When ``spec`` is of a wrong kind.
     """
     routed = dict(routed or {})
-    if _is_config(spec):
+    if is_config(spec):
         routed = {**spec.get("config", {}), **routed}
         spec = spec["class_name"]
     if isinstance(spec, str):
@@ -123,7 +130,8 @@ def build_object(
     return built
 
 
-def _is_config(spec: Any) -> bool:
+def is_config(spec: Any) -> bool:
+    """Whether ``spec`` is a Keras configuration, ``{"class_name": ..., "config": ...}``."""
     return isinstance(spec, Mapping) and isinstance(spec.get("class_name"), str)
 
 
@@ -205,7 +213,7 @@ def _positional(name: str, accepted: Accepted, target: Any, what: str) -> str:
 def _configured(config: Mapping[str, Any] | None, name: str) -> Any:
     """Read an argument that an instance already has (a serialised schedule is revived)."""
     value = None if config is None else config.get(name)
-    if _is_config(value):
+    if is_config(value):
         import keras
 
         return keras.saving.deserialize_keras_object(value)
@@ -368,7 +376,7 @@ def flat_choices(specs: Any) -> list[Any]:
 
 
 def _is_single(specs: Any) -> bool:
-    return _is_config(specs) or not isinstance(specs, (list, tuple, Mapping))
+    return is_config(specs) or not isinstance(specs, (list, tuple, Mapping))
 
 
 def _items(specs: Any) -> Iterable[_Item]:
@@ -436,7 +444,7 @@ def _receivers(
 
 
 def _accepted_by(spec: Any, lookup: Lookup | None) -> tuple[str, ...]:
-    if _is_config(spec):
+    if is_config(spec):
         spec = spec["class_name"]
     if isinstance(spec, str):
         if lookup is None:
