@@ -18,7 +18,11 @@ import numpy as np
 from keras_multiclass._data.categories import Columns
 from keras_multiclass._data.labels.codec import LabelCodec
 from keras_multiclass._data.rows import TrainingData
-from keras_multiclass._interop.sklearn_callbacks import EpochTasks, with_callbacks
+from keras_multiclass._interop.sklearn_callbacks import (
+    EpochTasks,
+    has_sklearn_callbacks,
+    with_callbacks,
+)
 from keras_multiclass._interop.tensorboard import name_of_run
 from keras_multiclass._network.build import build_network
 from keras_multiclass._network.compile import CompileSpec, restored_on_failure, same
@@ -274,7 +278,7 @@ def _train(
     )
     per_epoch = None if partial else data.training.n_steps(data.batch_size)
     start_schedules(twin.model_, None if per_epoch is None else per_epoch * plan.epochs)
-    if request.task == "fit" and hasattr(twin, "_skl_callbacks"):
+    if request.task == "fit" and has_sklearn_callbacks(twin):
         result = _run_told_plan(twin, request, data, plan, settings.engine)
     else:
         result = _run_plan(twin, data, plan, settings.engine)

@@ -8,12 +8,12 @@ import pytest
 import tensorflow as tf
 
 from keras_multiclass._network.backbones import get_backbone
+from keras_multiclass._shared.upstream.tensorflow import operations_of
 from keras_multiclass._training.engine.threads import (
     _MOST_ON_ONE_THREAD,
     _MOST_UNSPLIT,
     Threads,
     choose_threads,
-    operations_of,
     trace_for,
 )
 

@@ -31,6 +31,7 @@ from keras_multiclass._shared.keras.lookup import metric_lookup, snake_name
 from keras_multiclass._shared.keras.objects import build_collection, rebuild_from_config
 from keras_multiclass._shared.messages import describe
 from keras_multiclass._shared.signatures import accepted_parameters
+from keras_multiclass._shared.upstream.keras import direction_of
 from keras_multiclass.exceptions import ObjectiveError
 
 __all__ = ["directions", "resolve_metrics"]
@@ -180,7 +181,7 @@ def directions(metrics: Sequence[keras.metrics.Metric]) -> dict[str, str | None]
         result = metric.result()
         values = result if isinstance(result, Mapping) else {metric.name: result}
         scalars = (name for name, value in values.items() if not keras.ops.ndim(value))
-        found |= dict.fromkeys(scalars, getattr(metric, "_direction", None))
+        found |= dict.fromkeys(scalars, direction_of(metric))
     return found
 
 

@@ -1,4 +1,8 @@
-"""Engines train compiled Keras models; see `Engine` for what they own."""
+"""The engines, which train compiled Keras models; `Engine` says what they own.
+
+May import `_data` and `_shared`. Layers, optimizers and callbacks of this package declare what an
+engine must know about them in attributes, which CONTRIBUTING.md lists.
+"""
 
 from keras_multiclass._training.engine.base import (
     ENGINES,
