@@ -8,8 +8,8 @@ JOBS ?= 2
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 # What runs with the oldest supported packages.
-OLDEST_TESTS ?= tests/contract/test_sklearn_checks.py tests/training/engine \
-  tests/network/test_realmlp.py
+OLDEST_TESTS ?= tests/contract/test_sklearn_checks.py tests/contract/test_private_names.py \
+  tests/shared/test_upstream.py tests/training/engine tests/network/test_realmlp.py
 
 BIN = $(VENV)/bin
 PIP = -m pip --disable-pip-version-check --quiet --quiet install

@@ -40,9 +40,9 @@ def decay_share(variable: keras.Variable) -> float:
 class ScheduledAdam(keras.optimizers.Adam):
     """Adam with a scheduled learning rate and a scheduled, decoupled weight decay.
 
-    Before a step of Adam, each weight ``w`` except biases shrinks as in AdamW (Loshchilov and Hutter,
-    ICLR 2019): ``w -= learning_rate * weight_decay * w``, both as scheduled. A layer may set an
-    attribute ``decay_share`` of a variable, a factor for its decay.
+    Before a step of Adam, each weight ``w`` except biases shrinks as in AdamW (Loshchilov and
+    Hutter, ICLR 2019): ``w -= learning_rate * weight_decay * w``, both as scheduled. A layer may
+    set an attribute ``decay_share`` of a variable, a factor for its decay.
 
     Parameters
     ----------
@@ -55,8 +55,8 @@ class ScheduledAdam(keras.optimizers.Adam):
     epsilon : float, default=1e-7
         Added to the root of the mean of squares.
     schedule : str, default="coslog4"
-        Schedule of the learning rate: ``"constant"``, ``"linear"``, ``"cosine"``, ``"flat_cosine"`` or
-        ``"coslog4"``.
+        Schedule of the learning rate: ``"constant"``, ``"linear"``, ``"cosine"``,
+        ``"flat_cosine"`` or ``"coslog4"``.
     weight_decay : float, default=0.0
         The largest weight decay.
     weight_decay_schedule : str, default="flat_cosine"

@@ -1,4 +1,4 @@
-"""What every room uses: messages, types, seeds, and Keras' process-wide state.
+"""What several rooms need: messages, types, seeds, and Keras' process-wide state.
 
-May import nothing of this package but `exceptions`.
+May import `exceptions` alone. Imported by every room.
 """

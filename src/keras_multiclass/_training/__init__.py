@@ -1,4 +1,4 @@
-"""One training run: settings, data, network, callbacks, and the engine that trains.
+"""A training run: settings, data, network, callbacks, and the engine that trains.
 
-May import every room but `evaluation`.
+May import every room except `evaluation`. Imported by `_classifier` and the package itself.
 """

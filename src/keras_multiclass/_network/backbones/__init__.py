@@ -1,6 +1,7 @@
-"""Backbones: named builders that turn Keras inputs into features, one row of them per sample.
+"""Backbones: named builders that turn Keras inputs into one feature vector per sample.
 
-A backbone knows nothing of classes: the classifier puts its own head on the features.
+May import `_data`, `_shared` and `_network.layers`, and knows no classes: the classifier adds the
+head. Imported by the rest of `_network` and by the rooms that may import that.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""Labels, output layer and loss in agreement: the one place that makes them so."""
+"""The objective: makes labels, output layer and loss agree, and adapts losses and metrics.
+
+May import `_shared` and `_network.layers`. Imported by the rest of `_network` and by the rooms that
+may import that.
+"""
 
 from keras_multiclass._network.objective.losses import resolve_loss
 from keras_multiclass._network.objective.metrics import directions, resolve_metrics

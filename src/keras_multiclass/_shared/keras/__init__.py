@@ -1,4 +1,4 @@
-"""Keras itself: a quiet import, global settings, and copies, names and look-ups of its objects.
+"""Keras itself: quiet import, global settings, and copies, names and look-ups of its objects.
 
-May import `_shared` only.
+May import `_shared`. Imported by every room.
 """

@@ -1,5 +1,4 @@
-"""What Keras and TensorFlow do not document, in one module for each of them.
+"""Undocumented names of Keras and TensorFlow, in one module for each of them.
 
-May import `_shared` only. Each module lists the names that it uses in `UNDOCUMENTED`, with their
-purpose and what happens without them: never a wrong result, at worst slower training.
+May import `_shared`. Imported by every room. Each module lists its names in `UNDOCUMENTED`.
 """
