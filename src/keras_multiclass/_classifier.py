@@ -19,7 +19,7 @@ from keras_multiclass._interop.scikeras import (
 )
 from keras_multiclass._interop.sklearn_callbacks import (
     CallbackSupportMixin,
-    has_callbacks,
+    has_sklearn_callbacks,
     report_epochs,
 )
 from keras_multiclass._network.backbone_resolution import BackboneParameter
@@ -539,7 +539,7 @@ class KerasMulticlassClassifier(
     def _run(self, request: FitRequest) -> Self:
         """Do what a request says; the estimator changes only if all goes well."""
         previous = self._fitted_network() if request.resume else None
-        observes = request.task == "fit" and has_callbacks(self)
+        observes = request.task == "fit" and has_sklearn_callbacks(self)
         observer = self._observer(request) if observes else None
         self._set_fitted(run_fit(self._fit_parameters(), request, previous, observer))
         return self

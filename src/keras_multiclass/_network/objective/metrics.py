@@ -36,6 +36,7 @@ from keras_multiclass._shared.keras.objects import (
 )
 from keras_multiclass._shared.messages import describe
 from keras_multiclass._shared.signatures import accepted_parameters
+from keras_multiclass._shared.upstream.keras import direction_of
 from keras_multiclass.exceptions import ObjectiveError
 
 __all__ = ["metric_modes", "resolve_metrics"]
@@ -188,7 +189,7 @@ def metric_modes(
         result = metric.result()
         values = result if isinstance(result, Mapping) else {metric.name: result}
         scalars = (name for name, value in values.items() if not keras.ops.ndim(value))
-        modes |= dict.fromkeys(scalars, _MODES.get(getattr(metric, "_direction", None)))
+        modes |= dict.fromkeys(scalars, _MODES.get(direction_of(metric)))
     return modes
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from keras_multiclass._shared.keras.native_logs import import_quietly
 from keras_multiclass._shared.messages import describe, format_list
+from keras_multiclass._shared.upstream.keras import refresh_derived
 
 
 @dataclass(frozen=True)
@@ -108,9 +109,7 @@ def write_values(owner: Any, values: Any) -> None:
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
     if isinstance(owner, keras.Layer):
-        for layer in iterate_layers(owner):
-            if isinstance(layer, keras.layers.Normalization) and layer.built:
-                layer.finalize_state()  # it keeps derived tensors beside its variables
+        refresh_derived(iterate_layers(owner))
 
 
 def iterate_layers(layer: keras.Layer) -> Iterator[keras.Layer]:

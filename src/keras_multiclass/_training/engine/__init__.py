@@ -1,4 +1,8 @@
-"""Engines train compiled Keras models; see `Engine` for what they own."""
+"""The engines, which train compiled Keras models; see `Engine` for what they own.
+
+May import `_data` and `_shared`: layers, optimizers and callbacks declare in attributes what an
+engine must know (see CONTRIBUTING.md). Imported by the rest of `_training`.
+"""
 
 from keras_multiclass._training.engine.base import (
     ENGINES,

@@ -1,8 +1,8 @@
 """Which training XLA compiles, and in what blocks.
 
-XLA joins the operations of a step. That saves a quarter to a half of the time of small steps, is
-slower for large ones, and takes some 0.3 s for a structure and a batch size. It draws other random
-numbers than TensorFlow does, so unasked it is used only for networks that draw none.
+XLA fuses the operations of a step. That saves a quarter to a half of the time of small steps, is
+slower for large ones, and takes some 0.3 s per structure and batch size. Its random numbers differ
+from TensorFlow's, so without a request it compiles only networks that draw none.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import keras
 import numpy as np
 
 from keras_multiclass._data.rows import TrainingData
+from keras_multiclass._shared.upstream.tensorflow import operations_of
 from keras_multiclass._training.engine.base import TrainingPlan
-from keras_multiclass._training.engine.threads import operations_of
 from keras_multiclass._training.engine.work import multiplications
 
-# Fewer steps are trained sooner without, and so are short epochs and steps of more multiplications.
+# Fewer steps, shorter epochs and steps of more multiplications are faster without XLA.
 _FEWEST_STEPS = 2**15
 _FEWEST_STEPS_PER_EPOCH = 2**7
 _MOST_MULTIPLICATIONS = 2**21
@@ -27,8 +27,8 @@ _MOST_STEPS_PER_BLOCK = 64
 
 _RANDOM = re.compile(".*(Random|TruncatedNormal|Multinomial|Rng)")
 
-# Layers of Keras that XLA runs at least as fast as TensorFlow does. Other layers say so themselves,
-# with a class attribute `xla_is_fast`, which subclasses do not inherit.
+# Keras' layers that XLA runs at least as fast as TensorFlow. Other layers declare this in a class
+# attribute `xla_is_fast`, which subclasses do not inherit.
 _FAST_KERAS_LAYERS = (
     keras.layers.Activation,
     keras.layers.Add,
@@ -50,18 +50,18 @@ _FAST_KERAS_LAYERS = (
 
 
 def is_worth_compiling(model: keras.Model, data: TrainingData, plan: TrainingPlan) -> bool:
-    """Whether XLA should compile the steps of a training, if nobody said so.
+    """Whether XLA should compile the steps of a training run if the user leaves it open.
 
-    It depends on nothing but the arguments, so that the same training gives the same numbers.
+    It depends on the arguments alone, so that the same training gives the same numbers.
 
     Parameters
     ----------
     model : keras.Model
         Built.
     data : TrainingData
-        Rows to train on.
+        Training rows.
     plan : TrainingPlan
-        What to do.
+        How to train.
     """
     per_epoch = data.n_steps(plan.batch_size)
     return (
@@ -73,16 +73,16 @@ def is_worth_compiling(model: keras.Model, data: TrainingData, plan: TrainingPla
 
 
 def steps_per_block(data: TrainingData, batch_size: int) -> int:
-    """Choose how many steps one compiled call takes: a few megabytes of rows, and no long epoch.
+    """Choose how many steps one compiled call takes: a few megabytes of rows, at most one epoch.
 
-    It is a power of two where the epoch decides, so that other numbers of rows share it.
+    Where the epoch decides, it is a power of two, so that other numbers of rows share the trace.
 
     Parameters
     ----------
     data : TrainingData
-        Rows to train on.
+        Training rows.
     batch_size : int
-        Rows of a step.
+        Rows per step.
     """
     row_bytes = max(1, int(np.prod(data.X.shape[1:])) * data.X.dtype.itemsize)
     fitting = _MOST_BLOCK_BYTES // (row_bytes * batch_size)
@@ -91,7 +91,7 @@ def steps_per_block(data: TrainingData, batch_size: int) -> int:
 
 
 def draws_random_numbers(traced: Any) -> bool:
-    """Whether a trace draws random numbers, wherever they come from."""
+    """Whether a trace draws random numbers, in any of its operations."""
     return any(_RANDOM.match(node.op) for node in operations_of(traced))
 
 
