@@ -28,7 +28,8 @@ from keras_multiclass._network.objective.wiring import (
 )
 from keras_multiclass._network.objective.wrappers import AdaptedMetric, MeanOfFunction
 from keras_multiclass._shared.keras.lookup import metric_lookup, snake_name
-from keras_multiclass._shared.keras.objects import build_collection, rebuild_from_config
+from keras_multiclass._shared.keras.object_lists import build_objects, flatten
+from keras_multiclass._shared.keras.objects import is_config, rebuild_from_config
 from keras_multiclass._shared.messages import describe
 from keras_multiclass._shared.signatures import accepted_parameters
 from keras_multiclass.exceptions import ObjectiveError
@@ -145,7 +146,7 @@ def resolve_metrics(
         For a wrong kind of choice.
     """
     metrics = _without_nones(metrics)
-    built = build_collection(
+    built = build_objects(
         _map_choices(metrics, lambda spec: _with_classes(spec, n_classes)),
         routed,
         lookup=functools.partial(_lookup, n_classes=n_classes, class_names=class_names),
@@ -155,7 +156,7 @@ def resolve_metrics(
     )
     named = any(name.split("__")[-1] == "name" for name in routed or {})
     resolved: list[keras.metrics.Metric] = []
-    for (key, metric), spec in zip(built, _flat_choices(metrics), strict=True):
+    for (key, metric), spec in zip(built, flatten(metrics), strict=True):
         name = _name(key, metric, spec, metrics, named)
         name = _unique(name, [m.name for m in resolved])
         resolved.append(_adapt(metric, name, n_classes, output_form, ensemble))
@@ -187,12 +188,8 @@ def directions(metrics: Sequence[keras.metrics.Metric]) -> dict[str, str | None]
 # --- choices and names ------------------------------------------------------------------------
 
 
-def _is_config(spec: Any) -> bool:
-    return isinstance(spec, Mapping) and isinstance(spec.get("class_name"), str)
-
-
 def _without_nones(metrics: Any) -> Any:
-    if isinstance(metrics, Mapping) and not _is_config(metrics):
+    if isinstance(metrics, Mapping) and not is_config(metrics):
         return {key: value for key, value in metrics.items() if value is not None}
     return metrics
 
@@ -200,19 +197,9 @@ def _without_nones(metrics: Any) -> Any:
 def _map_choices(metrics: Any, change: Any) -> Any:
     if isinstance(metrics, (list, tuple)):
         return [_map_choices(spec, change) for spec in metrics]
-    if isinstance(metrics, Mapping) and not _is_config(metrics):
+    if isinstance(metrics, Mapping) and not is_config(metrics):
         return {key: _map_choices(spec, change) for key, spec in metrics.items()}
     return change(metrics)
-
-
-def _flat_choices(metrics: Any) -> list[Any]:
-    if metrics is None:
-        return []
-    if isinstance(metrics, (list, tuple)):
-        return [spec for part in metrics for spec in _flat_choices(part)]
-    if isinstance(metrics, Mapping) and not _is_config(metrics):
-        return [spec for part in metrics.values() for spec in _flat_choices(part)]
-    return [metrics]
 
 
 def _with_classes(spec: Any, n_classes: int) -> Any:
@@ -256,7 +243,7 @@ def _default_name(cls: type) -> str:
 
 def _name(key: str, metric: Any, spec: Any, metrics: Any, named: bool) -> str:
     """Choose the name in the history: dict key, the user's own name, or that of the choice."""
-    if isinstance(metrics, Mapping) and not _is_config(metrics) and key in metrics:
+    if isinstance(metrics, Mapping) and not is_config(metrics) and key in metrics:
         name = str(key)
     elif not isinstance(metric, keras.metrics.Metric):
         function = metric.func if isinstance(metric, functools.partial) else metric
