@@ -545,7 +545,7 @@ class KerasMulticlassClassifier(
         return self
 
     def _fit_parameters(self) -> FitParameters:
-        values = super().get_params(deep=False)
+        values = self.get_params(deep=False)
         return FitParameters.check(values, self._routed, type(self).__name__)
 
     def _fitted_network(self) -> FittedNetwork:

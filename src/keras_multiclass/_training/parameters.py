@@ -32,7 +32,7 @@ class FitParameters:
     routed : mapping of str to object
         Routed parameters by full name, such as ``optimizer__learning_rate``.
     values : mapping of str to object
-        All parameters that are not routed, for builders that ask for them.
+        All parameters by full name, routed ones included, for builders that ask for them.
     estimator_name : str
         Name of the estimator in messages.
     """
