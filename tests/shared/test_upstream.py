@@ -255,7 +255,7 @@ def test_without_a_name_of_tensorflow_the_graph_engine_computes_the_same(
 @pytest.mark.usefixtures("probed_again")
 @pytest.mark.parametrize(
     ("remove", "unsplit"),
-    [(without_executor, True), (without_lowering, True), (without_map_defun, False)],
+    [(without_executor, True), (without_graph, True), (without_map_defun, False)],
 )
 def test_without_an_executor_several_threads_run_small_steps(remove, unsplit, monkeypatch):
     remove(monkeypatch)

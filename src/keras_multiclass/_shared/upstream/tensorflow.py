@@ -29,7 +29,7 @@ UNDOCUMENTED = {
     ),
     "_lower_using_switch_merge": (
         "whether a loop is lowered to operations that one thread cannot run",
-        "small steps run on several threads",
+        "a trial run of a loop decides alone",
     ),
     "ResourceApplyAdam": (
         "takes a step of Adam in one operation for each variable",
@@ -81,20 +81,16 @@ def one_thread() -> contextlib.AbstractContextManager[None]:
 
 @functools.cache
 def has_one_thread_executor() -> bool:
-    """Whether `one_thread` works, and loops that it cannot run can be recognised."""
+    """Whether `one_thread` works, also for loops."""
 
     def count(n: tf.Tensor) -> Any:
         return tf.while_loop(lambda i: i < n, lambda i: (i + 1,), (tf.constant(0),))
 
-    def has_lowered_loop(traced: Any) -> bool:
-        return any(is_lowered(node) for node in operations_of(traced))
-
-    spec = (tf.TensorSpec([], tf.int32),)
     try:
         with one_thread():
-            traced = trace(count, spec)
-            works = not has_lowered_loop(traced) and int(traced(tf.constant(3))[0]) == 3
-        return works and has_lowered_loop(trace(count, spec))
+            traced = trace(count, (tf.TensorSpec([], tf.int32),))
+            runs = not any(map(is_lowered, operations_of(traced)))
+            return runs and int(traced(tf.constant(3))[0]) == 3
     except (AttributeError, tf.errors.OpError):
         return False
 

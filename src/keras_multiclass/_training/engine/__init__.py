@@ -1,7 +1,8 @@
 """The engines, which train compiled Keras models; see `Engine` for what they own.
 
 May import `_data` and `_shared`: layers, optimizers and callbacks declare in attributes what an
-engine must know (see CONTRIBUTING.md). Imported by the rest of `_training`.
+engine must know (see CONTRIBUTING.md). Imported by the rest of `_training`
+and by the package itself.
 """
 
 from keras_multiclass._training.engine.base import (
