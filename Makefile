@@ -1,67 +1,67 @@
-# Needs Python 3.11, 3.12 or 3.13, pip and make, nothing else. Everything goes into $(VENV).
+# Requires only Python 3.11, 3.12 or 3.13, pip and make. Everything is installed into $(VENV).
 
 VENV ?= .venv
-# The first of these that will do is used; name another with `make PYTHON=...`.
+# The first suitable one is used; choose another with `make PYTHON=...`.
 PYTHON ?= python3.11 python3.12 python3.13 python3 python
-# Test processes at a time; each imports TensorFlow.
+# Number of parallel test processes; each imports TensorFlow.
 JOBS ?= 2
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 # What runs with the oldest supported packages.
-OLDEST_TESTS ?= tests/contract/test_sklearn_checks.py tests/training/engine \
-  tests/network/test_realmlp.py
+OLDEST_TESTS ?= tests/contract/test_sklearn_checks.py tests/contract/test_private_names.py \
+  tests/shared/test_upstream.py tests/training/engine tests/network/test_realmlp.py
 
 BIN = $(VENV)/bin
 PIP = -m pip --disable-pip-version-check --quiet --quiet install
 OLDEST = $(VENV)-oldest
 
-# $(call create,DIRECTORY,NEWEST MINOR VERSION): a virtual environment of the first fitting Python.
+# $(call create,DIRECTORY,NEWEST MINOR VERSION): create a virtual environment with the first suitable Python.
 define create
 	@for python in $(PYTHON); do \
 	  if "$$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, $(2)))' 2>/dev/null; \
 	  then "$$python" -m venv "$(1)" && touch "$@"; exit; fi; \
 	done; \
-	echo "No Python 3.11 to 3.$(2) with the venv module among: $(PYTHON)." >&2; \
-	echo "Install one (on Debian and Ubuntu with its python3-venv package)," >&2; \
-	echo "or name one: make PYTHON=/path/to/python3.11 ..." >&2; \
+	echo "No Python 3.11 to 3.$(2) with the venv module found among: $(PYTHON)." >&2; \
+	echo "Install one (on Debian and Ubuntu, including python3-venv)," >&2; \
+	echo "or specify one: make PYTHON=/path/to/python3.11 ..." >&2; \
 	exit 1
 endef
 
 .PHONY: help demo test test-oldest bench bench-tables lint format docs check-docs clean
 .DELETE_ON_ERROR:
 
-help: ## this list
+help: ## list all targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1#/p' Makefile | awk -F'#' '{ printf "make %-13s %s\n", $$1, $$2 }'
 
-demo: $(VENV)/.demo ## train and judge a classifier (examples/quickstart.py)
+demo: $(VENV)/.demo ## train and evaluate a classifier (examples/quickstart.py)
 	@$(BIN)/python examples/quickstart.py
 
-test: $(VENV)/.test ## the whole test suite; more options: make test PYTEST_ARGS="-k labels"
+test: $(VENV)/.test ## run all tests; with options: make test PYTEST_ARGS="-k labels"
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
 
-test-oldest: $(OLDEST)/.test ## the checks of scikit-learn and of the engines with the oldest packages
+test-oldest: $(OLDEST)/.test ## run scikit-learn's checks and engine tests with the oldest supported packages
 	@$(OLDEST)/bin/python -m pytest -n $(JOBS) $(OLDEST_TESTS)
 
-bench: $(VENV)/.demo ## speed beside other packages; part of it: make bench BENCH_ARGS="--case a"
+bench: $(VENV)/.demo ## compare speed with other packages; one case: make bench BENCH_ARGS="--case a"
 	@$(BIN)/python -m benchmarks.speed $(BENCH_ARGS)
 
-bench-tables: $(VENV)/.test ## accuracy on raw tables: make bench-tables BENCH_ARGS="--data FOLDER"
+bench-tables: $(VENV)/.test ## measure accuracy on raw tables: make bench-tables BENCH_ARGS="--data FOLDER"
 	@$(BIN)/python -m benchmarks.tables $(BENCH_ARGS)
 
-lint: $(VENV)/.lint ## style, format and types
+lint: $(VENV)/.lint ## check style, format and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-format: $(VENV)/.lint ## mend style and format where that can be done safely
+format: $(VENV)/.lint ## fix style and format automatically
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-docs: $(VENV)/.docs ## the documentation's site, into docs/_build/html
+docs: $(VENV)/.docs ## build the website into docs/_build/html
 	@$(BIN)/python -m sphinx -W --keep-going --quiet -d docs/_build/doctrees docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-check-docs: docs ## open every page of the site in Chromium, which must be installed
+check-docs: docs ## check every page of the website in Chromium (must be installed)
 	@$(BIN)/python -m pytest tests/docs/test_check_site.py
 	@$(BIN)/python docs/check_site.py docs/_build/html
 
@@ -70,7 +70,7 @@ clean: ## remove the virtual environments and all caches
 	  .hypothesis .mypy_cache .pytest_cache .ruff_cache docs/_build docs/api docs/gallery
 	find src tests examples benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The files below only say that a step is done; a change of pyproject.toml repeats the installs.
+# The files below mark completed steps; changing pyproject.toml repeats the installation.
 $(VENV)/.created:
 	$(call create,$(VENV),13)
 
@@ -80,18 +80,18 @@ $(VENV)/.demo: $(VENV)/.created pyproject.toml
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.created pyproject.toml
-	@echo "Installing keras-multiclass and its test tools into $(VENV) ..."
+	@echo "Installing keras-multiclass and its test dependencies into $(VENV) ..."
 	@$(BIN)/python $(PIP) --editable '.[test]'
 	@touch $@ $(VENV)/.demo
 
 $(VENV)/.lint: $(VENV)/.created pyproject.toml
-	@echo "Installing keras-multiclass and its lint tools into $(VENV) ..."
+	@echo "Installing keras-multiclass and its linters into $(VENV) ..."
 	@$(BIN)/python $(PIP) --editable '.[lint]'
 	@touch $@
 
-# The site runs the examples, which need what the tests need.
+# Building the website runs the examples, which need the test dependencies.
 $(VENV)/.docs: $(VENV)/.created pyproject.toml
-	@echo "Installing keras-multiclass and the tools of its documentation into $(VENV) ..."
+	@echo "Installing keras-multiclass and its documentation tools into $(VENV) ..."
 	@$(BIN)/python $(PIP) --editable '.[docs,test]'
 	@touch $@ $(VENV)/.demo $(VENV)/.test
 
@@ -99,7 +99,7 @@ $(VENV)/.docs: $(VENV)/.created pyproject.toml
 $(OLDEST)/.created:
 	$(call create,$(OLDEST),12)
 
-# Every "name>=X.Y" of pyproject.toml becomes "name==X.Y.*".
+# Every "name>=X.Y" in pyproject.toml becomes "name==X.Y.*".
 $(OLDEST)/constraints.txt: $(OLDEST)/.created pyproject.toml
 	@$(OLDEST)/bin/python -c 'import tomllib; \
 	  project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \

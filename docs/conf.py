@@ -1,4 +1,4 @@
-"""Settings of the documentation's site; built by ``make docs``, without any network."""
+"""Sphinx configuration of the website; ``make docs`` builds it without a network."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
 
-# Before anything imports TensorFlow; what its native code logs is no part of an example.
+# Set before anything imports TensorFlow, so that its native logs do not appear in examples.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras_multiclass
@@ -36,10 +36,10 @@ extensions = [
 exclude_patterns = ["_build"]
 templates_path = ["_templates"]
 
-# What belongs to other packages has no page here.
+# Objects of other packages have no page here.
 nitpicky = True
 nitpick_ignore_regex = [(r"py:.*", r"(imblearn|joblib|keras|numpy|pandas|sklearn|tensorflow)\..*")]
-default_role = "literal"  # most are parameters
+default_role = "literal"  # mostly parameters
 if "KERAS_MULTICLASS_INTERSPHINX" in os.environ:  # needs a network
     extensions.append("sphinx.ext.intersphinx")
     intersphinx_mapping = {
@@ -49,11 +49,11 @@ if "KERAS_MULTICLASS_INTERSPHINX" in os.environ:  # needs a network
         "sklearn": ("https://scikit-learn.org/stable", None),
     }
 
-# The pages in Markdown.
+# Markdown pages.
 myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence"]
 myst_heading_anchors = 4
 
-# The reference: a page for each name of a module's ``__all__``.
+# API reference: a page for each name in a module's ``__all__``.
 autosummary_ignore_module_all = False
 autosummary_context = {"top_level": keras_multiclass.__all__}
 GENERATED_BY_SKLEARN = "set_fit_request, set_partial_fit_request, set_score_request"
@@ -62,18 +62,18 @@ toc_object_entries_show_parents = "hide"
 autodoc_default_options = {"exclude-members": GENERATED_BY_SKLEARN}
 numpydoc_show_class_members = False
 
-# The gallery: every script of examples/, run and shown with what it prints and draws.
+# Gallery: every script in examples/ with its output and figures.
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
-    # All but the one that imports SciKeras, which changes Keras for the whole process.
+    # All except the one that imports SciKeras, which patches Keras for the whole process.
     "filename_pattern": r"/(?!from_scikeras)\w+\.py$",
     "within_subsection_order": "gallery_order.FiguresFirst",
     "capture_repr": ("_repr_html_",),
     "default_thumb_file": str(DOCS / "_static/thumbnail.png"),
     "download_all_examples": False,
     "image_srcset": ["2x"],
-    "notebook_extensions": set(),  # a notebook alone would have no data
+    "notebook_extensions": set(),  # a downloaded notebook would lack the data
     "remove_config_comments": True,
     "show_signature": False,
     "write_computation_times": False,
@@ -96,7 +96,7 @@ html_theme_options = {
         "text": project,
         "image_light": "_static/mark.svg",
         "image_dark": "_static/mark.svg",
-        "alt_text": f"{project}: to the first page",
+        "alt_text": f"{project}: home",
     },
     "header_links_before_dropdown": 7,
     "navbar_align": "left",
@@ -110,8 +110,8 @@ html_theme_options = {
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
-# Links of the pages lead to files of the repository, so that they work wherever it is browsed.
-# On the site they lead to what became of the file.
+# Pages link to files of the repository, so that links work wherever it is browsed. The website
+# redirects them to its own pages.
 PAGES = {
     "CHANGES.md": "changes.md",
     "CONTRIBUTING.md": "contributing.md",
@@ -123,39 +123,39 @@ PAGES = {
 LINK = re.compile(r"(?<=\]\()(?![\w+.-]+:|#)([^)\s#]+)")
 
 
-def _on_the_site(target: str) -> str:
-    """Where a file of the repository is found, seen from the folder of the pages."""
+def _site_target(target: str) -> str:
+    """Return the page for a file of the repository, relative to ``docs/``."""
     example = re.fullmatch(r"examples/(\w+)\.py", target)
     if example:
         return f"gallery/{example[1]}.rst"
     return PAGES.get(target) or posixpath.relpath(target, "docs")
 
 
-def _lead_links(folder: str, text: str) -> str:
-    """Change the links of a page that lies in a folder of the repository."""
+def _redirect_links(folder: str, text: str) -> str:
+    """Redirect the links of a page in the given folder of the repository."""
     return LINK.sub(
-        lambda found: _on_the_site(posixpath.normpath(posixpath.join(folder, found[1]))), text
+        lambda link: _site_target(posixpath.normpath(posixpath.join(folder, link[1]))), text
     )
 
 
 def _read_page(app, docname, content):
     if app.env.doc2path(docname, base=False).suffix == ".md":
-        content[0] = _lead_links("docs", content[0])
+        content[0] = _redirect_links("docs", content[0])
 
 
 def _read_included(app, path, docname, content):
     folder = posixpath.normpath(posixpath.join("docs", path.parent.as_posix()))
-    content[0] = _lead_links(folder, content[0])
+    content[0] = _redirect_links(folder, content[0])
 
 
 def _write_math(translator, node):
-    # As MathML, which browsers show by themselves; MathJax would come from a network.
+    # MathML is rendered by browsers; MathJax would be loaded from a network.
     translator.body.append(tex2mathml(node.astext(), as_block=isinstance(node, nodes.math_block)))
     raise nodes.SkipNode
 
 
 def setup(app):
-    """Connect what changes links and what writes formulas."""
+    """Register the link redirection and the math renderer."""
     app.add_html_math_renderer("mathml", (_write_math, None), (_write_math, None))
     app.connect("source-read", _read_page)
     app.connect("include-read", _read_included)

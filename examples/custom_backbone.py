@@ -1,13 +1,12 @@
 """
-Networks of your own
-====================
+Custom networks
+===============
 
-Teaches the two ways of giving your own hidden layers as ``backbone``: a function that builds
-them, and a pretrained Keras model. A function gets the inputs and returns features; its keyword
-arguments become parameters that can be searched (``backbone__width``). A headless ``keras.Model``
-is copied with its weights for each fit, so a pretrained one keeps what it has learned and is never
-changed itself. The output layer, the loss and the labels are left to the classifier in both cases.
-The data come with scikit-learn.
+A custom ``backbone`` is either a function that builds hidden layers or a pretrained Keras model. A
+function takes the inputs and returns features; its keyword arguments become parameters that can be
+searched (``backbone__width``). Each fit trains a copy of a headless ``keras.Model`` that starts
+from its weights, so the pretrained model itself is never changed. In both cases, the classifier
+takes care of the output layer, the loss and the labels. The data sets are included in scikit-learn.
 """
 
 import keras
@@ -23,7 +22,7 @@ from keras_multiclass import KerasMulticlassClassifier
 
 
 def two_towers(inputs, width=16):
-    """Join a deep tower and a wide, linear one."""
+    """Concatenate a deep tower and a wide, linear one."""
     deep = keras.layers.Dense(width, activation="relu")(inputs)
     deep = keras.layers.Dense(width, activation="relu")(deep)
     wide = keras.layers.Dense(4)(inputs)
@@ -44,9 +43,9 @@ for width in (2, 32):
 # %%
 # A pretrained model
 # ------------------
-# Many images of which only the pair is known (0 or 1, 2 or 3, ...) teach useful features.
+# First, train on many images with coarse labels (0 or 1, 2 or 3, ...) to learn useful features.
 
-print("\n2. A pretrained model: ten digits from one example of each.\n")
+print("\n2. A pretrained model: ten digits, one example of each.\n")
 X, y = load_digits(return_X_y=True)
 X_pool, X_test, y_pool, y_test = train_test_split(
     X / 16, y, test_size=0.4, stratify=y, random_state=0
@@ -61,14 +60,13 @@ coarse = KerasMulticlassClassifier(
 ).fit(X_pool, y_pool // 2)
 
 # %%
-# ``model_`` is a Keras model like any other; without its last layer it is a pretrained
-# backbone.
+# ``model_`` is an ordinary Keras model; without its output layer it is a pretrained backbone.
 
 pretrained = keras.Model(coarse.model_.input, coarse.model_.layers[-2].output)
 weights_before = pretrained.get_weights()
 
 # %%
-# One example of each digit is all that the two classifiers get now:
+# Now train two classifiers on a single example of each digit:
 
 few = np.concatenate([np.flatnonzero(y_pool == digit)[:1] for digit in range(10)])
 few_labels_accuracy = {}
@@ -86,4 +84,4 @@ for name, backbone in (("from scratch", "mlp"), ("pretrained", pretrained)):
     few_labels_accuracy[name] = classifier.score(X_test, y_test)
     print(f"{name:12} test accuracy {few_labels_accuracy[name]:.3f}")
 unchanged = all(map(np.array_equal, pretrained.get_weights(), weights_before))
-print("the model that was given still has its own weights:", unchanged)
+print("weights of the pretrained model unchanged:", unchanged)

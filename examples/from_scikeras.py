@@ -1,13 +1,11 @@
 """
-Coming from SciKeras
-====================
+Migrating from SciKeras
+=======================
 
-The same builder function, another import and another class name.
-
-Teaches that a builder in SciKeras' style (``meta``, ``compile_kwargs``, arguments of its own) and
-the routed parameters (``model__...``, ``optimizer__...``) are taken over as they are, and that
-``from_scikeras`` makes a classifier of an existing SciKeras one, with its trained network. See
-:doc:`/migrating-from-scikeras` for the details. The data come with scikit-learn.
+SciKeras-style builders (``meta``, ``compile_kwargs``, custom arguments) and routed parameters
+(``model__...``, ``optimizer__...``) work unchanged; only the import and the class name differ.
+``from_scikeras`` converts an existing SciKeras classifier together with its trained network. See
+:doc:`/migrating-from-scikeras` for details. The data set is included in scikit-learn.
 """
 
 import keras
@@ -20,7 +18,7 @@ from keras_multiclass import KerasMulticlassClassifier
 
 
 def build_model(meta, compile_kwargs, hidden_units=16):
-    """Build and compile a whole network, as SciKeras' documentation does it."""
+    """Build and compile a complete network, as in SciKeras' documentation."""
     model = keras.Sequential()
     model.add(keras.Input((meta["n_features_in_"],)))
     model.add(keras.layers.Dense(hidden_units, activation="relu"))
@@ -33,10 +31,10 @@ iris = load_iris()
 X, y = iris.data, iris.target_names[iris.target]
 
 # %%
-# Another class name, the same parameters
-# ---------------------------------------
+# Same parameters, different class
+# --------------------------------
 
-print("1. Another class name, the same parameters.\n")
+print("1. Same parameters, different class.\n")
 classifier = KerasMulticlassClassifier(
     model=build_model,
     loss="sparse_categorical_crossentropy",
@@ -51,17 +49,17 @@ scores = cross_val_score(classifier, X, y, cv=3)
 print("accuracy in three stratified folds:", scores.round(3))
 
 search = GridSearchCV(classifier, {"model__hidden_units": [4, 32]}, cv=2).fit(X, y)
-print("best of the search:", search.best_params_, f"accuracy {search.best_score_:.3f}")
+print("best parameters:", search.best_params_, f"accuracy {search.best_score_:.3f}")
 
 best = search.best_estimator_
 print("labels of three rows:", *best.predict(X[::50]))
-print("probabilities of a row:", best.predict_proba(X[75:76])[0].round(3))
+print("probabilities of one row:", best.predict_proba(X[75:76])[0].round(3))
 
 # %%
-# A classifier that SciKeras has trained
-# --------------------------------------
+# Converting a trained SciKeras classifier
+# ----------------------------------------
 
-print("\n2. A classifier that SciKeras has trained.\n")
+print("\n2. Converting a trained SciKeras classifier.\n")
 old = KerasClassifier(
     model=build_model,
     loss="sparse_categorical_crossentropy",

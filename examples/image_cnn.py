@@ -2,10 +2,10 @@
 Images: handwritten digits
 ==========================
 
-With the built-in convolutional network. Teaches that images go in as they are,
-``(n_samples, height, width)`` or with a channel axis at the end, how ``backbone__...`` sets the
-size of the network, and how early stopping holds out a stratified part of the rows and goes back
-to the best epoch. The digits come with scikit-learn.
+Classify images with the built-in convolutional network. Images have shape
+``(n_samples, height, width)``, optionally with a trailing channel axis, and need no preprocessing.
+``backbone__...`` sets the size of the network. Early stopping holds out a stratified part of the
+rows and restores the best epoch. The data set is included in scikit-learn.
 """
 
 import numpy as np
@@ -22,32 +22,33 @@ X_train, X_test, y_train, y_test = train_test_split(
 print(f"training images {X_train.shape}, test images {X_test.shape}, classes {np.unique(y_train)}")
 
 # %%
-# ``"auto"`` takes grey images for images only if they are 8-bit; these hold floats, so it is said.
+# ``"auto"`` recognizes grayscale images only if they are 8-bit integers. These are floats, so the
+# backbone is named.
 
 classifier = KerasMulticlassClassifier(
     backbone="cnn",
     backbone__filters=(16, 32),
     optimizer__learning_rate=0.005,
     epochs=10,
-    early_stopping=3,  # give up after three epochs without progress on the held-out tenth
+    early_stopping=3,  # stop after three epochs without progress on the validation rows
     metrics=["accuracy"],
     random_state=0,
 )
 classifier.fit(X_train, y_train)
 
 # %%
-# The history has the loss and the metrics of each epoch, those of the held-out rows too.
+# The history contains the loss and metrics of each epoch, for training and validation rows.
 
-print("\nepoch  loss   held-out loss  held-out accuracy")
+print("\nepoch  loss   validation loss  validation accuracy")
 history = classifier.history_
 for epoch in range(classifier.n_iter_):
     print(
-        f"{epoch + 1:5}  {history['loss'][epoch]:.3f}  {history['val_loss'][epoch]:13.3f}"
-        f"  {history['val_accuracy'][epoch]:17.3f}"
+        f"{epoch + 1:5}  {history['loss'][epoch]:.3f}  {history['val_loss'][epoch]:15.3f}"
+        f"  {history['val_accuracy'][epoch]:19.3f}"
     )
 
 # %%
-# On digits that the classifier has not seen:
+# Accuracy on the test rows:
 
 accuracy = classifier.score(X_test, y_test)
 print(f"\ntest accuracy {accuracy:.3f}")

@@ -1,15 +1,14 @@
 """
-Are the probabilities true? Calibration by temperature
-======================================================
+Calibrated probabilities
+========================
 
-A network that is trained until it knows its rows by heart is too sure of itself: of the answers
-that it calls 95 % sure, fewer are right. ``calibration="temperature"`` divides the logits by one
-number, found on held-out rows. No predicted label changes for it; the probabilities come closer to
-the truth.
+A network trained until it overfits is overconfident: fewer than 95 % of its predictions with
+probability 0.95 are correct. ``calibration="temperature"`` divides the logits by a single number,
+chosen on validation rows. Predicted labels do not change, but probabilities become more reliable.
 """
 
 # %%
-# A plain network, trained long, on vehicles that are hard to tell apart.
+# Train a plain network for many epochs on vehicles that are hard to distinguish.
 
 import sys
 from pathlib import Path
@@ -38,11 +37,11 @@ for name, classifier in (("plain", plain), ("calibrated", calibrated)):
     print(f"{name:10} log loss {log_loss(y_test, classifier.predict_proba(X_test)):.3f}")
 
 # %%
-# On the diagonal, an answer that is called 80 % sure is right in 80 % of the cases.
+# On the diagonal, predictions with probability 0.8 are correct in 80 % of cases.
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.6), layout="constrained")
 ReliabilityDisplay.from_estimator(plain, X_test, y_test, n_bins=10, ax=left)
 ReliabilityDisplay.from_estimator(calibrated, X_test, y_test, n_bins=10, ax=right)
-left.set_title("as trained")
+left.set_title("uncalibrated")
 right.set_title("calibrated")
 plt.show()

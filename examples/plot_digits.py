@@ -1,14 +1,14 @@
 """
-Images: the digits that a network gets wrong
-============================================
+Misclassified digits
+====================
 
-Handwritten digits of 8 x 8 pixels and the built-in convolutional network. Nearly all are right, so
-the interesting ones are those that are wrong although the network was sure. Some of them a human
-would misread, too.
+The built-in convolutional network classifies nearly all of these handwritten digits of 8 x 8 pixels
+correctly. The most interesting ones are misclassified with high confidence; some of them would
+mislead a human, too.
 """
 
 # %%
-# Images go in as they are. A tenth of the rows is held out to find the best epoch.
+# Images need no preprocessing. Early stopping holds out a tenth of the rows to find the best epoch.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -34,15 +34,15 @@ predicted = classifier.classes_[probabilities.argmax(axis=1)]
 print(f"accuracy {np.mean(predicted == y_test):.3f}")
 
 # %%
-# The twelve mistakes of which the network was surest:
+# The twelve misclassified digits with the highest confidence:
 
-sureness = np.where(predicted != y_test, probabilities.max(axis=1), -1)
-surest = sureness.argsort()[::-1][: min(12, int(np.sum(predicted != y_test)))]
+confidence = np.where(predicted != y_test, probabilities.max(axis=1), -1)
+most_confident = confidence.argsort()[::-1][: min(12, int(np.sum(predicted != y_test)))]
 figure, axes = plt.subplots(2, 6, figsize=(9, 3.6), layout="constrained")
 for ax in axes.flat:
     ax.axis("off")
-for ax, row in zip(axes.flat, surest, strict=False):
+for ax, row in zip(axes.flat, most_confident, strict=False):
     ax.imshow(X_test[row], cmap="gray_r", interpolation="nearest")
-    ax.set_title(f"{y_test[row]} read as {predicted[row]}\n{sureness[row]:.0%} sure", fontsize=9)
-figure.suptitle("Mistakes")
+    ax.set_title(f"{y_test[row]} as {predicted[row]}\n({confidence[row]:.0%})", fontsize=9)
+figure.suptitle("Misclassified digits: true class, predicted class, probability")
 plt.show()

@@ -1,14 +1,14 @@
 """
-Many networks for little: ensembles in one graph
-================================================
+Ensembles of networks
+=====================
 
-Networks that differ in their random beginnings make different mistakes; their mean is better than
-most of them. ``n_ensemble=k`` trains k of them side by side. What falls most is the log loss: the
-mean is less sure where the members disagree.
+Networks with different initial weights make different errors, and their average is better than most
+of them. ``n_ensemble=k`` trains k networks together. The log loss improves most, because the
+average is less confident where members disagree.
 """
 
 # %%
-# The vehicles, several splits, 1 to 8 members.
+# Compare 1 to 8 members on several splits of the vehicle data.
 
 import sys
 from pathlib import Path
@@ -40,7 +40,7 @@ for size, error, loss in zip(sizes, errors.mean(axis=1), losses.mean(axis=1), st
     print(f"{size} members: error {error:.3f}, log loss {loss:.3f}")
 
 # %%
-# Thin lines are the splits, the thick line is their mean.
+# Thin lines show the splits, the thick line their mean.
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
 for ax, values, name in zip(axes, (errors, losses), ("error", "log loss"), strict=True):

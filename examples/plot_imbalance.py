@@ -1,11 +1,11 @@
 """
-Rare classes: what class weights buy, and what they cost
-========================================================
+Class weights for rare classes
+==============================
 
 Three in four blocks of these scanned pages are text; pictures and vertical lines are rare. A
-network that minimises its mean loss can afford to miss them. ``class_weight="balanced"`` gives each
-class the same total weight. The picture shows recall and precision of each class without and with
-it: the rare ones are found more often, at the price of more false alarms.
+network that minimizes the mean loss can afford to miss them. ``class_weight="balanced"`` gives
+every class the same total weight. The plot compares recall and precision per class: rare classes
+gain recall at the cost of precision.
 """
 
 # %%
@@ -28,7 +28,7 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.4, stratif
 print(y_train.value_counts().to_string())
 
 # %%
-# Two networks that differ in nothing but the weights:
+# Two networks that differ only in class weights:
 
 classes = np.unique(y)
 scores = {}
@@ -43,17 +43,17 @@ for class_weight in (None, "balanced"):
     print(f"class_weight={class_weight!s:9} macro recall {recall.mean():.3f}")
 
 # %%
-# An arrow leads from the network without weights to the one with them.
+# Lines connect the scores without and with class weights.
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.5), sharey=True, layout="constrained")
-places = np.argsort(support)
+order = np.argsort(support)
 for ax, measure in zip(axes, ("recall", "precision"), strict=True):
-    before, after = (scores[weight][measure][places] for weight in (None, "balanced"))
-    rows = range(len(places))
+    before, after = (scores[weight][measure][order] for weight in (None, "balanced"))
+    rows = range(len(order))
     ax.hlines(rows, before, after, color="lightgray", linewidth=3, zorder=0)
-    ax.scatter(before, rows, label="no weights", color="tab:gray")
+    ax.scatter(before, rows, label="unweighted", color="tab:gray")
     ax.scatter(after, rows, label="balanced", color="tab:blue")
     ax.set(title=measure, xlim=(0, 1.03))
-axes[0].set_yticks(rows, [f"{classes[i]} ({support[i]})" for i in places])
+axes[0].set_yticks(rows, [f"{classes[i]} ({support[i]})" for i in order])
 axes[0].legend(loc="lower left", frameon=False)
 plt.show()

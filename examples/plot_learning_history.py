@@ -1,10 +1,9 @@
 """
-When to stop: the training history
-==================================
+Training history and early stopping
+===================================
 
-The training loss falls and falls; the loss of rows that the network does not learn from turns
-around. ``early_stopping`` watches it, stops, and goes back to the best epoch. Dropout moves the
-turning point and lowers it.
+The training loss keeps falling, while the validation loss starts to rise. ``early_stopping``
+monitors it, stops training and restores the best epoch. Dropout delays the minimum and lowers it.
 """
 
 # %%
@@ -40,7 +39,7 @@ for dropout in (0.0, 0.5):
     print(f"lowest validation loss {min(history['val_loss']):.3f}")
 
 # %%
-# The mark is the epoch whose weights were kept.
+# The marker shows the epoch whose weights were restored.
 
 figure, axes = plt.subplots(2, 2, figsize=(10, 6), sharey="row", layout="constrained")
 for column, (dropout, classifier) in enumerate(classifiers.items()):

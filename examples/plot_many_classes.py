@@ -1,10 +1,10 @@
 """
-Nineteen diseases of soybeans: one figure for many classes
-==========================================================
+Plots for many classes
+======================
 
-Thirty-five observations of a sick plant, all of them categories and many of them missing, and
-nineteen diseases, some with fewer than twenty cases. One ROC curve for each disease would be a
-thicket; what matters is which of them are hard to tell.
+The table has thirty-five categorical observations of diseased soybean plants, many of them missing,
+and nineteen diseases, some with fewer than twenty cases. Nineteen colored curves would be
+unreadable; what matters is which diseases are hard to distinguish.
 """
 
 # %%
@@ -32,13 +32,13 @@ report = ClassificationReport.from_estimator(classifier, X_test, y_test)
 print(report)
 
 # %%
-# Most diseases are never missed:
+# Most diseases are always recognized:
 
 PerClassDisplay.from_estimator(classifier, X_test, y_test)
 plt.show()
 
 # %%
-# The curves of those that are confused have colours and names; the others stay grey.
+# Only the curves of the worst classes are colored and named; the rest are gray.
 
 PrecisionRecallCurvesDisplay.from_estimator(classifier, X_test, y_test)
 plt.show()

@@ -1,15 +1,15 @@
 """
-A raw table: numbers, names and holes
-=====================================
+Raw tables: numbers, categories and missing values
+==================================================
 
-How useful is a eucalyptus seedlot for a site? The table has heights and rainfalls, names of places
-and species, and 448 missing values. It goes into ``fit`` as it is: categories are encoded, gaps are
-filled and marked, numbers are scaled, all inside the network. The picture shows what the answer
-hangs on.
+How useful is a eucalyptus seedlot for a site? The table contains numbers such as height and
+rainfall, categories such as locality and species, and 448 missing values. It needs no
+preprocessing: categories are encoded, missing values are imputed and flagged, and numbers are
+scaled, all inside the network. The plot shows which columns matter.
 """
 
 # %%
-# Nothing is prepared by hand.
+# Fit directly on the raw table.
 
 import sys
 from pathlib import Path
@@ -33,14 +33,14 @@ classifier = KerasMulticlassClassifier(random_state=0).fit(X_train, y_train)
 print(f"accuracy {classifier.score(X_test, y_test):.2f} for classes", *classifier.classes_)
 
 # %%
-# What the network reads: a number and its mark of a gap, a column for each level of a category with
-# few levels, an embedding for one with many.
+# Inputs of the backbone: numbers and their missing-value indicators, one-hot columns for columns
+# with few categories, embeddings for columns with many.
 
 print(*classifier.network_feature_names_, sep=", ")
 
 # %%
-# How much accuracy is lost when one column of the test rows is shuffled. The vigour of the trees
-# ("Vig") says most, then how many of them survived ("Surv") and their species ("Sp").
+# Permutation importance: the drop in test accuracy when a column is shuffled. The vigor of the
+# trees ("Vig") matters most, then their survival ("Surv") and species ("Sp").
 
 importance = permutation_importance(classifier, X_test, y_test, n_repeats=10, random_state=0)
 order = importance.importances_mean.argsort()
@@ -51,7 +51,7 @@ ax.barh(
     xerr=importance.importances_std[order],
     color=["tab:orange" if X[name].isna().any() else "tab:blue" for name in X.columns[order]],
 )
-ax.set(xlabel="accuracy lost when shuffled", title="What the answer hangs on")
+ax.set(xlabel="drop in accuracy when shuffled", title="Permutation importance")
 kinds = {"complete column": "tab:blue", "column with missing values": "tab:orange"}
 ax.legend(
     handles=[Patch(color=color, label=name) for name, color in kinds.items()],

@@ -1,10 +1,10 @@
 """
-A search: width, learning rate and what they cost
-=================================================
+Grid search over width and learning rate
+========================================
 
-``GridSearchCV`` sees every parameter of the network: here its width and its learning rate. All fits
-of one width share what was compiled for the first, so that the search takes seconds. The picture
-shows a ridge: the right learning rate matters more than the width.
+``GridSearchCV`` can search every parameter of the network, here its width and learning rate. All
+fits of the same width share traces, so the search takes seconds. The plot shows that the learning
+rate matters more than the width.
 """
 
 # %%
@@ -33,7 +33,7 @@ search = GridSearchCV(
 print("best:", search.best_params_, f"accuracy {search.best_score_:.3f}")
 
 # %%
-# Rows are widths, columns learning rates.
+# Rows are widths, columns are learning rates.
 
 scores = np.array(search.cv_results_["mean_test_score"]).reshape(len(widths), len(rates))
 figure, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
@@ -43,6 +43,6 @@ for (row, column), score in np.ndenumerate(scores):
     ax.text(column, row, f"{score:.2f}", ha="center", va="center", color=shade)
 ax.set_xticks(range(len(rates)), [f"{rate:g}" for rate in rates])
 ax.set_yticks(range(len(widths)), [" + ".join(map(str, width)) for width in widths])
-ax.set(xlabel="learning rate", ylabel="hidden units", title="accuracy in cross-validation")
+ax.set(xlabel="learning rate", ylabel="hidden units", title="cross-validated accuracy")
 figure.colorbar(image)
 plt.show()

@@ -1,10 +1,10 @@
 """
-Is it the vowel or the speaker? Cross-validation by groups
-==========================================================
+Cross-validation by groups: vowels and speakers
+===============================================
 
-Fifteen people each said eleven words six times. If a speaker's words are in the training part and
-in the test part, the network may learn the speaker. Split by speakers, it has to understand people
-whom it has never heard. The question decides which number is honest.
+Fifteen people each said eleven words six times. If the same speakers occur in training and test
+folds, the network can learn their voices. With folds split by speaker, it must understand people it
+has never heard, which is what matters for new speakers.
 """
 
 # %%
@@ -27,26 +27,25 @@ speaker = X.pop("speaker")
 classifier = KerasMulticlassClassifier(random_state=0)
 
 # %%
-# Each row is predicted by a network that was not trained on it, and in the second report not on its
-# speaker either.
+# Both reports evaluate held-out rows. In the second one, the speakers are held out as well.
 
 mixed = cross_validated_report(
     classifier, X, y, cv=StratifiedKFold(5, shuffle=True, random_state=0)
 )
 by_speaker = cross_validated_report(classifier, X, y, cv=GroupKFold(5), groups=speaker)
-print("Speakers in both parts\n")
+print("Known speakers\n")
 print(mixed)
-print("\nSpeakers never heard before\n")
+print("\nNew speakers\n")
 print(by_speaker)
 
 # %%
-# How well each word is understood, the hardest first:
+# Recall of each word, the hardest at the bottom:
 
 recall = {
-    "speakers in both parts": mixed.report.per_class["recall"],
-    "speakers never heard": by_speaker.report.per_class["recall"],
+    "known speakers": mixed.report.per_class["recall"],
+    "new speakers": by_speaker.report.per_class["recall"],
 }
-order = np.argsort(recall["speakers never heard"])
+order = np.argsort(recall["new speakers"])
 figure, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
 rows = np.arange(len(order))
 low, high = (values[order] for values in reversed(recall.values()))
@@ -54,6 +53,6 @@ ax.hlines(rows, low, high, color="lightgray", linewidth=3, zorder=0)
 for (name, values), color in zip(recall.items(), ("tab:gray", "tab:blue"), strict=True):
     ax.scatter(values[order], rows, label=name, color=color)
 ax.set_yticks(rows, mixed.report.classes[order])
-ax.set(xlabel="share understood", xlim=(0, 1.03))
+ax.set(xlabel="recall", xlim=(0, 1.03))
 ax.legend(loc="lower left", frameon=False)
 plt.show()

@@ -1,10 +1,10 @@
 """
-A table judged class by class
-=============================
+Per-class evaluation of a table
+===============================
 
-The figures of the tour. Teaches how to see which classes a classifier knows, which it takes for
-each other, and how its training went. The table is real and small, with names, numbers and gaps;
-see :doc:`/example-data` for its source, and :doc:`/tour` for the steps in words. Needs pandas and
+The figures of the tour: which classes are predicted well, which are confused, and how training
+progressed. The data set is small and real, with strings, numbers and missing values; see
+:doc:`/example-data` for its source and :doc:`/tour` for explanations. Requires pandas and
 matplotlib.
 """
 
@@ -30,26 +30,26 @@ X_train, X_test, y_train, y_test = train_test_split(
 )
 
 # %%
-# All numbers
-# -----------
-# How useful is a tree for soil conservation? The table goes in as it is.
+# Report
+# ------
+# How useful is a tree for soil conservation? The raw table needs no preprocessing.
 
 classifier = KerasMulticlassClassifier(random_state=0).fit(X_train, y_train)
 report = ClassificationReport.from_estimator(classifier, X_test, y_test)
 print(report)
 
 # %%
-# Which classes are known
-# -----------------------
-# Precision, recall and F1 of each class, with their means as dashed lines. The useless trees are
-# found; the average ones are the hardest.
+# Per-class scores
+# ----------------
+# Precision, recall and F1 of each class, with means as dashed lines. Useless trees are recognized
+# well; average trees are the hardest.
 
 PerClassDisplay.from_estimator(classifier, X_test, y_test)
 
 # %%
-# Which are taken for each other
-# ------------------------------
-# The classes are grades, and the mistakes are mostly made between neighbours.
+# Confusion matrix
+# ----------------
+# The classes are grades, and most errors are between neighboring grades.
 
 # sphinx_gallery_thumbnail_number = 2
 grades = ["none", "low", "average", "good", "best"]
@@ -64,11 +64,11 @@ ConfusionMatrixDisplay.from_estimator(
 )
 
 # %%
-# How training went
-# -----------------
-# With rows that are held out, the epochs can be watched, and the best one is gone back to.
+# Training history
+# ----------------
+# With validation rows, early stopping restores the best epoch.
 
-watched = KerasMulticlassClassifier(
+perceptron = KerasMulticlassClassifier(
     backbone="mlp",
     backbone__hidden_units=(64, 32),
     early_stopping=10,
@@ -76,6 +76,6 @@ watched = KerasMulticlassClassifier(
     epochs=60,
     random_state=0,
 ).fit(X_train, y_train)
-TrainingHistoryDisplay.from_estimator(watched)
+TrainingHistoryDisplay.from_estimator(perceptron)
 
 plt.show()

@@ -1,14 +1,14 @@
 """
-Which classes fail: vehicles by their silhouettes
-=================================================
+Per-class evaluation: vehicle silhouettes
+=========================================
 
-One number hides what a classifier is good at. Here four kinds of vehicles are told apart by 18
-measures of their silhouettes. The accuracy looks fair; the report for each class shows that vans
-and buses are nearly always right and that the two cars are taken for each other.
+A single score hides the strengths of a classifier. Four kinds of vehicles are classified by 18
+measurements of their silhouettes. The accuracy is fair, but the per-class report shows that buses
+and vans are nearly always correct while the two cars are confused with each other.
 """
 
 # %%
-# Fit on 70 % of the rows; the labels are words and stay words.
+# Fit on 70 % of the rows; labels are strings.
 
 import sys
 from pathlib import Path
@@ -28,21 +28,21 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.3, stratif
 classifier = KerasMulticlassClassifier(random_state=0).fit(X_train, y_train)
 
 # %%
-# Every measure for every class, and the pairs that are confused most:
+# All scores, and the most confused pairs of classes:
 
 report = ClassificationReport.from_estimator(classifier, X_test, y_test)
 print(report)
 
 # %%
-# The confusion matrix is scikit-learn's own.
+# The confusion matrix, with scikit-learn:
 
 ConfusionMatrixDisplay.from_estimator(
     classifier, X_test, y_test, normalize="true", values_format=".2f", cmap="Blues"
-).ax_.set_title("share of each true class")
+).ax_.set_title("fraction of each true class")
 plt.show()
 
 # %%
-# The scores of each class, the best class first:
+# Per-class scores, the best class first:
 
 PerClassDisplay.from_estimator(classifier, X_test, y_test)
 plt.show()

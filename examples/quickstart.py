@@ -1,11 +1,10 @@
 """
-Quickstart: a table, a search, unbalanced classes
+Quickstart: a table, a search, imbalanced classes
 =================================================
 
-Teaches the everyday use of `KerasMulticlassClassifier`: labels go in and come out as they are, no
-layer and no loss has to be chosen, scikit-learn's tools work, and ``class_weight="balanced"``
-helps the rare classes. The two tables are real and small; see :doc:`/example-data` for their
-sources.
+Everyday use of `KerasMulticlassClassifier`: labels of any type, no need to choose layers or a loss,
+scikit-learn's tools, and ``class_weight="balanced"`` for rare classes. The two data sets are small
+and real; see :doc:`/example-data` for their sources.
 """
 
 import csv
@@ -24,7 +23,7 @@ DATA = Path(sys.argv[0]).resolve().parent / "data"
 
 
 def read_table(name):
-    """Read numbers from all columns but the last, and string labels from the last."""
+    """Read numeric features and, from the last column, string labels."""
     with open(DATA / name, newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file))[1:]
     X = np.array([row[:-1] for row in rows], dtype=float)
@@ -33,11 +32,11 @@ def read_table(name):
 
 
 # %%
-# Fit, predict, report
-# --------------------
-# Four kinds of vehicles, told apart by numbers that were measured on their silhouettes.
+# Fit, predict, evaluate
+# ----------------------
+# Classify four kinds of vehicles by measurements of their silhouettes.
 
-print("1. Which vehicle casts this silhouette? Fit, predict, report.\n")
+print("1. Vehicle silhouettes: fit, predict, evaluate.\n")
 X, y = read_table("vehicle.csv")
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.3, stratify=y, random_state=0)
 classifier = KerasMulticlassClassifier(epochs=30, random_state=0)
@@ -49,11 +48,11 @@ print("classes:", *classifier.classes_)
 print("probabilities of one opel:", classifier.predict_proba(X_test[y_test == "opel"])[0].round(2))
 
 # %%
-# A pipeline and a search
-# -----------------------
-# Parameters of the parts of a network are parameters of the classifier, so a search sees them.
+# Pipeline and grid search
+# ------------------------
+# Parameters of the network are parameters of the classifier, so they can be searched.
 
-print("\n2. The same in a pipeline, with the width and the learning rate searched for.\n")
+print("\n2. The same in a pipeline, with a grid search over width and learning rate.\n")
 pipeline = Pipeline(
     [
         ("scale", StandardScaler()),
@@ -72,14 +71,14 @@ for parameters, score in zip(
     rate = parameters["network__optimizer__learning_rate"]
     print(f"hidden_units={width!s:9} learning_rate={rate:<6} accuracy {score:.3f}")
 search_accuracy = search.score(X_test, y_test)
-print(f"the best of them, fitted to all training rows: test accuracy {search_accuracy:.3f}")
+print(f"best candidate, refitted on all training rows: test accuracy {search_accuracy:.3f}")
 
 # %%
-# Unbalanced classes
+# Imbalanced classes
 # ------------------
-# With balanced weights, the rare classes count as much as the frequent one.
+# With balanced weights, rare classes count as much as frequent ones.
 
-print("\n3. What is this block of a page? Three in four are text; four kinds are rare.\n")
+print("\n3. Page blocks: three in four are text, the other four classes are rare.\n")
 X, y = read_table("page_blocks.csv")
 names, counts = np.unique(y, return_counts=True)
 print("rows:", ", ".join(f"{n} {c}" for n, c in zip(names, counts, strict=True)))

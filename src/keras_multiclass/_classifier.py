@@ -1,8 +1,8 @@
-"""The estimator: its parameters, and the orchestration of fit and predict."""
+"""The estimator: parameters and public methods."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self, cast
 
 import keras
@@ -11,202 +11,216 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
-from keras_multiclass._data.features import check_features
 from keras_multiclass._interop.html_repr import NotebookMixin
-from keras_multiclass._interop.sklearn_callbacks import CallbackSupportMixin
-from keras_multiclass._network.build import reads_tables
+from keras_multiclass._interop.scikeras import (
+    check_scikeras_classifier,
+    convert_parameters,
+    read_fit,
+)
+from keras_multiclass._interop.sklearn_callbacks import (
+    CallbackSupportMixin,
+    has_sklearn_callbacks,
+    report_epochs,
+)
+from keras_multiclass._network.backbone_resolution import BackboneParameter
 from keras_multiclass._network.compile import PackedModel
 from keras_multiclass._network.objective import to_log_probabilities, to_logits, to_probabilities
 from keras_multiclass._shared.keras.copying import LayerSnapshot
-from keras_multiclass._shared.keras.environment import array_dtype, keras_environment, start_quietly
+from keras_multiclass._shared.keras.environment import keras_environment, start_quietly
 from keras_multiclass._shared.seeding import seeded
 from keras_multiclass._shared.signatures import accepted_parameters
-from keras_multiclass._shared.typing import ArrayLike
-from keras_multiclass._training.adopt_scikeras import convert
+from keras_multiclass._shared.typing import ArrayLike, History
+from keras_multiclass._training.adopt_scikeras import adopt_fit
 from keras_multiclass._training.engine import predict
-from keras_multiclass._training.read import FitRequest
-from keras_multiclass._training.run import FittedState, run_fit
-from keras_multiclass._training.settings import (
-    is_routed,
-    resolve_prediction,
-    routed_parameter_fault,
-)
+from keras_multiclass._training.fitted import FittedNetwork, FittedState, TrainingRecord
+from keras_multiclass._training.parameters import FitParameters
+from keras_multiclass._training.request import FitRequest
+from keras_multiclass._training.run import Observer, Train, run_fit
+from keras_multiclass._training.settings import is_routed, resolve_prediction, unknown_parameter
 
 
 class KerasMulticlassClassifier(
     NotebookMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator
 ):
-    """Multi-class classification with a Keras network.
+    """Multi-class classifier that trains a Keras network.
 
-    You give features, labels and, if you like, the hidden part of a network (a *backbone*). The
-    classifier encodes the labels, builds the output layer, chooses the loss and makes the three
-    agree; it then trains like any scikit-learn classifier.
+    Pass features, labels and, optionally, the hidden part of a network (a *backbone*). The
+    classifier encodes the labels, adds the output layer and chooses a loss that matches both.
+    It trains and predicts like any other scikit-learn classifier.
 
     Parameters
     ----------
     backbone : str, callable, keras.Model or keras.Layer, default="auto"
-        The hidden part of the network, from inputs to features.
+        Hidden part of the network, from inputs to features.
 
-        - ``"auto"``: ``"realmlp_small"`` for tables (2-d X; ``"mlp"`` if they have more than 1000
+        - ``"auto"``: ``"realmlp_small"`` for tables (2-d X; ``"mlp"`` for more than 1000
           columns), ``"conv1d"`` for sequences of vectors (3-d X), ``"cnn"`` for images (4-d and
           5-d X, and 3-d X of 8-bit integers).
-        - A registered name, see `list_backbones`. A sequence backbone on 2-d X reads token ids,
-          of which 0 is padding, through an embedding.
+        - The name of a registered backbone, see `list_backbones`. A sequence backbone reads 2-d
+          X as token ids, with 0 as padding, and embeds them.
         - A function ``(inputs, **params) -> tensor`` of Keras tensors that returns features of
-          shape (batch, n_features). On sequences, one with a parameter ``mask`` gets the mask
-          of the steps that are not padding (all zeros).
-        - A headless ``keras.Model`` or ``keras.Layer``. It is copied for each fit with its
-          weights, and never trained itself.
+          shape (batch, n_features). For sequences, a parameter named ``mask`` receives the mask
+          of the steps that are not padding (padding is all zeros).
+        - A headless ``keras.Model`` or ``keras.Layer``. Each fit trains a copy that starts from
+          its weights; the original is never changed.
     model : callable or keras.Model, default=None
-        A whole network instead of a backbone: a function that returns one, in SciKeras' manner
-        (it may take ``meta``, ``compile_kwargs``, ``params`` and arguments of its own), or a
-        ``keras.Model``, which is copied for each fit with its weights. It must end in one unit
-        for each class, as softmax or as logits; for two classes one unit will do, as sigmoid or
-        as logit.
+        Complete network, used instead of a backbone: a function that returns one, as in SciKeras
+        (it may take ``meta``, ``compile_kwargs``, ``params`` and its own arguments), or a
+        ``keras.Model``, which is copied for each fit together with its weights. The output layer
+        must have one unit per class (softmax or logits) or, for two classes, a single unit
+        (sigmoid or logit).
     loss : str, keras.losses.Loss, class or callable, default="auto"
-        The loss. ``"auto"`` is the cross-entropy. Class indices or one-hot targets, logits or
-        probabilities: what the loss needs is worked out.
+        Loss function; ``"auto"`` is cross-entropy. The loss is given what it expects: class
+        indices or one-hot targets, logits or probabilities.
     optimizer : str, keras.optimizers.Optimizer or class, default="auto"
-        The optimizer. ``"auto"`` is what the backbone recommends, else Adam. An instance is
+        Optimizer. ``"auto"`` uses the backbone's default, or Adam if it has none. Instances are
         copied for each fit.
     metrics : str, keras.metrics.Metric, class, callable, or list or dict of these, default=None
-        What to report for each epoch beside the loss, over all its rows and with their weights.
+        Metrics to report for each epoch in addition to the loss. They are computed over all rows
+        of the epoch and use sample weights.
 
         - ``"accuracy"``, ``"top_3_accuracy"`` (any number), ``"balanced_accuracy"``,
           ``"cohen_kappa"``, ``"matthews_correlation"``, ``"crossentropy"``.
-        - ``"macro_f1"``, ``"weighted_f1"``, ``"micro_f1"``; the same of ``precision`` and
-          ``recall``; and ``"macro_auc"`` and ``"weighted_auc"``, each class against the rest.
-          scikit-learn's names (``"f1_macro"``, ``"roc_auc_ovr"``, ...) mean the same.
+        - ``"macro_f1"``, ``"weighted_f1"``, ``"micro_f1"``, and likewise for ``precision`` and
+          ``recall``; ``"macro_auc"`` and ``"weighted_auc"``, each class against the rest.
+          scikit-learn's names (``"f1_macro"``, ``"roc_auc_ovr"``, ...) are accepted too.
         - ``"per_class_recall"``, ``"per_class_precision"``, ``"per_class_f1"`` and
-          ``"per_class_auc"``: one value for each label, reported as ``"recall/<label>"``.
+          ``"per_class_auc"``: one value per class, reported as ``"recall/<label>"``.
         - Any Keras metric by name, class or instance, or a function ``(y_true, y_pred)``.
     callbacks : str, keras.callbacks.Callback, class, or list or dict of these, default=None
-        Keras callbacks. Instances are copied for each fit. ``"tensorboard"`` adds precision,
-        recall and F1 of each class to the metrics, and logs what `history_` holds, each fit to a
-        folder of its own inside ``"logs"``, or inside ``callbacks__tensorboard__log_dir``.
+        Keras callbacks. Instances are copied for each fit. ``"tensorboard"`` adds per-class
+        precision, recall and F1 to the metrics and logs everything in `history_`. Each fit logs
+        to its own subfolder of ``"logs"``, or of ``callbacks__tensorboard__log_dir``.
     class_weight : dict or "balanced", default=None
-        Weights of the classes, ``{label: weight}``, which multiply `sample_weight`.
-        ``"balanced"`` gives each class the same total weight.
+        Class weights, ``{label: weight}``, multiplied with `sample_weight`. ``"balanced"`` gives
+        every class the same total weight.
     epochs : int or "auto", default="auto"
-        How often to go through the training rows. ``"auto"`` is what the backbone recommends,
-        else 100.
+        Number of passes over the training rows. ``"auto"`` uses the backbone's default, or 100
+        if it has none.
     batch_size : int or "auto", default="auto"
-        Rows per step, -1 for all. ``"auto"`` is what the backbone recommends, else the power of
-        two nearest to a 32nd of the rows, from 64 to 1024. A stream brings batches of its own.
+        Number of rows per step, or -1 for all rows. ``"auto"`` uses the backbone's default or, if
+        it has none, the power of two nearest to 1/32 of the number of rows, between 64 and 1024.
+        Must be ``"auto"`` for streams, which yield their own batches.
     validation_split : float, default=None
-        Fraction of the rows to hold out for validation, stratified and shuffled.
+        Fraction of the rows to hold out for validation; the split is stratified and shuffled.
     early_stopping : bool, int, dict or "auto", default="auto"
-        Whether to stop when the validation loss has not improved for 10 epochs (or the number
-        given), and to go back to the weights of the best epoch. Holds out a tenth of the rows
-        unless `validation_split` or validation data say otherwise. A dict holds arguments for
-        ``keras.callbacks.EarlyStopping``, such as ``{"monitor": "val_macro_f1"}``, which may
-        monitor any of the `metrics`; its ``mode`` follows from the metric. ``"auto"`` is what
-        the backbone recommends, else False.
+        Whether to stop when the validation loss has not improved for 10 epochs (or the given
+        number of epochs) and restore the weights of the best epoch. Holds out a tenth of the
+        rows unless `validation_split` or validation data are given. A dict holds arguments for
+        ``keras.callbacks.EarlyStopping``, such as ``{"monitor": "val_macro_f1"}``; any of the
+        `metrics` can be monitored, and ``mode`` is inferred from the metric. ``"auto"`` uses the
+        backbone's default, or False if it has none.
     shuffle : bool, default=True
-        Whether to shuffle the training rows before each epoch; a stream keeps its order.
+        Whether to shuffle the training rows before each epoch. Streams keep their order.
     scaling : {"auto", "standard", "robust", "quantile"} or None, default="auto"
-        How the network scales numbers before the backbone, by the (weighted) training rows.
+        How the network scales numeric features before the backbone. Statistics are those of the
+        (weighted) training rows.
 
-        - ``"standard"``: each feature to mean 0 and variance 1.
-        - ``"robust"``: the median to 0 and the interquartile range to 1, then smoothly clipped
-          to between -3 and 3. For tables.
-        - ``"quantile"``: each number to the normal quantile of its rank. For tables.
-        - ``None``: as they are.
-        - ``"auto"``: what the backbone recommends, else ``"standard"``; None for a
-          ``keras.Model`` or ``keras.Layer`` as backbone. A whole `model` is never scaled.
+        - ``"standard"``: zero mean and unit variance.
+        - ``"robust"``: zero median and unit interquartile range, then smoothly clipped to
+          between -3 and 3. Tables only.
+        - ``"quantile"``: the normal quantile of the value's rank. Tables only.
+        - ``None``: no scaling.
+        - ``"auto"``: the backbone's default, or ``"standard"`` if it has none; None if the
+          backbone is a ``keras.Model`` or ``keras.Layer``. A complete `model` is never scaled.
 
-        Quantiles of a stream are taken to be those of a normal distribution.
+        For streams, quantiles are approximated by those of a normal distribution.
     categorical_features : "from_dtype", None or array-like, default="from_dtype"
-        Which columns of a table are categories; other columns are numbers. ``"from_dtype"``:
-        columns of a data frame of dtype category, string, bool, or object with strings. None:
-        no column. Or a mask, indices or names of columns. Categories of up to 9 levels are
-        one-hot encoded, others get embeddings. A level that the training rows did not have is
-        unknown: zeros.
+        Which columns of a table are categorical; all others are numeric. ``"from_dtype"`` selects
+        data frame columns of dtype category, string, bool, or object containing strings; None
+        selects no columns. Otherwise a mask, indices or names of columns. Columns with up to 9
+        categories are one-hot encoded, others are embedded. Categories that do not occur in the
+        training rows are encoded as zeros.
     n_ensemble : int or "auto", default="auto"
-        How many networks are trained side by side, from other initial weights and with other
-        dropout, on the same batches. Each is trained as it would be alone; probabilities are the
-        mean of theirs. They share the scaling and the embeddings of categories and tokens.
-        ``"auto"`` is what the backbone recommends, else 1. Not for a whole `model`.
+        Number of networks trained together on the same batches, each with its own initial
+        weights and dropout. Each trains as it would alone, and their probabilities are averaged.
+        They share scaling and the embeddings of categories and token ids. ``"auto"`` uses the
+        backbone's default, or 1 if it has none. Not supported with a complete `model`.
     calibration : {"temperature"} or None, default=None
-        Whether probabilities are calibrated after training: ``"temperature"`` divides logits by
-        the number that gives the validation rows the smallest cross-entropy, which changes no
-        predicted label. Uses the validation rows that `early_stopping` uses, and holds out a
-        tenth in the same way. `partial_fit` puts the number back to 1. Not for a whole `model`.
+        Whether to calibrate probabilities after training. ``"temperature"`` divides the logits
+        by the number that minimizes the cross-entropy of the validation rows; predicted labels
+        do not change. The validation rows are those of `early_stopping`, held out in the same
+        way. `partial_fit` resets the temperature to 1. Not supported with a complete `model`.
     warm_start : bool, default=False
-        Whether `fit` goes on from the last fit instead of starting anew, with optimizer, loss,
-        metrics and callbacks as they are set now. The network, its `dtype`, the classes and the
-        seed stay those of the first fit.
+        Whether `fit` continues from the last fit instead of starting over. Optimizer, loss,
+        metrics and callbacks follow their current values; the network, its `dtype`, the classes
+        and the seed are those of the first fit.
     dtype : {"float32", "float64", "mixed_float16", "mixed_bfloat16"}, default="float32"
         Keras dtype policy of the network.
     engine : {"auto", "graph", "keras"}, default="auto"
-        What trains the network. ``"graph"`` stays in TensorFlow's graph for whole epochs and
-        shares what it traced among fits, which makes small networks many times faster;
-        ``"keras"`` runs Keras' training step batch by batch. ``"auto"`` takes ``"graph"``
-        unless something needs the other: callbacks that act on batches, ``run_eagerly``, a
-        stream, X larger than a quarter of the memory, a model that cannot be traced, another
-        Keras backend. Both give the same results within rounding.
+        Training loop. ``"graph"`` runs whole epochs inside TensorFlow's graph and reuses traces
+        across fits, which makes small networks many times faster; ``"keras"`` runs Keras'
+        training step batch by batch. ``"auto"`` uses ``"graph"`` unless something requires the
+        Keras engine: callbacks that act on batches, ``run_eagerly``, a stream, X larger than a
+        quarter of the memory, a model that cannot be traced, or another Keras backend. Results
+        agree up to rounding.
     random_state : int, RandomState, Generator or None, default=None
-        Seed of the initial weights, the validation split, the order of the rows and dropout.
+        Seed of initial weights, validation split, row order and dropout.
     verbose : {0, 1, 2}, default=0
-        0 is silent. 1 keeps one line up to date, with a bar and the time left, and leaves a
-        summary. 2 writes a line for each epoch.
+        0 is silent. 1 shows a live progress line with a bar and the time left, and ends with a
+        summary. 2 prints one line per epoch.
     **backbone__arguments : dict
-        Routed parameters: ``backbone__*`` and ``model__*`` reach the builder's arguments;
-        ``optimizer__*``, ``loss__*``, ``metrics__*`` and ``callbacks__*`` those of these
-        objects (``optimizer__learning_rate``, ``callbacks__stop__patience``); ``compile__*``
-        takes ``run_eagerly`` and ``jit_compile`` (whether XLA compiles the steps; by default
-        where the training is long enough to gain from it); ``fit__*`` takes ``validation_freq``,
-        ``validation_batch_size`` and, for streams, ``steps_per_epoch``; ``predict__batch_size``
-        is the number of rows that are predicted together. All are visible to `get_params`,
-        `set_params` and grid search.
+        Routed parameters. ``backbone__*`` and ``model__*`` are passed to the builder;
+        ``optimizer__*``, ``loss__*``, ``metrics__*`` and ``callbacks__*`` to these objects
+        (``optimizer__learning_rate``, ``callbacks__stop__patience``). ``compile__*`` accepts
+        ``run_eagerly`` and ``jit_compile`` (whether XLA compiles the steps; by default only if
+        training is long enough to benefit). ``fit__*`` accepts ``validation_freq``,
+        ``validation_batch_size`` and, for streams, ``steps_per_epoch``. ``predict__batch_size``
+        is the number of rows per prediction step. All are visible to `get_params`, `set_params`
+        and grid search.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The labels, sorted; the names of the columns if y was a one-hot data frame. Columns of
+        Class labels, sorted; the column names if y was a one-hot data frame. The columns of
         `predict_proba` are in this order.
     n_classes_ : int
         Number of classes.
     n_features_in_ : int
         Size of the second axis of X.
     feature_names_in_ : ndarray of shape (n_features,)
-        Only if X was a data frame with string column names: these.
+        Only if X was a data frame whose column names are all strings: these names.
     input_shape_ : tuple of int
         Shape of one row of X.
     network_feature_names_ : ndarray of str
-        Only if X was a table for a table backbone: names of what the backbone reads, such as
-        ``"age"``, ``"age_missing"``, ``"colour_red"`` and ``"city_embedding0"``.
+        Only for table backbones: names of the backbone's inputs, such as ``"age"``,
+        ``"age_missing"``, ``"colour_red"`` and ``"city_embedding0"``.
     resolved_params_ : dict
-        What a new fit was trained with where parameters said ``"auto"`` or nothing, under the
-        names of parameters.
+        Values used by the last new fit for parameters that were ``"auto"`` or not set, by
+        parameter name.
     temperature_ : float
-        Only with `calibration`: what logits are divided by; above 1 if the network was too sure.
+        Only with `calibration`: number by which logits are divided; above 1 if the network was
+        overconfident.
     n_iter_ : int
         Number of epochs trained.
     history_ : dict of str to list
-        Loss and metrics by epoch, validation under ``val_*``.
+        Loss and metrics of each epoch; those of the validation data under ``val_*``.
+    metric_modes_ : dict of str to {"min", "max"} or None
+        Whether lower or higher values of each entry of `history_` are better; None if unknown.
+    validated_epochs_ : list of int
+        Epochs, counted from 1, after which validation ran: those of the ``val_*`` entries.
     model_ : keras.Model
-        The trained network: compiled, takes raw X, and emits logits if it was built from a
+        Trained and compiled network. It takes raw X and outputs logits if it was built from a
         backbone.
     engine_ : str
-        The engine that trained last: ``"graph"`` or ``"keras"``; empty before any training.
+        Engine used last, ``"graph"`` or ``"keras"``; empty before any training.
     engine_reason_ : str
-        Why it was this one.
+        Why this engine was used.
     loss_ : keras.losses.Loss
-        The loss it was trained with: takes class indices and what `model_` emits.
+        Loss used in training. It takes class indices and the output of `model_`.
 
     See Also
     --------
-    register_backbone : Give a backbone a name.
-    sklearn.neural_network.MLPClassifier : scikit-learn's own network.
+    register_backbone : Register a backbone under a name.
+    sklearn.neural_network.MLPClassifier : Multi-layer perceptron of scikit-learn.
 
     Notes
     -----
-    The loss of a batch is its weighted mean, rows of weight zero are left out, and a batch is
-    never larger than the data, so that weighting a row equals repeating it.
+    The loss of a batch is its weighted mean, rows of weight zero are dropped, and a batch is
+    never larger than the data. Weighting a row therefore equals repeating it.
 
-    With scikit-learn 1.9 or newer, ``set_callbacks`` takes scikit-learn's own callbacks, such as
-    ``sklearn.callback.ProgressBar``: `fit` tells them of each epoch.
+    With scikit-learn 1.9 or newer, ``set_callbacks`` accepts scikit-learn's callbacks, such as
+    ``sklearn.callback.ProgressBar``; `fit` notifies them after each epoch.
 
     Examples
     --------
@@ -244,7 +258,8 @@ class KerasMulticlassClassifier(
         engine: str = "auto",
         random_state: Any = None,
         verbose: int = 0,
-        # All routed parameters; scikit-learn's checks pass the name itself as a parameter.
+        # All routed parameters. The name has a valid prefix because scikit-learn's checks pass it
+        # as a parameter.
         **backbone__arguments: Any,
     ) -> None:
         self.backbone = backbone
@@ -270,39 +285,39 @@ class KerasMulticlassClassifier(
         self.verbose = verbose
         for name in backbone__arguments:
             if not is_routed(name):
-                raise TypeError(routed_parameter_fault(name, self._get_param_names()))
+                raise TypeError(unknown_parameter(name, self._get_param_names()))
         self._routed = backbone__arguments
 
     # Parameters
 
     @classmethod
     def _get_param_names(cls) -> list[str]:
-        # Those included that a subclass takes by `**kwargs` and hands on: scikit-learn would
-        # leave them out, and `clone` would lose them.
+        # Include parameters that a subclass accepts through `**kwargs`: scikit-learn would omit
+        # them, and `clone` would lose them.
         return sorted(accepted_parameters(cls).names)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Get all parameters, the routed ones (``optimizer__learning_rate``) included.
+        """Get all parameters, including routed ones such as ``optimizer__learning_rate``.
 
         Parameters
         ----------
         deep : bool, default=True
-            Whether to add the parameters of parameters that are estimators themselves.
+            Whether to include the parameters of parameters that are estimators.
 
         Returns
         -------
         dict
-            Values by name.
+            Parameter names mapped to their values.
         """
         return {**super().get_params(deep=deep), **self._routed}
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters; routed ones need not have been given before.
+        """Set parameters, including routed ones.
 
         Parameters
         ----------
         **params : dict
-            Values by name, for example ``epochs=20`` or ``backbone__hidden_units=(64,)``.
+            Parameters by name, for example ``epochs=20`` or ``backbone__hidden_units=(64,)``.
 
         Returns
         -------
@@ -312,12 +327,12 @@ class KerasMulticlassClassifier(
         Raises
         ------
         ValueError
-            If there is no parameter of a name; nothing has been set then.
+            If a parameter does not exist; no parameter is set then.
         """
         own = self._get_param_names()
         for name in params:
             if name not in own and not is_routed(name):
-                raise ValueError(routed_parameter_fault(name, own))
+                raise ValueError(unknown_parameter(name, own))
         for name, value in params.items():
             if name in own:
                 setattr(self, name, value)
@@ -326,10 +341,10 @@ class KerasMulticlassClassifier(
         return self
 
     def __sklearn_clone__(self) -> Self:
-        # scikit-learn copies parameters deeply. Keras objects are never changed by `fit`, so
-        # they are shared: some Keras models cannot be copied, and none is cheap to copy.
+        # scikit-learn deep-copies parameters. Models and layers are shared instead: `fit` never
+        # changes them, some cannot be copied, and copying is expensive.
         shared = {name: v for name, v in self.get_params(deep=False).items() if _is_keras(v)}
-        bare = self._twin(keep_fitted=False)
+        bare = self._copy_parameters()
         bare.set_params(**dict.fromkeys(shared))
         return super(KerasMulticlassClassifier, bare).__sklearn_clone__().set_params(**shared)
 
@@ -343,8 +358,8 @@ class KerasMulticlassClassifier(
 
     def _reads_tables(self) -> bool:
         try:
-            return reads_tables(self.backbone, self.model)
-        except (ValueError, TypeError):  # `fit` says what is wrong with the backbone
+            return BackboneParameter(self.backbone, self.model).reads_tables
+        except (ValueError, TypeError):  # `fit` reports invalid backbones
             return False
 
     # Training
@@ -359,27 +374,27 @@ class KerasMulticlassClassifier(
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
     ) -> Self:
-        """Train a new network, or go on with the last one if ``warm_start=True``.
+        """Train a new network, or continue with the last one if ``warm_start=True``.
 
         Parameters
         ----------
         X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...), or stream
             Features: a table, sequences of shape (n_samples, n_steps, n_features) or images of
             shape (n_samples, height, width[, channels]). Or a stream of batches ``(X, y)`` or
-            ``(X, y, sample_weight)``, which is read once before the first epoch and once in each,
-            in its own order and never as a whole: a ``tf.data.Dataset``, a
-            ``keras.utils.PyDataset``, a function that returns a new iterator each time, or
-            anything else that can be iterated over again and again. An iterator, or a stream
-            without end, needs ``fit__steps_per_epoch``.
+            ``(X, y, sample_weight)``: a ``tf.data.Dataset``, a ``keras.utils.PyDataset``, a
+            function that returns a new iterator on each call, or any other object that can be
+            iterated over repeatedly. It is read batch by batch in its own order, once before the
+            first epoch and once per epoch. Iterators and infinite streams need
+            ``fit__steps_per_epoch``.
         y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
-            Labels of any kind, or a one-hot matrix or data frame. None only if `X` is a stream.
+            Labels of any type, or a one-hot matrix or data frame. None only if `X` is a stream.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows; those of a stream are in its batches.
+            Sample weights. The weights of a stream are part of its batches.
         X_val, y_val : array-like, default=None
-            Validation data instead of a split, in the form of `X` and `y`. `X_val` may be a
-            stream that ends, without `y_val`.
+            Validation data to use instead of a split, in the same format as `X` and `y`. `X_val`
+            may be a finite stream, without `y_val`.
         sample_weight_val : array-like of shape (n_samples_val,), default=None
-            Weights of the validation rows.
+            Sample weights of the validation data.
 
         Returns
         -------
@@ -389,19 +404,18 @@ class KerasMulticlassClassifier(
         Raises
         ------
         ValueError, TypeError
-            If a parameter or an array cannot be used; says which, and what to do. An estimator
-            that was fitted before stays as it was.
+            If a parameter or an array is invalid. A previously fitted estimator is unchanged.
         DivergenceError
             If the loss becomes NaN or infinite.
         EngineError
-            If ``engine="graph"`` and the graph engine cannot train this, or if
+            If ``engine="graph"`` and the graph engine cannot train this network, or if
             ``compile__jit_compile=True`` and XLA cannot compile it.
 
         Warns
         -----
         TrainingInterruptedWarning
-            If the user interrupts the training after an epoch has ended: the epochs so far are
-            kept, with the steps of the one under way.
+            If training is interrupted after at least one epoch. The weights reached so far are
+            kept.
         """
         resume = bool(self.warm_start) and hasattr(self, "model_")
         return self._run(
@@ -424,9 +438,9 @@ class KerasMulticlassClassifier(
         y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
             Labels; None only if `X` is a stream.
         classes : array-like of shape (n_classes,), default=None
-            All labels that will ever come; needed in the first call unless its `y` has them all.
+            All class labels. Required in the first call unless its `y` contains them all.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+            Sample weights.
 
         Returns
         -------
@@ -436,7 +450,7 @@ class KerasMulticlassClassifier(
         Raises
         ------
         ValueError, TypeError
-            As for `fit`; also if ``class_weight="balanced"``, for which a part is not enough.
+            As for `fit`, and if ``class_weight="balanced"``, which needs all the data.
         """
         if isinstance(self.class_weight, str):
             raise ValueError(
@@ -456,14 +470,14 @@ class KerasMulticlassClassifier(
         Parameters
         ----------
         X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...), or stream
-            Features, or a stream of batches as in `fit`; they define shapes and standardisation.
+            Features, or a stream of batches as in `fit`. They determine shapes and scaling.
         y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
-            Labels; they define the classes. None only if `X` is a stream.
+            Labels, which determine the classes. None only if `X` is a stream.
 
         Returns
         -------
         KerasMulticlassClassifier
-            The estimator, ready to predict and for `partial_fit`.
+            The estimator, ready for `predict` and `partial_fit`.
 
         Raises
         ------
@@ -474,29 +488,29 @@ class KerasMulticlassClassifier(
 
     @classmethod
     def from_scikeras(cls, estimator: Any) -> Self:
-        """Make a classifier of a SciKeras one, fitted or not.
+        """Convert a SciKeras classifier, fitted or not.
 
         Parameters
         ----------
         estimator : scikeras.wrappers.KerasClassifier
-            Is left as it is. A subclass may define ``__init__`` and ``_keras_build_fn``.
+            Classifier to convert; it is not modified. A subclass may define ``__init__`` and
+            ``_keras_build_fn``.
 
         Returns
         -------
         KerasMulticlassClassifier
-            Has the same parameters, those that SciKeras sets by default included: ``rmsprop``,
-            one epoch, batches of 32 rows, ``verbose=1``. Arguments of the builder that SciKeras
-            lets users write as ``hidden=...`` are called ``model__hidden``. When `estimator` is
-            fitted, so is the result: a copy of the network with its optimizer, the classes, and
-            the history.
+            Classifier with the same parameters, including SciKeras' defaults: ``rmsprop``, one
+            epoch, batches of 32 rows, ``verbose=1``. Builder arguments that SciKeras accepts as
+            ``hidden=...`` become ``model__hidden``. If `estimator` is fitted, so is the result,
+            with copies of the network and its optimizer, the classes and the history.
 
         Raises
         ------
         TypeError
             If `estimator` is not a SciKeras classifier, or its network cannot be copied.
         ValueError
-            If something cannot be carried over, such as ``predict__callbacks``, overridden
-            methods, or a multi-label target; the message names it.
+            If something cannot be converted, such as ``predict__callbacks``, overridden methods
+            or a multi-label target; the message names it.
 
         Examples
         --------
@@ -515,26 +529,78 @@ class KerasMulticlassClassifier(
         >>> new.optimizer, new.get_params()["model__hidden"]
         ('rmsprop', 8)
         """
-        return cast(Self, convert(cls, estimator))
+        check_scikeras_classifier(estimator)
+        fit = read_fit(estimator)
+        converted = cls(**convert_parameters(estimator))
+        if fit is not None:
+            converted._set_fitted(adopt_fit(converted._fit_parameters(), fit))
+        return converted
 
     def _run(self, request: FitRequest) -> Self:
-        twin = self._twin(keep_fitted=request.resume)
-        run_fit(twin, request)
-        for name in [name for name in vars(self) if _is_fitted(name)]:
-            delattr(self, name)
-        self.__dict__.update({k: v for k, v in vars(twin).items() if _is_fitted(k)})
+        """Do what a request says; the estimator changes only if all goes well."""
+        previous = self._fitted_network() if request.resume else None
+        observes = request.task == "fit" and has_sklearn_callbacks(self)
+        observer = self._observer(request) if observes else None
+        self._set_fitted(run_fit(self._fit_parameters(), request, previous, observer))
         return self
 
-    def _twin(self, keep_fitted: bool) -> Self:
-        """Make an estimator with the same parameters that shares them, not the attributes."""
-        twin = object.__new__(type(self))
-        kept = {k: v for k, v in vars(self).items() if keep_fitted or not _is_fitted(k)}
-        twin.__dict__.update(kept)
-        return twin
+    def _fit_parameters(self) -> FitParameters:
+        values = super().get_params(deep=False)
+        return FitParameters.check(values, self._routed, type(self).__name__)
+
+    def _fitted_network(self) -> FittedNetwork:
+        record = TrainingRecord(
+            self.history_,
+            self.metric_modes_,
+            tuple(self.validated_epochs_),
+            self.engine_,
+            self.engine_reason_,
+        )
+        return FittedNetwork(self.model_, self._state, record)
+
+    def _set_fitted(self, network: FittedNetwork) -> None:
+        for name in [name for name in vars(self) if _is_fitted(name)]:
+            delattr(self, name)
+        self.__dict__.update(network.attributes())
+
+    def _observer(self, request: FitRequest) -> Observer:
+        """Return what reports the epochs of a run to scikit-learn's callbacks."""
+        weight = request.sample_weight
+        data = {
+            "X": lambda: request.X,  # scikit-learn would call a function that is a stream
+            "y": request.y,
+            "metadata": None if weight is None else {"sample_weight": weight},
+        }
+
+        def observe(
+            network: FittedNetwork,
+            epochs: int,
+            progress: Callable[[History], dict[str, object]],
+            train: Train,
+        ) -> FittedNetwork:
+            visible = self._copy_parameters()
+            visible._set_fitted(network)
+
+            def train_and_set(tasks: keras.callbacks.Callback) -> FittedNetwork:
+                trained = train((tasks,))
+                visible._set_fitted(trained)
+                return trained
+
+            return cast(
+                FittedNetwork, report_epochs(visible, epochs, data, progress, train_and_set)
+            )
+
+        return observe
+
+    def _copy_parameters(self) -> Self:
+        """Return an unfitted estimator that shares the parameters, and scikit-learn's callbacks."""
+        copied = object.__new__(type(self))
+        copied.__dict__.update({k: v for k, v in vars(self).items() if not _is_fitted(k)})
+        return copied
 
     @property
     def current_epoch(self) -> int:
-        """Number of epochs that the fitted model was trained for; 0 before ``fit``."""
+        """Number of epochs the model has been trained for; 0 before ``fit``."""
         return getattr(self, "n_iter_", 0)
 
     # Prediction
@@ -550,12 +616,12 @@ class KerasMulticlassClassifier(
         Returns
         -------
         ndarray of shape (n_samples,), or a one-hot matrix or data frame
-            Labels in the form in which `fit` was given them.
+            Predicted labels, in the format of the `y` passed to `fit`.
         """
         return self._fitted_state().codec.decode(self.predict_proba(X).argmax(axis=1))
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
-        """Predict the probability of each class.
+        """Predict class probabilities.
 
         Parameters
         ----------
@@ -565,13 +631,13 @@ class KerasMulticlassClassifier(
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            Probabilities in the order of `classes_`; each row sums to 1.
+            Probabilities, in the order of `classes_`. Each row sums to 1.
         """
         raw = self._raw_output(X)
-        return to_probabilities(raw, self._state.recipe.output_form)
+        return to_probabilities(raw, self._state.compile_spec.output_form)
 
     def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
-        """Predict the logarithm of the probability of each class.
+        """Predict the logarithm of class probabilities.
 
         Parameters
         ----------
@@ -581,10 +647,10 @@ class KerasMulticlassClassifier(
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            Logarithms of the probabilities, in the order of `classes_`.
+            Log-probabilities, in the order of `classes_`.
         """
         raw = self._raw_output(X)
-        return to_log_probabilities(raw, self._state.recipe.output_form)
+        return to_log_probabilities(raw, self._state.compile_spec.output_form)
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:
         """Compute the logits.
@@ -597,14 +663,14 @@ class KerasMulticlassClassifier(
         Returns
         -------
         ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
-            Logits in the order of `classes_`; for two classes the logit of the second minus that
-            of the first.
+            Logits, in the order of `classes_`; for two classes, the logit of the second minus
+            that of the first.
         """
-        logits = to_logits(self._raw_output(X), self._state.recipe.output_form)
+        logits = to_logits(self._raw_output(X), self._state.compile_spec.output_form)
         return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
 
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Compute the accuracy.
+        """Compute the accuracy on the given data.
 
         Parameters
         ----------
@@ -613,12 +679,12 @@ class KerasMulticlassClassifier(
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
             True labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+            Sample weights.
 
         Returns
         -------
         float
-            Fraction of the rows that are predicted right, from 0 to 1.
+            Fraction of correctly predicted rows.
         """
         codec = self._fitted_state().codec
         if codec.form == "vector":
@@ -634,15 +700,7 @@ class KerasMulticlassClassifier(
         state = self._fitted_state()
         engine, batch_size = resolve_prediction(self.engine, self._routed)
         start_quietly()
-        X = check_features(
-            self,
-            X,
-            reset=False,
-            dtype=array_dtype(state.dtype),
-            tokens=state.reads_tokens,
-            columns=state.columns,
-            allow_nan=state.reads_table,
-        )
+        X = state.features.check(X)
         with keras_environment(state.dtype):
             raw = predict(engine, self.model_, X, batch_size)
         if np.isnan(raw).any():
@@ -660,7 +718,7 @@ class KerasMulticlassClassifier(
         state = dict(super().__getstate__())
         if "model_" in state:
             with keras_environment(self._state.dtype):
-                state["model_"] = PackedModel.pack(self.model_, self._state.recipe)
+                state["model_"] = PackedModel.pack(self.model_, self._state.compile_spec)
             del state["loss_"]
         for name, value in state.items():
             if isinstance(value, keras.Layer):

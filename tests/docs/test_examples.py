@@ -92,7 +92,7 @@ def test_the_example_of_own_networks_profits_from_pretraining_and_leaves_the_mod
     assert min(shown["wine_accuracy"].values()) > 0.85
     accuracy = shown["few_labels_accuracy"]
     assert accuracy["pretrained"] > accuracy["from scratch"]
-    assert capsys.readouterr().out.endswith("own weights: True\n")
+    assert capsys.readouterr().out.endswith("model unchanged: True\n")
 
 
 def test_the_example_from_scikeras_searches_a_builder_and_takes_over_a_fitted_network(tmp_path):
@@ -100,7 +100,7 @@ def test_the_example_from_scikeras_searches_a_builder_and_takes_over_a_fitted_ne
     printed = _run_elsewhere("from_scikeras", tmp_path)
     (folds,) = re.findall(r"stratified folds: \[([\d. ]+)\]", printed)
     assert min(map(float, folds.split())) > 0.85
-    (best,) = _numbers(r"best of the search: .* accuracy ([\d.]+)", printed)
+    (best,) = _numbers(r"best parameters: .* accuracy ([\d.]+)", printed)
     assert best > 0.85
     assert "labels of three rows: setosa versicolor virginica\n" in printed
     assert printed.endswith("same probabilities: True\n")

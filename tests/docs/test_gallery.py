@@ -46,9 +46,9 @@ def _calibration(shown):
 
 def _digits(shown):
     assert accuracy_score(shown["y_test"], shown["predicted"]) > 0.95
-    rows = shown["surest"]
+    rows = shown["most_confident"]
     assert (shown["predicted"][rows] != shown["y_test"][rows]).all()
-    assert (np.diff(shown["sureness"][rows]) <= 0).all()
+    assert (np.diff(shown["confidence"][rows]) <= 0).all()
 
 
 def _pen_strokes(shown):
@@ -59,9 +59,8 @@ def _pen_strokes(shown):
 
 def _dna(shown):
     assert shown["classifier"].score(shown["X_test"], shown["y_test"]) > 0.93
-    most = {
-        kind: set(shown["places"][np.argsort(drops)[-2:]]) for kind, drops in shown["drops"].items()
-    }
+    positions = shown["positions"]
+    most = {kind: set(positions[np.argsort(drops)[-2:]]) for kind, drops in shown["drops"].items()}
     # An intron begins with GT, right of the junction, and ends with AG, left of it.
     assert {1} < most["EI"] < {0, 1, 3}
     assert {-2} < most["IE"] < {-3, -2, -1}

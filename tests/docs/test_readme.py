@@ -163,8 +163,8 @@ def test_every_page_of_the_site_is_in_a_table_of_contents():
     assert pages - listed == {"README", "index"}
 
 
-def test_what_goes_with_what_is_the_same_on_the_page_of_labels():
-    title = "## What goes with what\n"
+def test_readme_and_label_page_list_the_same_supported_combinations():
+    title = "## Supported combinations\n"
     rows = [
         [line for line in PAGES[page].split(title)[1].split("\n## ")[0].splitlines() if "|" in line]
         for page in ("README.md", "docs/labels-and-losses.md")

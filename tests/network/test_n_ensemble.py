@@ -19,8 +19,8 @@ from _toy import tiny
 from keras_multiclass import KerasMulticlassClassifier
 from keras_multiclass._network.backbones import TrainingDefaults, register_backbone
 from keras_multiclass._network.backbones import registry as _registry
+from keras_multiclass._shared.upstream.keras import slots_of
 from keras_multiclass._training.engine import programs as _programs
-from keras_multiclass._training.engine.slots import slots_of
 
 RNG = np.random.default_rng(0)
 X, y = load_iris(return_X_y=True)

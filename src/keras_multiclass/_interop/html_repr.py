@@ -100,5 +100,5 @@ def _watched(estimator: Any) -> tuple[str, int]:
         return "val_loss" if "val_loss" in history else "loss", -1
     mode = stopping.get("mode", "auto")
     if mode == "auto":
-        mode = estimator._state.recipe.metric_modes()[name.removeprefix("val_")]
+        mode = estimator._state.compile_spec.metric_modes()[name.removeprefix("val_")]
     return name, 1 if mode == "max" else -1

@@ -13,6 +13,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_multiclass._shared.upstream.keras import set_direction
+
 __all__ = ["AUCS", "COUNTED", "SCIKIT_LEARN_NAMES", "ClassAUC", "ClassScore"]
 
 _register = keras.saving.register_keras_serializable(package="keras_multiclass")
@@ -114,7 +116,7 @@ class _OverClasses(keras.metrics.Metric):
         dtype: Any = None,
     ) -> None:
         super().__init__(name=name or score, dtype=dtype)
-        self._direction = "up"  # Keras' callbacks with mode="auto" read this
+        set_direction(self, "up")
         self.n_classes = n_classes
         self.score = score
         self.class_names = None if class_names is None else tuple(class_names)

@@ -28,14 +28,11 @@ from keras_multiclass._network.objective.forms import (
     is_binary_unit,
 )
 from keras_multiclass._shared.keras.lookup import metric_lookup, snake_name
-from keras_multiclass._shared.keras.objects import (
-    build_collection,
-    flat_choices,
-    is_config,
-    rebuild_from_config,
-)
+from keras_multiclass._shared.keras.object_lists import build_objects, flatten
+from keras_multiclass._shared.keras.objects import is_config, rebuild_from_config
 from keras_multiclass._shared.messages import describe
 from keras_multiclass._shared.signatures import accepted_parameters
+from keras_multiclass._shared.upstream.keras import direction_of
 from keras_multiclass.exceptions import ObjectiveError
 
 __all__ = ["metric_modes", "resolve_metrics"]
@@ -151,7 +148,7 @@ def resolve_metrics(
         For a wrong kind of choice.
     """
     metrics = _without_nones(metrics)
-    built = build_collection(
+    built = build_objects(
         _map_choices(metrics, lambda spec: _with_classes(spec, n_classes)),
         routed,
         lookup=functools.partial(_lookup, n_classes=n_classes, class_names=class_names),
@@ -161,7 +158,7 @@ def resolve_metrics(
     )
     named = any(name.split("__")[-1] == "name" for name in routed or {})
     resolved: list[keras.metrics.Metric] = []
-    for (key, metric), spec in zip(built, flat_choices(metrics), strict=True):
+    for (key, metric), spec in zip(built, flatten(metrics), strict=True):
         name = _name(key, metric, spec, metrics, named)
         name = _unique(name, [m.name for m in resolved])
         resolved.append(_adapt(metric, name, n_classes, output_form, ensemble))
@@ -188,7 +185,7 @@ def metric_modes(
         result = metric.result()
         values = result if isinstance(result, Mapping) else {metric.name: result}
         scalars = (name for name, value in values.items() if not keras.ops.ndim(value))
-        modes |= dict.fromkeys(scalars, _MODES.get(getattr(metric, "_direction", None)))
+        modes |= dict.fromkeys(scalars, _MODES.get(direction_of(metric)))
     return modes
 
 
