@@ -19,7 +19,7 @@ from keras_multiclass._network.objective import (
     to_logits,
     to_probabilities,
 )
-from keras_multiclass._network.objective.wrappers import AdaptedLoss
+from keras_multiclass._network.objective.adapters import AdaptedLoss
 from keras_multiclass.exceptions import ObjectiveError
 
 RNG = np.random.default_rng(0)
@@ -358,7 +358,7 @@ def test_the_form_of_a_function_s_labels_is_found_for_any_number_of_classes(n_cl
     forms = {index_loss: "index", one_hot_loss: "one_hot", column_loss: "column"}
     for function, form in forms.items():
         resolved = resolve_loss(function, n_classes=n_classes, output_form="logits")
-        assert resolved.wiring.target == form
+        assert resolved.forms.target == form
 
 
 def test_zero_probabilities_make_no_nan_gradient():

@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as npst
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
+from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, RobustScaler
 
 from keras_multiclass import KerasMulticlassClassifier
@@ -71,14 +71,12 @@ def test_a_raw_table_goes_straight_into_fit_and_beats_guessing(real):
 
 def test_a_raw_table_goes_straight_into_cross_validation_and_search(real):
     X, y = real
-    classifier = quick(epochs=8)
-    scores = cross_val_score(classifier, X, y, cv=3, error_score="raise")
-    assert np.mean(scores) > 0.25
+    classifier = quick(epochs=8, optimizer__learning_rate=0.01)
     search = GridSearchCV(
         classifier, {"scaling": ["standard", "quantile"]}, cv=2, error_score="raise"
     ).fit(X, y)
     assert search.predict(X).shape == (len(X),)
-    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert (search.cv_results_["mean_test_score"] > 0.4).all()
 
 
 def test_polars_and_strings_give_what_pandas_categories_give():

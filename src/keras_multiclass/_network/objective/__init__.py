@@ -4,6 +4,7 @@ Imports only `_shared` and `_network.layers`; the rest of `_network`, `_training
 may import it.
 """
 
+from keras_multiclass._network.objective.forms import OutputForm
 from keras_multiclass._network.objective.losses import resolve_loss
 from keras_multiclass._network.objective.metrics import metric_modes, resolve_metrics
 from keras_multiclass._network.objective.output import (
@@ -12,7 +13,6 @@ from keras_multiclass._network.objective.output import (
     to_logits,
     to_probabilities,
 )
-from keras_multiclass._network.objective.wiring import OutputForm
 
 __all__ = [
     "OutputForm",

@@ -9,19 +9,19 @@ from typing import Any
 
 import keras
 
-from keras_multiclass._network.objective.faults import describe_output, disagreement
-from keras_multiclass._network.objective.probing import probe
-from keras_multiclass._network.objective.wiring import (
+from keras_multiclass._network.objective.adapters import AdaptedLoss
+from keras_multiclass._network.objective.errors import describe_output, mismatch_error
+from keras_multiclass._network.objective.form_detection import detect_forms
+from keras_multiclass._network.objective.forms import (
+    InputForms,
     OutputForm,
     PredictionForm,
     TargetForm,
-    Wiring,
     is_binary_unit,
 )
-from keras_multiclass._network.objective.wrappers import AdaptedLoss
 from keras_multiclass._shared.keras.lookup import loss_lookup, snake_name
 from keras_multiclass._shared.keras.objects import build_object, is_config
-from keras_multiclass._shared.messages import describe, format_list, invalid
+from keras_multiclass._shared.messages import describe, invalid
 from keras_multiclass._shared.signatures import accepted_parameters
 from keras_multiclass.exceptions import ObjectiveError
 
@@ -118,8 +118,8 @@ def resolve_loss(
         return built
     target, prediction = _MULTICLASS[known]
     per_sample = getattr(built, "axis", -1) is not None or known not in ("Dice", "Tversky")
-    wiring = Wiring(target, prediction, output_form, n_classes)
-    return _adapt(built, wiring, per_sample, _reduction(spec, arguments))
+    forms = InputForms(target, prediction, output_form, n_classes)
+    return _adapt(built, forms, per_sample, _reduction(spec, arguments))
 
 
 def _takes_logits(output_form: OutputForm) -> bool:
@@ -191,7 +191,7 @@ def _check_known(
         )
     else:
         return
-    raise disagreement(n_classes, output, f"loss {snake_name(name)!r}", reason, cure)
+    raise mismatch_error(n_classes, output, f"loss {snake_name(name)!r}", reason, cure)
 
 
 def _build(spec: Any, arguments: Mapping[str, Any], takes_logits: bool) -> Any:
@@ -239,7 +239,7 @@ def _reduction(spec: Any, arguments: Mapping[str, Any]) -> str:
     return _MEAN if asked in (None, "none") else str(asked)
 
 
-def _adapt(built: Any, wiring: Wiring, per_sample: bool, reduction: str) -> AdaptedLoss:
+def _adapt(built: Any, forms: InputForms, per_sample: bool, reduction: str) -> AdaptedLoss:
     arguments: Mapping[str, Any] = {}
     if isinstance(built, keras.losses.Loss):
         name, dtype = built.name, built.dtype
@@ -248,7 +248,7 @@ def _adapt(built: Any, wiring: Wiring, per_sample: bool, reduction: str) -> Adap
         name, dtype = getattr(built, "__name__", type(built).__name__), None
     return AdaptedLoss(
         built,
-        wiring,
+        forms,
         arguments,
         per_sample=per_sample,
         reduction=reduction,
@@ -278,12 +278,12 @@ def _user_loss(
     taken = accepted_parameters(type(built) if isinstance(built, keras.losses.Loss) else built)
     scores = "from_logits" in taken.names
     evaluate = built.call if isinstance(built, keras.losses.Loss) else built
-    finding, tried = probe(
-        evaluate, n_classes=n_classes, output_form=output_form, scores=scores, wanted="down"
+    detected, tried = detect_forms(
+        evaluate, n_classes=n_classes, output_form=output_form, scores=scores, required="down"
     )
-    if finding is None:
+    if detected is None:
         raise _unusable(spec, scores, n_classes, output_form, tried)
-    return _adapt(built, finding.wiring, finding.per_sample, _reduction(spec, arguments))
+    return _adapt(built, detected.forms, detected.per_sample, _reduction(spec, arguments))
 
 
 def _build_user_loss(spec: Any, arguments: Mapping[str, Any], output_form: OutputForm) -> Any:
@@ -301,13 +301,13 @@ def _unusable(
     spec: Any, scores: bool, n_classes: int, output_form: OutputForm, tried: str
 ) -> ObjectiveError:
     fed = "what the model emits, with the fitting from_logits" if scores else "probabilities"
-    wanted = format_list(["y_true", "y_pred"])
-    return disagreement(
+    return mismatch_error(
         n_classes,
         describe_output(output_form, n_classes),
         f"loss {describe(spec)}",
         f"Called on a few made-up rows with {fed}, it did not give smaller values for right "
         f"predictions than for wrong ones. Tried: {tried}.",
-        f"A loss of your own takes {wanted}, where y_true are class indices (n,) or one-hot labels "
-        f"(n, n_classes) and y_pred are probabilities (n, n_classes), and returns n values.",
+        "A loss of your own takes 'y_true', 'y_pred', where y_true are class indices (n,) or "
+        "one-hot labels (n, n_classes) and y_pred are probabilities (n, n_classes), and returns n "
+        "values.",
     )

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import keras
 
+from keras_multiclass._network.objective.adapters import AdaptedMetric, MeanOfFunction
 from keras_multiclass._network.objective.class_scores import (
     AUCS,
     COUNTED,
@@ -17,16 +18,15 @@ from keras_multiclass._network.objective.class_scores import (
     ClassAUC,
     ClassScore,
 )
-from keras_multiclass._network.objective.faults import describe_output, disagreement
-from keras_multiclass._network.objective.probing import probe
-from keras_multiclass._network.objective.wiring import (
+from keras_multiclass._network.objective.errors import describe_output, mismatch_error
+from keras_multiclass._network.objective.form_detection import detect_forms
+from keras_multiclass._network.objective.forms import (
+    InputForms,
     OutputForm,
     PredictionForm,
     TargetForm,
-    Wiring,
     is_binary_unit,
 )
-from keras_multiclass._network.objective.wrappers import AdaptedMetric, MeanOfFunction
 from keras_multiclass._shared.keras.lookup import metric_lookup, snake_name
 from keras_multiclass._shared.keras.object_lists import build_objects, flatten
 from keras_multiclass._shared.keras.objects import is_config, rebuild_from_config
@@ -277,7 +277,7 @@ def _unique(name: str, taken: list[str]) -> str:
     return f"{name}_{i}"
 
 
-# --- wiring -----------------------------------------------------------------------------------
+# --- forms -----------------------------------------------------------------------------------
 
 
 def _adapt(
@@ -295,8 +295,8 @@ def _adapt(
     metric.name = name
     if plain and (target, prediction) == _INDEX:
         return metric
-    wiring = Wiring(target, prediction, output_form, n_classes)
-    return AdaptedMetric(metric, wiring, name=name, dtype=dtype)
+    forms = InputForms(target, prediction, output_form, n_classes)
+    return AdaptedMetric(metric, forms, name=name, dtype=dtype)
 
 
 def _is_keras(metric: Any) -> bool:
@@ -353,7 +353,7 @@ def _known_form(
     else:
         reason = f"{cls} does not compare labels with predictions."
         cure = "Pass a metric of labels and predictions, such as 'accuracy'."
-    raise disagreement(n_classes, output, f"metric {snake_name(cls)!r}", reason, cure)
+    raise mismatch_error(n_classes, output, f"metric {snake_name(cls)!r}", reason, cure)
 
 
 # --- functions and the user's own -------------------------------------------------------------
@@ -369,20 +369,20 @@ def _adapt_function(
     scores = "from_logits" in accepted_parameters(function).names
     if scores:
         arguments["from_logits"] = output_form in ("logits", "binary_logit")
-    finding, tried = probe(
+    detected, tried = detect_forms(
         functools.partial(function, **arguments),
         n_classes=n_classes,
         output_form=output_form,
         scores=scores,
     )
-    if finding is None:
+    if detected is None:
         raise _unusable(metric, n_classes, output_form, tried)
     return MeanOfFunction(
         function,
-        finding.wiring,
+        detected.forms,
         arguments,
-        per_sample=finding.per_sample,
-        direction=finding.direction,
+        per_sample=detected.per_sample,
+        direction=detected.direction,
         name=name,
     )
 
@@ -402,14 +402,16 @@ def _adapt_user_metric(
         parts = [keras.ops.convert_to_numpy(part) for part in keras.tree.flatten(trial.result())]
         return sum(part.mean() for part in parts) / len(parts)
 
-    finding, tried = probe(evaluate, n_classes=n_classes, output_form=output_form, scores=scores)
-    if finding is None:
+    detected, tried = detect_forms(
+        evaluate, n_classes=n_classes, output_form=output_form, scores=scores
+    )
+    if detected is None:
         raise _unusable(metric, n_classes, output_form, tried)
-    return AdaptedMetric(metric, finding.wiring, finding.direction, name=name)
+    return AdaptedMetric(metric, detected.forms, detected.direction, name=name)
 
 
 def _unusable(metric: Any, n_classes: int, output_form: OutputForm, tried: str) -> ObjectiveError:
-    return disagreement(
+    return mismatch_error(
         n_classes,
         describe_output(output_form, n_classes),
         f"metric {describe(metric)}",

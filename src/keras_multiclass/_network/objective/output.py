@@ -9,8 +9,8 @@ import numpy as np
 from keras import ops
 from scipy.special import expit, log_expit, log_softmax, softmax
 
-from keras_multiclass._network.objective.faults import disagreement
-from keras_multiclass._network.objective.wiring import OutputForm
+from keras_multiclass._network.objective.errors import mismatch_error
+from keras_multiclass._network.objective.forms import OutputForm
 from keras_multiclass._shared.messages import describe, format_list, invalid
 from keras_multiclass.exceptions import ObjectiveError
 
@@ -166,7 +166,7 @@ def inspect_output(
         cure = f"Give the last layer {n_classes} units: Dense({n_classes})"
         cure += " or, for two classes, one unit." if n_classes == 2 else "."
         reason = f"Exclusive classes need one unit for each of the {n_classes} classes."
-        raise disagreement(n_classes, output, f"loss {describe(loss)}", reason, cure)
+        raise mismatch_error(n_classes, output, f"loss {describe(loss)}", reason, cure)
     found = activation or _activation_by_experiment(model, sample, raw)
     return _form(found, units, n_classes, loss)
 
@@ -191,7 +191,7 @@ def _form(activation: str, units: int, n_classes: int, loss: Any) -> OutputForm:
         )
     else:
         reason = f"The range of {activation} fits neither logits nor probabilities."
-    raise disagreement(n_classes, output, said, reason, cure)
+    raise mismatch_error(n_classes, output, said, reason, cure)
 
 
 def _run(model: keras.Model, sample: Any) -> np.ndarray:

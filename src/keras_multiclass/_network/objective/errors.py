@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from keras_multiclass._network.objective.wiring import OutputForm
+from keras_multiclass._network.objective.forms import OutputForm
 from keras_multiclass.exceptions import ObjectiveError
 
-__all__ = ["describe_output", "disagreement"]
+__all__ = ["describe_output", "mismatch_error"]
 
 
 def describe_output(form: OutputForm, n_classes: int) -> str:
@@ -18,8 +18,10 @@ def describe_output(form: OutputForm, n_classes: int) -> str:
     }[form]
 
 
-def disagreement(n_classes: int, output: str, loss: str, reason: str, cure: str) -> ObjectiveError:
-    """Name the three sides, why they don't agree and what to do."""
+def mismatch_error(
+    n_classes: int, output: str, loss: str, reason: str, cure: str
+) -> ObjectiveError:
+    """Build the error that names labels, output layer and loss, the conflict and its remedy."""
     return ObjectiveError(
         f"Labels, output layer and loss must agree; got labels of {n_classes} classes, an output "
         f"layer of {output}, and {loss}. {reason} {cure}"

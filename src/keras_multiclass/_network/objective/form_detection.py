@@ -14,15 +14,15 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_multiclass._network.objective.wiring import (
+from keras_multiclass._network.objective.forms import (
+    InputForms,
     OutputForm,
     PredictionForm,
     TargetForm,
-    Wiring,
     is_binary_unit,
 )
 
-__all__ = ["Finding", "probe"]
+__all__ = ["DetectedForms", "detect_forms"]
 
 Evaluate = Callable[[Any, Any], Any]
 
@@ -37,16 +37,16 @@ _SHOWN = {
 
 
 @dataclass(frozen=True)
-class Finding:
+class DetectedForms:
     """How a function wants to be called, and where its better values lie."""
 
-    wiring: Wiring
+    forms: InputForms
     per_sample: bool
     direction: Literal["up", "down"]
 
 
 @dataclass(frozen=True)
-class _Trial:
+class _TrialRows:
     """Made-up rows: true classes, and probabilities that are right or wrong for each of them."""
 
     classes: np.ndarray
@@ -54,7 +54,7 @@ class _Trial:
     wrong: np.ndarray
 
     @classmethod
-    def make(cls, n_classes: int) -> _Trial:
+    def make(cls, n_classes: int) -> _TrialRows:
         # The number of rows differs from the number of classes (and from 1), so that the two
         # axes cannot be confused by broadcasting.
         n = 7 if n_classes != 7 else 9
@@ -76,14 +76,14 @@ class _Trial:
         return np.concatenate([self.right[:k], self.wrong[k:]])
 
 
-def probe(
+def detect_forms(
     evaluate: Evaluate,
     *,
     n_classes: int,
     output_form: OutputForm,
     scores: bool = False,
-    wanted: Literal["down"] | None = None,
-) -> tuple[Finding | None, str]:
+    required: Literal["down"] | None = None,
+) -> tuple[DetectedForms | None, str]:
     """Look for the forms of labels and predictions that a function understands.
 
     Parameters
@@ -96,35 +96,35 @@ def probe(
         What the model emits.
     scores : bool, default=False
         Whether the function was told ``from_logits``, so that it takes what the model emits.
-    wanted : "down" or None, default=None
+    required : "down" or None, default=None
         The direction that better values must lie in; either one when None.
 
     Returns
     -------
-    finding : Finding or None
+    detected : DetectedForms or None
         None when no form fits.
     tried : str
         What was tried and what came of it, for a message.
     """
-    trial = _Trial.make(n_classes)
+    trial = _TrialRows.make(n_classes)
     tried = []
-    for wiring in _candidates(n_classes, output_form, scores):
+    for forms in _candidates(n_classes, output_form, scores):
         try:
-            shape, direction = _judge(evaluate, wiring, trial)
+            shape, direction = _compare(evaluate, forms, trial)
         except Exception as error:
             outcome = f"{type(error).__name__}"
         else:
-            if direction is not None and wanted in (None, direction):
+            if direction is not None and required in (None, direction):
                 per_sample = shape != ()
-                if not scores and (wanted or direction == "down"):
-                    wiring = _prefer_logits(evaluate, wiring, trial)
-                return Finding(wiring, per_sample, direction), ""
+                if not scores and (required or direction == "down"):
+                    forms = _prefer_logits(evaluate, forms, trial)
+                return DetectedForms(forms, per_sample, direction), ""
             outcome = f"a result of shape {shape} that does not tell right from wrong"
-        tried.append(f"{_SHOWN[wiring.target]}: {outcome}")
+        tried.append(f"{_SHOWN[forms.target]}: {outcome}")
     return None, "; ".join(tried)
 
 
-def _candidates(n_classes: int, output_form: OutputForm, scores: bool) -> Iterable[Wiring]:
+def _candidates(n_classes: int, output_form: OutputForm, scores: bool) -> Iterable[InputForms]:
     """Yield the forms to try; one unit is what functions for one-unit models know best."""
     single: list[tuple[TargetForm, PredictionForm]] = []
     if n_classes == 2:
@@ -135,7 +135,7 @@ def _candidates(n_classes: int, output_form: OutputForm, scores: bool) -> Iterab
     both: PredictionForm = "scores" if scores else "probabilities"
     pairs = [(target, both) for target in _TARGETS]
     for target, prediction in single + pairs if is_binary_unit(output_form) else pairs + single:
-        yield Wiring(target, prediction, output_form, n_classes)
+        yield InputForms(target, prediction, output_form, n_classes)
 
 
 def _raw(probabilities: np.ndarray, form: OutputForm) -> np.ndarray:
@@ -148,20 +148,20 @@ def _raw(probabilities: np.ndarray, form: OutputForm) -> np.ndarray:
     return second if form == "binary_probability" else np.log(second / (1.0 - second))
 
 
-def _judge(
-    evaluate: Evaluate, wiring: Wiring, trial: _Trial
+def _compare(
+    evaluate: Evaluate, forms: InputForms, trial: _TrialRows
 ) -> tuple[tuple[int, ...], Literal["up", "down"] | None]:
     """Return the shape of the result and the direction in which right predictions move it."""
     n = len(trial.classes)
-    wrong = _evaluate(evaluate, wiring, trial, trial.wrong)
-    right = _evaluate(evaluate, wiring, trial, trial.right)
+    wrong = _evaluate(evaluate, forms, trial, trial.wrong)
+    right = _evaluate(evaluate, forms, trial, trial.right)
     shape = wrong.shape
     if shape in ((n,), (n, 1)):
         return shape, _direction((right - wrong).ravel(), right, wrong, share=1.0)
     if shape != ():
         return shape, None
     # One number for the batch: each further right row has to move it the same way.
-    between = [_evaluate(evaluate, wiring, trial, trial.mixed(k)) for k in range(1, n)]
+    between = [_evaluate(evaluate, forms, trial, trial.mixed(k)) for k in range(1, n)]
     return shape, _direction(np.diff([wrong, *between, right]), right, wrong, share=0.5)
 
 
@@ -179,18 +179,18 @@ def _direction(
 
 
 def _evaluate(
-    evaluate: Evaluate, wiring: Wiring, trial: _Trial, probabilities: np.ndarray
+    evaluate: Evaluate, forms: InputForms, trial: _TrialRows, probabilities: np.ndarray
 ) -> np.ndarray:
     dtype = keras.config.floatx()
-    raw = ops.cast(_raw(probabilities, wiring.output_form), dtype)
-    return _call(evaluate, wiring.targets(trial.classes, dtype), wiring.predictions(raw))
+    raw = ops.cast(_raw(probabilities, forms.output_form), dtype)
+    return _call(evaluate, forms.targets(trial.classes, dtype), forms.predictions(raw))
 
 
 def _call(evaluate: Evaluate, target: Any, prediction: Any) -> np.ndarray:
     return np.asarray(ops.convert_to_numpy(evaluate(target, prediction)), dtype="float64")
 
 
-def _prefer_logits(evaluate: Evaluate, wiring: Wiring, trial: _Trial) -> Wiring:
+def _prefer_logits(evaluate: Evaluate, forms: InputForms, trial: _TrialRows) -> InputForms:
     """Feed logits to a function that has its own softmax or sigmoid inside.
 
     A softmax does not change when a constant is added to all classes, and a sigmoid loss is the
@@ -198,9 +198,9 @@ def _prefer_logits(evaluate: Evaluate, wiring: Wiring, trial: _Trial) -> Wiring:
     probabilities have neither property.
     """
     dtype = keras.config.floatx()
-    target = wiring.targets(trial.classes, dtype)
+    target = forms.targets(trial.classes, dtype)
     try:
-        if wiring.prediction == "positive":
+        if forms.prediction == "positive":
             logits = ops.cast(np.linspace(-2.0, 3.0, len(trial.classes))[:, None], dtype)
             first = _call(evaluate, target, logits)
             second = _call(evaluate, 1.0 - target, -logits)
@@ -210,7 +210,7 @@ def _prefer_logits(evaluate: Evaluate, wiring: Wiring, trial: _Trial) -> Wiring:
             second = _call(evaluate, target, ops.cast(trial.right + 1.5, dtype))
             logit_form = "logits"
     except Exception:
-        return wiring
+        return forms
     if not np.isfinite(first).all() or not np.allclose(first, second, rtol=1e-4, atol=1e-6):
-        return wiring
-    return Wiring(wiring.target, logit_form, wiring.output_form, wiring.n_classes)
+        return forms
+    return InputForms(forms.target, logit_form, forms.output_form, forms.n_classes)

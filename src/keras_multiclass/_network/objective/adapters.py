@@ -12,7 +12,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_multiclass._network.objective.wiring import Wiring
+from keras_multiclass._network.objective.forms import InputForms
 from keras_multiclass._shared.upstream.keras import direction_of, set_direction
 
 __all__ = ["AdaptedLoss", "AdaptedMetric", "MeanOfFunction"]
@@ -20,8 +20,8 @@ __all__ = ["AdaptedLoss", "AdaptedMetric", "MeanOfFunction"]
 _register = keras.saving.register_keras_serializable(package="keras_multiclass")
 
 
-def _as_wiring(wiring: Wiring | Mapping[str, Any]) -> Wiring:
-    return wiring if isinstance(wiring, Wiring) else Wiring(**wiring)
+def _as_forms(forms: InputForms | Mapping[str, Any]) -> InputForms:
+    return forms if isinstance(forms, InputForms) else InputForms(**forms)
 
 
 def _revive(config: Mapping[str, Any], *names: str) -> dict[str, Any]:
@@ -56,7 +56,7 @@ class AdaptedLoss(keras.losses.Loss):
     inner : keras.losses.Loss or callable
         What computes the values; called as ``inner.call(y_true, y_pred)`` or
         ``inner(y_true, y_pred, **arguments)``.
-    wiring : Wiring
+    forms : InputForms
         The forms that ``inner`` wants.
     arguments : dict, default=None
         Keyword arguments for a function.
@@ -69,7 +69,7 @@ class AdaptedLoss(keras.losses.Loss):
     def __init__(
         self,
         inner: keras.losses.Loss | Callable[..., Any],
-        wiring: Wiring | Mapping[str, Any],
+        forms: InputForms | Mapping[str, Any],
         arguments: Mapping[str, Any] | None = None,
         per_sample: bool = True,
         reduction: str | None = "mean_with_sample_weight",
@@ -78,7 +78,7 @@ class AdaptedLoss(keras.losses.Loss):
     ) -> None:
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.inner = inner
-        self.wiring = _as_wiring(wiring)
+        self.forms = _as_forms(forms)
         self.arguments = dict(arguments or {})
         self.per_sample = per_sample
 
@@ -92,8 +92,8 @@ class AdaptedLoss(keras.losses.Loss):
             y_true = ops.repeat(ops.reshape(y_true, (-1,)), n_members)
             values = self.call(y_true, ops.reshape(y_pred, (-1, units)))
             return ops.mean(ops.reshape(values, (-1, n_members)), 1) if self.per_sample else values
-        target = self.wiring.targets(y_true, y_pred.dtype)
-        prediction = self.wiring.predictions(y_pred)
+        target = self.forms.targets(y_true, y_pred.dtype)
+        prediction = self.forms.predictions(y_pred)
         if isinstance(self.inner, keras.losses.Loss):
             values = self.inner.call(target, prediction)
         else:
@@ -108,7 +108,7 @@ class AdaptedLoss(keras.losses.Loss):
             **super().get_config(),
             "dtype": self.dtype,
             "inner": keras.saving.serialize_keras_object(self.inner),
-            "wiring": self.wiring.config(),
+            "forms": self.forms.config(),
             "arguments": keras.saving.serialize_keras_object(self.arguments),
             "per_sample": self.per_sample,
         }
@@ -126,33 +126,33 @@ class AdaptedLoss(keras.losses.Loss):
 
 
 class _Adapted(keras.metrics.Metric):
-    """What the wrappers of metrics share: the wiring, and where better values lie."""
+    """What the wrappers of metrics share: the forms, and where better values lie."""
 
     def __init__(
         self,
-        wiring: Wiring | Mapping[str, Any],
+        forms: InputForms | Mapping[str, Any],
         direction: str | None,
         name: str | None,
         dtype: Any,
     ) -> None:
         super().__init__(name=name, dtype=dtype)
-        self.wiring = _as_wiring(wiring)
+        self.forms = _as_forms(forms)
         if direction is not None:
             set_direction(self, direction)
 
     def _translate(self, y_true: Any, y_pred: Any, weight: Any) -> tuple[Any, Any, Any]:
         raw = ops.cast(y_pred, self.dtype)
-        target = self.wiring.targets(y_true, self.dtype)
+        target = self.forms.targets(y_true, self.dtype)
         if weight is not None:
             weight = ops.reshape(ops.cast(weight, self.dtype), (-1,))
-        return target, self.wiring.predictions(raw), weight
+        return target, self.forms.predictions(raw), weight
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor arguments, serialised."""
         return {
             "name": self.name,
             "dtype": self.dtype,
-            "wiring": self.wiring.config(),
+            "forms": self.forms.config(),
             "direction": direction_of(self),
         }
 
@@ -165,7 +165,7 @@ class AdaptedMetric(_Adapted):
     ----------
     inner : keras.metrics.Metric
         What keeps the state.
-    wiring : Wiring
+    forms : InputForms
         The forms that ``inner`` wants.
     direction : {"up", "down"} or None, default=None
         Where better values lie; that of ``inner`` where it says so.
@@ -176,13 +176,13 @@ class AdaptedMetric(_Adapted):
     def __init__(
         self,
         inner: keras.metrics.Metric,
-        wiring: Wiring | Mapping[str, Any],
+        forms: InputForms | Mapping[str, Any],
         direction: str | None = None,
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
         own = direction_of(inner)
-        super().__init__(wiring, own or direction, name or inner.name, dtype)
+        super().__init__(forms, own or direction, name or inner.name, dtype)
         self.inner = inner
         parameters = inspect.signature(inner.update_state).parameters.values()
         self.takes_weights = any(
@@ -194,7 +194,7 @@ class AdaptedMetric(_Adapted):
         # Some Keras metrics make their variables at the first update, which would be inside a
         # traced function; made here, they exist before anything is traced.
         if not self.inner.variables:
-            units = 1 if self.wiring.output_form.startswith("binary") else self.wiring.n_classes
+            units = 1 if self.forms.output_form.startswith("binary") else self.forms.n_classes
             self.update_state(ops.zeros((1,), dtype="int32"), ops.ones((1, units)) / (units + 1))
             self.inner.reset_state()
 
@@ -241,7 +241,7 @@ class MeanOfFunction(_Adapted):
     ----------
     function : callable
         ``function(y_true, y_pred, **arguments)``.
-    wiring : Wiring
+    forms : InputForms
         The forms that ``function`` wants.
     arguments : dict, default=None
         Keyword arguments for it.
@@ -257,14 +257,14 @@ class MeanOfFunction(_Adapted):
     def __init__(
         self,
         function: Callable[..., Any],
-        wiring: Wiring | Mapping[str, Any],
+        forms: InputForms | Mapping[str, Any],
         arguments: Mapping[str, Any] | None = None,
         per_sample: bool = True,
         direction: str | None = None,
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__(wiring, direction, name or "metric", dtype)
+        super().__init__(forms, direction, name or "metric", dtype)
         self.function = function
         # As a tuple, since Keras wraps the containers that it sees assigned.
         self._arguments = tuple((arguments or {}).items())

@@ -1,7 +1,7 @@
 """Translates class indices and raw model output into what a loss or metric wants to see.
 
 Two things vary: the form of the labels (class indices or one-hot) and the form of the
-predictions (logits, probabilities, labels). A :class:`Wiring` names both.
+predictions (logits, probabilities, labels). A :class:`InputForms` names both.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from keras import ops
 
 from keras_multiclass._network.layers.heads import average_members
 
-__all__ = ["OutputForm", "PredictionForm", "TargetForm", "Wiring", "is_binary_unit"]
+__all__ = ["InputForms", "OutputForm", "PredictionForm", "TargetForm", "is_binary_unit"]
 
 OutputForm = Literal["logits", "probabilities", "binary_logit", "binary_probability"]
 """What a model emits: ``n_classes`` units, or one unit that speaks for the second class."""
@@ -35,8 +35,8 @@ def is_binary_unit(form: OutputForm) -> bool:
 
 
 @dataclass(frozen=True)
-class Wiring:
-    """From (class indices, raw model output) to (labels, predictions) of the wanted forms."""
+class InputForms:
+    """From (class indices, raw model output) to (labels, predictions) of the required forms."""
 
     target: TargetForm
     prediction: PredictionForm
@@ -44,7 +44,7 @@ class Wiring:
     n_classes: int
 
     def targets(self, y_true: Any, dtype: Any) -> Any:
-        """Class indices of shape ``(n,)`` or ``(n, 1)`` in the wanted form."""
+        """Class indices of shape ``(n,)`` or ``(n, 1)`` in the required form."""
         index = ops.reshape(ops.cast(y_true, "int32"), (-1,))
         if self.target == "one_hot":
             return ops.one_hot(index, self.n_classes, dtype=dtype)
@@ -53,7 +53,7 @@ class Wiring:
         return ops.cast(index, dtype) if self.target.startswith("float") else index
 
     def predictions(self, raw: Any) -> Any:
-        """Raw model output of shape ``(n, units)`` in the wanted form.
+        """Raw model output of shape ``(n, units)`` in the required form.
 
         Logits of members, ``(n, n_members, units)``, are averaged first.
         """
