@@ -76,8 +76,9 @@ LABELS = {
 @pytest.mark.parametrize("kind", LABELS)
 def test_labels_of_any_format_train_as_in_an_array(kind):
     y = LABELS[kind]
-    streamed = streaming(class_weight="balanced").fit(cut(X, y))
-    in_memory = in_batches(class_weight="balanced").fit(X, y)
+    params = {"class_weight": "balanced", "epochs": 1, "compile__run_eagerly": True}  # no tracing
+    streamed = streaming(**params).fit(cut(X, y))
+    in_memory = in_batches(**params).fit(X, y)
     assert_same(streamed, in_memory)
     actual, expected = streamed.predict(X[:9]), in_memory.predict(X[:9])
     assert type(actual) is type(expected)
@@ -166,6 +167,8 @@ SHAPES = {
 def test_features_of_any_kind_train_as_in_an_array(kind):
     rows, y, params = SHAPES[kind]
     common = {"epochs": 2, "random_state": 0, "class_weight": {0: 2.0, 1: 1.5}, **params}
+    if kind != "sparse":  # tracing a convolution takes ten times as long as these steps
+        common["compile__run_eagerly"] = True
     streamed = KerasMulticlassClassifier(**common).fit(cut(rows, y, size=16))
     in_memory = KerasMulticlassClassifier(**common, shuffle=False, batch_size=16, engine="keras")
     assert_same(streamed, in_memory.fit(rows, y), rows)
@@ -395,10 +398,18 @@ def test_an_epoch_of_fewer_or_more_steps_continues_where_the_last_one_ended(kind
 # --- validation -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("params", [{}, {"class_weight": "balanced"}, {"early_stopping": 1}])
-@pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
+@pytest.mark.parametrize(
+    ("params", "weighted"),
+    [
+        ({}, False),
+        ({"class_weight": "balanced"}, False),
+        ({"class_weight": "balanced"}, True),
+        ({"early_stopping": 1}, True),
+    ],
+    ids=["default", "class_weight", "class_weight-weighted", "early_stopping-weighted"],
+)
 def test_a_stream_is_validated_like_an_array_on_streams_and_on_arrays(params, weighted):
-    params = {"metrics": ["accuracy", "macro_f1", "auc"], "epochs": 6, **params}
+    params = {"metrics": ["accuracy", "macro_f1"], "epochs": 6, **params}
     held_out = (X[:50], NAMES[:50], *([WEIGHTS[:50]] if weighted else []))
     arrays = dict(zip(("X_val", "y_val", "sample_weight_val"), held_out, strict=False))
     expected = in_batches(**params).fit(X[50:], NAMES[50:], **arrays)
