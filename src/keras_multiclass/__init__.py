@@ -6,7 +6,7 @@ import keras_multiclass._shared.keras.environment  # noqa: F401  (first: it impo
 from keras_multiclass._classifier import KerasMulticlassClassifier
 from keras_multiclass._network.backbones import (
     Backbone,
-    Table,
+    TableLayout,
     TrainingDefaults,
     get_backbone,
     list_backbones,
@@ -19,7 +19,7 @@ __version__ = version("keras-multiclass")
 __all__ = [
     "Backbone",
     "KerasMulticlassClassifier",
-    "Table",
+    "TableLayout",
     "TrainingDefaults",
     "__version__",
     "clear_cache",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self, cast
 
 import keras
@@ -11,26 +11,32 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
-from keras_multiclass._data.features import check_features
 from keras_multiclass._interop.html_repr import NotebookMixin
-from keras_multiclass._interop.sklearn_callbacks import CallbackSupportMixin
-from keras_multiclass._network.build import reads_tables
+from keras_multiclass._interop.scikeras import (
+    check_scikeras_classifier,
+    convert_parameters,
+    read_fit,
+)
+from keras_multiclass._interop.sklearn_callbacks import (
+    CallbackSupportMixin,
+    has_sklearn_callbacks,
+    report_epochs,
+)
+from keras_multiclass._network.backbone_resolution import BackboneParameter
 from keras_multiclass._network.compile import PackedModel
 from keras_multiclass._network.objective import to_log_probabilities, to_logits, to_probabilities
 from keras_multiclass._shared.keras.copying import LayerSnapshot
-from keras_multiclass._shared.keras.environment import array_dtype, keras_environment, start_quietly
+from keras_multiclass._shared.keras.environment import keras_environment, start_quietly
 from keras_multiclass._shared.seeding import seeded
 from keras_multiclass._shared.signatures import accepted_parameters
-from keras_multiclass._shared.typing import ArrayLike
-from keras_multiclass._training.adopt_scikeras import convert
+from keras_multiclass._shared.typing import ArrayLike, History
+from keras_multiclass._training.adopt_scikeras import adopt_fit
 from keras_multiclass._training.engine import predict
-from keras_multiclass._training.read import FitRequest
-from keras_multiclass._training.run import FittedState, run_fit
-from keras_multiclass._training.settings import (
-    is_routed,
-    resolve_prediction,
-    routed_parameter_fault,
-)
+from keras_multiclass._training.fitted import FittedNetwork, FittedState, TrainingRecord
+from keras_multiclass._training.parameters import FitParameters
+from keras_multiclass._training.request import FitRequest
+from keras_multiclass._training.run import Observer, Train, run_fit
+from keras_multiclass._training.settings import is_routed, resolve_prediction, unknown_parameter
 
 
 class KerasMulticlassClassifier(
@@ -189,6 +195,10 @@ class KerasMulticlassClassifier(
         Number of epochs trained.
     history_ : dict of str to list
         Loss and metrics of each epoch; those of the validation data under ``val_*``.
+    metric_modes_ : dict of str to {"min", "max"} or None
+        Whether lower or higher values of each entry of `history_` are better; None if unknown.
+    validated_epochs_ : list of int
+        Epochs, counted from 1, after which validation ran: those of the ``val_*`` entries.
     model_ : keras.Model
         Trained and compiled network. It takes raw X and outputs logits if it was built from a
         backbone.
@@ -275,7 +285,7 @@ class KerasMulticlassClassifier(
         self.verbose = verbose
         for name in backbone__arguments:
             if not is_routed(name):
-                raise TypeError(routed_parameter_fault(name, self._get_param_names()))
+                raise TypeError(unknown_parameter(name, self._get_param_names()))
         self._routed = backbone__arguments
 
     # Parameters
@@ -322,7 +332,7 @@ class KerasMulticlassClassifier(
         own = self._get_param_names()
         for name in params:
             if name not in own and not is_routed(name):
-                raise ValueError(routed_parameter_fault(name, own))
+                raise ValueError(unknown_parameter(name, own))
         for name, value in params.items():
             if name in own:
                 setattr(self, name, value)
@@ -334,7 +344,7 @@ class KerasMulticlassClassifier(
         # scikit-learn deep-copies parameters. Models and layers are shared instead: `fit` never
         # changes them, some cannot be copied, and copying is expensive.
         shared = {name: v for name, v in self.get_params(deep=False).items() if _is_keras(v)}
-        bare = self._twin(keep_fitted=False)
+        bare = self._copy_parameters()
         bare.set_params(**dict.fromkeys(shared))
         return super(KerasMulticlassClassifier, bare).__sklearn_clone__().set_params(**shared)
 
@@ -348,7 +358,7 @@ class KerasMulticlassClassifier(
 
     def _reads_tables(self) -> bool:
         try:
-            return reads_tables(self.backbone, self.model)
+            return BackboneParameter(self.backbone, self.model).reads_tables
         except (ValueError, TypeError):  # `fit` reports invalid backbones
             return False
 
@@ -519,22 +529,74 @@ class KerasMulticlassClassifier(
         >>> new.optimizer, new.get_params()["model__hidden"]
         ('rmsprop', 8)
         """
-        return cast(Self, convert(cls, estimator))
+        check_scikeras_classifier(estimator)
+        fit = read_fit(estimator)
+        converted = cls(**convert_parameters(estimator))
+        if fit is not None:
+            converted._set_fitted(adopt_fit(converted._fit_parameters(), fit))
+        return converted
 
     def _run(self, request: FitRequest) -> Self:
-        twin = self._twin(keep_fitted=request.resume)
-        run_fit(twin, request)
-        for name in [name for name in vars(self) if _is_fitted(name)]:
-            delattr(self, name)
-        self.__dict__.update({k: v for k, v in vars(twin).items() if _is_fitted(k)})
+        """Do what a request says; the estimator changes only if all goes well."""
+        previous = self._fitted_network() if request.resume else None
+        observes = request.task == "fit" and has_sklearn_callbacks(self)
+        observer = self._observer(request) if observes else None
+        self._set_fitted(run_fit(self._fit_parameters(), request, previous, observer))
         return self
 
-    def _twin(self, keep_fitted: bool) -> Self:
-        """Make an estimator with the same parameters that shares them, not the attributes."""
-        twin = object.__new__(type(self))
-        kept = {k: v for k, v in vars(self).items() if keep_fitted or not _is_fitted(k)}
-        twin.__dict__.update(kept)
-        return twin
+    def _fit_parameters(self) -> FitParameters:
+        values = super().get_params(deep=False)
+        return FitParameters.check(values, self._routed, type(self).__name__)
+
+    def _fitted_network(self) -> FittedNetwork:
+        record = TrainingRecord(
+            self.history_,
+            self.metric_modes_,
+            tuple(self.validated_epochs_),
+            self.engine_,
+            self.engine_reason_,
+        )
+        return FittedNetwork(self.model_, self._state, record)
+
+    def _set_fitted(self, network: FittedNetwork) -> None:
+        for name in [name for name in vars(self) if _is_fitted(name)]:
+            delattr(self, name)
+        self.__dict__.update(network.attributes())
+
+    def _observer(self, request: FitRequest) -> Observer:
+        """Return what reports the epochs of a run to scikit-learn's callbacks."""
+        weight = request.sample_weight
+        data = {
+            "X": lambda: request.X,  # scikit-learn would call a function that is a stream
+            "y": request.y,
+            "metadata": None if weight is None else {"sample_weight": weight},
+        }
+
+        def observe(
+            network: FittedNetwork,
+            epochs: int,
+            progress: Callable[[History], dict[str, object]],
+            train: Train,
+        ) -> FittedNetwork:
+            visible = self._copy_parameters()
+            visible._set_fitted(network)
+
+            def train_and_set(tasks: keras.callbacks.Callback) -> FittedNetwork:
+                trained = train((tasks,))
+                visible._set_fitted(trained)
+                return trained
+
+            return cast(
+                FittedNetwork, report_epochs(visible, epochs, data, progress, train_and_set)
+            )
+
+        return observe
+
+    def _copy_parameters(self) -> Self:
+        """Return an unfitted estimator that shares the parameters, and scikit-learn's callbacks."""
+        copied = object.__new__(type(self))
+        copied.__dict__.update({k: v for k, v in vars(self).items() if not _is_fitted(k)})
+        return copied
 
     @property
     def current_epoch(self) -> int:
@@ -572,7 +634,7 @@ class KerasMulticlassClassifier(
             Probabilities, in the order of `classes_`. Each row sums to 1.
         """
         raw = self._raw_output(X)
-        return to_probabilities(raw, self._state.recipe.output_form)
+        return to_probabilities(raw, self._state.compile_spec.output_form)
 
     def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
         """Predict the logarithm of class probabilities.
@@ -588,7 +650,7 @@ class KerasMulticlassClassifier(
             Log-probabilities, in the order of `classes_`.
         """
         raw = self._raw_output(X)
-        return to_log_probabilities(raw, self._state.recipe.output_form)
+        return to_log_probabilities(raw, self._state.compile_spec.output_form)
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:
         """Compute the logits.
@@ -604,7 +666,7 @@ class KerasMulticlassClassifier(
             Logits, in the order of `classes_`; for two classes, the logit of the second minus
             that of the first.
         """
-        logits = to_logits(self._raw_output(X), self._state.recipe.output_form)
+        logits = to_logits(self._raw_output(X), self._state.compile_spec.output_form)
         return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
 
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -638,15 +700,7 @@ class KerasMulticlassClassifier(
         state = self._fitted_state()
         engine, batch_size = resolve_prediction(self.engine, self._routed)
         start_quietly()
-        X = check_features(
-            self,
-            X,
-            reset=False,
-            dtype=array_dtype(state.dtype),
-            tokens=state.reads_tokens,
-            columns=state.columns,
-            allow_nan=state.reads_table,
-        )
+        X = state.features.check(X)
         with keras_environment(state.dtype):
             raw = predict(engine, self.model_, X, batch_size)
         if np.isnan(raw).any():
@@ -664,7 +718,7 @@ class KerasMulticlassClassifier(
         state = dict(super().__getstate__())
         if "model_" in state:
             with keras_environment(self._state.dtype):
-                state["model_"] = PackedModel.pack(self.model_, self._state.recipe)
+                state["model_"] = PackedModel.pack(self.model_, self._state.compile_spec)
             del state["loss_"]
         for name, value in state.items():
             if isinstance(value, keras.Layer):

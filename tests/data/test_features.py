@@ -10,23 +10,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import sparse
-from sklearn.base import BaseEstimator
 from sklearn.preprocessing import StandardScaler
 
 from keras_multiclass._data import statistics as _statistics
-from keras_multiclass._data.features import check_features
-from keras_multiclass._data.statistics import padding_mask, standardization
+from keras_multiclass._data.features import FeatureSchema
+from keras_multiclass._data.statistics import mean_and_variance, padding_mask
 
 pd = pytest.importorskip("pandas")
 pl = pytest.importorskip("polars")
 
 
-class Net(BaseEstimator):
-    """Stands for the estimator whose attributes are set."""
+def learn(X, **options):
+    return FeatureSchema.learn(X, estimator_name="Net", **options)
 
 
 def fit_check(X, **options):
-    return check_features(Net(), X, reset=True, **options)
+    return learn(X, **options)[1]
 
 
 ROWS = [[1, 2], [3, 4], [5, 6]]
@@ -50,7 +49,7 @@ ROWS = [[1, 2], [3, 4], [5, 6]]
     ],
     ids=lambda X: type(X).__name__,
 )
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_numbers_in_any_container_become_an_array_of_the_dtype(X, dtype):
     checked = fit_check(X, dtype=dtype)
     assert type(checked) is np.ndarray
@@ -70,10 +69,10 @@ def test_booleans_are_zeros_and_ones():
 
 @pytest.mark.parametrize("shape", [(4, 3), (4, 3, 2), (4, 3, 2, 2), (4, 3, 2, 2, 2)])
 def test_two_to_five_dimensions_are_taken_and_remembered(shape):
-    net = Net()
-    assert check_features(net, np.ones(shape), reset=True).shape == shape
-    assert net.n_features_in_ == 3
-    assert net.input_shape_ == shape[1:]
+    schema, checked = learn(np.ones(shape))
+    assert checked.shape == shape
+    assert schema.n_features_in == 3
+    assert schema.input_shape == shape[1:]
 
 
 @pytest.mark.parametrize("make", [sparse.csr_matrix, sparse.csc_array, sparse.coo_array])
@@ -95,7 +94,7 @@ def test_an_array_that_fits_is_not_copied(tmp_path):
     mapped = np.load(path, mmap_mode="r")
     assert np.shares_memory(fit_check(mapped), mapped)
     ids = np.ones((5, 3), dtype=np.int32)
-    assert np.shares_memory(fit_check(ids, tokens=True), ids)
+    assert np.shares_memory(fit_check(ids, token_ids=True), ids)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +134,7 @@ def test_what_is_no_finite_number_is_refused(X, error, message):
 
 
 def test_values_too_large_for_float32_are_fine_in_float64():
-    assert fit_check([[1e300]], dtype=np.float64).tolist() == [[1e300]]
+    assert fit_check([[1e300]], dtype="float64").tolist() == [[1e300]]
 
 
 def test_missing_numbers_may_stay_where_the_backbone_takes_them():
@@ -182,50 +181,44 @@ def test_date_columns_are_named_with_the_cure(X):
 
 @pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
 def test_feature_names_are_kept_and_compared(frame):
-    net = Net()
-    check_features(net, frame({"a": [1.0, 2.0], "b": [3.0, 4.0]}), reset=True)
-    assert net.feature_names_in_.tolist() == ["a", "b"]
-    assert net.n_features_in_ == 2
+    schema, _ = learn(frame({"a": [1.0, 2.0], "b": [3.0, 4.0]}))
+    assert schema.feature_names_in.tolist() == ["a", "b"]
+    assert schema.n_features_in == 2
     same = frame({"a": [5.0], "b": [6.0]})
-    assert check_features(net, same, reset=False).tolist() == [[5, 6]]
+    assert schema.check(same).tolist() == [[5, 6]]
     with pytest.raises(ValueError, match="same order as they were in fit"):
-        check_features(net, frame({"b": [6.0], "a": [5.0]}), reset=False)
+        schema.check(frame({"b": [6.0], "a": [5.0]}))
     with pytest.raises(ValueError, match="unseen at fit time"):
-        check_features(net, frame({"a": [5.0], "c": [6.0]}), reset=False)
-    with pytest.warns(UserWarning, match="does not have valid feature names"):
-        check_features(net, [[5.0, 6.0]], reset=False)
+        schema.check(frame({"a": [5.0], "c": [6.0]}))
+    with pytest.warns(UserWarning, match="X does not have valid feature names, but Net was"):
+        schema.check([[5.0, 6.0]])
 
 
 def test_names_of_one_frame_library_hold_for_the_other():
-    net = Net()
-    check_features(net, pd.DataFrame({"a": [1.0], "b": [2.0]}), reset=True)
-    check_features(net, pl.DataFrame({"a": [1.0], "b": [2.0]}), reset=False)
+    schema, _ = learn(pd.DataFrame({"a": [1.0], "b": [2.0]}))
+    schema.check(pl.DataFrame({"a": [1.0], "b": [2.0]}))
     with pytest.raises(ValueError, match="same order"):
-        check_features(net, pl.DataFrame({"b": [1.0], "a": [2.0]}), reset=False)
+        schema.check(pl.DataFrame({"b": [1.0], "a": [2.0]}))
 
 
-def test_names_of_an_earlier_fit_are_forgotten():
-    net = Net()
-    check_features(net, pl.DataFrame({"a": [1.0], "b": [2.0]}), reset=True)
-    check_features(net, [[1.0, 2.0]], reset=True)
-    assert not hasattr(net, "feature_names_in_")
+def test_an_array_has_no_feature_names():
+    assert learn([[1.0, 2.0]])[0].feature_names_in is None
 
 
 def test_the_shape_of_a_row_must_be_that_of_fit():
-    net = Net()
-    check_features(net, np.ones((4, 3, 2)), reset=True)
-    check_features(net, np.ones((1, 3, 2)), reset=False)
+    schema, _ = learn(np.ones((4, 3, 2)))
+    schema.check(np.ones((1, 3, 2)))
     with pytest.raises(ValueError, match=r"of shape \(3, 2\), as in fit; got shape \(3, 1\)"):
-        check_features(net, np.ones((4, 3, 1)), reset=False)
+        schema.check(np.ones((4, 3, 1)))
     with pytest.raises(ValueError, match=r"of shape \(3, 2\), as in fit; got shape \(3,\)"):
-        check_features(net, np.ones((4, 3)), reset=False)
+        schema.check(np.ones((4, 3)))
     with pytest.raises(ValueError, match="expecting 3 features"):
-        check_features(net, np.ones((4, 5, 2)), reset=False)
+        schema.check(np.ones((4, 5, 2)))
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.float64, object])
 def test_token_ids_become_int32(dtype):
-    checked = fit_check(np.array([[3, 0], [7, 1]], dtype=dtype), tokens=True)
+    checked = fit_check(np.array([[3, 0], [7, 1]], dtype=dtype), token_ids=True)
     assert checked.dtype == np.int32
     assert checked.tolist() == [[3, 0], [7, 1]]
 
@@ -243,12 +236,12 @@ def test_token_ids_become_int32(dtype):
 )
 def test_bad_token_ids_are_refused(X, error):
     with pytest.raises(ValueError, match=error):
-        fit_check(X, tokens=True)
+        fit_check(X, token_ids=True)
 
 
 def test_sparse_token_ids_are_refused():
     with pytest.raises(TypeError, match="dense array of token ids"):
-        fit_check(sparse.csr_array(np.eye(2, dtype=int)), tokens=True)
+        fit_check(sparse.csr_array(np.eye(2, dtype=int)), token_ids=True)
 
 
 @given(
@@ -263,7 +256,7 @@ def test_standardization_is_that_of_standard_scaler_whatever_the_chunks(X, chunk
     expected = StandardScaler().fit(X.reshape(-1, X.shape[-1]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_statistics, "_CHUNK_VALUES", chunk)
-        mean, variance = standardization(X)
+        mean, variance = mean_and_variance(X)
     np.testing.assert_allclose(mean, expected.mean_, rtol=1e-7, atol=1e-6)
     np.testing.assert_allclose(np.sqrt(variance), expected.scale_, rtol=1e-6, atol=1e-6)
     assert mean.dtype == variance.dtype == np.float64
@@ -275,8 +268,8 @@ def test_sparse_standardization_agrees_with_dense(monkeypatch, chunk):
     X = sparse.random(50, 6, density=0.3, format="csr", random_state=0, dtype=np.float32)
     weights = np.arange(50.0)
     for w in (None, weights):
-        expected = standardization(X.toarray(), w)
-        for got, want in zip(standardization(X, w), expected, strict=True):
+        expected = mean_and_variance(X.toarray(), w)
+        for got, want in zip(mean_and_variance(X, w), expected, strict=True):
             np.testing.assert_allclose(got, want, rtol=1e-6)
 
 
@@ -284,8 +277,8 @@ def test_weights_count_as_repeated_rows_and_zero_as_none():
     generator = np.random.default_rng(0)
     X = generator.normal(size=(20, 3, 2)).astype(np.float32)
     weights = generator.integers(0, 4, size=20).astype(np.float32)
-    got = standardization(X, weights)
-    want = standardization(np.repeat(X, weights.astype(int), axis=0))
+    got = mean_and_variance(X, weights)
+    want = mean_and_variance(np.repeat(X, weights.astype(int), axis=0))
     np.testing.assert_allclose(got, want, rtol=1e-9)
 
 
@@ -293,12 +286,12 @@ def test_masked_steps_do_not_count():
     X = np.array([[[1.0], [3.0], [0.0]], [[5.0], [0.0], [0.0]]])
     mask = padding_mask(X)
     assert mask.tolist() == [[True, True, False], [True, False, False]]
-    mean, variance = standardization(X, mask=mask)
+    mean, variance = mean_and_variance(X, mask=mask)
     assert mean.tolist() == [3]
     assert variance == pytest.approx(8 / 3)
-    mean, _ = standardization(X, np.array([1.0, 2.0]), mask)
+    mean, _ = mean_and_variance(X, np.array([1.0, 2.0]), mask)
     assert mean == pytest.approx((1 + 3 + 5 * 2) / 4)
-    mean, variance = standardization(X, mask=np.zeros((2, 3), bool))
+    mean, variance = mean_and_variance(X, mask=np.zeros((2, 3), bool))
     assert (mean.tolist(), variance.tolist()) == ([0], [1])
 
 
@@ -308,13 +301,13 @@ def test_padding_is_where_all_features_of_a_step_are_zero_even_in_between():
 
 
 def test_constant_features_have_variance_one():
-    mean, variance = standardization(np.array([[7.0, 1], [7, 2], [7, 3]]))
+    mean, variance = mean_and_variance(np.array([[7.0, 1], [7, 2], [7, 3]]))
     assert mean.tolist() == [7, 2]
     np.testing.assert_allclose(variance, [1, 2 / 3])
 
 
 def test_missing_numbers_do_not_count():
-    mean, variance = standardization(np.array([[1.0, np.nan], [3.0, np.nan]]))
+    mean, variance = mean_and_variance(np.array([[1.0, np.nan], [3.0, np.nan]]))
     assert mean.tolist() == [2, 0]
     assert variance.tolist() == [1, 1]
 
@@ -324,7 +317,7 @@ def test_standardization_of_a_large_array_needs_little_memory():
     X[::2] = 0
     tracemalloc.start()
     try:
-        mean, _ = standardization(X, np.ones(len(X), dtype=np.float32))
+        mean, _ = mean_and_variance(X, np.ones(len(X), dtype=np.float32))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -335,5 +328,5 @@ def test_standardization_of_a_large_array_needs_little_memory():
 def test_the_callers_array_is_left_alone():
     X = np.arange(12.0).reshape(4, 3)
     X.flags.writeable = False
-    standardization(fit_check(X, dtype=np.float64), np.array([1.0, 0, 1, 1]))
+    mean_and_variance(fit_check(X, dtype=np.float64), np.array([1.0, 0, 1, 1]))
     assert X.sum() == 66

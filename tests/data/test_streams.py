@@ -1,11 +1,10 @@
-"""Streams of batches: they train as the arrays would, and no more of them is kept than a batch."""
+"""Streams of batches train like the same rows in arrays."""
 
 from __future__ import annotations
 
+import functools
 import itertools
 import pickle
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -29,14 +28,14 @@ CLASSES = ["setosa", "versicolor", "virginica"]
 
 
 def cut(*arrays, size=SIZE):
-    """Cut arrays into batches, as a list that can be read again and again."""
+    """Return a function that iterates over batches of the arrays."""
     n_rows = arrays[0].shape[0]
     batches = [tuple(a[i : i + size] for a in arrays) for i in range(0, n_rows, size)]
     return lambda: iter(batches)
 
 
 def in_batches(**params):
-    """Make the classifier that reads arrays as a stream of batches of 32 rows is read."""
+    """A classifier that takes the same steps on arrays as `streaming` on batches of 32 rows."""
     return tiny(**{"shuffle": False, "batch_size": SIZE, "engine": "keras", "epochs": 3, **params})
 
 
@@ -44,16 +43,21 @@ def streaming(**params):
     return tiny(**{"epochs": 3, **params})
 
 
-def assert_same(found, expected, rows=X):
-    np.testing.assert_array_equal(found.classes_, expected.classes_)
-    assert found.history_.keys() == expected.history_.keys()
+@functools.cache
+def fitted_to_arrays(**params):
+    return in_batches(**params).fit(X, NAMES)
+
+
+def assert_same(actual, expected, rows=X):
+    np.testing.assert_array_equal(actual.classes_, expected.classes_)
+    assert actual.history_.keys() == expected.history_.keys()
     for name, values in expected.history_.items():
-        np.testing.assert_allclose(found.history_[name], values, rtol=1e-4, err_msg=name)
-    np.testing.assert_allclose(found.predict_proba(rows), expected.predict_proba(rows), atol=1e-5)
-    assert found.n_iter_ == expected.n_iter_
+        np.testing.assert_allclose(actual.history_[name], values, rtol=1e-4, err_msg=name)
+    np.testing.assert_allclose(actual.predict_proba(rows), expected.predict_proba(rows), atol=1e-5)
+    assert actual.n_iter_ == expected.n_iter_
 
 
-# --- the same as the arrays -----------------------------------------------------------------------
+# --- equivalence with arrays ----------------------------------------------------------------------
 
 LABELS = {
     "strings": NAMES,
@@ -70,44 +74,49 @@ LABELS = {
 
 
 @pytest.mark.parametrize("kind", LABELS)
-def test_labels_of_any_kind_train_as_in_an_array(kind):
+def test_labels_of_any_format_train_as_in_an_array(kind):
     y = LABELS[kind]
-    found = streaming(class_weight="balanced").fit(cut(X, y))
-    expected = in_batches(class_weight="balanced").fit(X, y)
-    assert_same(found, expected)
-    predicted, wanted = found.predict(X[:9]), expected.predict(X[:9])
-    assert type(predicted) is type(wanted)
-    if isinstance(wanted, pd.DataFrame):
-        pd.testing.assert_frame_equal(predicted, wanted)
+    streamed = streaming(class_weight="balanced").fit(cut(X, y))
+    in_memory = in_batches(class_weight="balanced").fit(X, y)
+    assert_same(streamed, in_memory)
+    actual, expected = streamed.predict(X[:9]), in_memory.predict(X[:9])
+    assert type(actual) is type(expected)
+    if isinstance(expected, pd.DataFrame):
+        pd.testing.assert_frame_equal(actual, expected)
     else:
-        found, expected = (v.toarray() if sparse.issparse(v) else v for v in (predicted, wanted))
-        assert found.dtype == expected.dtype
-        np.testing.assert_array_equal(found, expected)
+        actual, expected = (v.toarray() if sparse.issparse(v) else v for v in (actual, expected))
+        assert actual.dtype == expected.dtype
+        np.testing.assert_array_equal(actual, expected)
 
 
 @pytest.mark.parametrize(
-    "params",
+    ("params", "weighted"),
     [
-        {},
-        {"class_weight": "balanced"},
-        {"class_weight": {"virginica": 3.0, "setosa": 0.5}},
-        {"scaling": None},
-        {"dtype": "float64", "class_weight": "balanced"},
-        {"metrics": ["accuracy", "macro_f1", "auc"]},
-        {"loss": "categorical_hinge", "optimizer": "sgd"},
-        {"backbone__dropout": 0.3, "backbone__normalization": "batch"},
-        {"compile__run_eagerly": True, "epochs": 1},
+        ({}, False),
+        ({}, True),
+        ({"class_weight": "balanced"}, False),
+        ({"class_weight": "balanced"}, True),
+        ({"class_weight": {"virginica": 3.0, "setosa": 0.5}}, False),
+        ({"class_weight": {"virginica": 3.0, "setosa": 0.5}}, True),
+        ({"scaling": None}, True),
+        ({"dtype": "float64", "class_weight": "balanced"}, True),
+        ({"metrics": ["accuracy", "macro_f1", "auc"]}, True),
+        ({"loss": "categorical_hinge", "optimizer": "sgd"}, True),
+        ({"backbone__dropout": 0.3, "backbone__normalization": "batch"}, True),
+        ({"compile__run_eagerly": True, "epochs": 1}, True),
     ],
-    ids=lambda params: "-".join(params) or "default",
+    ids=lambda value: (
+        {True: "weighted", False: "unweighted"}.get(value)
+        if isinstance(value, bool)
+        else "-".join(value) or "default"
+    ),
 )
-@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
-def test_a_stream_trains_as_the_array_does(params, weighted):
-    w = WEIGHTS if weighted else None
+def test_a_stream_trains_like_an_array(params, weighted):
     arrays = (X, NAMES, WEIGHTS) if weighted else (X, NAMES)
-    found = streaming(**params).fit(cut(*arrays))
-    expected = in_batches(**params).fit(X, NAMES, sample_weight=w)
-    assert_same(found, expected)
-    for one, other in zip(found.model_.variables, expected.model_.variables, strict=True):
+    streamed = streaming(**params).fit(cut(*arrays))
+    in_memory = in_batches(**params).fit(*arrays[:2], sample_weight=WEIGHTS if weighted else None)
+    assert_same(streamed, in_memory)
+    for one, other in zip(streamed.model_.variables, in_memory.model_.variables, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5, err_msg=one.path)
 
 
@@ -124,7 +133,7 @@ def padded_sequences():
 
 SHAPES = {
     "images": (*rows_of((8, 8, 1)), {"backbone__filters": (4,)}),
-    "grey images": (
+    "images without channels": (
         (rows_of((8, 8))[0] * 40 + 100).astype(np.uint8),
         rows_of((8, 8))[1],
         {"backbone__filters": (4,)},
@@ -145,7 +154,7 @@ SHAPES = {
         np.arange(46) % 3,
         {"backbone": "mlp", "backbone__hidden_units": (4,)},
     ),
-    "a constant": (
+    "constant column": (
         np.column_stack([np.full(46, 7e5), rows_of((1,))[0]]),
         np.arange(46) % 3,
         {"backbone": "mlp", "backbone__hidden_units": (4,)},
@@ -157,43 +166,71 @@ SHAPES = {
 def test_features_of_any_kind_train_as_in_an_array(kind):
     rows, y, params = SHAPES[kind]
     common = {"epochs": 2, "random_state": 0, "class_weight": {0: 2.0, 1: 1.5}, **params}
-    found = KerasMulticlassClassifier(**common).fit(cut(rows, y, size=16))
-    plain = KerasMulticlassClassifier(**common, shuffle=False, batch_size=16, engine="keras")
-    assert_same(found, plain.fit(rows, y), rows)
-    assert found.input_shape_ == plain.input_shape_
+    streamed = KerasMulticlassClassifier(**common).fit(cut(rows, y, size=16))
+    in_memory = KerasMulticlassClassifier(**common, shuffle=False, batch_size=16, engine="keras")
+    assert_same(streamed, in_memory.fit(rows, y), rows)
+    assert streamed.input_shape_ == in_memory.input_shape_
     if kind == "frame":
-        assert found.feature_names_in_.tolist() == ["a", "b", "c"]
+        assert streamed.feature_names_in_.tolist() == ["a", "b", "c"]
 
 
-def test_a_whole_model_and_what_its_builder_is_told_come_from_the_first_batch():
-    told = []
+def test_a_model_builder_gets_the_same_metadata_from_a_stream_and_from_arrays():
+    metadata = []
 
     def build(meta, units):
-        told.append({name: meta[name] for name in ("n_features_in_", "n_classes_", "y_dtype_")})
+        metadata.append({name: meta[name] for name in ("n_features_in_", "n_classes_", "y_dtype_")})
         layers = [keras.layers.Dense(units, "relu"), keras.layers.Dense(3)]
         return keras.Sequential([keras.Input((4,)), *layers])
 
     params = {"model": build, "model__units": 5, "epochs": 2, "random_state": 0}
-    found = KerasMulticlassClassifier(**params).fit(cut(X, NAMES))
-    plain = KerasMulticlassClassifier(**params, shuffle=False, batch_size=SIZE, engine="keras")
-    assert_same(found, plain.fit(X, NAMES))
-    assert told[0] == told[1]
+    streamed = KerasMulticlassClassifier(**params).fit(cut(X, NAMES))
+    in_memory = KerasMulticlassClassifier(**params, shuffle=False, batch_size=SIZE, engine="keras")
+    assert_same(streamed, in_memory.fit(X, NAMES))
+    assert metadata[0] == metadata[1]
 
 
-def test_rows_of_weight_zero_are_left_out():
-    """Here every third, and the whole second batch."""
+def test_rows_of_weight_zero_are_dropped():
+    """Every third row here, and the whole second batch."""
     weights = np.where(np.arange(150) % 3 == 0, 0.0, WEIGHTS)
     weights[SIZE : 2 * SIZE] = 0
     kept = [tuple(part[w > 0] for part in (rows, y, w)) for rows, y, w in cut(X, NAMES, weights)()]
-    found = streaming().fit(cut(X, NAMES, weights))
-    assert_same(found, streaming().fit(lambda: (b for b in kept if len(b[0]))))
+    weighted = streaming().fit(cut(X, NAMES, weights))
+    assert_same(weighted, streaming().fit(lambda: (b for b in kept if len(b[0]))))
 
 
-# --- every form of a stream -----------------------------------------------------------------------
+def random_rows():
+    rng = np.random.default_rng(0)
+    return rng.normal(3.0, 2.0, (60, 4)).astype(np.float32), np.arange(60) % 3
+
+
+def small(**params):
+    return KerasMulticlassClassifier(
+        "mlp", backbone__hidden_units=(8,), epochs=2, shuffle=False, random_state=0, **params
+    )
+
+
+def test_a_stream_may_mix_dense_and_sparse_batches():
+    X, y = random_rows()
+    parts = [(X[:30], y[:30]), (sparse.csr_array(X[30:]), y[30:])]
+    streamed = small().fit(lambda: iter(parts))
+    arrays = small(batch_size=30).fit(X, y)
+    np.testing.assert_allclose(streamed.predict_proba(X), arrays.predict_proba(X), atol=1e-5)
+
+
+def test_some_batches_of_a_stream_may_lack_weights():
+    X, y = random_rows()
+    weights = np.r_[np.full(30, 0.3), np.ones(30)]
+    parts = [(X[:30], y[:30], weights[:30]), (X[30:], y[30:])]
+    streamed = small(class_weight={0: 2.0}).fit(lambda: iter(parts))
+    arrays = small(class_weight={0: 2.0}, batch_size=30).fit(X, y, sample_weight=weights)
+    np.testing.assert_allclose(streamed.predict_proba(X), arrays.predict_proba(X), atol=1e-5)
+
+
+# --- kinds of streams -----------------------------------------------------------------------------
 
 
 class Items(keras.utils.PyDataset):
-    """Notes the order in which it is read, and the ends of epochs."""
+    """Records the order in which items are read, and the ends of epochs."""
 
     def __init__(self, batches, n_batches=0):
         super().__init__()
@@ -212,7 +249,7 @@ class Items(keras.utils.PyDataset):
 
 
 class Loader:
-    """What a data loader of another library looks like: re-iterable, lists of tensors."""
+    """Like the data loader of another library: re-iterable, yields lists of tensors."""
 
     def __init__(self, batches):
         self.batches = batches
@@ -237,7 +274,12 @@ def generate():
     yield from cut(X, NAMES)()
 
 
-FORMS = {
+@functools.cache
+def fitted_to_a_stream():
+    return streaming(epochs=1).fit(generate)
+
+
+STREAMS = {
     "tf.data": lambda: tf.data.Dataset.from_tensor_slices((X, NAMES.astype(str))).batch(SIZE),
     "tf.data of unknown length": lambda: (
         tf.data.Dataset.from_tensor_slices((X, NAMES.astype(str)))
@@ -250,32 +292,32 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_every_form_of_a_stream_trains_alike(form):
-    assert_same(streaming().fit(FORMS[form]()), in_batches().fit(X, NAMES))
+@pytest.mark.parametrize("kind", STREAMS)
+def test_every_kind_of_stream_trains_like_arrays(kind):
+    assert_same(streaming().fit(STREAMS[kind]()), fitted_to_arrays())
 
 
-def test_a_py_dataset_is_read_in_its_order_and_told_of_each_end_of_an_epoch():
+def test_a_py_dataset_is_read_in_order_and_notified_of_the_end_of_each_epoch():
     dataset = Items(list(cut(X, NAMES)()))
     streaming(epochs=2).fit(dataset)
     one_pass = list(range(5))
     assert dataset.calls == [*one_pass, *one_pass, "end", *one_pass, "end"]
 
 
-def test_a_stream_may_give_other_batches_in_each_epoch_as_a_py_dataset_does_that_shuffles():
-    class Shuffles(Items):
+def test_a_stream_may_yield_other_batches_in_each_epoch_like_a_shuffling_py_dataset():
+    class Reversing(Items):
         def on_epoch_end(self):
             self.batches = self.batches[::-1]
 
-    found = streaming(epochs=2).fit(Shuffles(list(cut(X, NAMES)())))
+    actual = streaming(epochs=2).fit(Reversing(list(cut(X, NAMES)())))
     batches = list(cut(X, NAMES)())
     expected = streaming(epochs=1, warm_start=True).fit(lambda: iter(batches))
     expected.fit(lambda: iter(batches[::-1]))
-    np.testing.assert_allclose(found.history_["loss"], expected.history_["loss"], rtol=1e-5)
+    np.testing.assert_allclose(actual.history_["loss"], expected.history_["loss"], rtol=1e-5)
 
 
-def test_the_engine_is_keras_and_says_why():
-    classifier = streaming(epochs=1).fit(cut(X, NAMES))
+def test_streams_use_the_keras_engine_and_report_the_reason():
+    classifier = fitted_to_a_stream()
     assert (classifier.engine_, classifier.engine_reason_) == (
         "keras",
         "a stream is trained on batch by batch",
@@ -284,8 +326,10 @@ def test_the_engine_is_keras_and_says_why():
         streaming(engine="graph").fit(cut(X, NAMES))
 
 
-def test_shuffling_does_not_apply_to_a_stream():
-    one, other = (streaming(shuffle=shuffle).fit(cut(X, NAMES)) for shuffle in (True, False))
+def test_shuffle_has_no_effect_on_a_stream():
+    one, other = (
+        streaming(shuffle=shuffle, epochs=1).fit(cut(X, NAMES)) for shuffle in (True, False)
+    )
     assert one.history_ == other.history_
 
 
@@ -302,25 +346,25 @@ def test_the_stream_is_read_once_before_the_first_epoch_and_once_in_each():
     assert passes == [5, 5, 5, 5]
 
 
-# --- steps of an epoch ----------------------------------------------------------------------------
+# --- steps per epoch ------------------------------------------------------------------------------
 
 
 def endless():
-    """Give an iterator that goes through the batches again and again."""
+    """Return an iterator that cycles through the batches."""
     return itertools.cycle(cut(X, NAMES)())
 
 
-def test_an_iterator_without_end_is_learned_from_first_and_trained_on_after_that():
-    given = []
+def test_an_endless_iterator_is_read_for_a_first_pass_and_then_for_training():
+    read = []
 
-    def noted():
+    def recorded():
         for number, batch in enumerate(endless()):
-            given.append(number)
+            read.append(number)
             yield batch
 
-    found = streaming(epochs=2, fit__steps_per_epoch=5).fit(noted())
-    assert given == list(range(15))
-    assert_same(found, in_batches(epochs=2).fit(X, NAMES))
+    streamed = streaming(epochs=2, fit__steps_per_epoch=5).fit(recorded())
+    assert read == list(range(15))
+    assert_same(streamed, fitted_to_arrays(epochs=2))
 
 
 @pytest.mark.parametrize(
@@ -332,60 +376,72 @@ def test_an_iterator_without_end_is_learned_from_first_and_trained_on_after_that
     ],
     ids=["function", "PyDataset", "tf.data"],
 )
-def test_a_stream_without_end_trains_by_steps(stream):
-    found = streaming(epochs=2, fit__steps_per_epoch=5).fit(stream())
-    assert_same(found, in_batches(epochs=2).fit(X, NAMES))
+def test_an_endless_stream_trains_for_the_steps_per_epoch(stream):
+    streamed = streaming(epochs=2, fit__steps_per_epoch=5).fit(stream())
+    assert_same(streamed, fitted_to_arrays(epochs=2))
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_an_epoch_of_fewer_or_more_steps_goes_on_where_the_last_one_ended(form):
+@pytest.mark.parametrize("kind", STREAMS)
+def test_an_epoch_of_fewer_or_more_steps_continues_where_the_last_one_ended(kind):
     """Two epochs of ten steps are four passes over five batches, and so are ten of two steps."""
-    long = streaming(epochs=2, fit__steps_per_epoch=10, scaling=None).fit(FORMS[form]())
-    passes = in_batches(epochs=4, scaling=None).fit(X, NAMES)
-    np.testing.assert_allclose(long.predict_proba(X), passes.predict_proba(X), atol=1e-5)
-    if form not in ("generator function", "tf.data of unknown length"):  # known to end
-        short = streaming(epochs=10, fit__steps_per_epoch=2, scaling=None).fit(FORMS[form]())
-        np.testing.assert_allclose(short.predict_proba(X), passes.predict_proba(X), atol=1e-5)
+    expected = fitted_to_arrays(epochs=4, scaling=None).predict_proba(X)
+    long = streaming(epochs=2, fit__steps_per_epoch=10, scaling=None).fit(STREAMS[kind]())
+    np.testing.assert_allclose(long.predict_proba(X), expected, atol=1e-5)
+    if kind not in ("generator function", "tf.data of unknown length"):  # known to end
+        short = streaming(epochs=10, fit__steps_per_epoch=2, scaling=None).fit(STREAMS[kind]())
+        np.testing.assert_allclose(short.predict_proba(X), expected, atol=1e-5)
 
 
 # --- validation -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("params", [{}, {"class_weight": "balanced"}, {"early_stopping": 1}])
-@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
-@pytest.mark.parametrize("form", ["stream", "array"])
-def test_validation_is_that_of_the_array(params, weighted, form):
-    params = {"metrics": ["accuracy", "macro_f1"], "epochs": 6, **params}
-    held = (X[:50], NAMES[:50], *([WEIGHTS[:50]] if weighted else []))
-    names = ("X_val", "y_val", "sample_weight_val")
-    arrays = dict(zip(names, held, strict=False))
-    given = arrays if form == "array" else {"X_val": cut(*held)}
-    found = streaming(**params).fit(cut(X[50:], NAMES[50:]), **given)
-    assert_same(found, in_batches(**params).fit(X[50:], NAMES[50:], **arrays))
-    assert "val_macro_f1" in found.history_
+@pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
+def test_a_stream_is_validated_like_an_array_on_streams_and_on_arrays(params, weighted):
+    params = {"metrics": ["accuracy", "macro_f1", "auc"], "epochs": 6, **params}
+    held_out = (X[:50], NAMES[:50], *([WEIGHTS[:50]] if weighted else []))
+    arrays = dict(zip(("X_val", "y_val", "sample_weight_val"), held_out, strict=False))
+    expected = in_batches(**params).fit(X[50:], NAMES[50:], **arrays)
+    assert "val_macro_f1" in expected.history_
+    for validation in (arrays, {"X_val": cut(*held_out)}):
+        assert_same(streaming(**params).fit(cut(X[50:], NAMES[50:]), **validation), expected)
 
 
 def test_arrays_may_be_validated_on_a_stream():
-    found = in_batches(engine="auto").fit(X[50:], NAMES[50:], X_val=cut(X[:50], NAMES[:50]))
-    assert found.engine_ == "keras"
-    expected = in_batches().fit(X[50:], NAMES[50:], X_val=X[:50], y_val=NAMES[:50])
-    assert_same(found, expected)
+    on_stream = in_batches(engine="auto").fit(X[50:], NAMES[50:], X_val=cut(X[:50], NAMES[:50]))
+    assert on_stream.engine_ == "keras"
+    on_arrays = in_batches().fit(X[50:], NAMES[50:], X_val=X[:50], y_val=NAMES[:50])
+    assert_same(on_stream, on_arrays)
 
 
-@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
-def test_weights_of_zero_count_as_in_an_array_of_validation_rows(weighted):
+def test_validation_weights_of_zero_count_as_in_an_array():
     weights = np.where(np.arange(50) < SIZE, 0.0, 1.0)
-    found = streaming(epochs=1).fit(cut(X[50:], NAMES[50:]), X_val=cut(X[:50], NAMES[:50], weights))
-    expected = in_batches(epochs=1).fit(
+    on_stream = streaming(epochs=1).fit(
+        cut(X[50:], NAMES[50:]), X_val=cut(X[:50], NAMES[:50], weights)
+    )
+    on_arrays = in_batches(epochs=1).fit(
         X[50:], NAMES[50:], X_val=X[:50], y_val=NAMES[:50], sample_weight_val=weights
     )
-    assert_same(found, expected)
+    assert_same(on_stream, on_arrays)
 
 
-def test_callbacks_are_called_in_the_order_of_an_array():
+def test_all_validation_batches_are_validated_before_training():
+    X, y = random_rows()
+    broken = X[30:].copy()
+    broken[3, 2] = np.inf
+    losses = []
+    watch = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: losses.append(epoch))
+    with pytest.raises(ValueError, match="Batch 2 of X_val cannot be used: Input X contains inf"):
+        small(callbacks=watch).fit(X, y, X_val=lambda: iter([(X[:30], y[:30]), (broken, y[30:])]))
+    with pytest.raises(ValueError, match="The weights of all rows are zero"):
+        small(callbacks=watch).fit(X, y, X_val=lambda: iter([(X, y, np.zeros(60))]))
+    assert not losses
+
+
+def test_callbacks_are_called_in_the_same_order_as_for_arrays():
     calls = []
 
-    class Note(keras.callbacks.Callback):
+    class Recorder(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             calls.append(("epoch", epoch, sorted(logs)))
 
@@ -395,23 +451,23 @@ def test_callbacks_are_called_in_the_order_of_an_array():
         def on_test_batch_end(self, batch, logs=None):
             calls.append(("test", batch))
 
-    streaming(callbacks=Note).fit(cut(X, NAMES), X_val=cut(X[:50], NAMES[:50]))
+    streaming(callbacks=Recorder, epochs=2).fit(cut(X, NAMES), X_val=cut(X[:50], NAMES[:50]))
     streamed = list(calls)
     calls.clear()
-    in_batches(callbacks=Note).fit(X, NAMES, X_val=X[:50], y_val=NAMES[:50])
+    in_batches(callbacks=Recorder, epochs=2).fit(X, NAMES, X_val=X[:50], y_val=NAMES[:50])
     assert streamed == calls
 
 
-# --- going on -------------------------------------------------------------------------------------
+# --- continued training ---------------------------------------------------------------------------
 
 
-def test_fit_goes_on_with_a_stream_and_partial_fit_takes_one_pass():
+def test_warm_started_fit_continues_on_a_stream_and_partial_fit_takes_one_pass():
     stream = cut(X, NAMES)
-    found = streaming(warm_start=True, epochs=2).fit(stream).fit(stream).partial_fit(stream)
-    assert_same(found, in_batches(epochs=5).fit(X, NAMES))
+    streamed = streaming(warm_start=True, epochs=2).fit(stream).fit(stream).partial_fit(stream)
+    assert_same(streamed, in_batches(epochs=5).fit(X, NAMES))
 
 
-def test_a_first_partial_fit_may_name_classes_that_the_stream_lacks():
+def test_the_first_partial_fit_may_list_classes_that_the_stream_lacks():
     two = cut(X[CODES < 2], NAMES[CODES < 2])
     classifier = tiny().partial_fit(two, classes=CLASSES)
     assert classifier.classes_.tolist() == CLASSES
@@ -419,19 +475,19 @@ def test_a_first_partial_fit_may_name_classes_that_the_stream_lacks():
     classifier.partial_fit(X, NAMES)
 
 
-def test_initialize_learns_and_does_not_train():
-    found, expected = tiny().initialize(cut(X, NAMES)), tiny().initialize(X, NAMES)
-    assert found.n_iter_ == 0
-    np.testing.assert_allclose(found.predict_proba(X), expected.predict_proba(X), atol=1e-6)
+def test_initialize_measures_the_stream_without_training():
+    streamed, expected = tiny().initialize(cut(X, NAMES)), tiny().initialize(X, NAMES)
+    assert streamed.n_iter_ == 0
+    np.testing.assert_allclose(streamed.predict_proba(X), expected.predict_proba(X), atol=1e-6)
 
 
-def test_a_classifier_that_was_fitted_to_a_stream_can_be_pickled():
-    classifier = streaming().fit(generate)
+def test_a_classifier_fitted_to_a_stream_can_be_pickled():
+    classifier = fitted_to_a_stream()
     restored = pickle.loads(pickle.dumps(classifier))
     np.testing.assert_array_equal(restored.predict_proba(X), classifier.predict_proba(X))
 
 
-# --- what cannot be used --------------------------------------------------------------------------
+# --- errors ---------------------------------------------------------------------------------------
 
 
 def raised(error, stream, fit=None, **params):
@@ -473,7 +529,7 @@ def raised(error, stream, fit=None, **params):
         (lambda: lambda: iter([(X, None)]), ["requires y to be passed"]),
     ],
 )
-def test_a_stream_that_cannot_be_used_is_refused_before_training(stream, words):
+def test_invalid_streams_are_rejected_before_training(stream, words):
     message = raised((ValueError, TypeError), stream())
     assert all(word in message for word in words), message
 
@@ -494,12 +550,12 @@ def test_a_stream_that_cannot_be_used_is_refused_before_training(stream, words):
         ({"X_val": cut(X, CODES)}, {}, ["Batch 1 of X_val", "y_val must be labels among"]),
     ],
 )
-def test_what_does_not_go_with_a_stream_is_refused(fit, params, words):
+def test_arguments_that_do_not_apply_to_streams_are_rejected(fit, params, words):
     message = raised((ValueError, TypeError), generate, fit, **params)
     assert all(word in message for word in words), message
 
 
-def test_steps_of_an_epoch_are_for_streams():
+def test_steps_per_epoch_is_rejected_for_arrays():
     with pytest.raises(ValueError, match="`fit__steps_per_epoch` must be None unless X is a"):
         streaming(fit__steps_per_epoch=3).fit(X, NAMES)
 
@@ -507,7 +563,7 @@ def test_steps_of_an_epoch_are_for_streams():
 @pytest.mark.parametrize("later", [
     (X, np.where(CODES == 0, "elm", NAMES)), (X[:, :2], NAMES), (X * np.inf, NAMES),
 ], ids=["label", "shape", "infinity"])  # fmt: skip
-def test_a_later_pass_that_differs_is_an_error_and_nothing_is_lost(later):
+def test_an_invalid_batch_in_a_later_pass_is_an_error_and_keeps_the_fitted_state(later):
     passes = []
 
     def batches():
@@ -523,7 +579,7 @@ def test_a_later_pass_that_differs_is_an_error_and_nothing_is_lost(later):
     assert classifier.history_ == history
 
 
-def test_an_iterator_that_ends_too_early_is_an_error():
+def test_an_iterator_that_ends_before_the_steps_of_an_epoch_is_an_error():
     with pytest.raises(
         ValueError, match=r"does not end before the 4 batches .* got its end after 1\."
     ):
@@ -539,213 +595,37 @@ def test_a_function_that_returns_the_same_iterator_again_is_an_error():
     assert "must return a new iterator" in raised(ValueError, lambda: iterator)
 
 
-def test_an_error_of_the_stream_itself_comes_through():
+def test_exceptions_raised_by_the_stream_propagate():
     def broken():
         yield X, NAMES
-        raise OSError("the disk is gone")
+        raise OSError("disk failure")
 
-    assert raised(OSError, broken) == "the disk is gone"
+    assert raised(OSError, broken) == "disk failure"
 
 
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "decision_function"])
-@pytest.mark.parametrize("form", FORMS)
-def test_predicting_takes_arrays_only(method, form):
-    classifier = streaming(epochs=1).fit(generate)
+@pytest.mark.parametrize("kind", STREAMS)
+def test_prediction_rejects_streams(method, kind):
     with pytest.raises(TypeError, match="X must be one array, data frame or sparse matrix; got"):
-        getattr(classifier, method)(FORMS[form]())
+        getattr(fitted_to_a_stream(), method)(STREAMS[kind]())
 
 
-def test_an_array_without_labels_gives_scikit_learns_error():
+def test_an_array_without_labels_raises_scikit_learns_error():
     for method in ("fit", "partial_fit", "initialize"):
         with pytest.raises(ValueError, match="requires y to be passed, but the target y is None"):
             getattr(tiny(), method)(X)
 
 
-# --- memory ---------------------------------------------------------------------------------------
-
-STREAMED = """
-import resource
-import numpy as np
-from keras_multiclass import KerasMulticlassClassifier
-
-def batches(n):
-    for i in range(n):
-        X = np.random.default_rng(i).normal(size=(10_000, 25)).astype(np.float32)
-        yield X, (X[:, 0] > 0).astype(int)
-
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-classifier = KerasMulticlassClassifier("mlp", backbone__hidden_units=(4,), epochs=1)
-classifier.fit(lambda: batches(3))
-before = peak()
-classifier.fit(lambda: batches(300))
-print(peak() - before)
-"""
-
-MAPPED = """
-import os, sys, tempfile, threading, time
-import numpy as np
-from keras_multiclass import KerasMulticlassClassifier
-from keras_multiclass.engine import _selection
-
-shape = (250_000, 300)
-path = os.path.join(sys.argv[1], "X.npy")
-X = np.lib.format.open_memmap(path, "w+", sys.argv[2], shape)
-for i in range(0, shape[0], 10_000):
-    X[i : i + 10_000] = np.random.default_rng(i).normal(size=(10_000, shape[1]))
-y = (X[:, 0] > 0).astype(int)
-X.flush()
-X = np.load(path, mmap_mode="r")
-_selection.machine_memory = lambda: 2 * 4 * X.size
-classifier = KerasMulticlassClassifier(
-    "mlp", backbone__hidden_units=(4,), epochs=2, batch_size=1024, random_state=0
-)
-small = X[:3000].copy()
-classifier.set_params(engine="keras").fit(small, y[:3000])
-
-def own_memory():  # pages of the file do not count: the system takes them back at will
-    with open("/proc/self/status") as file:
-        return next(int(line.split()[1]) / 1024 for line in file if line.startswith("RssAnon"))
-
-def watch():
-    while not done:
-        peak.append(own_memory())
-        time.sleep(0.001)
-
-before, peak, done = own_memory(), [], []
-watcher = threading.Thread(target=watch)
-watcher.start()
-classifier.set_params(engine="auto").fit(X, y)
-done.append(True)
-watcher.join()
-assert "more than 25% of the memory" in classifier.engine_reason_
-in_memory = KerasMulticlassClassifier(**classifier.get_params())
-in_memory.set_params(engine="keras").fit(np.array(X), y)
-assert in_memory.history_ == classifier.history_
-print((max(peak) - before) / (X.nbytes / 2**20))
-"""
-
-
-def measured(code, *arguments):
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return float(done.stdout.split()[-1])
-
-
-linux = pytest.mark.skipif(
-    not sys.platform.startswith("linux"), reason="reads /proc and Linux' unit of ru_maxrss"
-)
-
-
-def uniform(n=60, seed=0):
-    rng = np.random.default_rng(seed)
-    return rng.normal(3.0, 2.0, (n, 4)).astype(np.float32), np.arange(n) % 3
-
-
-def small(**params):
-    return KerasMulticlassClassifier(
-        "mlp", backbone__hidden_units=(8,), epochs=2, shuffle=False, random_state=0, **params
-    )
-
-
-def test_batches_of_one_stream_may_be_dense_and_sparse():
-    X, y = uniform()
-    parts = [(X[:30], y[:30]), (sparse.csr_array(X[30:]), y[30:])]
-    streamed = small().fit(lambda: iter(parts))
-    arrays = small(batch_size=30).fit(X, y)
-    np.testing.assert_allclose(streamed.predict_proba(X), arrays.predict_proba(X), atol=1e-5)
-
-
-def test_batches_of_one_stream_may_have_weights_or_none():
-    X, y = uniform()
-    weights = np.r_[np.full(30, 0.3), np.ones(30)]
-    parts = [(X[:30], y[:30], weights[:30]), (X[30:], y[30:])]
-    streamed = small(class_weight={0: 2.0}).fit(lambda: iter(parts))
-    arrays = small(class_weight={0: 2.0}, batch_size=30).fit(X, y, sample_weight=weights)
-    np.testing.assert_allclose(streamed.predict_proba(X), arrays.predict_proba(X), atol=1e-5)
-
-
-def test_validation_batches_are_all_checked_before_training():
-    X, y = uniform()
-    broken = X[30:].copy()
-    broken[3, 2] = np.inf
-    losses = []
-    watch = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: losses.append(epoch))
-    with pytest.raises(ValueError, match="Batch 2 of X_val cannot be used: Input X contains inf"):
-        small(callbacks=watch).fit(X, y, X_val=lambda: iter([(X[:30], y[:30]), (broken, y[30:])]))
-    with pytest.raises(ValueError, match="The weights of all rows are zero"):
-        small(callbacks=watch).fit(X, y, X_val=lambda: iter([(X, y, np.zeros(60))]))
-    assert not losses
-
-
-def test_an_epoch_without_weights_is_an_error():
-    X, y = uniform()
+def test_an_epoch_whose_weights_are_all_zero_is_an_error():
+    X, y = random_rows()
     parts = [(X, y, np.ones(60)), (X, y, np.zeros(60))]
     with pytest.raises(ValueError, match="The weights of all rows are zero"):
         small(fit__steps_per_epoch=1).fit(lambda: iter(parts))
 
 
-def test_the_graph_engine_refuses_a_stream_before_it_is_read():
+def test_the_graph_engine_rejects_a_stream_before_reading_it():
     def read():
-        raise AssertionError("it was read")
+        raise AssertionError("the stream was read")
 
     with pytest.raises(EngineError, match="a stream is trained on batch by batch"):
         small(engine="graph").fit(read)
-
-
-@linux
-def test_a_stream_of_286_mib_needs_little_more_memory_than_a_short_one():
-    assert measured(STREAMED) < 30
-
-
-@linux
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_a_memory_mapped_array_larger_than_the_share_of_memory_is_never_loaded_whole(
-    tmp_path, dtype
-):
-    assert measured(MAPPED, tmp_path, dtype) < 0.4
-
-
-def mapped(path, array):
-    np.save(path / "array.npy", array)
-    return np.load(path / "array.npy", mmap_mode="r")
-
-
-@pytest.mark.parametrize("engine", ["graph", "keras"])
-@pytest.mark.parametrize(
-    ("shape", "dtype", "backbone"),
-    [
-        ((40, 5), "float64", "mlp"),
-        ((40, 5), "int16", "mlp"),
-        ((40, 8, 8), "uint8", "cnn"),
-        ((40, 6, 3), "float64", "gru"),
-    ],
-)
-def test_memory_mapped_arrays_of_any_dtype_train_and_predict_like_arrays(
-    tmp_path, shape, dtype, backbone, engine
-):
-    array = (50 * np.random.default_rng(0).random(shape)).astype(dtype)
-    y = np.arange(40) % 3
-    X = mapped(tmp_path, array)
-    fitted = [
-        KerasMulticlassClassifier(
-            backbone, epochs=2, validation_split=0.2, random_state=0, engine=engine
-        ).fit(given, y)
-        for given in (X, array)
-    ]
-    assert fitted[0].history_ == fitted[1].history_
-    np.testing.assert_array_equal(fitted[0].predict_proba(X), fitted[1].predict_proba(array))
-
-
-@pytest.mark.parametrize("value", [-np.inf, np.inf, 1e300])
-def test_memory_mapped_arrays_are_checked_like_arrays(tmp_path, value):
-    array = np.ones((40, 5))
-    array[30, 2] = value
-    errors = []
-    for X in (array, mapped(tmp_path, array)):
-        with pytest.raises(ValueError, match="Input X contains") as error:
-            KerasMulticlassClassifier(epochs=1).fit(X, np.arange(40) % 3)
-        errors.append(str(error.value))
-    assert errors[0] == errors[1]

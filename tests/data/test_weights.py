@@ -11,7 +11,7 @@ from keras_multiclass._data.labels.codec import LabelCodec
 from keras_multiclass._data.weights import (
     check_sample_weight,
     combine_weights,
-    drop_zero_weight_rows,
+    nonzero_weight_mask,
     resolve_class_weight,
 )
 
@@ -179,14 +179,14 @@ def test_products_that_vanish_or_overflow_are_refused():
 
 def test_rows_of_weight_zero_are_marked_for_dropping():
     codes = np.array([0, 1, 2, 2])
-    assert drop_zero_weight_rows(None, codes) is None
-    assert drop_zero_weight_rows(np.ones(4), codes) is None
-    kept = drop_zero_weight_rows(np.array([1, 1, 0, 0.0]), codes)
+    assert nonzero_weight_mask(None, codes) is None
+    assert nonzero_weight_mask(np.ones(4), codes) is None
+    kept = nonzero_weight_mask(np.array([1, 1, 0, 0.0]), codes)
     assert kept.tolist() == [True, True, False, False]
 
 
 def test_one_class_left_after_dropping_is_refused_unless_allowed():
     codes, weights = np.array([0, 1, 1]), np.array([0, 1.0, 1])
     with pytest.raises(ValueError, match="at least 2 classes; got 1 class after dropping"):
-        drop_zero_weight_rows(weights, codes)
-    assert drop_zero_weight_rows(weights, codes, min_classes=1).tolist() == [False, True, True]
+        nonzero_weight_mask(weights, codes)
+    assert nonzero_weight_mask(weights, codes, min_classes=1).tolist() == [False, True, True]

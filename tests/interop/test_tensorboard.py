@@ -1,4 +1,4 @@
-"""`callbacks="tensorboard"`: what is logged is the history, in a folder of its own."""
+"""`callbacks="tensorboard"` logs the history of each network to a separate folder."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ SPLIT = {"X": X[::2], "y": y[::2], "X_val": X[1::2], "y_val": y[1::2]}
 
 
 @pytest.fixture(autouse=True)
-def in_a_folder_of_its_own(tmp_path, monkeypatch):
+def in_a_temporary_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
 def scalars(folder):
-    """Every scalar of a folder, as ``{tag: {step: value}}``."""
+    """Read all scalars of a folder as ``{tag: {step: value}}``."""
     found = event_accumulator.EventAccumulator(str(folder), size_guidance={"tensors": 0})
     found.Reload()
     read = {}
@@ -80,7 +80,7 @@ def test_every_value_of_the_history_is_logged_for_training_and_validation(engine
     ],
 )
 @pytest.mark.parametrize("parameter", ["callbacks", "fit__callbacks"])
-def test_the_scores_of_each_class_are_logged_without_asking(parameter, callbacks, metrics):
+def test_the_scores_of_each_class_are_logged_by_default(parameter, callbacks, metrics):
     classifier = tiny(**{parameter: callbacks}, metrics=metrics, epochs=2).fit(**SPLIT)
     assert_logged(runs()[0], classifier.history_)
     scores = {
@@ -90,12 +90,12 @@ def test_the_scores_of_each_class_are_logged_without_asking(parameter, callbacks
     assert len([name for name in classifier.history_ if name.endswith("/setosa")]) == 6
 
 
-def test_without_tensorboard_by_name_the_metrics_are_those_that_were_asked_for(tmp_path):
+def test_a_tensorboard_instance_adds_no_metrics(tmp_path):
     board = keras.callbacks.TensorBoard(tmp_path)
     assert set(tiny(callbacks=board, epochs=1).fit(X, y).history_) == {"loss"}
 
 
-def test_the_fast_engine_runs_with_tensorboard_unless_it_logs_batches():
+def test_the_graph_engine_trains_unless_batches_are_logged():
     classifier = tiny(callbacks="tensorboard", epochs=2).fit(X, y)
     assert classifier.engine_ == "graph"
     classifier.set_params(callbacks__tensorboard__update_freq="batch").fit(X, y)
@@ -114,7 +114,7 @@ def test_the_fast_engine_runs_with_tensorboard_unless_it_logs_batches():
     ],
     ids=["snake_case", "CamelCase", "list", "dict"],
 )
-def test_the_folder_is_routed(callbacks):
+def test_the_folder_is_a_routed_parameter(callbacks):
     name = "TensorBoard" if callbacks == "TensorBoard" else "tensorboard"
     folder = {f"callbacks__{name}__log_dir": Path("mine") / "deep"}
     classifier = tiny(callbacks=callbacks, epochs=2, **folder).fit(X, y)
@@ -123,7 +123,7 @@ def test_the_folder_is_routed(callbacks):
     assert not Path("logs").exists()
 
 
-def test_each_fit_has_a_folder_of_its_own_and_going_on_stays_in_it():
+def test_each_fit_has_its_own_folder_and_continued_training_stays_in_it():
     classifier = tiny(callbacks="tensorboard", epochs=2, random_state=0).fit(X, y)
     (first,) = runs()
     classifier.partial_fit(X, y)
@@ -138,7 +138,7 @@ def test_each_fit_has_a_folder_of_its_own_and_going_on_stays_in_it():
     assert len(runs()) == 3
 
 
-def test_folders_are_sorted_by_time():
+def test_folder_names_sort_by_time():
     tiny(callbacks="tensorboard", epochs=1).fit(X, y)
     (first,) = runs()
     tiny(callbacks="tensorboard", epochs=1).fit(X, y)
@@ -146,7 +146,7 @@ def test_folders_are_sorted_by_time():
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_fits_of_a_search_do_not_get_in_each_others_way(n_jobs):
+def test_fits_of_a_search_log_to_separate_folders(n_jobs):
     classifier = tiny(callbacks="tensorboard", epochs=1)
     if n_jobs == 1:
         search = GridSearchCV(classifier, {"epochs": [1, 2]}, cv=2).fit(X, y)
@@ -162,7 +162,7 @@ def test_fits_of_a_search_do_not_get_in_each_others_way(n_jobs):
     assert lengths == ({1, 2} if n_jobs == 1 else {1})
 
 
-def test_metrics_of_several_numbers_are_logged_one_by_one():
+def test_each_value_of_a_metric_with_several_is_logged():
     for engine in ("graph", "keras"):
         classifier = tiny(
             callbacks="tensorboard", metrics=keras.metrics.F1Score, epochs=2, engine=engine
@@ -182,7 +182,7 @@ def test_metrics_of_several_numbers_are_logged_one_by_one():
     ["tensorboard", keras.callbacks.TensorBoard, keras.callbacks.TensorBoard("logs")],
     ids=["name", "class", "instance"],
 )
-def test_a_fitted_classifier_is_pickled_and_copied(callbacks):
+def test_a_fitted_classifier_can_be_pickled_and_copied(callbacks):
     classifier = tiny(callbacks=callbacks, epochs=1).fit(X, y)
     for again in (pickle.loads(pickle.dumps(classifier)), copy.deepcopy(classifier)):
         np.testing.assert_array_equal(again.predict(X), classifier.predict(X))
@@ -196,7 +196,7 @@ def open_logs():
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-def test_no_file_stays_open_after_fits_that_end_or_fail():
+def test_no_file_stays_open_after_fits_that_succeed_or_fail():
     tiny(callbacks="tensorboard", epochs=1).fit(**SPLIT)
     assert open_logs() == []
     diverging = {"optimizer": "sgd", "optimizer__learning_rate": 1e30}
@@ -206,7 +206,7 @@ def test_no_file_stays_open_after_fits_that_end_or_fail():
     assert open_logs() == []
 
 
-def test_without_the_package_the_error_says_what_to_install(monkeypatch):
+def test_the_error_for_a_missing_package_says_what_to_install(monkeypatch):
     classifier = tiny(callbacks="tensorboard", epochs=1)
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     with pytest.raises(ImportError, match="'tensorboard' needs the package tensorboard"):
@@ -230,7 +230,7 @@ def test_without_the_package_the_error_says_what_to_install(monkeypatch):
         ("histogram_freq", "x", "`histogram_freq` must be an integer of at least 0; got 'x'"),
     ],
 )
-def test_arguments_that_cannot_be_used_are_refused(name, value, message):
+def test_invalid_arguments_are_errors(name, value, message):
     Path("file").touch()
     classifier = tiny(callbacks="tensorboard", epochs=1)
     classifier.set_params(**{f"callbacks__tensorboard__{name}": value})
@@ -240,7 +240,7 @@ def test_arguments_that_cannot_be_used_are_refused(name, value, message):
     assert [path.name for path in Path().iterdir()] == ["file"]
 
 
-def test_a_fit_that_failed_while_it_logged_batches_takes_nothing_from_the_next():
+def test_a_fit_that_fails_while_logging_batches_does_not_affect_the_next():
     def fail(epoch, logs):
         raise RuntimeError("stopped by the test")
 

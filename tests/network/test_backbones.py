@@ -621,7 +621,7 @@ def install(tmp_path, monkeypatch):
 
 
 THIRD_PARTY = """
-    from keras_multiclass.backbones import Backbone
+    from keras_multiclass import Backbone
 
     def with_kind(inputs):
         return inputs

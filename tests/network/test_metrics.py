@@ -24,7 +24,7 @@ from sklearn.metrics import (
 )
 
 from _toy import stable_id
-from keras_multiclass._network.objective import resolve_metrics
+from keras_multiclass._network.objective import metric_modes, resolve_metrics
 from keras_multiclass._network.objective.wrappers import AdaptedMetric
 from keras_multiclass.exceptions import ObjectiveError
 
@@ -416,6 +416,15 @@ def test_early_stopping_finds_the_direction_of_every_metric():
     network.fit(Z, Y, validation_data=(Z, Y), verbose=0, callbacks=stoppings)
     for stopping, direction in zip(stoppings, directions.values(), strict=True):
         assert bool(stopping.monitor_op(2.0, 1.0)) is (direction == 1)
+
+
+def test_modes_are_known_by_logged_name_for_scalars_only():
+    one_value_per_class = keras.metrics.F1Score()
+    metrics = ["macro_f1", "per_class_auc", one_hot_entropy, one_value_per_class]
+    per_class = {f"auc/{k}": "max" for k in range(C)}
+    expected = {"macro_f1": "max", **per_class, "one_hot_entropy": "min"}
+    assert metric_modes(resolve(metrics, "logits")) == expected
+    assert metric_modes([keras.metrics.Mean(name="unknown")]) == {"unknown": None}
 
 
 def test_a_compiled_model_reports_the_weighted_metrics_of_the_epoch_and_survives_saving(tmp_path):

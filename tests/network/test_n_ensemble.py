@@ -19,8 +19,8 @@ from _toy import tiny
 from keras_multiclass import KerasMulticlassClassifier
 from keras_multiclass._network.backbones import TrainingDefaults, register_backbone
 from keras_multiclass._network.backbones import registry as _registry
+from keras_multiclass._shared.upstream.keras import slots_of
 from keras_multiclass._training.engine import programs as _programs
-from keras_multiclass._training.engine.slots import slots_of
 
 RNG = np.random.default_rng(0)
 X, y = load_iris(return_X_y=True)
@@ -223,7 +223,7 @@ def test_backbones_of_members_have_members_of_members(monkeypatch):
     monkeypatch.setattr(_registry._REGISTRY, "_backbones", known)
 
     @register_backbone(
-        "pairs", kind="table", ensemble=True, recipe=TrainingDefaults(n_ensemble=3, epochs=2)
+        "pairs", kind="table", ensemble=True, defaults=TrainingDefaults(n_ensemble=3, epochs=2)
     )
     def pairs(inputs):
         return keras.layers.Reshape((2, 4))(keras.layers.Dense(8)(inputs))

@@ -11,10 +11,10 @@ import pytest
 from sklearn.datasets import load_iris, load_wine
 
 from keras_multiclass import KerasMulticlassClassifier, get_backbone
-from keras_multiclass._network.backbones import Table
+from keras_multiclass._network.backbones import TableLayout
 from keras_multiclass._network.layers.dropout import RowKeys, ScheduledDropout
-from keras_multiclass._network.layers.ntk import FeatureScale, NTKDense, ParametricActivation
 from keras_multiclass._network.layers.periodic import PeriodicEmbedding
+from keras_multiclass._network.layers.realmlp import FeatureScale, NTKDense, ParametricActivation
 from keras_multiclass._shared.keras.copying import iterate_layers
 
 X, y = load_iris(return_X_y=True)
@@ -167,7 +167,7 @@ def test_dropout_follows_its_schedule_step_by_step():
 
 
 def table_of(n_numeric, block_widths=()):
-    return Table(n_numeric, block_widths, Table.of_numbers(n_numeric).quantiles)
+    return TableLayout(n_numeric, block_widths, TableLayout.of_numbers(n_numeric).quantiles)
 
 
 @pytest.mark.parametrize(

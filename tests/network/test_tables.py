@@ -19,7 +19,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_sp
 from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, RobustScaler
 
 from keras_multiclass import KerasMulticlassClassifier
-from keras_multiclass._data.categories import Columns
+from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.statistics import weighted_quantiles
 
 DATA = Path(__file__).resolve().parents[2] / "examples" / "data"
@@ -142,9 +142,9 @@ def test_a_column_that_is_all_missing_in_fit_changes_no_prediction():
 def test_only_codes_are_needed_outside():
     X, y = read("eucalyptus")
     classifier = quick(epochs=2).fit(X, y)
-    columns = Columns.learn(X, "from_dtype")
+    columns = CategoricalColumns.learn(X, "from_dtype")
     codes = columns.encode(X, np.float32)
-    for category in columns.categories:
+    for category in columns.categorical:
         pandas_codes = X.iloc[:, category.position].cat.codes.to_numpy()
         np.testing.assert_array_equal(codes[:, category.position], pandas_codes)
     logits = np.asarray(classifier.model_(codes))
@@ -176,7 +176,7 @@ LABELS = np.array(["a", "b", "c", "a", "b", "c"])
 )
 def test_categories_are_found_by_dtype_or_named(choice, expected):
     classifier = quick(epochs=1, categorical_features=choice).fit(MIXED, LABELS)
-    found = [category.position for category in classifier._state.columns.categories]
+    found = [category.position for category in classifier._state.features.columns.categorical]
     assert found == expected
     tag = classifier.__sklearn_tags__().input_tags
     assert tag.allow_nan
@@ -259,7 +259,9 @@ def test_what_the_backbone_reads_is_named_and_is_what_scikit_learn_encodes():
         *("size", "grade", "size_missing"),
         *("colour_blue", "colour_green", "colour_red", "colour_missing", "sold_True"),
     ]
-    read = pd.DataFrame(inputs_of(classifier, classifier._state.columns.encode(MIXED, "f4")))
+    read = pd.DataFrame(
+        inputs_of(classifier, classifier._state.features.columns.encode(MIXED, "f4"))
+    )
     read.columns = names
     size = MIXED["size"]
     expected = ((size - size.mean()) / size.std(ddof=0)).fillna(0.0)
@@ -417,5 +419,5 @@ def test_categories_are_found_where_boosting_finds_them():
     X, y = read("eucalyptus")
     boosting = HistGradientBoostingClassifier(max_iter=1).fit(X, y)
     classifier = quick(epochs=1).fit(X, y)
-    found = [category.position for category in classifier._state.columns.categories]
+    found = [category.position for category in classifier._state.features.columns.categorical]
     assert found == np.flatnonzero(boosting.is_categorical_).tolist()

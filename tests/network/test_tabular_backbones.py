@@ -10,7 +10,7 @@ import pytest
 from sklearn.datasets import load_wine
 
 from keras_multiclass import KerasMulticlassClassifier
-from keras_multiclass._network.backbones import Table, get_backbone
+from keras_multiclass._network.backbones import TableLayout, get_backbone
 
 X, y = load_wine(return_X_y=True)
 
@@ -59,7 +59,7 @@ def test_a_network_learns(name):
 
 
 def test_only_the_numbers_of_a_table_are_embedded():
-    table = Table(2, (3, 1), lambda levels: np.tile(levels, (2, 1)))
+    table = TableLayout(2, (3, 1), lambda levels: np.tile(levels, (2, 1)))
     inputs = keras.Input((6,))
     options = {"n_members": 2, "embedding_units": 5, "numeric_embedding": "piecewise"}
     model = keras.Model(inputs, get_backbone("tabm").builder(inputs, table=table, **options))
@@ -68,7 +68,7 @@ def test_only_the_numbers_of_a_table_are_embedded():
 
 
 def test_a_table_without_numbers_has_nothing_to_embed():
-    table = Table(0, (4,), lambda levels: np.empty((0, len(levels))))
+    table = TableLayout(0, (4,), lambda levels: np.empty((0, len(levels))))
     inputs = keras.Input((4,))
     build = get_backbone("tabm").builder
     features = build(inputs, table=table, n_members=2, numeric_embedding="piecewise", units=8)

@@ -6,20 +6,33 @@ import keras
 import numpy as np
 import pytest
 
-from keras_multiclass._network.backbones import Table
-from keras_multiclass._network.backbones.ft_transformer import FeatureTokenizer
-from keras_multiclass._network.backbones.piecewise import (
+from keras_multiclass._network.backbones import TableLayout
+from keras_multiclass._network.backbones.numeric_embedding import embed_piecewise
+from keras_multiclass._network.layers.batch_ensemble import BatchEnsembleDense, MemberScaling
+from keras_multiclass._network.layers.feature_tokenizer import FeatureTokenizer
+from keras_multiclass._network.layers.heads import MemberDense
+from keras_multiclass._network.layers.piecewise import (
     PiecewiseLinearEmbedding,
     PiecewiseLinearEncoding,
-    embed_piecewise,
 )
-from keras_multiclass._network.layers.heads import MemberDense
-from keras_multiclass._network.layers.members import BatchEnsembleDense, MemberScaling
 from keras_multiclass._shared.keras.object_names import fresh_names
 from keras_multiclass._training.engine.fingerprint import fingerprint
 from keras_multiclass._training.engine.work import multiplications
 
 RNG = np.random.default_rng(0)
+
+
+def test_every_layer_class_lives_in_the_package_of_layers():
+    ours = {
+        name: cls.__module__
+        for name, cls in keras.saving.get_custom_objects().items()
+        if name.startswith("keras_multiclass>")
+        and issubclass(cls, keras.Layer)
+        and not issubclass(cls, keras.Model)
+    }
+    assert ours
+    home = "keras_multiclass._network.layers."
+    assert {name for name, module in ours.items() if not module.startswith(home)} == set()
 
 
 def to_numpy(tensor):
@@ -83,7 +96,7 @@ def test_an_embedding_is_a_linear_map_of_the_number_and_of_its_encoding():
 
 def test_bins_hold_equal_numbers_of_training_rows_and_are_not_trained():
     rows = RNG.exponential(size=(400, 2)).astype("float32")
-    table = Table(2, (), lambda levels: np.quantile(rows, levels, axis=0).T)
+    table = TableLayout(2, (), lambda levels: np.quantile(rows, levels, axis=0).T)
     inputs = keras.Input((2,))
     model = keras.Model(inputs, embed_piecewise(inputs, table, units=3, n_bins=4))
     (edges,) = model.non_trainable_weights
@@ -96,7 +109,7 @@ def test_networks_with_other_edges_have_the_same_structure():
     """So that the folds of a cross-validation share a trace."""
     described = []
     for scale in (1.0, 7.0):
-        table = Table(2, (), lambda levels, scale=scale: np.tile(levels * scale, (2, 1)))
+        table = TableLayout(2, (), lambda levels, scale=scale: np.tile(levels * scale, (2, 1)))
         with fresh_names():
             inputs = keras.Input((2,))
             hidden = keras.layers.Flatten()(embed_piecewise(inputs, table, units=3, n_bins=4))
@@ -108,7 +121,8 @@ def test_networks_with_other_edges_have_the_same_structure():
 
 
 def test_edges_travel_with_a_saved_network(tmp_path):
-    table = Table(2, (), lambda levels: np.quantile(RNG.normal(size=(50, 2)), levels, axis=0).T)
+    rows = RNG.normal(size=(50, 2))
+    table = TableLayout(2, (), lambda levels: np.quantile(rows, levels, axis=0).T)
     inputs = keras.Input((2,))
     model = keras.Model(inputs, embed_piecewise(inputs, table, units=3, n_bins=4))
     model.save(tmp_path / "embedding.keras")

@@ -7,7 +7,8 @@ import pytest
 
 from keras_multiclass._network.optimizers import optimizer_lookup
 from keras_multiclass._shared.keras.lookup import loss_lookup, metric_lookup, snake_name
-from keras_multiclass._shared.keras.objects import build_collection, build_object, extract
+from keras_multiclass._shared.keras.object_lists import build_objects
+from keras_multiclass._shared.keras.objects import build_object, extract
 from keras_multiclass._shared.signatures import accepted_parameters
 from keras_multiclass._training.callbacks import callback_lookup
 
@@ -27,7 +28,7 @@ def optimizer(spec, **routed):
 
 
 def callbacks(specs, **routed):
-    return build_collection(
+    return build_objects(
         specs,
         routed,
         lookup=callback_lookup,
@@ -116,7 +117,7 @@ def test_a_digit_is_a_positional_argument():
 
 
 def test_an_argument_given_twice_is_an_error():
-    with pytest.raises(ValueError, match="'learning_rate' was given twice"):
+    with pytest.raises(ValueError, match="'learning_rate' is given twice"):
         optimizer("sgd", **{"0": 0.5, "learning_rate": 0.1})
 
 
@@ -237,7 +238,7 @@ def test_the_state_of_a_user_s_callback_is_not_shared():
 
 
 def test_an_instance_that_forgot_its_arguments_cannot_take_new_ones():
-    with pytest.raises(ValueError, match="does not keep its arguments 'begin'"):
+    with pytest.raises(ValueError, match="does not store its arguments 'begin'"):
         callbacks(Forgetful(2), patience=1)
 
 
@@ -247,7 +248,7 @@ class Forgetful(keras.callbacks.Callback):
 
 
 def test_an_argument_that_reaches_nothing_is_an_error_with_near_names():
-    with pytest.raises(ValueError, match="callbacks__stp__patience reaches nothing.*stop__pat"):
+    with pytest.raises(ValueError, match="callbacks__stp__patience matches nothing.*stop__pat"):
         callbacks({"stop": EarlyStopping}, stp__patience=1)
     with pytest.raises(ValueError, match="callbacks has no entries"):
         callbacks(None, patience=1)

@@ -1,4 +1,4 @@
-"""Schedules at known points, and the optimizer that follows them, against NumPy."""
+"""Schedules at known points, and the scheduled optimizer compared with NumPy."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ X, y = load_iris(return_X_y=True)
                      (8 * 2**0.5 - 1) / 15: 1}),
     ],
 )  # fmt: skip
-def test_a_schedule_has_its_values_at_known_points(name, points):
+def test_a_schedule_has_the_expected_values(name, points):
     found = SCHEDULES[name](keras.ops.convert_to_tensor(list(points), "float32"))
     np.testing.assert_allclose(found, list(points.values()), atol=1e-5)
 
@@ -34,10 +34,10 @@ def test_a_schedule_has_its_values_at_known_points(name, points):
 def test_a_run_of_unknown_length_has_a_constant_factor():
     assert float(factor("coslog4", 7, 0)) == 1.0
     assert float(factor("linear", 3, 4)) == 0.25
-    assert float(factor("linear", 9, 4)) == 0.0  # longer than announced
+    assert float(factor("linear", 9, 4)) == 0.0  # more steps than expected
 
 
-def test_a_schedule_that_does_not_exist_is_named():
+def test_the_error_for_an_unknown_schedule_names_it():
     with pytest.raises(ValueError, match=r"schedule must be one of .*; got 'cosin'.* 'cosine'"):
         check_schedule("schedule", "cosin")
     with pytest.raises(ValueError, match="weight_decay must be a number of at least 0; got -1"):
@@ -61,7 +61,7 @@ def adam_by_hand(weights, gradients, n_steps, *, rate, decay, start=0):
     return weights
 
 
-def test_steps_are_those_of_adam_with_the_papers_schedules():
+def test_steps_equal_adam_with_the_schedules_of_the_paper():
     rng = np.random.default_rng(0)
     start = [rng.normal(size=(3, 2)), rng.normal(size=2)]
     gradients = [[rng.normal(size=(3, 2)), rng.normal(size=2)] for _ in range(10)]
@@ -80,14 +80,14 @@ def test_steps_are_those_of_adam_with_the_papers_schedules():
         np.testing.assert_allclose(variable, value, rtol=1e-5, atol=1e-6)
 
 
-def test_without_a_schedule_it_is_keras_adam():
+def test_with_a_constant_schedule_it_equals_keras_adam():
     ours = tiny(optimizer="scheduled_adam", optimizer__schedule="constant").fit(X, y)
     keras_own = tiny(optimizer="adam").fit(X, y)
     np.testing.assert_allclose(ours.predict_proba(X), keras_own.predict_proba(X), atol=1e-5)
 
 
-def test_the_schedule_of_a_fit_is_as_long_as_the_fit():
-    """150 rows in batches of 50 are 3 steps an epoch; a warm start begins a schedule anew."""
+def test_the_schedule_has_the_length_of_the_fit():
+    """150 rows in batches of 50 are 3 steps per epoch; a warm start restarts the schedule."""
     params = {"optimizer": "scheduled_adam", "batch_size": 50, "warm_start": True}
     classifier = tiny(epochs=4, **params).fit(X, y)
     optimizer = classifier.model_.optimizer
@@ -99,8 +99,8 @@ def test_the_schedule_of_a_fit_is_as_long_as_the_fit():
     assert int(classifier.model_.optimizer.schedule_length) == 0
 
 
-def test_the_schedule_is_a_function_of_the_run_and_not_of_the_trace():
-    """Two fits of different lengths share one trace, in any order."""
+def test_the_schedule_depends_on_the_run_and_not_on_the_trace():
+    """Fits of different lengths share a trace, in any order."""
     short, long = (
         tiny(optimizer="scheduled_adam", optimizer__schedule="linear", epochs=n).fit(X, y)
         for n in (2, 6)
@@ -111,7 +111,7 @@ def test_the_schedule_is_a_function_of_the_run_and_not_of_the_trace():
     assert long.history_["loss"][1] != short.history_["loss"][1]
 
 
-def test_a_scheduled_optimizer_is_saved_with_its_model(tmp_path):
+def test_a_model_is_saved_with_its_scheduled_optimizer(tmp_path):
     classifier = tiny(optimizer="scheduled_adam", optimizer__weight_decay=0.1, epochs=2).fit(X, y)
     classifier.model_.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")

@@ -1,4 +1,4 @@
-"""What the user gives: features, labels, weights and streams, checked and turned into arrays.
+"""The user's data: checks features, labels, weights and streams and converts them to arrays.
 
-May import `_shared` only; knows nothing of networks or training.
+May import `_shared`. Imported by `_network`, `_training`, `evaluation` and `_classifier`.
 """

@@ -1,8 +1,8 @@
 """Columns of categories in a table: which they are, and their levels as codes and back.
 
-Codes are what a network is given for categories, and all that an exported network needs: the
-levels of a column are 0, 1, ... in the order of `Category.levels`, a level that the training rows
-did not have is -1, and a missing one is NaN.
+A network reads categories as codes, and an exported network needs nothing else: the categories of
+a column are 0, 1, ... in the order of `CategoricalColumn.categories`, a category that the training
+rows lack is -1, and a missing value is NaN.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ UNKNOWN = -1
 
 _ALLOWED = "'from_dtype', None, or a mask, indices or names of columns"
 # Declared levels that no row has cost a little; many of them would cost much.
-_MOST_IDLE_LEVELS = 8
+_MAX_UNOBSERVED = 8
 
 
 @dataclass(frozen=True)
-class Category:
+class CategoricalColumn:
     """A column of categories as the training rows had it.
 
     Attributes
     ----------
     position : int
         Number of the column.
-    levels : tuple
+    categories : tuple
         Its levels, sorted: the observed ones, or those that a categorical dtype declares.
     observed : frozenset
         The levels that some training row had.
-    gaps : bool
+    has_missing : bool
         Whether some training row had none.
     """
 
     position: int
-    levels: tuple[Hashable, ...]
+    categories: tuple[Hashable, ...]
     observed: frozenset[Hashable]
-    gaps: bool
+    has_missing: bool
 
     def encode(self, column: Any, name: str) -> NDArray[np.float64]:
         """Turn the values of the column into codes.
@@ -62,37 +62,37 @@ class Category:
             Whole numbers, or NaN for a missing value if training rows had some.
         """
         indices, values = _factorize(column, name)
-        _check_same_kind(self.levels, values, name)
-        known = {level: i for i, level in enumerate(self.levels) if level in self.observed}
-        missing = np.nan if self.gaps else UNKNOWN
+        _check_same_kind(self.categories, values, name)
+        known = {level: i for i, level in enumerate(self.categories) if level in self.observed}
+        missing = np.nan if self.has_missing else UNKNOWN
         # The index of a missing value is -1, the last place.
         codes = np.array([*(known.get(value, UNKNOWN) for value in values), missing], np.float64)
         return codes[indices]
 
 
 @dataclass(frozen=True)
-class Columns:
+class CategoricalColumns:
     """All columns of a table of which some are categories.
 
     Attributes
     ----------
     n_columns : int
         How many there are.
-    categories : tuple of Category
+    categorical : tuple of CategoricalColumn
         Those of categories, by position.
     """
 
     n_columns: int
-    categories: tuple[Category, ...]
+    categorical: tuple[CategoricalColumn, ...]
 
     @property
     def numeric(self) -> list[int]:
         """Positions of the columns of numbers."""
-        taken = {category.position for category in self.categories}
+        taken = {category.position for category in self.categorical}
         return [i for i in range(self.n_columns) if i not in taken]
 
     @classmethod
-    def learn(cls, X: Any, choice: Any) -> Columns | None:
+    def learn(cls, X: Any, choice: Any) -> CategoricalColumns | None:
         """Find the columns of categories and their levels.
 
         Parameters
@@ -104,7 +104,7 @@ class Columns:
 
         Returns
         -------
-        Columns or None
+        CategoricalColumns or None
             None if all columns are numbers.
 
         Raises
@@ -112,13 +112,13 @@ class Columns:
         ValueError, TypeError
             If `choice` does not fit X, or a value cannot be a level.
         """
-        positions = _find(X, choice)
+        positions = _categorical_positions(X, choice)
         if not positions:
             return None
         table = _Table(X)
         return cls(
             table.n_columns,
-            tuple(_learn_category(i, table.column(i), table.name(i)) for i in positions),
+            tuple(_learn_column(i, table.column(i), table.name(i)) for i in positions),
         )
 
     def encode(self, X: Any, dtype: DTypeLike) -> NDArray[Any]:
@@ -143,7 +143,7 @@ class Columns:
         """
         table = _Table(X)
         encoded = np.empty((table.n_rows, self.n_columns), dtype)
-        for category in self.categories:
+        for category in self.categorical:
             i = category.position
             encoded[:, i] = category.encode(table.column(i), table.name(i))
         if self.numeric:
@@ -186,7 +186,7 @@ def _as_objects(X: Any) -> NDArray[Any]:
 # --- which columns -----------------------------------------------------------------------------
 
 
-def _find(X: Any, choice: Any) -> list[int]:
+def _categorical_positions(X: Any, choice: Any) -> list[int]:
     if choice is None:
         return []
     if isinstance(choice, str):
@@ -195,31 +195,31 @@ def _find(X: Any, choice: Any) -> list[int]:
         library = library_of_frame(X)
         if library is None:
             return []
-        finder = _pandas_categories if library == "pandas" else _polars_categories
+        finder = _is_categorical_in_pandas if library == "pandas" else _is_categorical_in_polars
         return [i for i in range(X.shape[1]) if finder(X, i)]
-    return _named_by_user(X, choice)
+    return _positions_from_parameter(X, choice)
 
 
-def _pandas_categories(X: Any, i: int) -> bool:
+def _is_categorical_in_pandas(X: Any, i: int) -> bool:
     dtype = X.dtypes.iloc[i]
     if dtype.kind == "O":
         if isinstance(dtype, np.dtype):
-            return _has_levels(X.iloc[:, i])
+            return _has_strings_or_booleans(X.iloc[:, i])
         return str(dtype).startswith(("category", "string")) or str(dtype) == "str"
     return bool(dtype.kind == "b")
 
 
-def _has_levels(column: Any) -> bool:
+def _has_strings_or_booleans(column: Any) -> bool:
     kinds = (str, bytes, bool, np.bool_)
     return any(isinstance(value, kinds) for value in column.array)
 
 
-def _polars_categories(X: Any, i: int) -> bool:
+def _is_categorical_in_polars(X: Any, i: int) -> bool:
     kind = str(X.dtypes[i]).partition("(")[0]
     return kind in ("String", "Utf8", "Categorical", "Enum", "Boolean", "Object")
 
 
-def _named_by_user(X: Any, choice: Any) -> list[int]:
+def _positions_from_parameter(X: Any, choice: Any) -> list[int]:
     wanted = np.asarray(choice)
     if wanted.ndim == 0 or wanted.ndim > 1 or (wanted.size and wanted.dtype.kind not in "biuUO"):
         raise ValueError(invalid("`categorical_features`", _ALLOWED, describe(choice)))
@@ -244,10 +244,10 @@ def _named_by_user(X: Any, choice: Any) -> list[int]:
                 )
             )
         return np.unique(wanted).tolist()
-    return _by_name(X, wanted.tolist())
+    return _positions_by_name(X, wanted.tolist())
 
 
-def _by_name(X: Any, wanted: list[Any]) -> list[int]:
+def _positions_by_name(X: Any, wanted: list[Any]) -> list[int]:
     if library_of_frame(X) is None:
         raise ValueError(
             invalid(
@@ -274,16 +274,18 @@ def _by_name(X: Any, wanted: list[Any]) -> list[int]:
 # --- levels ------------------------------------------------------------------------------------
 
 
-def _learn_category(position: int, column: Any, name: str) -> Category:
+def _learn_column(position: int, column: Any, name: str) -> CategoricalColumn:
     indices, values = _factorize(column, name)
     observed = frozenset(values)
-    declared = _declared_levels(column)
+    declared = _declared_categories(column)
     idle = len(declared) - len(observed)
-    levels = declared if declared and idle <= _MOST_IDLE_LEVELS else values
-    return Category(position, tuple(_sorted(levels)), observed, bool((indices == -1).any()))
+    levels = declared if declared and idle <= _MAX_UNOBSERVED else values
+    return CategoricalColumn(
+        position, tuple(_sorted(levels)), observed, bool((indices == -1).any())
+    )
 
 
-def _declared_levels(column: Any) -> list[Any]:
+def _declared_categories(column: Any) -> list[Any]:
     dtype = getattr(column, "dtype", None)
     declared = getattr(dtype, "categories", None)  # of pandas' category and polars' Enum
     return [] if declared is None else list(declared)

@@ -1,9 +1,11 @@
-"""Owns the features: checks X with scikit-learn's validation."""
+"""The features: X checked with scikit-learn's validation, and what `fit` learns about it."""
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NoReturn
+from dataclasses import dataclass
+from typing import Any, NoReturn
 
 import numpy as np
 from scipy import sparse
@@ -11,14 +13,12 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.validation import validate_data
 
-from keras_multiclass._data.categories import Columns
+from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.frames import library_of, library_of_frame
-from keras_multiclass._data.memory_map import MemoryMap, is_to_be_mapped
+from keras_multiclass._data.memory_map import MemoryMap, needs_cast_on_read
+from keras_multiclass._data.rows import Features
 from keras_multiclass._data.streams import is_stream
 from keras_multiclass._shared.messages import describe, format_list, invalid
-
-if TYPE_CHECKING:
-    from numpy.typing import DTypeLike
 
 _MOST_DIMENSIONS = 5
 _NAN_CURE = (
@@ -47,86 +47,194 @@ _DATE_CURE = (
 )
 
 
-def check_features(
-    estimator: Any,
-    X: Any,
-    *,
-    reset: bool,
-    dtype: DTypeLike = np.float32,
-    tokens: bool = False,
-    columns: Columns | None = None,
-    allow_nan: bool = False,
-) -> Any:
-    """Check X and make it an array of one dtype.
+@dataclass(frozen=True, eq=False)
+class FeatureSchema:
+    """What `fit` learns about X, and how X is checked from then on.
 
-    Sets (``reset=True``) or checks ``n_features_in_``, ``feature_names_in_`` and
-    ``input_shape_`` on `estimator`, which may be half changed when this raises.
+    Made by `learn`; never changed, so that it can be shared and pickled.
 
-    Parameters
+    Attributes
     ----------
-    estimator : estimator
-        Where the attributes are kept, and the name in scikit-learn's messages.
-    X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...)
-        The features: 2 to 5 dimensions, 2 for frames and sparse matrices.
-    reset : bool
-        True in ``fit``; False when X must agree with what was fitted.
-    dtype : dtype, default=np.float32
-        Dtype of the result. An array that has it already is not copied.
-    tokens : bool, default=False
-        Whether X holds token ids: whole numbers >= 0, of shape (n_samples, n_steps). The result
-        is then int32.
-    columns : Columns, default=None
-        Which columns are categories; these become codes. None if all are numbers.
-    allow_nan : bool, default=False
-        Whether NaN may stay in a table, for a network that fills the gaps.
-
-    Returns
-    -------
-    ndarray, CSR matrix or MemoryMap
-        Shape as X. A memory-mapped array of another dtype is converted as it is read.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If X holds anything but finite numbers, is empty, or does not agree with the fitted shape
-        or names.
+    input_shape : tuple of int
+        Shape of one row.
+    n_features_in : int
+        Size of the second axis of X.
+    feature_names_in : ndarray of str of shape (n_features_in,) or None
+        Column names, if X was a data frame whose column names are all strings.
+    dtype : {"float32", "float64"}
+        Dtype in which numbers are passed to the network.
+    token_ids : bool
+        Whether X holds token ids, whole numbers of at least 0.
+    columns : CategoricalColumns or None
+        The categorical columns, which become codes; None if all columns are numeric.
+    allow_nan : bool
+        Whether a table may have NaN, for a network that fills missing values.
+    estimator_name : str
+        Name of the estimator in scikit-learn's messages.
     """
-    if is_stream(X):
-        raise TypeError(
-            invalid("X", "one array, data frame or sparse matrix", describe(X), _STREAM_CURE)
+
+    input_shape: tuple[int, ...]
+    n_features_in: int
+    feature_names_in: np.ndarray | None
+    dtype: str = "float32"
+    token_ids: bool = False
+    columns: CategoricalColumns | None = None
+    allow_nan: bool = False
+    estimator_name: str = "Estimator"
+
+    @classmethod
+    def learn(
+        cls,
+        X: Any,
+        *,
+        dtype: str = "float32",
+        token_ids: bool = False,
+        columns: CategoricalColumns | None = None,
+        allow_nan: bool = False,
+        estimator_name: str = "Estimator",
+    ) -> tuple[FeatureSchema, Features]:
+        """Learn shape and names of X, and check it.
+
+        Parameters
+        ----------
+        X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...)
+            The features: 2 to 5 dimensions, 2 for frames and sparse matrices.
+        dtype, token_ids, columns, allow_nan, estimator_name
+            As the attributes.
+
+        Returns
+        -------
+        schema : FeatureSchema
+            What was learned.
+        X : ndarray, CSR matrix or MemoryMap
+            As from `check`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X holds anything but finite numbers, or is empty.
+        """
+        reader = _Reader(dtype, token_ids, columns, allow_nan, estimator_name)
+        estimator = _stand_in(estimator_name)()
+        checked = reader.read(X, estimator, reset=True)
+        schema = cls(
+            tuple(int(size) for size in checked.shape[1:]),
+            int(estimator.n_features_in_),
+            getattr(estimator, "feature_names_in_", None),
+            dtype,
+            token_ids,
+            columns,
+            allow_nan,
+            estimator_name,
         )
-    if columns is not None:
-        X = X if hasattr(X, "shape") else np.asarray(X, dtype=object)
-        _check_names(estimator, X, reset)
-    elif isinstance(X, (list, tuple)):
-        X = _list_to_array(X)
-    _refuse_not_numbers(X, columns)
-    if sparse.issparse(X) and tokens:
-        raise TypeError(invalid("X", "a dense array of token ids", f"sparse {describe(X)}"))
-    mapped = is_to_be_mapped(X, dtype) and not tokens
-    options: dict[str, Any] = {
-        "accept_sparse": "csr",
-        "allow_nd": True,
-        "dtype": None if mapped else "numeric" if tokens else dtype,
-        "ensure_all_finite": False if mapped else "allow-nan" if allow_nan else True,
-    }
-    try:
-        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported as inf
-            checked = _validate(estimator, X, reset, options, columns)
-            if mapped:
-                checked = MemoryMap(checked, dtype)
-            if mapped or (allow_nan and checked.ndim > 2):
-                for chunk in checked.chunks() if mapped else [checked]:
-                    assert_all_finite(
-                        chunk,
-                        allow_nan=allow_nan and checked.ndim == 2,
-                        estimator_name=type(estimator).__name__,
-                        input_name="X",
-                    )
-    except ValueError as error:
-        raise _with_cure(error) from None
-    _check_shape(estimator, checked, reset)
-    return _to_tokens(checked) if tokens else checked
+        return schema, checked
+
+    def check(self, X: Any) -> Features:
+        """Check X against what was learned, and convert it to one dtype.
+
+        Parameters
+        ----------
+        X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...)
+            The features.
+
+        Returns
+        -------
+        ndarray, CSR matrix or MemoryMap
+            Shape as X, int32 for token ids. An array that has the dtype already is not copied; a
+            memory-mapped array of another dtype is converted as it is read.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X holds anything but finite numbers, is empty, or differs from the learned shape
+            or names.
+        """
+        reader = _Reader(
+            self.dtype, self.token_ids, self.columns, self.allow_nan, self.estimator_name
+        )
+        estimator = _stand_in(self.estimator_name)()
+        estimator.n_features_in_ = self.n_features_in
+        if self.feature_names_in is not None:
+            estimator.feature_names_in_ = self.feature_names_in
+        checked = reader.read(X, estimator, reset=False)
+        shape = tuple(int(size) for size in checked.shape[1:])
+        if shape != self.input_shape:
+            raise ValueError(
+                invalid(
+                    "Each row of X",
+                    f"of shape {self.input_shape}, as in fit",
+                    f"shape {shape}",
+                    "Reshape X, or fit anew.",
+                )
+            )
+        return checked
+
+    @property
+    def column_names(self) -> list[str]:
+        """Names of the columns of a table, ``x0``, ``x1``, ... if it has none."""
+        if self.feature_names_in is None:
+            return [f"x{i}" for i in range(self.n_features_in)]
+        return list(self.feature_names_in)
+
+
+@functools.lru_cache(maxsize=64)
+def _stand_in(name: str) -> type[BaseEstimator]:
+    """Return the class of an estimator on which scikit-learn notes names and number of columns."""
+    return type(name, (BaseEstimator,), {})
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Checks one X with scikit-learn's validation; see the attributes of `FeatureSchema`."""
+
+    dtype: str
+    token_ids: bool
+    columns: CategoricalColumns | None
+    allow_nan: bool
+    estimator_name: str
+
+    def read(self, X: Any, estimator: BaseEstimator, *, reset: bool) -> Any:
+        """Check X, and set (``reset``) or compare number and names of its columns."""
+        if is_stream(X):
+            raise TypeError(
+                invalid("X", "one array, data frame or sparse matrix", describe(X), _STREAM_CURE)
+            )
+        if self.columns is not None:
+            X = X if hasattr(X, "shape") else np.asarray(X, dtype=object)
+            _check_names(estimator, X, reset)
+        elif isinstance(X, (list, tuple)):
+            X = _list_to_array(X)
+        _refuse_not_numbers(X, self.columns)
+        if sparse.issparse(X) and self.token_ids:
+            raise TypeError(invalid("X", "a dense array of token ids", f"sparse {describe(X)}"))
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):  # overflow is reported as infinity
+                checked = self._convert(X, estimator, reset)
+        except ValueError as error:
+            raise _with_cure(error) from None
+        _check_dimensions(checked)
+        return _to_tokens(checked) if self.token_ids else checked
+
+    def _convert(self, X: Any, estimator: BaseEstimator, reset: bool) -> Any:
+        is_mapped = needs_cast_on_read(X, self.dtype) and not self.token_ids
+        options: dict[str, Any] = {
+            "accept_sparse": "csr",
+            "allow_nd": True,
+            "dtype": None if is_mapped else "numeric" if self.token_ids else self.dtype,
+            "ensure_all_finite": False if is_mapped else "allow-nan" if self.allow_nan else True,
+        }
+        checked = _validate(estimator, X, reset, options, self.columns)
+        if is_mapped:
+            checked = MemoryMap(checked, self.dtype)
+        if is_mapped or (self.allow_nan and checked.ndim > 2):
+            for chunk in checked.chunks() if is_mapped else [checked]:
+                assert_all_finite(
+                    chunk,
+                    allow_nan=self.allow_nan and checked.ndim == 2,
+                    estimator_name=self.estimator_name,
+                    input_name="X",
+                )
+        return checked
 
 
 class _NamedColumns:
@@ -144,7 +252,7 @@ class _NamedColumns:
 
 
 def _validate(
-    estimator: Any, X: Any, reset: bool, options: dict[str, Any], columns: Columns | None
+    estimator: Any, X: Any, reset: bool, options: dict[str, Any], columns: CategoricalColumns | None
 ) -> Any:
     if columns is not None:  # whose names were looked at before
         X = columns.encode(X, options["dtype"])
@@ -184,9 +292,9 @@ def _list_to_array(X: Any) -> Any:
         ) from None
 
 
-def _refuse_not_numbers(X: Any, columns: Columns | None) -> None:
+def _refuse_not_numbers(X: Any, columns: CategoricalColumns | None) -> None:
     """Refuse what scikit-learn would convert without asking, or refuse without naming a cure."""
-    categories = {category.position for category in columns.categories} if columns else set()
+    categories = {category.position for category in columns.categorical} if columns else set()
     library = library_of(X)
     if library and hasattr(X, "collect"):
         raise TypeError(invalid("X", "in memory", describe(X), "Call X.collect() first."))
@@ -283,25 +391,11 @@ def _with_cure(error: ValueError) -> ValueError:
     return error
 
 
-def _check_shape(estimator: Any, X: Any, reset: bool) -> None:
+def _check_dimensions(X: Any) -> None:
     if X.ndim > _MOST_DIMENSIONS:
         raise ValueError(invalid("X", f"of 2 to {_MOST_DIMENSIONS} dimensions", describe(X)))
     if 0 in X.shape:
         raise ValueError(invalid("X", "at least one row and one value in each", describe(X)))
-    shape = tuple(int(size) for size in X.shape[1:])
-    if reset:
-        estimator.input_shape_ = shape
-        return
-    fitted = getattr(estimator, "input_shape_", shape)
-    if shape != fitted:
-        raise ValueError(
-            invalid(
-                "Each row of X",
-                f"of shape {fitted}, as in fit",
-                f"shape {shape}",
-                "Reshape X, or fit anew.",
-            )
-        )
 
 
 def _to_tokens(X: np.ndarray) -> np.ndarray:

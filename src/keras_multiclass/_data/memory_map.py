@@ -48,7 +48,7 @@ class MemoryMap:
             yield self[start : start + size]
 
 
-def is_to_be_mapped(X: Any, dtype: DTypeLike) -> bool:
+def needs_cast_on_read(X: Any, dtype: DTypeLike) -> bool:
     """Whether X is a memory-mapped array of numbers that has not the dtype yet.
 
     Parameters

@@ -18,7 +18,7 @@ _MOST_RANKED_ROWS = 2**17
 _MOST_RANKED_VALUES = 2**22
 
 
-def standardization(
+def mean_and_variance(
     X: Any,
     sample_weight: np.ndarray | None = None,
     mask: np.ndarray | None = None,
@@ -50,38 +50,40 @@ def standardization(
 
 
 @dataclass(frozen=True)
-class Scaling:
+class Standardization:
     """What counts as one feature when mean and variance are measured.
 
     Attributes
     ----------
-    grey : bool, default=False
+    single_channel : bool, default=False
         Whether all pixels are one feature.
-    masked : bool, default=False
+    skip_padding : bool, default=False
         Whether steps of padding are left out, see :func:`padding_mask`.
     """
 
-    grey: bool = False
-    masked: bool = False
+    single_channel: bool = False
+    skip_padding: bool = False
 
-    def measure(
+    def moments(
         self, X: Any, sample_weight: np.ndarray | None = None, rows: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Measure mean and variance as :func:`standardization` does."""
-        mask = padding_mask(X) if self.masked else None
-        return standardization(X[..., None] if self.grey else X, sample_weight, mask, rows)
+        """Measure mean and variance as :func:`mean_and_variance` does."""
+        mask = padding_mask(X) if self.skip_padding else None
+        return mean_and_variance(
+            X[..., None] if self.single_channel else X, sample_weight, mask, rows
+        )
 
 
 class Statistics(Protocol):
     """What the training rows tell a network that is being built."""
 
-    def moments(self, scaling: Scaling) -> tuple[np.ndarray, np.ndarray]:
-        """Give mean and variance of each feature, as :func:`standardization` does."""
+    def moments(self, standardization: Standardization) -> tuple[np.ndarray, np.ndarray]:
+        """Give mean and variance of each feature, as :func:`mean_and_variance` does."""
 
     def quantiles(self, positions: Sequence[int], levels: np.ndarray) -> np.ndarray:
         """Give quantiles of some columns of a table, as :func:`weighted_quantiles` does."""
 
-    def gaps(self) -> np.ndarray:
+    def has_missing(self) -> np.ndarray:
         """Say for each column of a table whether some row has NaN there."""
 
 
@@ -103,9 +105,9 @@ class ArrayStatistics:
     sample_weight: np.ndarray | None = None
     rows: np.ndarray | None = None
 
-    def moments(self, scaling: Scaling) -> tuple[np.ndarray, np.ndarray]:
+    def moments(self, standardization: Standardization) -> tuple[np.ndarray, np.ndarray]:
         """Give mean and variance of each feature."""
-        return scaling.measure(self.X, self.sample_weight, self.rows)
+        return standardization.moments(self.X, self.sample_weight, self.rows)
 
     def quantiles(self, positions: Sequence[int], levels: np.ndarray) -> np.ndarray:
         """Give quantiles of some columns: an array of shape (n_positions, n_levels)."""
@@ -121,7 +123,7 @@ class ArrayStatistics:
             found[i] = weighted_quantiles(column.ravel(), weights, levels)
         return found
 
-    def gaps(self) -> np.ndarray:
+    def has_missing(self) -> np.ndarray:
         """Say for each column whether some row has NaN there."""
         found = np.zeros(self.X.shape[1], bool)
         size = max(1, _CHUNK_VALUES // 16 // self.X.shape[1])
@@ -193,12 +195,12 @@ class Moments:
 
     Parameters
     ----------
-    scaling : Scaling
+    standardization : Standardization
         What counts as one feature.
     """
 
-    def __init__(self, scaling: Scaling) -> None:
-        self.scaling = scaling
+    def __init__(self, standardization: Standardization) -> None:
+        self.standardization = standardization
         self._scalers: dict[int, StandardScaler] = {}
         self._n_features = 0
 
@@ -214,8 +216,8 @@ class Moments:
         groups : ndarray of int of shape (n_rows,) or None
             The group of each row; rows of one group can be weighted when all is learned.
         """
-        mask = padding_mask(X) if self.scaling.masked else None
-        X = X[..., None] if self.scaling.grey else X
+        mask = padding_mask(X) if self.standardization.skip_padding else None
+        X = X[..., None] if self.standardization.single_channel else X
         self._n_features = X.shape[-1]
         # Without weights scikit-learn would count whole rows, and lose fractions of earlier ones.
         all_weights = np.ones(X.shape[0]) if sample_weight is None else sample_weight
@@ -225,7 +227,7 @@ class Moments:
             scaler = self._scalers.setdefault(group, _scaler())
             _learn_moments(scaler, X, weights, mask, rows)
 
-    def measure(self, group_weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    def combine(self, group_weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """Put the groups together.
 
         Parameters
@@ -236,7 +238,7 @@ class Moments:
         Returns
         -------
         mean, variance : ndarray of shape (n_features,) and dtype float64
-            As from :func:`standardization`.
+            As from :func:`mean_and_variance`.
         """
         if group_weights is None:
             return _moments(self._scalers[0], self._n_features)

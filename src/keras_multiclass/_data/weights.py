@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from keras_multiclass._data.labels.codec import LabelCodec
 
-NO_WEIGHT = (
+ALL_WEIGHTS_ZERO = (
     "The weights of all rows are zero; sample_weight and class_weight must leave at least one "
     "non-zero weight."
 )
@@ -28,7 +28,7 @@ def check_sample_weight(
     dtype: DTypeLike = np.float32,
     name: str = "sample_weight",
     *,
-    part: bool = False,
+    allow_all_zero: bool = False,
 ) -> np.ndarray | None:
     """Check the weights of the rows.
 
@@ -42,7 +42,7 @@ def check_sample_weight(
         Dtype of the result.
     name : str, default="sample_weight"
         How messages call the weights.
-    part : bool, default=False
+    allow_all_zero : bool, default=False
         Whether these are some rows of many, which may all have weight zero.
 
     Returns
@@ -78,7 +78,7 @@ def check_sample_weight(
         raise ValueError(
             invalid(name, "non-negative", f"{int(np.sum(weights < 0))} negative weights")
         )
-    if not part and not weights.any():
+    if not allow_all_zero and not weights.any():
         raise ValueError(
             f"Sample weights must contain at least one non-zero number; got {name} all zero. "
             "Pass None for equal weights."
@@ -139,7 +139,7 @@ def combine_weights(
     codes: np.ndarray,
     dtype: DTypeLike = np.float32,
     *,
-    part: bool = False,
+    allow_all_zero: bool = False,
 ) -> np.ndarray | None:
     """Multiply the weights of rows and classes.
 
@@ -153,7 +153,7 @@ def combine_weights(
         Class indices of the rows.
     dtype : dtype, default=np.float32
         Dtype of the result.
-    part : bool, default=False
+    allow_all_zero : bool, default=False
         As in :func:`check_sample_weight`.
 
     Returns
@@ -185,12 +185,12 @@ def combine_weights(
                 "Only the ratios of weights matter: use smaller ones.",
             )
         )
-    if not part and not weights.any():
-        raise ValueError(NO_WEIGHT)
+    if not allow_all_zero and not weights.any():
+        raise ValueError(ALL_WEIGHTS_ZERO)
     return weights
 
 
-def drop_zero_weight_rows(
+def nonzero_weight_mask(
     weights: np.ndarray | None, codes: np.ndarray, min_classes: int = 2
 ) -> np.ndarray | None:
     """Mark the rows that count, so that a weight of zero is the same as no row at all.

@@ -1,4 +1,4 @@
 """Adapters to SciKeras, scikit-learn's callbacks, TensorBoard and notebooks.
 
-May import `_shared` only.
+Every room but `_data` and `_shared` may import it; it imports `_shared` only.
 """

@@ -98,7 +98,7 @@ def _watched(estimator: Any) -> tuple[str, int]:
     name = str(stopping.get("monitor"))
     if name not in history:
         return "val_loss" if "val_loss" in history else "loss", -1
-    direction = stopping.get("mode", "auto")
-    if direction == "auto":
-        direction = estimator._state.recipe.directions()[name.removeprefix("val_")]
-    return name, 1 if direction in ("up", "max") else -1
+    mode = stopping.get("mode", "auto")
+    if mode == "auto":
+        mode = estimator._state.compile_spec.metric_modes()[name.removeprefix("val_")]
+    return name, 1 if mode == "max" else -1

@@ -27,6 +27,31 @@ from keras_multiclass._shared.keras.objects import build_object, extract
 from keras_multiclass._shared.messages import describe, format_list, invalid
 from keras_multiclass._shared.typing import History
 
+UNDOCUMENTED = {
+    "_build_keras_model": (
+        "calls a builder with the arguments that it takes",
+        "an error names the version of SciKeras to install",
+    ),
+    "_get_metadata": ("replaced, gives builders our `meta`", "as without `_build_keras_model`"),
+    "_get_compile_kwargs": (
+        "replaced, gives builders our `compile_kwargs`",
+        "as without `_build_keras_model`",
+    ),
+    "_random_state": ("unset, keeps SciKeras from setting seeds", "nothing sets seeds"),
+    "_keras_build_fn": (
+        "the builder of a subclass of SciKeras' classifier",
+        "an error says that there is no builder",
+    ),
+    "_user_params": (
+        "which parameters of an estimator belong to its builder",
+        "an error lists the parameters that cannot be carried over",
+    ),
+    "_target_type": (
+        "the kind of target that an estimator was fitted on",
+        "fitted estimators raise an error; unfitted ones are converted",
+    ),
+}
+
 SCIKERAS_ARGUMENTS = ("meta", "compile_kwargs", "params")
 
 _PATCHED = (
@@ -90,6 +115,13 @@ def build_model(
         All parameters of the estimator; those that begin with ``model__`` are the builder's own.
     """
     wrappers = import_scikeras()
+    needed = ("_build_keras_model", "_get_metadata", "_get_compile_kwargs")
+    missing = [name for name in needed if not hasattr(wrappers.KerasClassifier, name)]
+    if missing:
+        raise ImportError(
+            "The installed version of SciKeras cannot call builders with `meta`, `compile_kwargs` "
+            f"or `params`, as it lacks {format_list(missing)}. Install scikeras 0.13."
+        )
     # SciKeras lets users declare `hidden` for our `model__hidden`; `params` holds it under both.
     visible = {**extract(params, "model"), **params}
 
@@ -361,7 +393,7 @@ def read_fit(estimator: Any) -> SciKerasFit | None:
     if not estimator.initialized_:
         return None
     encoder = estimator.target_encoder_
-    kind = encoder._target_type
+    kind = getattr(encoder, "_target_type", "unknown")
     if kind not in ("binary", "multiclass", "multiclass-onehot") or encoder.n_classes_ < 2:
         raise ValueError(
             invalid(

@@ -1,6 +1,7 @@
-"""Tells scikit-learn's own callbacks of a fit and of each of its epochs.
+"""Report a fit and each of its epochs to scikit-learn's callbacks.
 
-They came with scikit-learn 1.9; before, an estimator has no `set_callbacks` and nothing is told.
+They exist since scikit-learn 1.9; before, an estimator has no `set_callbacks`, and there is nothing
+to report to. `UNDOCUMENTED` lists the private names of scikit-learn that this needs.
 """
 
 from __future__ import annotations
@@ -19,26 +20,42 @@ except ImportError:
         """Adds nothing, in place of scikit-learn's mixin."""
 
     def with_callbacks(method: Callable[..., Any]) -> Callable[..., Any]:
-        """Leave a method as it is."""
+        """Return the method unchanged."""
         return method
 
 
-__all__ = ["CallbackSupportMixin", "EpochTasks", "with_callbacks"]
+__all__ = ["CallbackSupportMixin", "EpochTasks", "has_sklearn_callbacks", "report_epochs"]
+
+UNDOCUMENTED = {
+    "_skl_callbacks": (
+        "whether an estimator has callbacks of scikit-learn",
+        "they are not called; training is the same",
+    ),
+    "_init_callback_context": (
+        "starts to report a fit to callbacks of scikit-learn",
+        "they are not called; training is the same",
+    ),
+}
+
+
+def has_sklearn_callbacks(estimator: Any) -> bool:
+    """Whether a fit is to be reported to callbacks of scikit-learn."""
+    return hasattr(estimator, "_skl_callbacks") and hasattr(estimator, "_init_callback_context")
 
 
 class EpochTasks(EpochRecorder):
-    """A Keras callback that hands a fit on to scikit-learn's callbacks, one task an epoch.
+    """A Keras callback that reports a fit to scikit-learn's callbacks, as one task per epoch.
 
     Parameters
     ----------
     estimator : KerasMulticlassClassifier
         The estimator that is being fitted.
     epochs : int
-        How many epochs there are at most.
+        Maximum number of epochs.
     data : dict
-        ``X``, ``y`` and ``metadata``, as the callbacks get them.
+        ``X``, ``y`` and ``metadata`` for the callbacks.
     progress : callable
-        Gives the fitted attributes that tell of the epochs so far, from their history.
+        Returns, for a history, the fitted attributes after its epochs.
     """
 
     def __init__(
@@ -49,29 +66,62 @@ class EpochTasks(EpochRecorder):
         progress: Callable[[History], dict[str, Any]],
     ) -> None:
         super().__init__()
-        self._told = {"estimator": estimator, **data}
+        self._arguments = {"estimator": estimator, **data}
         self._progress = lambda: progress(self.history)
         self._fit = estimator._init_callback_context(max_subtasks=epochs)
-        self._fit.call_on_fit_task_begin(**self._told)
+        self._fit.call_on_fit_task_begin(**self._arguments)
         self._epoch: Any = None
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Begin the task of an epoch."""
         self._epoch = self._fit.subcontext(task_name="epoch")
-        self._epoch.call_on_fit_task_begin(**self._told, reconstruction_attributes=self._progress)
+        self._epoch.call_on_fit_task_begin(
+            **self._arguments, reconstruction_attributes=self._progress
+        )
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """End the task of an epoch, and the training if a callback asks for that."""
+        """End the task of an epoch, and stop the training if a callback requests it."""
         super().on_epoch_end(epoch, logs)
         task, self._epoch = self._epoch, None
-        if task.call_on_fit_task_end(**self._told, reconstruction_attributes=self._progress):
+        if task.call_on_fit_task_end(**self._arguments, reconstruction_attributes=self._progress):
             self.model.stop_training = True
 
     def on_train_end(self, logs: Any = None) -> None:
         """End the task of an epoch that the user interrupted."""
         if self._epoch is not None:
-            self._epoch.call_on_fit_task_end(**self._told)
+            self._epoch.call_on_fit_task_end(**self._arguments)
 
     def end(self) -> None:
         """End the task of the fit; the estimator is fitted."""
-        self._fit.call_on_fit_task_end(**self._told, reconstruction_attributes={})
+        self._fit.call_on_fit_task_end(**self._arguments, reconstruction_attributes={})
+
+
+@with_callbacks
+def report_epochs(
+    estimator: Any,
+    epochs: int,
+    data: dict[str, Any],
+    progress: Callable[[History], dict[str, Any]],
+    train: Callable[[EpochTasks], Any],
+) -> Any:
+    """Train, and report the fit and its epochs to scikit-learn's callbacks.
+
+    Parameters
+    ----------
+    estimator : KerasMulticlassClassifier
+        What the callbacks see as the estimator; has the fitted attributes except those of
+        `progress`.
+    epochs, data, progress
+        As of `EpochTasks`.
+    train : callable
+        Trains with the Keras callback that it gets, and sets the fitted attributes of `estimator`.
+
+    Returns
+    -------
+    object
+        What `train` returns.
+    """
+    tasks = EpochTasks(estimator, epochs, data, progress)
+    result = train(tasks)
+    tasks.end()
+    return result

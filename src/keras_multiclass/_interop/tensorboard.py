@@ -1,4 +1,4 @@
-"""TensorBoard by name: each network logs to a folder of its own."""
+"""TensorBoard by name, with a separate folder for each network."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ __all__ = ["TensorBoard", "name_of_run"]
 
 
 def name_of_run() -> str:
-    """Make a name that no other run has, on this machine or another; names sort by time."""
+    """Return a unique name for a run; names sort by time."""
     return f"{datetime.now():%Y%m%d-%H%M%S-%f}-{uuid.uuid4().hex[:8]}"
 
 
-# Words, and the least integer.
+# Allowed words, and the smallest integer.
 _FREQUENCIES: dict[str, tuple[tuple[str, ...], int]] = {
     "update_freq": (("epoch", "batch"), 1),
     "histogram_freq": ((), 0),
@@ -35,14 +35,14 @@ _FREQUENCIES: dict[str, tuple[tuple[str, ...], int]] = {
 
 
 class TensorBoard(keras.callbacks.TensorBoard):
-    """Keras' callback, with a folder for each run, for all kinds of metrics.
+    """Keras' callback, with a folder for each run and support for metrics with several values.
 
     Parameters
     ----------
     log_dir : str or path, default="logs"
-        The folder of all runs.
+        Folder of all runs.
     write_graph : bool, default=False
-        Whether to log the structure of the network, as far as it can be written as JSON.
+        Whether to log the structure of the network, as far as JSON can express it.
     **kwargs : dict
         As in ``keras.callbacks.TensorBoard``.
 
@@ -51,10 +51,12 @@ class TensorBoard(keras.callbacks.TensorBoard):
     ImportError
         If the package ``tensorboard`` is not installed.
     ValueError
-        If an argument cannot be used.
+        If an argument is invalid.
     """
 
     log_dir: str
+    # An engine may skip the batch hooks whenever it may skip those of Keras' callback.
+    batch_hooks_like_base = True
 
     def __init__(self, log_dir: Any = "logs", write_graph: bool = False, **kwargs: Any) -> None:
         if importlib.util.find_spec("tensorboard") is None:
@@ -78,12 +80,12 @@ class TensorBoard(keras.callbacks.TensorBoard):
         Parameters
         ----------
         name : str
-            Of the run.
+            Name of the run.
         """
         self.log_dir = str(Path(self.log_dir) / name)
 
     def set_model(self, model: Any) -> None:
-        """Make the folder; TensorFlow's errors would not say which parameter named it."""
+        """Create the folder, as TensorFlow's errors would not name the parameter."""
         if "://" not in self.log_dir:
             try:
                 Path(self.log_dir).mkdir(parents=True, exist_ok=True)
@@ -96,13 +98,13 @@ class TensorBoard(keras.callbacks.TensorBoard):
         super().set_model(model)
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Open the file of the training; where Keras runs on JAX, that loads TensorFlow."""
+        """Open the log of the training; with Keras on JAX, this loads TensorFlow."""
         loaded = "tensorflow" in sys.modules
         with contextlib.nullcontext() if loaded else without_native_logs():
             super().on_train_begin(logs)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Log a batch, if batches are to be logged."""
+        """Log a batch, if requested."""
         super().on_train_batch_end(batch, _numbers(logs))
 
     def on_test_end(self, logs: Any = None) -> None:
@@ -113,16 +115,15 @@ class TensorBoard(keras.callbacks.TensorBoard):
         """Log an epoch."""
         from tensorflow import summary
 
-        # A fit that failed while it logged batches has left its condition behind.
+        # A fit that failed while logging batches leaves its `record_if` behind.
         with summary.record_if(True):
             super().on_epoch_end(epoch, _numbers(logs))
 
 
 def _numbers(logs: Any) -> dict[str, Any]:
-    """Give each number of a metric of several a name: TensorBoard plots single numbers."""
-    found: dict[str, Any] = {}
+    """Name each value of metrics that return several, as TensorBoard plots single numbers."""
+    flat: dict[str, Any] = {}
     for name, value in (logs or {}).items():
-        parts = np.ravel(value)
-        several = {f"{name}/{i}": part for i, part in enumerate(parts)}
-        found |= several if np.ndim(value) else {name: value}
-    return found
+        parts = {f"{name}/{i}": part for i, part in enumerate(np.ravel(value))}
+        flat |= parts if np.ndim(value) else {name: value}
+    return flat

@@ -1,4 +1,4 @@
-"""The network: preprocessing layers, backbone, head, loss, metrics and optimizer.
+"""The network: preprocessing, backbone, head, loss, metrics and optimizer, built and compiled.
 
-May import `_data`, `_interop` and `_shared`; knows nothing of training runs.
+`_training` and the classifier may import it; it imports `_data`, `_interop` and `_shared`.
 """

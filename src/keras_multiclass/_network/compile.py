@@ -1,22 +1,23 @@
-"""How a model is compiled: the user's optimizer, loss and metrics, kept so that it can be repeated.
+"""The specification that a model is compiled from, and pickling of compiled models.
 
-A recipe holds the user's own choices rather than Keras objects, so a fitted classifier pickles as
-well as its parameters do, and every compile starts from fresh optimizer, loss and metric objects.
+A specification holds the optimizer, loss and metrics as the user passed them, not Keras objects
+built from them. A fitted classifier therefore pickles whenever its parameters do, and each call of
+``compile`` starts from a fresh optimizer, loss and metrics.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeAlias, TypedDict
 
 import keras
 import numpy as np
 
 from keras_multiclass._network.objective import (
     OutputForm,
-    directions,
+    metric_modes,
     resolve_loss,
     resolve_metrics,
 )
@@ -31,6 +32,23 @@ _UNWEIGHTABLE = (
     "single value for the whole batch, together with `sample_weight` or `class_weight`. Return "
     "the values before they are averaged."
 )
+
+
+MetricMode: TypeAlias = Literal["min", "max"] | None
+"""Whether lower or higher values of a metric are better; None if unknown."""
+
+
+class CompileArguments(TypedDict):
+    """What the user chose to compile with, by the names of `CompileSpec`."""
+
+    optimizer: object
+    optimizer_arguments: Mapping[str, Any]
+    loss: object
+    loss_arguments: Mapping[str, Any]
+    metrics: object
+    metrics_arguments: Mapping[str, Any]
+    class_scores: bool
+    options: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -52,6 +70,13 @@ class CompileSpec:
     loss_arguments: Mapping[str, Any] = field(default_factory=dict)
     metrics_arguments: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    def with_changes(self, before: CompileArguments, now: CompileArguments) -> CompileSpec:
+        """Return a specification with what the user has changed; the rest stays adopted."""
+        changed: dict[str, Any] = {
+            name: value for name, value in now.items() if not same(value, dict(before)[name])
+        }
+        return replace(self, **changed)
 
     def build_optimizer(self) -> keras.optimizers.Optimizer:
         """Make a fresh optimizer."""
@@ -87,9 +112,15 @@ class CompileSpec:
             class_names=self.class_names,
         )
 
-    def directions(self) -> dict[str, str | None]:
-        """Say of each number that is logged where better values lie: "up" or "down"."""
-        return {"loss": "down", **directions(self.build_metrics())}
+    @property
+    def jit_compile(self) -> bool | Literal["auto"]:
+        """Whether XLA compiles the steps; "auto" where it pays."""
+        value = self.options.get("jit_compile", "auto")
+        return value if value == "auto" else bool(value)
+
+    def metric_modes(self) -> dict[str, MetricMode]:
+        """Return "min" or "max" for the loss and each logged metric; None if unknown."""
+        return {"loss": "min", **metric_modes(self.build_metrics())}
 
     def check_weightable(self) -> None:
         """Raise unless loss and metrics give one value for each row, which weights can multiply."""
@@ -152,7 +183,7 @@ def same(first: Any, second: Any) -> bool:
 
 
 @contextlib.contextmanager
-def restored_on_failure(model: keras.Model, recipe: CompileSpec) -> Iterator[None]:
+def restored_on_failure(model: keras.Model, compile_spec: CompileSpec) -> Iterator[None]:
     """Put a model back to its weights, optimizer, loss and metrics when the block raises."""
     optimizer, loss = model.optimizer, model.loss
     values = read_values(model)
@@ -161,9 +192,9 @@ def restored_on_failure(model: keras.Model, recipe: CompileSpec) -> Iterator[Non
         yield
     except BaseException:
         if optimizer_values is None:  # it had not begun, so a fresh one is the same
-            recipe.compile(model)
+            compile_spec.compile(model)
         elif model.optimizer is not optimizer or model.loss is not loss:
-            recipe.compile(model, optimizer)
+            compile_spec.compile(model, optimizer)
         write_values(model, values)
         if optimizer_values is not None:
             write_values(optimizer, optimizer_values)
@@ -175,20 +206,20 @@ class PackedModel:
     """A compiled model as plain data, for pickling."""
 
     snapshot: LayerSnapshot
-    recipe: CompileSpec
+    compile_spec: CompileSpec
     optimizer_values: tuple[np.ndarray, ...] | None
 
     @classmethod
-    def pack(cls, model: keras.Model, recipe: CompileSpec) -> PackedModel:
+    def pack(cls, model: keras.Model, compile_spec: CompileSpec) -> PackedModel:
         """Describe ``model`` and the state of its optimizer."""
         optimizer = model.optimizer
         values = tuple(read_values(optimizer)) if optimizer and optimizer.built else None
-        return cls(LayerSnapshot.take(model), recipe, values)
+        return cls(LayerSnapshot.take(model), compile_spec, values)
 
     def unpack(self) -> keras.Model:
         """Rebuild the model, compiled and ready to go on training."""
         model = self.snapshot.restore()
-        self.recipe.compile(model)
+        self.compile_spec.compile(model)
         if self.optimizer_values is not None:
             model.optimizer.build(model.trainable_variables)
             write_values(model.optimizer, self.optimizer_values)

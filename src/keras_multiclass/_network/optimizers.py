@@ -15,16 +15,16 @@ from keras_multiclass._shared.messages import describe, invalid
 
 @dataclass(frozen=True)
 class Decaying:
-    """A variable that decays.
+    """A variable with weight decay.
 
-    It is no tuple, for Keras would take the variable for one of the optimizer's own.
+    This is not a tuple, because Keras would track the variable as one of the optimizer's own.
 
     Attributes
     ----------
     variable : keras.Variable
-        It.
+        The variable.
     share : number or variable
-        Its share of the decay: a number, or one for each element.
+        Factor of its decay: a number, or one for each element.
     """
 
     variable: keras.Variable
@@ -32,7 +32,7 @@ class Decaying:
 
 
 def decay_share(variable: keras.Variable) -> float:
-    """Say by how much more than others a variable decays: what its layer says, or 0 for biases."""
+    """Return the factor of a variable's decay: as its layer declares, otherwise 0 for biases."""
     return float(getattr(variable, "decay_share", variable.name != "bias"))
 
 
@@ -40,39 +40,39 @@ def decay_share(variable: keras.Variable) -> float:
 class ScheduledAdam(keras.optimizers.Adam):
     """Adam with a scheduled learning rate and a scheduled, decoupled weight decay.
 
-    Before a step of Adam, each weight ``w`` but biases shrinks as in AdamW (Loshchilov and Hutter,
-    ICLR 2019): ``w -= learning_rate * weight_decay * w``, both as scheduled. A layer may give a
-    variable an attribute ``decay_share``, a factor for its decay.
+    Before a step of Adam, each weight ``w`` except biases shrinks as in AdamW (Loshchilov and
+    Hutter, ICLR 2019): ``w -= learning_rate * weight_decay * w``, both as scheduled. A layer may
+    set an attribute ``decay_share`` of a variable, a factor for its decay.
 
     Parameters
     ----------
     learning_rate : float, default=0.001
         The largest learning rate.
     beta_1 : float, default=0.9
-        Decay of the mean of the gradients.
+        Decay rate of the mean of the gradients.
     beta_2 : float, default=0.999
-        Decay of the mean of their squares.
+        Decay rate of the mean of their squares.
     epsilon : float, default=1e-7
         Added to the root of the mean of squares.
     schedule : str, default="coslog4"
-        Of the learning rate: ``"constant"``, ``"linear"``, ``"cosine"``, ``"flat_cosine"`` or
-        ``"coslog4"``.
+        Schedule of the learning rate: ``"constant"``, ``"linear"``, ``"cosine"``,
+        ``"flat_cosine"`` or ``"coslog4"``.
     weight_decay : float, default=0.0
         The largest weight decay.
     weight_decay_schedule : str, default="flat_cosine"
-        Of the weight decay, beside that of the learning rate.
+        Schedule of the weight decay, in addition to that of the learning rate.
     **kwargs : dict
         Further arguments of ``keras.optimizers.Adam``.
 
     Attributes
     ----------
     decayed : list of Decaying
-        The variables that decay.
+        The variables with weight decay.
 
     Notes
     -----
-    The schedules need the number of steps of the run, which `start_schedule` tells; without it
-    both rates are constant.
+    The schedules need the number of steps of the run, which `start_schedule` sets; without it both
+    rates are constant.
     """
 
     def __init__(
@@ -98,28 +98,28 @@ class ScheduledAdam(keras.optimizers.Adam):
         self.decay_schedule = check_schedule("weight_decay_schedule", weight_decay_schedule)
 
     def build(self, variables: list[keras.Variable]) -> None:
-        """Make the variables of Adam and of the schedule.
+        """Create the variables of Adam and of the schedule.
 
         Parameters
         ----------
         variables : list of keras.Variable
-            What is to be trained.
+            The variables to train.
         """
         if self.built:
             return
         super().build(variables)
         self.schedule_start = self.add_variable((), dtype="int", name="schedule_start")
         self.schedule_length = self.add_variable((), dtype="int", name="schedule_length")
-        found = [Decaying(variable, decay_share(variable)) for variable in variables]
-        self.decayed = [decaying for decaying in found if decaying.share]
+        candidates = [Decaying(variable, decay_share(variable)) for variable in variables]
+        self.decayed = [decaying for decaying in candidates if decaying.share]
 
     def start_schedule(self, n_steps: int | None) -> None:
-        """Begin a run at the current step; the optimizer must be built.
+        """Start a run at the current step; the optimizer must be built.
 
         Parameters
         ----------
         n_steps : int or None
-            Its length; None if that is not known, for constant rates.
+            Length of the run; None, for constant rates, if it is unknown.
         """
         self.schedule_start.assign(ops.copy(self.iterations))
         self.schedule_length.assign(n_steps or 0)
@@ -130,9 +130,9 @@ class ScheduledAdam(keras.optimizers.Adam):
         Parameters
         ----------
         grads : list of tensors
-            One for each variable.
+            A gradient for each variable.
         trainable_variables : list of keras.Variable, default=None
-            Those that it was built with.
+            The variables that the optimizer was built with.
         """
         if not self.built and trainable_variables is not None:
             trainable_variables = list(trainable_variables)
@@ -146,7 +146,7 @@ class ScheduledAdam(keras.optimizers.Adam):
         Parameters
         ----------
         gradient : tensor
-            Of the loss.
+            Gradient of the loss.
         variable : variable
             Changed in place.
         learning_rate : tensor
@@ -155,11 +155,24 @@ class ScheduledAdam(keras.optimizers.Adam):
         super().update_step(gradient, variable, learning_rate * self._factor(self.schedule))
 
     def scheduled_rate(self) -> Any:
-        """Compute the learning rate of the coming step."""
+        """Compute the learning rate of the next step."""
         return self.learning_rate * self._factor(self.schedule)
 
+    def begin_adam_step(self) -> Any:
+        """Do what precedes a step of plain Adam.
+
+        An engine may then take that step itself, faster.
+
+        Returns
+        -------
+        tensor
+            The learning rate of the step.
+        """
+        self.decay_weights()
+        return self.scheduled_rate()
+
     def decay_weights(self) -> None:
-        """Let the weights shrink as is due before the coming step."""
+        """Apply the weight decay of the next step."""
         if not self.decay_rate:
             return
         share_lost = self.scheduled_rate() * self.decay_rate * self._factor(self.decay_schedule)
@@ -181,7 +194,7 @@ class ScheduledAdam(keras.optimizers.Adam):
         Returns
         -------
         dict
-            By name.
+            The arguments by name.
         """
         return {
             **super().get_config(),
@@ -192,7 +205,7 @@ class ScheduledAdam(keras.optimizers.Adam):
 
 
 def optimizer_lookup(name: str) -> type:
-    """Find a Keras optimizer class or ours by name: ``"adam"``, ``"AdamW"``, ``"rmsprop"``, ..."""
+    """Return an optimizer class of Keras or ours by name, such as ``"adam"`` or ``"AdamW"``."""
     known = public_members(keras.optimizers, keras.optimizers.Optimizer)
-    found: type = look_up(name, "optimizer", {**known, ScheduledAdam.__name__: ScheduledAdam})
-    return found
+    optimizer: type = look_up(name, "optimizer", {**known, ScheduledAdam.__name__: ScheduledAdam})
+    return optimizer

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_multiclass._shared.typing import FloatArray
+from keras_multiclass._shared.upstream.keras import normalize
 
 
 def standardized(x: Any, mean: FloatArray, variance: FloatArray, *, grey: bool = False) -> Any:
@@ -23,15 +24,10 @@ def standardized(x: Any, mean: FloatArray, variance: FloatArray, *, grey: bool =
         Whether all pixels are one feature.
     """
     x, mean, variance = _near_one(x, mean, variance, x.dtype)
-    layer = keras.layers.Normalization(
-        axis=None if grey else -1, dtype=x.dtype, name="standardization"
-    )
-    # As weights and not as arguments, so that networks for other rows have the same structure.
-    x = layer(x)
-    layer.adapt_mean.assign(mean[0] if grey else mean)
-    layer.adapt_variance.assign(variance[0] if grey else variance)
-    layer.finalize_state()
-    return x
+    if grey:
+        mean, variance = mean[0], variance[0]
+    axis = None if grey else -1
+    return normalize(x, mean, variance, axis=axis, dtype=x.dtype, name="standardization")
 
 
 def _near_one(

@@ -10,10 +10,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_multiclass._data.categories import Category, Columns
-from keras_multiclass._data.statistics import Scaling, Statistics
-from keras_multiclass._network.backbones import Table
-from keras_multiclass._network.layers.tables import (
+from keras_multiclass._data.categories import CategoricalColumn, CategoricalColumns
+from keras_multiclass._data.statistics import Standardization, Statistics
+from keras_multiclass._network.backbones import TableLayout
+from keras_multiclass._network.layers.table_columns import (
     CodeEmbedding,
     FillGaps,
     GapIndicator,
@@ -39,20 +39,20 @@ class TableInputs:
     ----------
     x : KerasTensor of shape (batch, n_inputs)
         The inputs.
-    table : Table
+    table : TableLayout
         Which of them are what.
     names : list of str
         Their names.
     """
 
     x: Any
-    table: Table
+    table: TableLayout
     names: list[str]
 
 
 def read_table(
     inputs: Any,
-    columns: Columns | None,
+    columns: CategoricalColumns | None,
     statistics: Statistics,
     scaling: str | None,
     names: Sequence[str],
@@ -63,7 +63,7 @@ def read_table(
     ----------
     inputs : KerasTensor of shape (batch, n_columns)
         Numbers and codes.
-    columns : Columns or None
+    columns : CategoricalColumns or None
         Which are categories; None if none is.
     statistics : Statistics
         Of the training rows.
@@ -73,7 +73,7 @@ def read_table(
         Names of the columns.
     """
     numeric = list(range(inputs.shape[-1])) if columns is None else columns.numeric
-    has_gaps = statistics.gaps()
+    has_gaps = statistics.has_missing()
     gaps = [i for i in numeric if has_gaps[i]]
     parts = _Parts([], [], [])
     if numeric:
@@ -89,7 +89,7 @@ def read_table(
     if len(parts.tensors) > 1:
         x = keras.layers.Concatenate(dtype=inputs.dtype)(parts.tensors)
     quantiles = partial(_scaled_quantiles, inputs, parts.tensors[0], numeric, statistics)
-    table = Table(len(numeric), tuple(parts.widths), quantiles)
+    table = TableLayout(len(numeric), tuple(parts.widths), quantiles)
     return TableInputs(x, table, parts.names)
 
 
@@ -122,7 +122,7 @@ def _scaled(x: Any, numeric: list[int], statistics: Statistics, scaling: str | N
         x = standardized(x, *_median_and_spread(statistics.quantiles(numeric, _QUARTILES)))
         x = SmoothClip(dtype=x.dtype, name="smooth_clip")(x)
     elif scaling == "standard":
-        mean, variance = statistics.moments(Scaling())
+        mean, variance = statistics.moments(Standardization())
         x = standardized(x, mean[numeric], variance[numeric])
     return x
 
@@ -139,7 +139,7 @@ def _filled(x: Any, numeric: list[int], statistics: Statistics, scaling: str | N
     layer = FillGaps(dtype=x.dtype, name="fill_gaps")
     x = layer(x)
     if scaling is None:
-        mean, _ = statistics.moments(Scaling())
+        mean, _ = statistics.moments(Standardization())
         layer.fill.assign(mean[numeric])
     return x
 
@@ -156,24 +156,28 @@ def _scaled_quantiles(
     return keras.ops.convert_to_numpy(scaled).T.astype(np.float64)
 
 
-def _add_categories(parts: _Parts, inputs: Any, columns: Columns, names: Sequence[str]) -> None:
-    few = [c for c in columns.categories if len(c.levels) + c.gaps <= MOST_ONE_HOT_LEVELS]
-    many = [c for c in columns.categories if c not in few]
+def _add_categories(
+    parts: _Parts, inputs: Any, columns: CategoricalColumns, names: Sequence[str]
+) -> None:
+    few = [
+        c for c in columns.categorical if len(c.categories) + c.has_missing <= MOST_ONE_HOT_LEVELS
+    ]
+    many = [c for c in columns.categorical if c not in few]
     if few:
         one_hot = OneHotCodes(
-            [len(c.levels) for c in few], [c.gaps for c in few], dtype=inputs.dtype
+            [len(c.categories) for c in few], [c.has_missing for c in few], dtype=inputs.dtype
         )
         encoded = one_hot(_select(inputs, [c.position for c in few]))
         found = [name for c in few for name in _one_hot_names(c, names[c.position])]
         parts.add(encoded, found, one_hot.widths)
     for category in many:
         embedding = CodeEmbedding(
-            len(category.levels), category.gaps, EMBEDDING_UNITS, dtype=inputs.dtype
+            len(category.categories), category.has_missing, EMBEDDING_UNITS, dtype=inputs.dtype
         )
         found = [f"{names[category.position]}_embedding{i}" for i in range(EMBEDDING_UNITS)]
         parts.add(embedding(_select(inputs, [category.position])), found, [EMBEDDING_UNITS])
 
 
-def _one_hot_names(category: Category, name: str) -> list[str]:
-    levels = [*map(str, category.levels), *(["missing"] if category.gaps else [])]
+def _one_hot_names(category: CategoricalColumn, name: str) -> list[str]:
+    levels = [*map(str, category.categories), *(["missing"] if category.has_missing else [])]
     return [f"{name}_{level}" for level in (levels[1:] if len(levels) == 2 else levels)]

@@ -8,10 +8,12 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from keras_multiclass._interop import scikeras as _scikeras
-from keras_multiclass._network.build import check_arguments, check_model
-from keras_multiclass._network.compile import build_optimizer
+from keras_multiclass._network.builder_arguments import check_arguments
+from keras_multiclass._network.compile import CompileArguments, build_optimizer
+from keras_multiclass._network.name_collisions import NameCollisionError, is_name_collision
 from keras_multiclass._shared.keras.copying import copy_layer
 from keras_multiclass._shared.keras.lookup import loss_lookup
 from keras_multiclass._shared.keras.objects import build_object
@@ -67,31 +69,44 @@ def build_whole_model(
         else:
             model = choice(**arguments)
     except Exception as error:
-        raise BackboneError(
+        error_class = NameCollisionError if is_name_collision(error) else BackboneError
+        raise error_class(
             f"Building with {label} failed: {type(error).__name__}: {error}"
         ) from error
     return check_model(model, sample), model
 
 
-def compile_arguments(choices: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    """Make a builder's ``compile_kwargs``; we compile again once the output is known."""
-    loss = choices["loss"]
+def build_compile_kwargs(
+    compile_arguments: CompileArguments, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Build a builder's ``compile_kwargs``; the model is compiled again once its output is known.
+
+    Parameters
+    ----------
+    compile_arguments : mapping
+        Optimizer, loss, metrics and their arguments, under the names of `CompileSpec`.
+    options : mapping
+        Further arguments of `keras.Model.compile`.
+    """
+    loss = compile_arguments["loss"]
     if isinstance(loss, str):
         loss = _STAND_IN_LOSS if loss == "auto" else loss
     else:
         loss = build_object(
             loss,
-            choices["loss_arguments"],
+            compile_arguments["loss_arguments"],
             lookup=loss_lookup,
             what="loss",
             base=keras.losses.Loss,
             functions=True,
         )
-    metrics = choices["metrics"]
+    metrics = compile_arguments["metrics"]
     if metrics is not None and not isinstance(metrics, (list, tuple, dict)):
         metrics = [metrics]
     return {
-        "optimizer": build_optimizer(choices["optimizer"], choices["optimizer_arguments"]),
+        "optimizer": build_optimizer(
+            compile_arguments["optimizer"], compile_arguments["optimizer_arguments"]
+        ),
         "loss": loss,
         "metrics": metrics,
         **options,
@@ -99,28 +114,39 @@ def compile_arguments(choices: Mapping[str, Any], options: Mapping[str, Any]) ->
 
 
 def adopt_compiled(
-    choices: dict[str, Any],
+    compile_arguments: CompileArguments,
     compiled: keras.Model,
-    given: Mapping[str, Any],
+    compile_kwargs: Mapping[str, Any],
     *,
     open_optimizer: bool,
-) -> dict[str, Any]:
-    """Keep what the user's own ``compile`` call chose and the estimator was not told.
+) -> CompileArguments:
+    """Fill in, from the user's own ``compile`` call, what the estimator's parameters leave open.
 
-    A loss, optimizer or metrics set on the estimator win; so do routed arguments, which are put
-    on top of the builder's optimizer and loss.
+    A loss, optimizer or metrics set on the estimator take precedence, and so do routed arguments,
+    which are applied to the builder's optimizer and loss.
+
+    Parameters
+    ----------
+    compile_arguments : dict
+        As for `build_compile_kwargs`.
+    compiled : keras.Model
+        The user's model, compiled or not.
+    compile_kwargs : mapping
+        What `build_compile_kwargs` returned for the builder.
+    open_optimizer : bool
+        Whether the estimator's optimizer is a default, which the builder's replaces.
     """
+    adopted = compile_arguments.copy()
     if not compiled.compiled:
-        return choices
-    adopted = dict(choices)
+        return adopted
     open_optimizer = open_optimizer or isinstance(
-        choices["optimizer"], _scikeras.InheritedOptimizer
+        compile_arguments["optimizer"], _scikeras.InheritedOptimizer
     )
-    if open_optimizer and compiled.optimizer is not given["optimizer"]:
+    if open_optimizer and compiled.optimizer is not compile_kwargs["optimizer"]:
         adopted["optimizer"] = build_optimizer(compiled.optimizer, {})
-    if _is_auto(choices["loss"]) and not _is_auto(compiled.loss, given["loss"]):
+    if _is_auto(compile_arguments["loss"]) and not _is_auto(compiled.loss, compile_kwargs["loss"]):
         adopted["loss"] = compiled.loss
-    if choices["metrics"] is None:
+    if compile_arguments["metrics"] is None:
         adopted["metrics"] = _compiled_metrics(compiled)
     return adopted
 
@@ -139,3 +165,25 @@ def _compiled_metrics(model: keras.Model) -> list[Any] | None:
             "The metrics that `model` was compiled with cannot be taken over "
             f"({type(error).__name__}: {error}). Pass them to the estimator as `metrics`."
         ) from error
+
+
+def check_model(model: Any, sample: np.ndarray) -> keras.Model:
+    """Make sure that a whole model is a Keras model, and build it when it is not yet built."""
+    if not isinstance(model, keras.Model):
+        raise BackboneError(
+            invalid(
+                "What the `model` builder returns",
+                "a keras.Model",
+                describe(model),
+                "A function that returns features for our own head goes to `backbone`.",
+            )
+        )
+    try:
+        model(ops.convert_to_tensor(sample), training=False)
+    except Exception as error:
+        raise BackboneError(
+            "`model` cannot be evaluated on X of shape "
+            f"(n_samples, {', '.join(map(str, sample.shape[1:]))}): "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    return model

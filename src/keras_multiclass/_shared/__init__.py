@@ -1,4 +1,4 @@
-"""What every room uses: messages, types, seeds, and Keras' process-wide state.
+"""What all rooms use: messages, types, seeds, checks of plain values, Keras' process-wide state.
 
-May import nothing of this package but `exceptions`.
+Every room may import it; it imports nothing of this package but `exceptions`.
 """

@@ -1,4 +1,4 @@
-"""One training run: settings, data, network, callbacks, and the engine that trains.
+"""One training run: from parameters and data to a fitted network, and the engine that trains it.
 
-May import every room but `evaluation`.
+The classifier may import it; it imports every room but `evaluation`.
 """

@@ -1,133 +1,204 @@
-"""What the parameters become that the user left at ``"auto"``."""
+"""What parameters at ``"auto"`` become, from the backbone's defaults or our own."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass
+from typing import TypeVar
 
+from keras_multiclass._network.backbone_resolution import ResolvedBackbone
 from keras_multiclass._network.backbones import TrainingDefaults
-from keras_multiclass._network.build import ResolvedBackbone
-from keras_multiclass._shared.keras.objects import extract
+from keras_multiclass._network.compile import CompileArguments
 from keras_multiclass._training.callbacks import names_tensorboard
-from keras_multiclass._training.settings import (
-    DEFAULT_EARLY_STOPPING_SPLIT,
-    DEFAULT_EPOCHS,
-    Settings,
-    is_auto,
+from keras_multiclass._training.early_stopping import (
+    DEFAULT_VALIDATION_SPLIT,
+    StoppingArguments,
     resolve_early_stopping,
 )
+from keras_multiclass._training.engine import EngineName
+from keras_multiclass._training.parameters import FitParameters
+from keras_multiclass._training.settings import Auto, Settings, is_auto
 
+DEFAULT_EPOCHS = 100
 DEFAULT_OPTIMIZER = "adam"
+_LARGEST_BATCH_SIZE = 1024
+_T = TypeVar("_T")
 
 
-def complete(
-    settings: Settings, choice: ResolvedBackbone | None, *, can_hold_out: bool
-) -> Settings:
-    """Put the recipe of a backbone, or our own defaults, in place of ``"auto"``.
+@dataclass(frozen=True)
+class TrainingSettings:
+    """The plain parameters that training uses, without ``"auto"``.
+
+    Attributes
+    ----------
+    epochs : int
+        Number of epochs.
+    shuffle : bool
+        Whether rows are shuffled before each epoch.
+    scaling : str or None
+        How the network scales numbers.
+    early_stopping : mapping or None
+        Arguments of the callback.
+    validation_split : float or None
+        Fraction of the rows to hold out if no validation data are given.
+    n_ensemble : int
+        Number of networks side by side.
+    calibration : str or None
+        How probabilities are calibrated.
+    engine : {"auto", "graph", "keras"}
+        What trains.
+    fit_options, compile_options : mapping
+        Routed arguments of training and of ``keras.Model.compile``.
+    batch_size : int or "auto"
+        Rows per step, -1 for all; ``"auto"`` where it follows from the number of rows.
+    smallest_batch_size : int
+        The least that it may become.
+    """
+
+    epochs: int
+    shuffle: bool
+    scaling: str | None
+    early_stopping: StoppingArguments | None
+    validation_split: float | None
+    n_ensemble: int
+    calibration: str | None
+    engine: EngineName
+    fit_options: Mapping[str, object]
+    compile_options: Mapping[str, object]
+    batch_size: int | Auto
+    smallest_batch_size: int
+
+    def rows_per_batch(self, n_samples: int) -> int:
+        """Return the number of rows per step, at most all there are."""
+        if self.batch_size == "auto":
+            nearest = 2 ** round(math.log2(max(n_samples / 32, 1)))
+            return min(max(nearest, self.smallest_batch_size), _LARGEST_BATCH_SIZE, n_samples)
+        return n_samples if self.batch_size == -1 else min(self.batch_size, n_samples)
+
+
+def resolve_auto(
+    settings: Settings, backbone: ResolvedBackbone | None, *, can_hold_out: bool
+) -> TrainingSettings:
+    """Replace ``"auto"`` by what the backbone recommends, else by our own defaults.
 
     Parameters
     ----------
     settings : Settings
         As the user set them.
-    choice : ResolvedBackbone or None
+    backbone : ResolvedBackbone or None
         The backbone; None for a whole model.
     can_hold_out : bool
-        Whether there are, or can be, validation rows that the user did not ask for.
+        Whether there are validation rows, or rows that can be held out.
 
     Returns
     -------
-    Settings
-        Without ``"auto"``, except for the size of a batch that the data decide on.
+    TrainingSettings
+        The settings of this run.
     """
-    recipe = TrainingDefaults() if choice is None else choice.recipe
-    scaled = choice is not None and choice.scaled
-    stopping, held_out = settings.early_stopping, DEFAULT_EARLY_STOPPING_SPLIT
+    defaults = TrainingDefaults() if backbone is None else backbone.defaults
+    scales = backbone is not None and backbone.scales_inputs
+    stopping: object = settings.early_stopping
+    split = DEFAULT_VALIDATION_SPLIT
     if is_auto(stopping):
-        stopping = bool(can_hold_out) and (recipe.early_stopping or False)
-        held_out = recipe.validation_split or held_out
-    stopping = resolve_early_stopping(stopping)
-    needs_rows = stopping is not None or settings.calibration is not None
-    default_split = held_out if needs_rows else None
-    return replace(
-        settings,
-        epochs=_first(settings.epochs, recipe.epochs, DEFAULT_EPOCHS),
-        batch_size=_first(settings.batch_size, recipe.batch_size, "auto"),
-        least_batch_size=recipe.least_batch_size,
-        scaling=_first(settings.scaling, recipe.scaling, "standard" if scaled else None),
-        early_stopping=stopping,
-        n_ensemble=_first(settings.n_ensemble, recipe.n_ensemble, 1),
-        held_out=default_split if settings.validation_split is None else settings.validation_split,
+        stopping = can_hold_out and (defaults.early_stopping or False)
+        split = defaults.validation_split or split
+    early_stopping = resolve_early_stopping(stopping)
+    needs_rows = early_stopping is not None or settings.calibration is not None
+    return TrainingSettings(
+        epochs=_first(settings.epochs, defaults.epochs, DEFAULT_EPOCHS),
+        shuffle=settings.shuffle,
+        scaling=_first(settings.scaling, defaults.scaling, "standard" if scales else None),
+        early_stopping=early_stopping,
+        validation_split=settings.validation_split or (split if needs_rows else None),
+        n_ensemble=_first(settings.n_ensemble, defaults.n_ensemble, 1),
+        calibration=settings.calibration,
+        engine=settings.engine,
+        fit_options=settings.fit_options,
+        compile_options=settings.compile_options,
+        batch_size=_first(settings.batch_size, defaults.batch_size, "auto"),
+        smallest_batch_size=defaults.least_batch_size,
     )
 
 
-def _first(set_by_user: Any, of_recipe: Any, default: Any) -> Any:
-    if not is_auto(set_by_user):
-        return set_by_user
-    return default if of_recipe is None else of_recipe
+def _first(value: _T | Auto, recommended: _T | None, default: _T) -> _T:
+    if not is_auto(value):
+        return value  # type: ignore[return-value]
+    return default if recommended is None else recommended
 
 
-def compile_choices(
-    twin: Any, settings: Settings, choice: ResolvedBackbone | None
-) -> dict[str, Any]:
-    """Collect what to compile with, under the names of `CompileSpec`.
+def compile_arguments(
+    parameters: FitParameters, backbone: ResolvedBackbone | None
+) -> CompileArguments:
+    """Collect what to compile with.
 
     Parameters
     ----------
-    twin : KerasMulticlassClassifier
-        Holds the parameters.
-    settings : Settings
-        Checked.
-    choice : ResolvedBackbone or None
-        The backbone, which may bring an optimizer and arguments of the loss.
+    parameters : FitParameters
+        The parameters of the estimator.
+    backbone : ResolvedBackbone or None
+        The backbone, which may recommend an optimizer and arguments of the loss.
+
+    Returns
+    -------
+    CompileArguments
+        Optimizer, loss and metrics, their arguments, and options of compiling.
     """
-    recipe = TrainingDefaults() if choice is None else choice.recipe
-    routed = twin._routed
-    optimizer, arguments = twin.optimizer, extract(routed, "optimizer")
+    defaults = TrainingDefaults() if backbone is None else backbone.defaults
+    optimizer, optimizer_arguments = parameters.optimizer, parameters.routed_to("optimizer")
     if is_auto(optimizer):
-        optimizer = recipe.optimizer or DEFAULT_OPTIMIZER
-        arguments = {**recipe.optimizer_arguments, **arguments}
-    loss_arguments = extract(routed, "loss")
-    if is_auto(twin.loss):
-        loss_arguments = {**recipe.loss_arguments, **loss_arguments}
+        optimizer = defaults.optimizer or DEFAULT_OPTIMIZER
+        optimizer_arguments = {**defaults.optimizer_arguments, **optimizer_arguments}
+    loss_arguments = parameters.routed_to("loss")
+    if is_auto(parameters.loss):
+        loss_arguments = {**defaults.loss_arguments, **loss_arguments}
+    callbacks = (parameters.callbacks, parameters.routed.get("fit__callbacks"))
     return {
         "optimizer": optimizer,
-        "optimizer_arguments": arguments,
-        "loss": twin.loss,
+        "optimizer_arguments": optimizer_arguments,
+        "loss": parameters.loss,
         "loss_arguments": loss_arguments,
-        "metrics": twin.metrics,
-        "metrics_arguments": extract(routed, "metrics"),
-        "class_scores": any(map(names_tensorboard, (twin.callbacks, routed.get("fit__callbacks")))),
-        "options": settings.compile_options,
+        "metrics": parameters.metrics,
+        "metrics_arguments": parameters.routed_to("metrics"),
+        "class_scores": any(map(names_tensorboard, callbacks)),
+        "options": parameters.settings.compile_options,
     }
 
 
 def resolved_parameters(
-    settings: Settings, choice: ResolvedBackbone | None, choices: Mapping[str, Any], batch_size: int
-) -> dict[str, Any]:
-    """Name what a network was trained with, as parameters of the classifier.
+    settings: TrainingSettings,
+    backbone: ResolvedBackbone | None,
+    arguments: CompileArguments,
+    batch_size: int,
+) -> dict[str, object]:
+    """Return what a network was trained with, as parameters of the classifier.
 
     Parameters
     ----------
-    settings : Settings
-        Completed.
-    choice : ResolvedBackbone or None
+    settings : TrainingSettings
+        The settings of the run.
+    backbone : ResolvedBackbone or None
         The backbone.
-    choices : mapping
-        What `compile_choices` gave.
+    arguments : mapping
+        What `compile_arguments` returned.
     batch_size : int
-        Rows of a step.
+        Rows per step.
+
+    Returns
+    -------
+    dict
+        Values by parameter name, routed ones included.
     """
     return {
-        **({} if choice is None or choice.name is None else {"backbone": choice.name}),
-        "optimizer": choices["optimizer"],
-        **{f"optimizer__{name}": v for name, v in choices["optimizer_arguments"].items()},
-        "loss": choices["loss"],
-        **{f"loss__{name}": v for name, v in choices["loss_arguments"].items()},
+        **({} if backbone is None or backbone.name is None else {"backbone": backbone.name}),
+        "optimizer": arguments["optimizer"],
+        **{f"optimizer__{name}": v for name, v in arguments["optimizer_arguments"].items()},
+        "loss": arguments["loss"],
+        **{f"loss__{name}": v for name, v in arguments["loss_arguments"].items()},
         "epochs": settings.epochs,
         "batch_size": batch_size,
         "scaling": settings.scaling,
         "n_ensemble": settings.n_ensemble,
-        "validation_split": settings.held_out,
+        "validation_split": settings.validation_split,
         "early_stopping": dict(settings.early_stopping) if settings.early_stopping else False,
     }

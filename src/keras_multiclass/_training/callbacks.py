@@ -1,83 +1,58 @@
-"""Keras callbacks for one training run, made from the user's choice and routed arguments."""
+"""Keras callbacks for one training run, built from parameters and routed arguments."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from typing import Any
 
 import keras
 
 from keras_multiclass._interop.tensorboard import TensorBoard
 from keras_multiclass._shared.keras.lookup import look_up, public_members
-from keras_multiclass._shared.keras.objects import build_collection, flat_choices
-from keras_multiclass._shared.messages import did_you_mean, format_list
-from keras_multiclass._shared.signatures import accepted_parameters
+from keras_multiclass._shared.keras.object_lists import build_objects, flatten
 
 
 def build_callbacks(
-    choice: Any,
-    arguments: Mapping[str, Any],
-    early_stopping: Mapping[str, Any] | None,
+    callbacks: object,
+    routed: Mapping[str, object],
     run: str,
 ) -> tuple[keras.callbacks.Callback, ...]:
-    """Make fresh callbacks; the user's own instances are copied, never used.
+    """Build new callbacks; the user's own instances are copied, never used.
 
     Parameters
     ----------
-    choice : None, name, class, instance, or a list or dict of these
+    callbacks : None, str, class, instance, or a list or dict of these
         The ``callbacks`` parameter.
-    arguments : mapping
-        Routed arguments, ``{"stop__patience": 3}``.
-    early_stopping : mapping or None
-        Arguments for `keras.callbacks.EarlyStopping`.
+    routed : mapping
+        Routed arguments, such as ``{"stop__patience": 3}``.
     run : str
         Name of the folder that ``"tensorboard"`` logs to.
     """
-    built = build_collection(
-        choice,
-        arguments,
+    named = build_objects(
+        callbacks,
+        routed,
         lookup=callback_lookup,
         what="callbacks",
         base=keras.callbacks.Callback,
     )
-    callbacks = [callback for _, callback in built]
-    for callback in callbacks:
+    built = [callback for _, callback in named]
+    for callback in built:
         if isinstance(callback, TensorBoard):
             callback.enter_run(run)
-    if early_stopping is not None:
-        callbacks.append(_build_early_stopping(early_stopping))
-    return tuple(callbacks)
+    return tuple(built)
 
 
-def names_tensorboard(choice: Any) -> bool:
-    """Whether ``"tensorboard"`` is among the callbacks by name.
-
-    Parameters
-    ----------
-    choice : None, name, class, instance, or a list or dict of these
-        The ``callbacks`` parameter.
-    """
-    names = [spec for spec in flat_choices(choice) if isinstance(spec, str)]
-    with contextlib.suppress(ValueError):  # of an unknown name, when callbacks are made
+def names_tensorboard(callbacks: object) -> bool:
+    """Whether the ``callbacks`` parameter includes ``"tensorboard"`` by name."""
+    names = [value for value in flatten(callbacks) if isinstance(value, str)]
+    with contextlib.suppress(ValueError):  # unknown names are reported by `build_callbacks`
         return any(callback_lookup(name) is TensorBoard for name in names)
     return False
 
 
-def _build_early_stopping(arguments: Mapping[str, Any]) -> keras.callbacks.EarlyStopping:
-    accepted = accepted_parameters(keras.callbacks.EarlyStopping).names
-    for name in arguments:
-        if name not in accepted:
-            raise ValueError(
-                "`early_stopping` must hold arguments of keras.callbacks.EarlyStopping "
-                f"({format_list(accepted)}); got {name!r}.{did_you_mean(name, accepted)}"
-            )
-    return keras.callbacks.EarlyStopping(**arguments)
-
-
 def callback_lookup(name: str) -> type:
-    """Find a Keras callback class by CamelCase or snake_case name; TensorBoard is ours."""
+    """Find a callback class by CamelCase or snake_case name: Keras' own, or our TensorBoard."""
     known = public_members(keras.callbacks, keras.callbacks.Callback)
     known.pop("CallbackList", None)
-    found: type = look_up(name, "callbacks", {**known, TensorBoard.__name__: TensorBoard})
-    return found
+    cls: type = look_up(name, "callbacks", {**known, TensorBoard.__name__: TensorBoard})
+    return cls

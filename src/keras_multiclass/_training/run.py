@@ -1,355 +1,379 @@
-"""One run of ``fit``, ``partial_fit`` or ``initialize``, from the user's data to fitted attributes.
+"""One run of `fit`, `partial_fit` or `initialize`: from the user's data to a fitted network.
 
-It works on a twin of the estimator that only the run knows. The estimator itself takes the twin's
-fitted attributes over when all has gone well, so a run that fails changes nothing.
+A run gets the parameters and the data, and returns a `FittedNetwork`. It knows no estimator, so
+that a run that fails changes nothing.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TypeAlias
 
 import keras
 import numpy as np
 
-from keras_multiclass._data.categories import Columns
-from keras_multiclass._data.labels.codec import LabelCodec
-from keras_multiclass._data.rows import TrainingData
-from keras_multiclass._interop.sklearn_callbacks import EpochTasks, with_callbacks
-from keras_multiclass._interop.tensorboard import name_of_run
+from keras_multiclass._network.backbone_resolution import (
+    BackboneParameter,
+    check_backbone_unused,
+    check_not_routed,
+)
 from keras_multiclass._network.build import build_network
-from keras_multiclass._network.compile import CompileSpec, restored_on_failure, same
+from keras_multiclass._network.builder_metadata import describe_features, describe_target
+from keras_multiclass._network.compile import (
+    CompileArguments,
+    CompileSpec,
+    MetricMode,
+    restored_on_failure,
+)
+from keras_multiclass._network.name_collisions import build_without_collisions
 from keras_multiclass._network.objective import inspect_output
 from keras_multiclass._network.user_model import (
     adopt_compiled,
+    build_compile_kwargs,
     build_whole_model,
-    compile_arguments,
 )
 from keras_multiclass._shared.keras.copying import read_values
-from keras_multiclass._shared.keras.environment import check_dtype, keras_environment, start_quietly
-from keras_multiclass._shared.keras.object_names import fresh_names
-from keras_multiclass._shared.keras.objects import extract
+from keras_multiclass._shared.keras.environment import (
+    check_dtype,
+    keras_environment,
+    start_quietly,
+)
 from keras_multiclass._shared.keras.schedules import start_schedules
-from keras_multiclass._shared.messages import describe, did_you_mean, format_list
 from keras_multiclass._shared.seeding import epoch_seed, resolve_seed, seeded
 from keras_multiclass._shared.typing import History
-from keras_multiclass._training.auto_parameters import compile_choices, resolved_parameters
+from keras_multiclass._training.auto_parameters import (
+    TrainingSettings,
+    compile_arguments,
+    resolved_parameters,
+)
 from keras_multiclass._training.calibration import calibrate, set_temperature, temperature_of
 from keras_multiclass._training.callbacks import build_callbacks
-from keras_multiclass._training.engine import TrainingPlan, TrainingResult, train
-from keras_multiclass._training.engine.base import EngineName
-from keras_multiclass._training.prepare import describe_target
+from keras_multiclass._training.early_stopping import build_early_stopping
+from keras_multiclass._training.engine import TrainingPlan, TrainingResult, is_due, train
+from keras_multiclass._training.fitted import FittedNetwork, FittedState, TrainingRecord, name_modes
+from keras_multiclass._training.parameters import FitParameters
 from keras_multiclass._training.progress import Progress, show_progress
-from keras_multiclass._training.read import FitRequest, FoundData, KnownData, read_data
-from keras_multiclass._training.settings import (
-    Settings,
-    is_auto,
-    resolve_prediction,
-    resolve_settings,
-)
+from keras_multiclass._training.reading.data import read_data
+from keras_multiclass._training.reading.run_data import KnownData, RunData
+from keras_multiclass._training.request import FitRequest
+from keras_multiclass._training.settings import is_auto
 from keras_multiclass.exceptions import DivergenceError, TrainingInterruptedWarning
 
 _SAMPLE_ROWS = 8
-_LATER_NAMES = 10_000
+
+Train: TypeAlias = Callable[[tuple[keras.callbacks.Callback, ...]], FittedNetwork]
+"""Trains with further Keras callbacks."""
+Observer: TypeAlias = Callable[
+    [FittedNetwork, int, Callable[[History], dict[str, object]], Train], FittedNetwork
+]
+"""Calls a `Train` function and reports its epochs elsewhere.
+
+Its arguments are the network before training, the number of epochs, a function from the history so
+far to the attributes that change with it, and what to call.
+"""
 
 
-@dataclass(frozen=True)
-class FittedState:
-    """What a fitted classifier has to remember beside its public attributes."""
-
-    codec: LabelCodec
-    recipe: CompileSpec
-    choices: Mapping[str, Any]
-    seed: int
-    dtype: str
-    vocabulary_size: int | None = None
-    columns: Columns | None = None
-    reads_table: bool = False
-    run: str = field(default_factory=name_of_run)
-
-    @property
-    def reads_tokens(self) -> bool:
-        """Whether X holds token ids rather than numbers."""
-        return self.vocabulary_size is not None
-
-
-def run_fit(twin: Any, request: FitRequest) -> None:
-    """Do what ``request`` says and set the fitted attributes of ``twin``.
+def run_fit(
+    parameters: FitParameters,
+    request: FitRequest,
+    previous: FittedNetwork | None = None,
+    observer: Observer | None = None,
+) -> FittedNetwork:
+    """Build a network and train it, or train an earlier one further.
 
     Parameters
     ----------
-    twin : KerasMulticlassClassifier
-        Holds the parameters and, when the request resumes, the fitted attributes.
+    parameters : FitParameters
+        The parameters of the estimator.
     request : FitRequest
         The data and the task.
+    previous : FittedNetwork, default=None
+        The network to train further; None for a new one.
+    observer : callable, default=None
+        Follows the training.
+
+    Returns
+    -------
+    FittedNetwork
+        The network; `previous` is the same as before if this raises.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a parameter or an array cannot be used.
     """
-    settings = resolve_settings(twin.get_params(deep=False), twin._routed)
     start_quietly()
-    check_dtype(settings.dtype)
-    verbose = 0 if request.task == "initialize" else settings.verbose
+    check_dtype(parameters.settings.dtype)
+    verbose = 0 if request.task == "initialize" else parameters.settings.verbose
     with show_progress(verbose) as progress:
-        if request.resume:
-            _continue(twin, request, settings, twin._state, progress)
-        else:
-            _start(twin, request, settings, progress)
+        if previous is None:
+            return _start(parameters, request, progress, observer)
+        return _continue(parameters, request, previous, progress, observer)
 
 
-def _start(twin: Any, request: FitRequest, settings: Settings, progress: Progress) -> None:
-    seed = resolve_seed(twin.random_state)
-    with keras_environment(settings.dtype), seeded(epoch_seed(seed, 0)):
-        data = read_data(twin, request, settings, seed, dtype=settings.dtype)
-        settings = data.settings
-        choices = compile_choices(twin, settings, data.choice)
-        build = partial(_build, twin, data, choices)
-        try:
-            model, recipe, names = build()
-        except ValueError as error:
-            if "unique" not in str(error):
-                raise
-            with fresh_names(first=_LATER_NAMES):  # the builder uses layers that had names before
-                model, recipe, names = build()
-        recipe.compile(model)
-        state = FittedState(
-            data.codec,
-            recipe,
-            choices,
-            seed,
-            settings.dtype,
-            vocabulary_size=data.facts.vocabulary_size,
-            columns=data.facts.columns,
-            reads_table=data.facts.is_table,
-        )
-        set_fitted(twin, model, state)
-        if data.facts.is_table:
-            twin.network_feature_names_ = np.array(names, dtype=object)
-        twin.resolved_params_ = resolved_parameters(settings, data.choice, choices, data.batch_size)
-        set_trained(twin, TrainingResult({}))
-        if request.task != "initialize":
-            _train(twin, request, data, settings, progress)
+def _start(
+    parameters: FitParameters,
+    request: FitRequest,
+    progress: Progress,
+    observer: Observer | None,
+) -> FittedNetwork:
+    seed = resolve_seed(parameters.random_state)
+    backbone = BackboneParameter(parameters.backbone, parameters.model)
+    with keras_environment(parameters.settings.dtype), seeded(epoch_seed(seed, 0)):
+        data = read_data(parameters, request, backbone, seed)
+        network = _build(parameters, data, seed)
+        if request.task == "initialize":
+            return network
+        return _train(parameters, request, data, network, progress, observer)
 
 
 def _continue(
-    twin: Any,
+    parameters: FitParameters,
     request: FitRequest,
-    settings: Settings,
-    state: FittedState,
+    previous: FittedNetwork,
     progress: Progress,
-) -> None:
-    """Go on with the model of an earlier run, with the parameters as they are now."""
-    with keras_environment(state.dtype), seeded(epoch_seed(state.seed, twin.n_iter_)):
+    observer: Observer | None,
+) -> FittedNetwork:
+    """Train an earlier network with the parameters as they are now."""
+    state, model = previous.state, previous.model
+    backbone = BackboneParameter(parameters.backbone, parameters.model)
+    with (
+        keras_environment(state.dtype),
+        seeded(epoch_seed(state.seed, previous.record.n_epochs)),
+    ):
         state.codec.check_same_classes(request.classes)
-        known = KnownData(state.codec, state.reads_tokens, state.columns)
-        data = read_data(twin, request, settings, state.seed, dtype=state.dtype, known=known)
-        settings = data.settings
-        choices = compile_choices(twin, settings, data.choice)
-        changed = {k: v for k, v in choices.items() if not same(v, state.choices[k])}
-        recipe = replace(state.recipe, **changed)
-        with restored_on_failure(twin.model_, state.recipe):
-            recipe.recompile(twin.model_, state.recipe)
-            set_fitted(twin, twin.model_, replace(state, recipe=recipe, choices=choices))
-            _train(twin, request, data, settings, progress)
+        known = KnownData(state.codec, state.features)
+        data = read_data(parameters, request, backbone, state.seed, known)
+        arguments = compile_arguments(parameters, data.backbone)
+        spec = state.compile_spec.with_changes(state.compile_arguments, arguments)
+        with restored_on_failure(model, state.compile_spec):
+            spec.recompile(model, state.compile_spec)
+            state = replace(state, compile_spec=spec, compile_arguments=arguments)
+            network = replace(previous, state=state)
+            return _train(parameters, request, data, network, progress, observer)
 
 
-def _build(
-    twin: Any, data: FoundData, choices: dict[str, Any]
-) -> tuple[keras.Model, CompileSpec, list[str]]:
-    routed, sample, n_classes = twin._routed, data.sample, data.codec.n_classes
-    class_names = tuple(map(str, data.codec.classes))
-    if data.choice is not None:
-        _refuse_routed(routed, "model", "`model` is None")
-        model, names = build_network(
-            data.choice,
-            extract(routed, "backbone"),
-            data.facts,
-            n_classes=n_classes,
-            scaling=data.settings.scaling,
-            n_ensemble=int(data.settings.n_ensemble),
-            calibrated=data.settings.calibration is not None,
-        )
-        has_members = data.choice.ensemble or data.settings.n_ensemble != 1
-        recipe = CompileSpec(
-            n_classes=n_classes,
-            output_form="logits",
-            ensemble=has_members,
-            class_names=class_names,
-            **choices,
-        )
-        return model, recipe, names
-    if not (isinstance(twin.backbone, str) and twin.backbone == "auto"):
-        raise ValueError(
-            "`backbone` must stay 'auto' when `model` is given, for a whole model has hidden "
-            "layers of its own; got both. Leave one of them out."
-        )
-    _refuse_for_whole_model(data.settings)
-    _refuse_routed(routed, "backbone", "`model` is given")
-    given = compile_arguments(choices, data.settings.compile_options)
-    shown = sample.features(slice(_SAMPLE_ROWS))
-    model, compiled = build_whole_model(
-        twin.model,
-        twin.get_params(deep=False),
-        extract(routed, "model"),
-        given,
-        {**_describe_features(twin, sample), **describe_target(data.codec, data.y)},
-        shown,
+# --- building ------------------------------------------------------------------------------------
+
+
+def _build(parameters: FitParameters, data: RunData, seed: int) -> FittedNetwork:
+    """Build and compile a new network."""
+    arguments = compile_arguments(parameters, data.backbone)
+    build = _build_from_backbone if parameters.model is None else _build_whole_model
+    model, spec, names = build_without_collisions(partial(build, parameters, data, arguments))
+    spec.compile(model)
+    state = FittedState(
+        codec=data.codec,
+        features=data.features,
+        compile_spec=spec,
+        compile_arguments=arguments,
+        seed=seed,
+        dtype=parameters.settings.dtype,
+        input_names=names,
+        resolved_params=resolved_parameters(
+            data.settings, data.backbone, arguments, data.batch_size
+        ),
     )
-    adopted = adopt_compiled(choices, compiled, given, open_optimizer=is_auto(twin.optimizer))
-    form = inspect_output(model, n_classes, shown, loss=adopted["loss"])
-    recipe = CompileSpec(n_classes=n_classes, output_form=form, class_names=class_names, **adopted)
-    return model, recipe, []
+    return FittedNetwork(model, state)
 
 
-def _refuse_for_whole_model(settings: Settings) -> None:
-    """Refuse what changes the end of a network."""
-    faults = []
+def _build_from_backbone(
+    parameters: FitParameters, data: RunData, arguments: CompileArguments
+) -> tuple[keras.Model, CompileSpec, tuple[str, ...] | None]:
+    check_not_routed(parameters.routed, "model", "`model` is None")
+    backbone, settings = data.backbone, data.settings
+    assert backbone is not None
+    model, names = build_network(
+        backbone,
+        parameters.routed_to("backbone"),
+        data.describe_inputs(),
+        n_classes=data.codec.n_classes,
+        scaling=settings.scaling,
+        n_ensemble=settings.n_ensemble,
+        calibrated=settings.calibration is not None,
+    )
+    spec = CompileSpec(
+        n_classes=data.codec.n_classes,
+        output_form="logits",
+        ensemble=backbone.ensemble or settings.n_ensemble != 1,
+        class_names=data.codec.class_names,
+        **arguments,
+    )
+    return model, spec, tuple(names) if data.is_table else None
+
+
+def _build_whole_model(
+    parameters: FitParameters, data: RunData, arguments: CompileArguments
+) -> tuple[keras.Model, CompileSpec, None]:
+    check_backbone_unused(parameters.backbone, parameters.routed)
+    _check_whole_model_settings(data.settings)
+    compile_kwargs = build_compile_kwargs(arguments, data.settings.compile_options)
+    sample = data.sample.features(slice(_SAMPLE_ROWS))
+    model, compiled = build_whole_model(
+        parameters.model,
+        parameters.values,
+        parameters.routed_to("model"),
+        compile_kwargs,
+        {
+            **describe_features(data.features, data.sample.X),
+            **describe_target(data.codec, data.y),
+        },
+        sample,
+    )
+    adopted = adopt_compiled(
+        arguments, compiled, compile_kwargs, open_optimizer=is_auto(parameters.optimizer)
+    )
+    n_classes = data.codec.n_classes
+    spec = CompileSpec(
+        n_classes=n_classes,
+        output_form=inspect_output(model, n_classes, sample, loss=adopted["loss"]),
+        class_names=data.codec.class_names,
+        **adopted,
+    )
+    return model, spec, None
+
+
+def _check_whole_model_settings(settings: TrainingSettings) -> None:
+    """Raise for parameters that would change the output layer of a whole model."""
+    errors = []
     if settings.n_ensemble != 1:
-        faults.append(
-            "`n_ensemble` must be 'auto' or 1 when `model` is given, whose output stands already; "
+        errors.append(
+            "`n_ensemble` must be 'auto' or 1 when `model` is given, whose output layer is fixed; "
             f"got {settings.n_ensemble}. Pass the network without its last layer as `backbone`, "
             "or wrap the classifier in sklearn.ensemble.BaggingClassifier."
         )
     if settings.calibration is not None:
-        faults.append(
-            "`calibration` must be None when `model` is given, whose output stands already; got "
+        errors.append(
+            "`calibration` must be None when `model` is given, whose output layer is fixed; got "
             f"{settings.calibration!r}. Wrap the classifier in "
             "sklearn.calibration.CalibratedClassifierCV."
         )
-    if faults:
-        raise ValueError("\n".join(faults))
+    if errors:
+        raise ValueError("\n".join(errors))
 
 
-def _refuse_routed(routed: Mapping[str, Any], prefix: str, reason: str) -> None:
-    lost = [name for name in routed if name.startswith(f"{prefix}__")]
-    if lost:
-        raise ValueError(f"`{lost[0]}` must reach a {prefix}, but {reason}. Remove it.")
-
-
-def _describe_features(twin: Any, data: TrainingData) -> dict[str, Any]:
-    names = getattr(twin, "feature_names_in_", None)
-    return {
-        "n_features_in_": twin.n_features_in_,
-        "X_shape_": data.X.shape,
-        "X_dtype_": data.X.dtype,
-        **({} if names is None else {"feature_names_in_": names}),
-    }
+# --- training ------------------------------------------------------------------------------------
 
 
 def _train(
-    twin: Any,
+    parameters: FitParameters,
     request: FitRequest,
-    data: FoundData,
-    settings: Settings,
+    data: RunData,
+    network: FittedNetwork,
     progress: Progress,
-) -> None:
-    recipe = twin._state.recipe
-    if any(part is not None and part.weighted for part in (data.training, data.validation)):
-        recipe.check_weightable()
-    partial = request.task == "partial_fit"
-    calibrates = settings.calibration is not None and not partial
-    if calibrates and temperature_of(twin.model_) is None:
-        raise ValueError(
-            "`calibration` must be None to go on with a network that was fitted without it; got "
-            f"{settings.calibration!r}. Set warm_start=False to fit a new one."
-        )
-    set_temperature(twin.model_, 1.0)
-    stopping = None if partial else settings.early_stopping
-    if stopping is not None:
-        stopping = _with_mode(stopping, recipe)
-    routed = twin._routed
-    run = twin._state.run
-    callbacks = build_callbacks(
-        twin.callbacks, extract(routed, "callbacks"), stopping, run
-    ) + build_callbacks(routed.get("fit__callbacks"), extract(routed, "fit__callbacks"), None, run)
-    plan = TrainingPlan(
-        epochs=1 if partial else int(settings.epochs),
-        first_epoch=twin.n_iter_,
-        batch_size=data.batch_size,
-        shuffle=settings.shuffle,
-        seed=twin._state.seed,
-        callbacks=progress.behind(callbacks),
-        jit_compile=recipe.options.get("jit_compile", "auto"),
-        options=settings.fit_options,
-    )
-    per_epoch = None if partial else data.training.n_steps(data.batch_size)
-    start_schedules(twin.model_, None if per_epoch is None else per_epoch * plan.epochs)
-    if request.task == "fit" and hasattr(twin, "_skl_callbacks"):
-        result = _run_told_plan(twin, request, data, plan, settings.engine)
+    observer: Observer | None,
+) -> FittedNetwork:
+    """Plan the training of a compiled network, train it, and finish."""
+    calibrates = request.task == "fit" and data.settings.calibration is not None
+    modes = network.state.compile_spec.metric_modes()
+    plan = _plan(parameters, request, data, network, progress, modes, calibrates=calibrates)
+    interrupted = False
+
+    def train_with(callbacks: tuple[keras.callbacks.Callback, ...]) -> FittedNetwork:
+        nonlocal interrupted
+        # Behind the other callbacks, which may stop the training.
+        extended = replace(plan, callbacks=(*plan.callbacks, *callbacks))
+        engine = data.settings.engine
+        result = train(engine, network.model, data.training, data.validation, extended)
+        _check_weights(network.model)
+        interrupted = result.interrupted
+        return replace(network, record=_extend(network.record, result, plan, data, modes))
+
+    if observer is None:
+        trained = train_with(())
     else:
-        result = _run_plan(twin, data, plan, settings.engine)
+        progress_attributes = partial(_progress_attributes, network, plan, data, modes)
+        trained = observer(network, plan.epochs, progress_attributes, train_with)
     if calibrates and data.validation is not None:
-        engine, batch_size = resolve_prediction(twin.engine, twin._routed)
-        calibrate(twin.model_, data.validation, engine, batch_size)
-        twin.temperature_ = temperature_of(twin.model_)
-    if result.interrupted:
-        n_epochs = len(result.history["loss"])
+        settings = parameters.settings
+        calibrate(network.model, data.validation, settings.engine, settings.predict_batch_size)
+    if interrupted:
+        n_epochs = trained.record.n_epochs - network.record.n_epochs
         warnings.warn(
             f"Training was interrupted; the {n_epochs} of {plan.epochs} epochs that ended are "
             "kept, with the steps of the one under way, and the classifier is fitted.",
             TrainingInterruptedWarning,
             stacklevel=6,  # the line that calls `fit`
         )
+    return trained
 
 
-@with_callbacks
-def _run_told_plan(
-    twin: Any,
+def _plan(
+    parameters: FitParameters,
     request: FitRequest,
-    data: FoundData,
+    data: RunData,
+    network: FittedNetwork,
+    progress: Progress,
+    modes: Mapping[str, MetricMode],
+    *,
+    calibrates: bool,
+) -> TrainingPlan:
+    """Decide how to train, and prepare the network for it."""
+    model, state, settings = network.model, network.state, data.settings
+    is_part = request.task == "partial_fit"
+    if data.weighted:
+        state.compile_spec.check_weightable()
+    if calibrates and temperature_of(model) is None:
+        raise ValueError(
+            "`calibration` must be None to go on with a network that was fitted without it; got "
+            f"{settings.calibration!r}. Set warm_start=False to fit a new one."
+        )
+    callbacks = build_callbacks(parameters.callbacks, parameters.routed_to("callbacks"), state.run)
+    if settings.early_stopping is not None and not is_part:
+        callbacks = (*callbacks, build_early_stopping(settings.early_stopping, modes))
+    fit_callbacks = build_callbacks(
+        parameters.routed.get("fit__callbacks"), parameters.routed_to("fit__callbacks"), state.run
+    )
+    plan = TrainingPlan(
+        epochs=1 if is_part else settings.epochs,
+        first_epoch=network.record.n_epochs,
+        batch_size=data.batch_size,
+        shuffle=settings.shuffle,
+        seed=state.seed,
+        callbacks=progress.behind((*callbacks, *fit_callbacks)),
+        jit_compile=state.compile_spec.jit_compile,
+        options=settings.fit_options,
+    )
+    set_temperature(model, 1.0)
+    steps_per_epoch = None if is_part else data.training.n_steps(data.batch_size)
+    start_schedules(model, None if steps_per_epoch is None else steps_per_epoch * plan.epochs)
+    return plan
+
+
+def _extend(
+    record: TrainingRecord,
+    result: TrainingResult,
     plan: TrainingPlan,
-    engine: EngineName,
-) -> TrainingResult:
-    """Train as `_run_plan` does, and tell scikit-learn's callbacks of it."""
-    weight = request.sample_weight
-    told = {
-        "X": lambda: request.X,  # scikit-learn would call a function that is a stream
-        "y": request.y,
-        "metadata": None if weight is None else {"sample_weight": weight},
-    }
-    tasks = EpochTasks(twin, plan.epochs, told, partial(_progress, twin))
-    # After the others, which may have decided to stop.
-    plan = replace(plan, callbacks=(*plan.callbacks, tasks))
-    result = _run_plan(twin, data, plan, engine)
-    tasks.end()
-    return result
+    data: RunData,
+    modes: Mapping[str, MetricMode],
+) -> TrainingRecord:
+    """Append what an engine returned to the record of earlier runs."""
+    epochs = plan.numbers[: len(result.history.get("loss", []))]
+    validated = [epoch + 1 for epoch in epochs if data.validation and is_due(plan, epoch)]
+    named = name_modes(modes, result.history)
+    return record.extended(
+        TrainingRecord(result.history, named, tuple(validated), result.engine, result.reason)
+    )
 
 
-def _run_plan(twin: Any, data: FoundData, plan: TrainingPlan, engine: EngineName) -> TrainingResult:
-    """Train, and set the attributes that tell of it."""
-    result = train(engine, twin.model_, data.training, data.validation, plan)
-    _check_weights(twin.model_)
-    set_trained(twin, result)
-    return result
-
-
-def _with_mode(stopping: Mapping[str, Any], recipe: CompileSpec) -> Mapping[str, Any]:
-    """Check what early stopping is to monitor, and say where its better values lie."""
-    monitor = stopping["monitor"]
-    if monitor in ("loss", "val_loss"):
-        return stopping
-    logged = recipe.directions()
-    known = {**{f"val_{name}": way for name, way in logged.items()}, **logged}
-    if monitor not in known:
-        raise ValueError(
-            f"`early_stopping` must monitor one of {format_list(known)}; got {describe(monitor)}."
-            f"{did_you_mean(monitor, known)} What is to be monitored must be in `metrics`, and be "
-            "one number."
-        )
-    if stopping.get("mode", "auto") != "auto":
-        return stopping
-    direction = known[monitor]
-    if direction is None:
-        raise ValueError(
-            f"`early_stopping` must have a 'mode', 'min' or 'max', to monitor {monitor!r}; got "
-            "none, and whether it is better high or low is not known. Write early_stopping="
-            f"{{'monitor': {monitor!r}, 'mode': 'max'}}."
-        )
-    return {**stopping, "mode": "max" if direction == "up" else "min"}
+def _progress_attributes(
+    network: FittedNetwork,
+    plan: TrainingPlan,
+    data: RunData,
+    modes: Mapping[str, MetricMode],
+    history: History,
+) -> dict[str, object]:
+    """Return the fitted attributes that have changed, while the training goes on."""
+    _check_weights(network.model)
+    result = TrainingResult(history)
+    return _extend(network.record, result, plan, data, modes).attributes()
 
 
 def _check_weights(model: keras.Model) -> None:
-    """Find a step that diverged after the last loss had been computed."""
+    """Raise if the last steps, after the last loss was computed, diverged."""
     if all(np.isfinite(values).all() for values in read_values(model)):
         return
     raise DivergenceError(
@@ -357,36 +381,3 @@ def _check_weights(model: keras.Model) -> None:
         "a learning rate that is too high (lower `optimizer__learning_rate`), or features on "
         "very large scales (keep `scaling`, or put a StandardScaler in front)."
     )
-
-
-def _progress(twin: Any, history: History) -> dict[str, Any]:
-    """Compute the attributes that change with the epochs, while the training goes on."""
-    _check_weights(twin.model_)
-    return _joined(twin, history)
-
-
-def _joined(twin: Any, history: History) -> dict[str, Any]:
-    """Append the history of a run to that of the runs before."""
-    joined = {name: [*values] for name, values in getattr(twin, "history_", {}).items()}
-    for name, values in history.items():
-        joined.setdefault(name, []).extend(values)
-    return {"history_": joined, "n_iter_": len(joined.get("loss", []))}
-
-
-def set_fitted(twin: Any, model: keras.Model, state: FittedState) -> None:
-    """Set the attributes that tell of the network and what it is trained for."""
-    twin.classes_ = state.codec.classes
-    twin.n_classes_ = state.codec.n_classes
-    twin.model_ = model
-    twin.loss_ = model.loss
-    twin._state = state
-
-
-def set_trained(twin: Any, result: TrainingResult) -> None:
-    """Set the attributes that tell of the training, beside those of the runs before."""
-    vars(twin).update(_joined(twin, result.history))
-    temperature = temperature_of(twin.model_)
-    if temperature is not None:
-        twin.temperature_ = temperature
-    twin.engine_ = result.engine
-    twin.engine_reason_ = result.reason

@@ -11,8 +11,14 @@ from sklearn.base import is_classifier
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from keras_multiclass._data.labels.codec import LabelCodec, read_classes
-from keras_multiclass._data.labels.parse import Target, distinct, natural, read_target, refuse_mixed
+from keras_multiclass._data.labels.codec import LabelCodec, parse_classes
+from keras_multiclass._data.labels.parse import (
+    ParsedTarget,
+    parse_target,
+    raise_mixed_types,
+    to_natural_dtype,
+    unique_in_order,
+)
 from keras_multiclass._data.weights import check_sample_weight
 from keras_multiclass._shared.messages import describe, format_list, invalid
 
@@ -84,7 +90,7 @@ class Predictions:
             If labels, weights or probabilities cannot be used.
         """
         classes = fitted_classes(estimator)
-        true = read_target(y, "y")
+        true = parse_target(y, "y")
         check_lengths({"X": row_count(X), "y": len(true.values)})
         predicted = estimator.predict(X)
         probabilities = predict_proba_of(estimator, X)
@@ -95,7 +101,7 @@ class Predictions:
         return cls(
             codec.classes,
             _encode(codec, y, true, "y"),
-            _encode(codec, predicted, read_target(predicted, "predict(X)"), "predict(X)"),
+            _encode(codec, predicted, parse_target(predicted, "predict(X)"), "predict(X)"),
             _check_probabilities(
                 probabilities, len(true.values), len(codec.classes), "predict_proba(X)"
             ),
@@ -142,13 +148,13 @@ class Predictions:
                 invalid("y_pred or y_proba", "given", "None for both", "Pass at least one of them.")
             )
         given = {"y_true": y_true, **({} if y_pred is None else {"y_pred": y_pred})}
-        read = {name: read_target(y, name) for name, y in given.items()}
+        read = {name: parse_target(y, name) for name, y in given.items()}
         lengths = {name: len(target.values) for name, target in read.items()}
         n_samples = lengths["y_true"]
         if y_proba is not None:
             lengths["y_proba"] = row_count(y_proba)
         check_lengths(lengths)
-        classes = _classes_of(read) if labels is None else read_classes(labels, "labels")
+        classes = _classes_of(read) if labels is None else parse_classes(labels, "labels")
         codec = LabelCodec(classes)
         codes = {name: _encode(codec, given[name], read[name], name) for name in given}
         _check_order(y_proba, classes)
@@ -203,7 +209,7 @@ def fitted_classes(estimator: Any) -> np.ndarray:
                 "Judge a classifier of several targets one target at a time.",
             )
         )
-    return natural(np.asarray(classes), "classes_")
+    return to_natural_dtype(np.asarray(classes), "classes_")
 
 
 def check_classifier(estimator: Any) -> None:
@@ -285,12 +291,12 @@ def read_labels(y: Any, name: str = "y") -> tuple[np.ndarray, np.ndarray]:
     classes : ndarray of shape (n_classes,)
     numbers : ndarray of int of shape (n_samples,)
     """
-    read = read_target(y, name)
+    read = parse_target(y, name)
     classes = _classes_of({name: read})
     return classes, _encode(LabelCodec(classes), y, read, name)
 
 
-def _classes_of(read: dict[str, Target]) -> np.ndarray:
+def _classes_of(read: dict[str, ParsedTarget]) -> np.ndarray:
     """All classes of some targets: the columns of a one-hot table, else the sorted labels."""
     for target in read.values():
         if target.form == "one_hot_frame":
@@ -305,17 +311,17 @@ def _sorted_union(parts: list[np.ndarray], name: str) -> np.ndarray:
     if len({part.dtype.kind for part in parts}) == 1:
         merged = np.concatenate(parts)
     else:  # NumPy would make strings of numbers
-        labels = list(dict.fromkeys(label for part in parts for label in distinct(part)))
+        labels = list(dict.fromkeys(label for part in parts for label in unique_in_order(part)))
         merged = np.empty(len(labels), dtype=object)
         merged[:] = labels
-        merged = natural(merged, name)
+        merged = to_natural_dtype(merged, name)
     try:
         return np.unique(merged)
     except TypeError:
-        refuse_mixed(set(map(type, merged.tolist())), name)
+        raise_mixed_types(set(map(type, merged.tolist())), name)
 
 
-def _encode(codec: LabelCodec, y: Any, read: Target, name: str) -> np.ndarray:
+def _encode(codec: LabelCodec, y: Any, read: ParsedTarget, name: str) -> np.ndarray:
     if read.form == "vector":
         unknown = codec.unknown(read.values)
         if len(unknown):
@@ -325,7 +331,7 @@ def _encode(codec: LabelCodec, y: Any, read: Target, name: str) -> np.ndarray:
 
 
 def _refuse_unknown(codec: LabelCodec, unknown: np.ndarray, name: str) -> NoReturn:
-    found = distinct(unknown)
+    found = unique_in_order(unknown)
     plural = "" if len(found) == 1 else "s"
     tail = "" if len(found) <= _MOST_SHOWN else ", ..."
     shown = f"{len(found)} unknown label{plural}: {format_list(found[:_MOST_SHOWN])}{tail}"

@@ -1,4 +1,4 @@
-"""The engines: one contract for both, and the choice between them."""
+"""Both engines: what they have in common, and which one trains."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from _toy import tiny
 from keras_multiclass import KerasMulticlassClassifier, get_backbone, list_backbones
 from keras_multiclass._data.rows import TrainingData
 from keras_multiclass._shared.seeding import permutation
-from keras_multiclass._training.engine import KerasEngine, TrainingPlan
+from keras_multiclass._shared.upstream.tensorflow import operations_of
+from keras_multiclass._training.engine import KerasEngine, TrainingPlan, clear_cache
 from keras_multiclass._training.engine import adam as _adam
 from keras_multiclass._training.engine import selection as _selection
 from keras_multiclass._training.engine import threads as _threads
 from keras_multiclass._training.engine.adam import KernelAdam
+from keras_multiclass._training.engine.cache import programs
 from keras_multiclass._training.engine.flat import FlatOptimizer
 from keras_multiclass._training.engine.graph import GraphEngine
+from keras_multiclass._training.engine.threads import Threads
 from keras_multiclass.exceptions import DivergenceError, EngineError
 
 ENGINES = {"graph": GraphEngine, "keras": KerasEngine}
@@ -28,35 +31,35 @@ X32 = X.astype("float32")
 
 
 def draw(shape, n=46, n_classes=3, seed=0):
-    """Random rows, labels and weights; 46 rows leave a short last batch."""
+    """Draw rows, labels and weights; 46 rows leave a short last batch."""
     rng = np.random.default_rng(seed)
     return rng.normal(size=(n, *shape)), np.arange(n) % n_classes, rng.uniform(0.5, 2.0, n)
 
 
-def trained_by_both(change=None, data=None, fit=None, **params):
-    """Fit the same classifier with either engine."""
+def train(engine, change=None, data=None, fit=None, **params):
+    """Fit a classifier with an engine."""
     X, y, w = draw((5,)) if data is None else data
-    fitted = []
-    for engine in ("graph", "keras"):
-        classifier = KerasMulticlassClassifier(
-            **{
-                **({} if "model" in params else {"backbone": "mlp"}),
-                "epochs": 3,
-                "batch_size": 16,
-                "random_state": 3,
-                **params,
-            },
-            engine=engine,
-        )
-        if change is not None:
-            classifier.set_params(**change())
-        fitted.append(classifier.fit(X, y, sample_weight=w, **(fit or {})))
-        assert fitted[-1].engine_ == engine
-    return fitted
+    defaults = {
+        **({} if "model" in params else {"backbone": "mlp"}),
+        "epochs": 2,
+        "batch_size": 16,
+        "random_state": 3,
+    }
+    classifier = KerasMulticlassClassifier(**{**defaults, **params}, engine=engine)
+    if change is not None:
+        classifier.set_params(**change())
+    classifier.fit(X, y, sample_weight=w, **(fit or {}))
+    assert classifier.engine_ == engine
+    return classifier
+
+
+def train_with_both(**params):
+    """Fit the same classifier with each engine."""
+    return train("graph", **params), train("keras", **params)
 
 
 def assert_same(graph, plain, rtol=1e-4, atol=1e-5):
-    """Weights, optimizer state and history agree within the precision of float32."""
+    """Check that weights, optimizer state and history agree within the precision of float32."""
     for found, expected in zip(graph.model_.variables, plain.model_.variables, strict=True):
         np.testing.assert_allclose(found, expected, rtol=rtol, atol=atol, err_msg=found.path)
     states = graph.model_.optimizer.variables, plain.model_.optimizer.variables
@@ -67,7 +70,7 @@ def assert_same(graph, plain, rtol=1e-4, atol=1e-5):
         np.testing.assert_allclose(graph.history_[name], values, rtol=rtol, atol=atol, err_msg=name)
 
 
-# --- both give the same ---------------------------------------------------------------------------
+# --- equal results --------------------------------------------------------------------------------
 
 CASES = {
     "mlp": ((5,), {"hidden_units": (8,), "dropout": 0.3, "normalization": "batch"}),
@@ -84,37 +87,67 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("threads", ["one", "unsplit", "pool"])
+@pytest.fixture
+def with_threads(monkeypatch):
+    """Let all steps run on the given threads, whatever their size."""
+
+    def choose(threads):
+        limits = {
+            Threads.ONE: (float("inf"), float("inf")),
+            Threads.UNSPLIT: (0, float("inf")),
+            Threads.POOL: (0, 0),
+        }
+        names = "_MOST_ON_ONE_THREAD", "_MOST_UNSPLIT"
+        for name, limit in zip(names, limits[threads], strict=True):
+            monkeypatch.setattr(_threads, name, limit)
+
+    return choose
+
+
+def executors_of_traces():
+    """The executors that the cached traces select."""
+    traces = [trace for p in programs._shared.values() for trace in p._shared.values()]
+    assert traces
+    return [
+        {node.attr["executor_type"].s.decode() for node in operations_of(trace)} - {""}
+        for trace in traces
+    ]
+
+
 @pytest.mark.parametrize("name", CASES)
-def test_every_backbone_trains_alike_in_both_engines(name, threads, monkeypatch):
-    """With weights, dropout, batch normalisation, validation rows and a short last batch."""
-    if threads != "one":
-        monkeypatch.setattr(_threads, "_MOST_ON_ONE_THREAD", 0)
-    if threads == "pool":
-        monkeypatch.setattr(_threads, "_MOST_UNSPLIT", 0)
+def test_every_backbone_trains_equally_in_both_engines_on_any_threads(name, with_threads):
+    """With weights, dropout, batch normalization, validation rows and a short last batch."""
     shape, options = CASES[name]
     data = draw(shape)
     X_val, y_val, w_val = draw(shape, n=21, seed=1)
-    graph, plain = trained_by_both(
-        backbone=name,
-        metrics=["accuracy", "macro_f1"],
-        data=data,
-        fit={"X_val": X_val, "y_val": y_val, "sample_weight_val": w_val},
+    params = {
+        "backbone": name,
+        "metrics": ["accuracy", "macro_f1"],
+        "data": data,
+        "fit": {"X_val": X_val, "y_val": y_val, "sample_weight_val": w_val},
         **{f"backbone__{option}": value for option, value in options.items()},
-    )
-    assert_same(graph, plain)
-    np.testing.assert_allclose(
-        graph.predict_proba(data[0]), plain.predict_proba(data[0]), atol=1e-5
-    )
+    }
+    plain = train("keras", **params)
+    expected = plain.predict_proba(data[0])
+    for threads in Threads:
+        with_threads(threads)
+        clear_cache()
+        graph = train("graph", **params)
+        assert_same(graph, plain)
+        np.testing.assert_allclose(graph.predict_proba(data[0]), expected, atol=1e-5)
+        executors = {"SINGLE_THREADED_EXECUTOR"} if threads is Threads.ONE else set()
+        assert executors_of_traces() == [executors] * len(executors_of_traces())
 
 
-def test_the_contract_covers_every_backbone_of_the_package():
-    ours = {n for n in list_backbones() if get_backbone(n).builder.__module__.startswith("keras_")}
-    assert ours == set(CASES)
+def test_the_cases_cover_every_built_in_backbone():
+    built_in = {
+        n for n in list_backbones() if get_backbone(n).builder.__module__.startswith("keras_")
+    }
+    assert built_in == set(CASES)
 
 
 class OwnStep(keras.Model):
-    """Logs something of its own beside the loss."""
+    """Logs the batch size in addition to the loss."""
 
     def train_step(self, data):
         import tensorflow as tf
@@ -135,7 +168,7 @@ def own_step():
 DECAY = {"optimizer__weight_decay": 0.5}
 
 
-def regularised(inputs):
+def regularized(inputs):
     return keras.layers.Dense(6, kernel_regularizer="l2", activity_regularizer="l1")(inputs)
 
 
@@ -169,33 +202,33 @@ def constrained(inputs):
         {"optimizer__learning_rate": keras.optimizers.schedules.ExponentialDecay(0.01, 2, 0.5)},
         {"backbone": constrained},
         {"optimizer__gradient_accumulation_steps": 2},
-        {"backbone": regularised},
+        {"backbone": regularized},
         {"loss__label_smoothing": 0.1, "metrics": ["auc", "top_2_accuracy", "f1_score"]},
         {"dtype": "float64"},
-        {"validation_split": 0.3, "fit__validation_freq": 2},
-        {"validation_split": 0.3, "fit__validation_freq": [1, 3], "verbose": 0},
+        {"validation_split": 0.3, "fit__validation_freq": 2, "epochs": 3},
+        {"validation_split": 0.3, "fit__validation_freq": [1, 3], "epochs": 3},
         {"shuffle": False, "batch_size": -1},
         {"model": own_step, "scaling": None},
         {"class_weight": "balanced", "early_stopping": 1, "epochs": 6},
     ],
     ids=lambda params: "-".join(params),
 )
-def test_every_choice_trains_alike_in_both_engines(params):
-    assert_same(*trained_by_both(**params))
+def test_every_setting_trains_equally_in_both_engines(params):
+    assert_same(*train_with_both(**params))
 
 
 @pytest.mark.parametrize("params", [{}, {"optimizer": "scheduled_adam", **DECAY}], ids=len)
-def test_a_network_of_many_weights_trains_alike_in_both_engines(params):
-    """Adam divides by the size of the gradient, so where that is tiny rounding shows."""
+def test_a_network_of_many_weights_trains_equally_in_both_engines(params):
+    """Adam divides by the size of the gradient, which amplifies rounding where it is tiny."""
     params = {**params, "backbone__hidden_units": (256, 256), "optimizer__learning_rate": 0.01}
-    graph, plain = trained_by_both(**params)
+    graph, plain = train_with_both(**params)
     assert KernelAdam.of(graph.model_) is not None
     assert_same(graph, plain, rtol=1e-3, atol=5e-4)
 
 
 @pytest.mark.parametrize("most_dense", [0, 2**22], ids=["sparse", "dense"])
-def test_sparse_gradients_train_alike_in_both_engines(most_dense, monkeypatch):
-    """Those of embeddings are; for large ones Keras takes the step."""
+def test_sparse_gradients_train_equally_in_both_engines(most_dense, monkeypatch):
+    """Gradients of embeddings are sparse; for large embeddings Keras takes the step."""
     monkeypatch.setattr(_adam, "_MOST_DENSE", most_dense)
     tokens = np.random.default_rng(0).integers(0, 50, (46, 4)).astype("int32")
 
@@ -203,11 +236,11 @@ def test_sparse_gradients_train_alike_in_both_engines(most_dense, monkeypatch):
         embedded = keras.layers.Embedding(50, 4)(inputs)
         return keras.layers.Flatten()(embedded)
 
-    assert_same(*trained_by_both(backbone=build, data=(tokens, *draw(())[1:])))
+    assert_same(*train_with_both(backbone=build, data=(tokens, *draw(())[1:])))
 
 
 class Branching(keras.layers.Layer):
-    """Takes one of two ways in the graph."""
+    """Has a branch in the graph."""
 
     def call(self, inputs):
         positive = keras.ops.sum(inputs) > 0
@@ -215,7 +248,7 @@ class Branching(keras.layers.Layer):
 
 
 class Called(keras.layers.Layer):
-    """Calls back into Python, and a function that is traced apart."""
+    """Calls back into Python, and calls a function with a trace of its own."""
 
     def call(self, inputs):
         import tensorflow as tf
@@ -227,22 +260,22 @@ class Called(keras.layers.Layer):
 
 
 @pytest.mark.parametrize("layer", [Branching, Called])
-def test_what_one_thread_cannot_run_trains_alike_too(layer):
+def test_operations_that_one_thread_cannot_run_train_equally(layer):
     def build(inputs):
         return layer()(keras.layers.Dense(6)(inputs))
 
-    assert_same(*trained_by_both(backbone=build))
+    assert_same(*train_with_both(backbone=build))
 
 
 @pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
-def test_mixed_precision_trains_alike_in_both_engines(dtype):
-    graph, plain = trained_by_both(dtype=dtype, optimizer__learning_rate=0.01)
+def test_mixed_precision_trains_equally_in_both_engines(dtype):
+    graph, plain = train_with_both(dtype=dtype, optimizer__learning_rate=0.01)
     assert_same(graph, plain, rtol=2e-2, atol=2e-2)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("weights", [None, np.linspace(0.5, 2.0, 150)], ids=["plain", "weighted"])
-def test_an_engine_trains_as_keras_fits_on_the_same_batches(engine, weights):
+def test_an_engine_trains_like_keras_fit_on_the_same_batches(engine, weights):
     keras.utils.set_random_seed(0)
     inputs = keras.Input((4,))
     ours = keras.Model(inputs, keras.layers.Dense(3)(keras.layers.Dense(6, "relu")(inputs)))
@@ -282,7 +315,7 @@ def test_an_engine_trains_as_keras_fits_on_the_same_batches(engine, weights):
     )
 
 
-def test_samples_that_are_chosen_by_number_are_those_of_a_copy():
+def test_selected_rows_equal_those_of_a_copy():
     chosen = np.array([7, 3, 3, 90, 12])
     data = TrainingData(X32, y, np.arange(150.0)).take(np.arange(149, -1, -1)).take(chosen)
     expected = 149 - chosen
@@ -293,17 +326,17 @@ def test_samples_that_are_chosen_by_number_are_those_of_a_copy():
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("n", [1, 2, 127, 128, 129, 300])
-def test_a_row_gets_the_same_output_whatever_rows_are_beside_it(engine, n):
+def test_the_output_for_a_row_does_not_depend_on_other_rows(engine):
     classifier = tiny(engine=engine, epochs=1).fit(X, y)
-    rows = np.tile(X, (2, 1))[:n]
+    rows = np.tile(X, (2, 1))
     expected = np.concatenate([classifier.predict_proba(row[None]) for row in rows[:5]])
-    found = classifier.predict_proba(rows)
-    assert found.shape == (n, 3)
-    np.testing.assert_array_equal(found[:5], expected[:n])
+    for n in (1, 2, 127, 128, 129, 300):
+        found = classifier.predict_proba(rows[:n])
+        assert found.shape == (n, 3)
+        np.testing.assert_array_equal(found[:5], expected[:n])
 
 
-def test_a_long_epoch_in_pieces_is_the_same_as_in_one(monkeypatch):
+def test_an_epoch_in_pieces_equals_one_in_a_single_call(monkeypatch):
     from keras_multiclass._training.engine import graph as _graph
 
     whole = tiny(early_stopping=3, batch_size=8).fit(X, y)
@@ -317,8 +350,8 @@ def test_a_long_epoch_in_pieces_is_the_same_as_in_one(monkeypatch):
     ("optimizer", "stand_in"),
     [(keras.optimizers.Adam, KernelAdam), (keras.optimizers.RMSprop, FlatOptimizer)],
 )
-def test_the_state_of_the_optimizer_is_the_users_to_see_after_each_epoch(optimizer, stand_in):
-    """Other optimizers stand in for it, and leave the result there."""
+def test_callbacks_see_the_state_of_the_users_optimizer(optimizer, stand_in):
+    """Its stand-in in the trace leaves the result there."""
     seen = []
 
     class Look(keras.callbacks.Callback):
@@ -333,11 +366,40 @@ def test_the_state_of_the_optimizer_is_the_users_to_see_after_each_epoch(optimiz
     assert len({moment for _, moment in seen}) == 3
 
 
+class WarmsUp(keras.optimizers.Adam):
+    """Declares its steps to be those of plain Adam after `begin_adam_step`."""
+
+    def begin_adam_step(self):
+        return self.learning_rate * keras.ops.minimum(0.1 * (self.iterations + 1.0), 1.0)
+
+    def update_step(self, gradient, variable, learning_rate):
+        super().update_step(gradient, variable, self.begin_adam_step())
+
+
+class WarmsUpTwice(WarmsUp):
+    def begin_adam_step(self):
+        return super().begin_adam_step() / 2
+
+
+class Inherits(WarmsUp):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "declares"), [(WarmsUp, True), (WarmsUpTwice, True), (Inherits, False)]
+)
+def test_an_optimizer_that_declares_plain_adam_steps_uses_the_kernel(optimizer, declares):
+    graph, plain = train_with_both(optimizer=optimizer, epochs=2)
+    assert (KernelAdam.of(graph.model_) is not None) is declares
+    assert FlatOptimizer.of(graph.model_) is None
+    assert_same(graph, plain)
+
+
 # --- callbacks ------------------------------------------------------------------------------------
 
 
 class Halve(keras.callbacks.Callback):
-    """A user's own: looks at the logs, changes the learning rate, and stops."""
+    """Reads the logs, changes the learning rate, and stops the training."""
 
     def on_epoch_end(self, epoch, logs=None):
         assert np.isfinite(logs["loss"])
@@ -361,19 +423,19 @@ class Halve(keras.callbacks.Callback):
     ],
     ids=["stop", "plateau", "schedule", "checkpoint", "ema", "nan", "lambda", "own"],
 )  # fmt: skip
-def test_callbacks_between_epochs_act_alike_in_both_engines(make, tmp_path):
+def test_callbacks_between_epochs_act_equally_in_both_engines(make, tmp_path):
     def change():
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
         folder.mkdir()
         return {"callbacks": [make(folder)]}
 
     params = {"validation_split": 0.3, "optimizer__use_ema": True, "epochs": 6}
-    assert_same(*trained_by_both(change, **params))
+    assert_same(*train_with_both(change, **params))
     first, second = (sorted(p.name for p in folder.iterdir()) for folder in tmp_path.iterdir())
     assert first == second
 
 
-def test_a_log_file_has_a_line_for_each_epoch(tmp_path):
+def test_csv_logger_writes_a_line_for_each_epoch(tmp_path):
     logger = keras.callbacks.CSVLogger(tmp_path / "log.csv")
     classifier = tiny(callbacks=[logger], epochs=3).fit(X, y)
     assert classifier.engine_ == "graph"
@@ -382,7 +444,7 @@ def test_a_log_file_has_a_line_for_each_epoch(tmp_path):
     assert [float(line["loss"]) for line in lines] == classifier.history_["loss"]
 
 
-def test_tensorboard_gets_the_same_scalars_from_both_engines(tmp_path):
+def test_both_engines_log_the_same_scalars_to_tensorboard(tmp_path):
     import tensorflow as tf
 
     def scalars(engine):
@@ -406,14 +468,14 @@ def test_tensorboard_gets_the_same_scalars_from_both_engines(tmp_path):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_loss_that_becomes_infinite_names_the_epoch(engine):
+def test_the_error_for_an_infinite_loss_names_the_epoch(engine):
     params = {"optimizer": "sgd", "optimizer__learning_rate": 1e30, "engine": engine}
     with pytest.raises(DivergenceError, match=r"loss must stay finite; got (nan|inf) in epoch \d"):
         tiny(**params).fit(X, y)
 
 
 def test_the_user_can_interrupt_between_calls_of_the_graph(monkeypatch):
-    """The epochs of the calls that returned are kept."""
+    """The epochs of completed calls are kept."""
     from keras_multiclass._training.engine import graph as _graph
 
     times = iter(range(10_000))
@@ -421,7 +483,7 @@ def test_the_user_can_interrupt_between_calls_of_the_graph(monkeypatch):
 
     def clock():
         calls.append(None)
-        if len(calls) == 5:  # each call of the graph looks twice
+        if len(calls) == 5:  # each call of the graph reads the clock twice
             raise KeyboardInterrupt
         return next(times) * 1.0
 
@@ -432,7 +494,7 @@ def test_the_user_can_interrupt_between_calls_of_the_graph(monkeypatch):
     assert classifier.predict(X).shape == (150,)
 
 
-# --- the choice -----------------------------------------------------------------------------------
+# --- which engine trains --------------------------------------------------------------------------
 
 
 class ActsInBatches(keras.callbacks.Callback):
@@ -440,7 +502,7 @@ class ActsInBatches(keras.callbacks.Callback):
         pass
 
 
-class TrainsItsOwnWay(keras.Model):
+class OwnTrainFunction(keras.Model):
     def make_train_function(self, force=False):
         return super().make_train_function(force)
 
@@ -470,24 +532,26 @@ def untraceable(inputs):
         ({"compile__run_eagerly": True}, "run_eagerly=True"),
         ({"engine": "keras"}, "engine='keras'"),
     ],
-    ids=["own", "lambda", "checkpoint", "eager", "asked"],
+    ids=["own", "lambda", "checkpoint", "eager", "requested"],
 )
-def test_keras_own_step_runs_where_the_graph_cannot_and_says_why(params, reason, capsys):
+def test_the_keras_engine_runs_and_gives_the_reason_where_the_graph_engine_cannot(
+    params, reason, capsys
+):
     classifier = tiny(epochs=1, batch_size=64, **params).fit(X, y)
     assert classifier.engine_ == "keras"
     assert reason in classifier.engine_reason_
     capsys.readouterr()
 
 
-def test_a_model_with_a_train_function_of_its_own_keeps_it():
+def test_a_model_that_overrides_the_train_function_keeps_it():
     inputs = keras.Input((4,))
-    model = TrainsItsOwnWay(inputs, keras.layers.Dense(3)(inputs))
+    model = OwnTrainFunction(inputs, keras.layers.Dense(3)(inputs))
     classifier = KerasMulticlassClassifier(model=model, epochs=1, random_state=0).fit(X, y)
     assert classifier.engine_ == "keras"
     assert "train function of its own" in classifier.engine_reason_
 
 
-def test_what_cannot_be_traced_in_the_graph_says_so():
+def test_the_error_for_an_untraceable_network_gives_the_reason():
     classifier = KerasMulticlassClassifier(untraceable, epochs=1, engine="graph")
     with pytest.raises(EngineError, match=r"got 'graph', which cannot run: tracing it failed with"):
         classifier.fit(X, y)
@@ -502,13 +566,13 @@ def test_large_data_are_read_batch_by_batch(monkeypatch):
     assert tiny(epochs=1).fit(X, y).engine_ == "graph"
 
 
-def test_the_graph_engine_refuses_what_it_cannot_do():
+def test_requesting_the_graph_engine_where_it_cannot_run_is_an_error():
     with pytest.raises(EngineError, match=r"got 'graph', which cannot run: .* act on batches"):
         tiny(engine="graph", callbacks=ActsInBatches).fit(X, y)
 
 
 @pytest.mark.parametrize("engine", ["grpah", None, 1])
-def test_an_engine_that_does_not_exist_is_an_error(engine):
+def test_an_unknown_engine_is_an_error(engine):
     with pytest.raises(ValueError, match="`engine` must be one of 'auto', 'graph', 'keras'"):
         tiny(engine=engine).fit(X, y)
     fitted = tiny(epochs=1).fit(X, y).set_params(engine=engine)

@@ -1,4 +1,4 @@
-"""One thread runs the steps of small networks, unsplit operations those of larger ones."""
+"""Small steps run on one thread, larger ones with unsplit operations."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import pytest
 import tensorflow as tf
 
 from keras_multiclass._network.backbones import get_backbone
+from keras_multiclass._shared.upstream.tensorflow import operations_of
+from keras_multiclass._training.engine import threads as _threads
+from keras_multiclass._training.engine.operations import ONE_THREAD_OPERATIONS
 from keras_multiclass._training.engine.threads import (
     _MOST_ON_ONE_THREAD,
     _MOST_UNSPLIT,
     Threads,
     choose_threads,
-    operations_of,
     trace_for,
 )
 
@@ -24,12 +26,12 @@ def dense(units=64):
 
 
 def changes_at(model, limit, multiplications):
-    """Whether the choice changes where the rows of a step take more than the limit."""
+    """Whether the choice changes between the last batch size within the limit and the next."""
     most = limit // multiplications
     return choose_threads(model, most) is not choose_threads(model, most + 1)
 
 
-def test_the_size_of_a_step_decides():
+def test_the_choice_depends_on_the_size_of_a_step():
     weights = 64 * 64 + 64
     for limit in (_MOST_ON_ONE_THREAD, _MOST_UNSPLIT):
         assert changes_at(dense(), limit, weights)
@@ -37,13 +39,13 @@ def test_the_size_of_a_step_decides():
     assert found == [Threads.ONE, Threads.UNSPLIT, Threads.POOL]
 
 
-def test_a_weight_counts_at_each_position():
+def test_a_weight_counts_once_per_position():
     inputs = keras.Input((32, 32, 1))
     model = keras.Model(inputs, keras.layers.Conv2D(4, 3, padding="same")(inputs))
     assert changes_at(model, _MOST_ON_ONE_THREAD, 32 * 32 * (9 * 4 + 4))
 
 
-def test_attention_counts_at_each_of_its_positions():
+def test_the_weights_of_attention_count_once_per_position():
     tokens = keras.Input((6, 8))
     attention = keras.layers.MultiHeadAttention(2, 4)
     model = keras.Model(tokens, attention(tokens, tokens))
@@ -58,7 +60,7 @@ def test_the_size_of_a_network_for_tables_is_known(name):
     assert choose_threads(model, 2) is not Threads.POOL
 
 
-def test_layers_inside_a_model_count_and_embeddings_are_only_looked_up():
+def test_nested_layers_count_and_embeddings_do_not():
     tokens = keras.Input((4,), dtype="int32")
     embedded = keras.layers.Embedding(10**6, 8)(tokens)
     inner = keras.Sequential([keras.Input((8,)), keras.layers.Dense(8)])
@@ -66,7 +68,7 @@ def test_layers_inside_a_model_count_and_embeddings_are_only_looked_up():
     assert changes_at(model, _MOST_ON_ONE_THREAD, 8 * 8 + 8)
 
 
-def test_the_pool_runs_what_is_of_unknown_size_or_of_half_precision():
+def test_the_pool_runs_networks_of_unknown_size_or_half_precision():
     class Own(keras.Model):
         def __init__(self):
             super().__init__()
@@ -77,7 +79,7 @@ def test_the_pool_runs_what_is_of_unknown_size_or_of_half_precision():
             return self.layer(inputs)
 
     own = Own()
-    with pytest.warns(UserWarning, match="unbuilt state"):  # Keras minds it, too
+    with pytest.warns(UserWarning, match="unbuilt state"):  # Keras warns about it, too
         own(np.ones((1, 2), "float32"))
     assert choose_threads(own, 1) is Threads.POOL
     inputs = keras.Input((2,))
@@ -114,20 +116,35 @@ FUNCTIONS = [(loop, True), (branch, False), (nested, False), (called_back, False
 
 @pytest.mark.parametrize("threads", Threads)
 @pytest.mark.parametrize("function", [function for function, _ in FUNCTIONS])
-def test_all_threads_compute_the_same(function, threads):
+def test_the_result_does_not_depend_on_the_threads(function, threads):
     traced = trace_for(threads, function, tf.TensorSpec([], tf.float32))
     assert float(traced(tf.constant(1.0))) == 1024
 
 
 @pytest.mark.parametrize(("function", "able"), FUNCTIONS)
-def test_one_thread_runs_loops_and_several_what_would_wait_forever(function, able):
+def test_one_thread_runs_loops_and_several_run_operations_that_could_hang_it(function, able):
     traced = trace_for(Threads.ONE, function, tf.TensorSpec([], tf.float32))
     executors = {node.attr["executor_type"].s for node in operations_of(traced)}
     assert (b"SINGLE_THREADED_EXECUTOR" in executors) is able
 
 
+def test_an_unknown_operation_runs_on_several_threads(monkeypatch):
+    def run():
+        traced = trace_for(Threads.ONE, tf.exp, tf.TensorSpec([], tf.float32))
+        assert float(traced(tf.constant(0.0))) == 1.0
+        return {node.attr["executor_type"].s for node in operations_of(traced)}
+
+    assert b"SINGLE_THREADED_EXECUTOR" in run()
+    monkeypatch.setattr(_threads, "ONE_THREAD_OPERATIONS", ONE_THREAD_OPERATIONS - {"Exp"})
+    assert run() == {b""}
+
+
+def test_tensorflow_knows_the_operations_for_one_thread():
+    assert not [name for name in ONE_THREAD_OPERATIONS if not hasattr(tf.raw_ops, name)]
+
+
 @pytest.mark.parametrize("threads", Threads)
-def test_variables_structures_captures_and_shapes_that_vary_pass_through(threads):
+def test_traces_take_variables_structures_captures_and_varying_shapes(threads):
     variable, captured = tf.Variable([1.0, 2.0]), tf.constant(10.0)
 
     def function(variables, x):
@@ -146,7 +163,7 @@ def test_variables_structures_captures_and_shapes_that_vary_pass_through(threads
 
 
 @pytest.mark.parametrize("threads", Threads)
-def test_changes_of_variables_need_no_reader(threads):
+def test_variables_change_even_if_nothing_reads_them(threads):
     variable = tf.Variable(1.0)
 
     def reset(variables):

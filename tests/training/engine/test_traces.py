@@ -1,12 +1,10 @@
-"""Traces are shared by models of the same structure, and by no others."""
+"""Models of the same structure share traces; others do not."""
 
 from __future__ import annotations
 
 import gc
 import os
 import pickle
-import subprocess
-import sys
 import threading
 import weakref
 
@@ -35,7 +33,7 @@ X, y = load_iris(return_X_y=True)
 
 @pytest.fixture
 def traced(monkeypatch):
-    """The functions that are traced of models, one entry each."""
+    """The types of the models that are traced, one entry per trace."""
     keras_multiclass.clear_cache()
     found = []
 
@@ -72,12 +70,12 @@ def test_a_second_fit_of_the_same_kind_traces_nothing(traced):
         {"shuffle": False},
         {"epochs": 5},
         {"random_state": 7},
-        {"verbose": 1},  # it only listens, and many epochs stay in one call
+        {"verbose": 1},  # the progress line only listens, so many epochs stay in one call
         {"class_weight": {0: 2.0}, "early_stopping": 3},
     ],
     ids=stable_id,
 )
-def test_what_lives_in_variables_and_arguments_needs_no_new_trace(traced, change):
+def test_changes_of_variables_and_arguments_need_no_new_trace(traced, change):
     start = {"class_weight": "balanced", "early_stopping": 2} if "class_weight" in change else {}
     short(**start).fit(X, y)
     traced.clear()
@@ -85,7 +83,7 @@ def test_what_lives_in_variables_and_arguments_needs_no_new_trace(traced, change
     assert not traced
 
 
-def test_other_statistics_of_the_rows_need_no_new_trace_and_count(traced):
+def test_other_statistics_of_the_rows_are_used_without_a_new_trace(traced):
     first = short().fit(X, y)
     traced.clear()
     moved = short().fit(X * 3 + 5, y)
@@ -99,7 +97,7 @@ def test_other_statistics_of_the_rows_need_no_new_trace_and_count(traced):
 def test_candidates_and_folds_of_a_search_share_the_traces_of_their_structure(traced):
     grid = {"backbone__hidden_units": [(4,), (8,)], "optimizer__learning_rate": [0.1, 0.01]}
     GridSearchCV(short(), grid, cv=3, refit=False).fit(X, y)
-    # For each width: epochs, and prediction.
+    # For each width: training, and prediction.
     assert len(traced) == 2 * 2
 
 
@@ -112,7 +110,7 @@ def test_one_trace_predicts_any_number_of_rows(traced):
     assert not traced
 
 
-def test_a_loaded_classifier_uses_the_traces_that_are_there(traced):
+def test_a_loaded_classifier_uses_existing_traces(traced):
     classifier = short().fit(X, y)
     expected = classifier.predict_proba(X)
     data = pickle.dumps(classifier)
@@ -121,15 +119,15 @@ def test_a_loaded_classifier_uses_the_traces_that_are_there(traced):
     assert not traced
 
 
-def test_a_loaded_classifier_that_predicted_first_still_counts_its_metrics():
-    tiny().fit(X, y)  # its traces are without metrics
+def test_a_loaded_classifier_that_predicts_first_still_computes_its_metrics():
+    tiny().fit(X, y)  # its traces have no metrics
     classifier = tiny(metrics="accuracy").fit(X, y)
     loaded = pickle.loads(pickle.dumps(classifier))
     loaded.predict(X)  # the metrics of a loaded network have no variables yet
     assert loaded.partial_fit(X, y).history_ == classifier.partial_fit(X, y).history_
 
 
-def test_a_trace_that_was_there_changes_no_bit(traced):
+def test_an_existing_trace_gives_identical_results(traced):
     keras_multiclass.clear_cache()
     cold = tiny(backbone__dropout=0.2, validation_split=0.2).fit(X, y)
     tiny(backbone__dropout=0.2, validation_split=0.2, random_state=9).fit(X[::-1] * 2, y)
@@ -159,7 +157,7 @@ def test_a_trace_that_was_there_changes_no_bit(traced):
     ],
     ids=stable_id,
 )
-def test_what_changes_the_computation_gets_a_trace_of_its_own(traced, change):
+def test_changes_of_the_computation_need_a_new_trace(traced, change):
     short().fit(X, y)
     traced.clear()
     changed = short(**change).fit(X, y)
@@ -170,7 +168,7 @@ def test_what_changes_the_computation_gets_a_trace_of_its_own(traced, change):
 
 
 def scaling_layer(factor):
-    """Two calls give two classes of the same name, module and configuration."""
+    """Each call returns another class of the same name, module and configuration."""
 
     class Scaling(keras.layers.Layer):
         def call(self, inputs):
@@ -189,7 +187,7 @@ class ReadsModule(keras.layers.Layer):
 
 
 class Holds(keras.layers.Layer):
-    """Has state of its own that its configuration does not tell."""
+    """Has state that its configuration does not contain."""
 
     def __init__(self, factor=1.0, **kwargs):
         super().__init__(**kwargs)
@@ -212,7 +210,7 @@ def times(factor):
 
 
 def in_front(layer):
-    """A backbone that puts a layer in front, on features that are not standardised."""
+    """A backbone with a layer in front, for features that are not standardized."""
     return lambda inputs: keras.layers.Dense(8, "tanh")(layer()(inputs))
 
 
@@ -251,15 +249,15 @@ PAIRS = {
 
 
 @pytest.fixture
-def factors_stay_as_they_were():
+def restored_factors():
     yield
     globals()["FACTOR"] = FACTORS[0] = 1.0
 
 
 @pytest.mark.parametrize("kind", PAIRS)
-@pytest.mark.usefixtures("factors_stay_as_they_were")
-def test_networks_that_differ_only_in_code_or_hidden_state_are_told_apart(kind):
-    """Each gives what it gives when nothing was traced before."""
+@pytest.mark.usefixtures("restored_factors")
+def test_networks_that_differ_only_in_code_or_hidden_state_share_no_trace(kind):
+    """Each computes the same as without any earlier trace."""
     common = {"epochs": 2, "scaling": None, "random_state": 0}
     found, expected = [], []
     for results, clear in ((found, False), (expected, True)):
@@ -274,7 +272,7 @@ def test_networks_that_differ_only_in_code_or_hidden_state_are_told_apart(kind):
     assert not np.allclose(found[0], found[1])
 
 
-def test_a_loss_function_is_told_by_its_code_not_by_its_name():
+def test_loss_functions_are_compared_by_code_not_by_name():
     def make(power):
         def loss(y_true, y_pred):
             return keras.losses.categorical_crossentropy(y_true, y_pred) ** power
@@ -286,7 +284,7 @@ def test_a_loss_function_is_told_by_its_code_not_by_its_name():
 
 
 class Bare(keras.layers.Layer):
-    """Keeps something that cannot be compared."""
+    """Has an attribute that cannot be compared."""
 
     def __init__(self):
         super().__init__()
@@ -296,7 +294,7 @@ class Bare(keras.layers.Layer):
         return inputs * 2.0
 
 
-def test_a_network_that_cannot_be_described_is_not_shared_and_still_trains(traced):
+def test_a_network_that_cannot_be_described_trains_without_sharing_traces(traced):
     def backbone(inputs):
         return keras.layers.Dense(4)(Bare()(inputs))
 
@@ -311,7 +309,7 @@ def test_a_network_that_cannot_be_described_is_not_shared_and_still_trains(trace
     assert again.history_ == classifier.history_
 
 
-def test_going_on_with_a_network_that_is_not_shared_traces_it_once(traced):
+def test_continued_training_of_a_network_without_description_needs_no_new_trace(traced):
     def backbone(inputs):
         return keras.layers.Dense(4)(Bare()(inputs))
 
@@ -323,7 +321,7 @@ def test_going_on_with_a_network_that_is_not_shared_traces_it_once(traced):
 
 
 class Counts(keras.layers.Layer):
-    """Has a TensorFlow variable that Keras does not know of."""
+    """Has a TensorFlow variable that is unknown to Keras."""
 
     def __init__(self):
         super().__init__()
@@ -335,7 +333,7 @@ class Counts(keras.layers.Layer):
         return inputs
 
 
-def test_a_variable_that_keras_does_not_know_of_stays_with_its_model():
+def test_a_variable_unknown_to_keras_belongs_to_its_model_alone():
     def backbone(inputs):
         layers.append(Counts())
         return keras.layers.Dense(4)(layers[-1](inputs))
@@ -374,7 +372,7 @@ def test_the_least_recently_used_program_is_dropped():
         assert cache.get(model_of(3), Program) is not second
 
 
-def test_clearing_the_cache_empties_it_and_keeps_classifiers_working():
+def test_classifiers_work_after_the_cache_is_cleared():
     classifier = short().fit(X, y)
     expected = classifier.predict_proba(X)
     assert len(programs) > 0
@@ -403,15 +401,15 @@ def test_a_program_keeps_no_model_alive():
     assert len(programs) > 0
 
 
-def test_nothing_of_the_cache_is_pickled():
+def test_the_cache_is_not_pickled():
     classifier = short().fit(X, y)
     before = len(pickle.dumps(classifier))
     classifier.predict_proba(X)
     assert len(pickle.dumps(classifier)) == before
 
 
-def test_threads_that_train_with_one_trace_do_not_disturb_each_other():
-    """The engine alone: building networks in threads would share Python's random state."""
+def test_threads_that_share_a_trace_train_independently():
+    """Only the engine runs in threads: building networks there would share random state."""
     code = y.astype("int32")
 
     def job(seed):
@@ -436,77 +434,3 @@ def test_threads_that_train_with_one_trace_do_not_disturb_each_other():
     for (found, _), (expected, _) in zip(together, alone, strict=True):
         for one, other in zip(found.get_weights(), expected.get_weights(), strict=True):
             np.testing.assert_array_equal(one, other)
-
-
-# --- memory ---------------------------------------------------------------------------------------
-
-FLAT = """
-import numpy as np
-from sklearn.datasets import load_iris
-from keras_multiclass import KerasMulticlassClassifier
-
-X, y = load_iris(return_X_y=True)
-
-def resident():
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * 4096 / 2**20
-
-sizes = []
-for i in range(100):
-    KerasMulticlassClassifier(backbone__hidden_units=(16,), epochs=2).fit(X, y).predict(X)
-    if i in (19, 99):
-        sizes.append(resident())
-print(sizes[1] - sizes[0])
-"""
-
-PEAK = """
-import resource
-import numpy as np
-from keras_multiclass import KerasMulticlassClassifier
-
-n = 1_000_000
-X = np.empty((n, 60), np.float32)
-X[:] = np.random.default_rng(0).normal(size=60)
-X[:, 0] = np.arange(n) % 3
-y = np.arange(n) % 3
-small = KerasMulticlassClassifier("mlp", backbone__hidden_units=(4,), epochs=1, early_stopping=True)
-small.fit(X[:3000], y[:3000])
-
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-before = peak() - X.nbytes / 2**20
-small.set_params(batch_size=8192).fit(X, y)
-assert small.engine_ == "graph", small.engine_reason_
-print((peak() - before) / (X.nbytes / 2**20))
-"""
-
-
-def measured(code):
-    # So that what was freed goes back to the system, and what counts is what is in use.
-    limits = dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"), str(2**20))
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, **limits},
-    )
-    assert done.returncode == 0, done.stderr
-    return float(done.stdout.split()[-1])
-
-
-linux = pytest.mark.skipif(
-    not sys.platform.startswith("linux"), reason="reads /proc and Linux' unit of ru_maxrss"
-)
-
-
-@linux
-def test_memory_stays_flat_over_many_fits():
-    assert measured(FLAT) < 10
-
-
-@linux
-def test_training_on_a_float32_array_needs_little_more_than_a_copy_of_it():
-    """With rows held out, which are not copied."""
-    assert measured(PEAK) < 2.2

@@ -1,4 +1,4 @@
-"""Labels of any format to class indices and back.
+"""Labels in any format, mapped to class indices and back.
 
-`parse` reads a target, `codec` maps labels to indices, `incremental` learns classes batch by batch.
+May import `_shared`. Imported by the rooms that may import `_data`.
 """

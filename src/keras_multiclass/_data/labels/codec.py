@@ -12,12 +12,12 @@ from keras_multiclass._data.frames import library_of
 from keras_multiclass._data.labels.parse import (
     Container,
     Form,
-    Target,
-    distinct,
-    natural,
-    read_target,
-    refuse_mixed,
+    ParsedTarget,
+    parse_target,
+    raise_mixed_types,
     to_array,
+    to_natural_dtype,
+    unique_in_order,
 )
 from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
 
@@ -63,7 +63,14 @@ class LabelCodec:
 
     @classmethod
     def learn(cls, y: Any, classes: Any = None, name: str = "y") -> LabelCodec:
-        """Learn classes and format from the target.
+        """Learn classes and format from the target, see `learn_and_encode`."""
+        return cls.learn_and_encode(y, classes, name)[0]
+
+    @classmethod
+    def learn_and_encode(
+        cls, y: Any, classes: Any = None, name: str = "y"
+    ) -> tuple[LabelCodec, np.ndarray]:
+        """Learn classes and format from the target, and encode it.
 
         Parameters
         ----------
@@ -77,7 +84,10 @@ class LabelCodec:
 
         Returns
         -------
-        LabelCodec
+        codec : LabelCodec
+            The classes and the format.
+        indices : ndarray of shape (n_samples,) and dtype int32
+            Class indices of the rows.
 
         Raises
         ------
@@ -85,8 +95,8 @@ class LabelCodec:
             If y is not a multi-class target of at least two classes without missing labels, or
             does not agree with `classes`.
         """
-        read = read_target(y, name)
-        given = None if classes is None else read_classes(classes)
+        read = parse_target(y, name)
+        given = None if classes is None else parse_classes(classes)
         if read.form == "vector":
             known = _vector_classes(read.values, given, name)
         else:
@@ -100,12 +110,18 @@ class LabelCodec:
         columns = read.columns
         if read.form == "one_hot_frame" and len(known) != len(read.names):
             columns = None  # `classes` names more columns than this y has
-        return cls(known, read.form, read.container, read.dtype, columns)
+        codec = cls(known, read.form, read.container, read.dtype, columns)
+        return codec, codec._encode_target(read, y, name)
 
     @property
     def n_classes(self) -> int:
         """Number of classes."""
         return len(self.classes)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The labels as strings."""
+        return tuple(map(str, self.classes))
 
     def index_of(self, label: Any) -> int | None:
         """Return the class index of one label, or None if it is not a class."""
@@ -135,7 +151,9 @@ class LabelCodec:
         ValueError
             If y is malformed or holds a label that is not among the classes.
         """
-        read = read_target(y, name)
+        return self._encode_target(parse_target(y, name), y, name)
+
+    def _encode_target(self, read: ParsedTarget, y: Any, name: str) -> np.ndarray:
         if read.form == "vector":
             codes = _positions(self.classes, read.values)
             self._refuse_unknown(read.values, codes, name)
@@ -163,7 +181,7 @@ class LabelCodec:
         Parameters
         ----------
         labels : ndarray of shape (n_labels,)
-            Labels as :func:`read_target` gives them.
+            Labels as :func:`parse_target` gives them.
         """
         return labels[_positions(self.classes, labels) < 0]
 
@@ -182,7 +200,7 @@ class LabelCodec:
         """
         if classes is None:
             return
-        given = read_classes(classes)
+        given = parse_classes(classes)
         known = _positions(self.classes, given)
         if np.all(known >= 0) and len(given) == self.n_classes:
             return
@@ -236,7 +254,7 @@ class LabelCodec:
     def _refuse_unknown(self, labels: np.ndarray, codes: np.ndarray, name: str) -> None:
         if np.all(codes >= 0):
             return
-        unknown = distinct(labels[codes < 0])
+        unknown = unique_in_order(labels[codes < 0])
         hint = ""
         if len(unknown) == 1 and isinstance(unknown[0], str):
             hint = did_you_mean(unknown[0], self.classes)
@@ -250,7 +268,7 @@ class LabelCodec:
         )
 
 
-def read_classes(classes: Any, name: str = "classes") -> np.ndarray:
+def parse_classes(classes: Any, name: str = "classes") -> np.ndarray:
     """Check a list of classes: 1-d, different labels, in the order given.
 
     Parameters
@@ -265,8 +283,8 @@ def read_classes(classes: Any, name: str = "classes") -> np.ndarray:
         raise ValueError(
             invalid(name, "a 1-d list of all labels", describe(classes), "Try np.unique(y).")
         )
-    labels = natural(values, name)
-    if len(distinct(labels)) < len(labels):
+    labels = to_natural_dtype(values, name)
+    if len(unique_in_order(labels)) < len(labels):
         raise ValueError(
             invalid(name, "different labels", "repeated labels", f"Try np.unique({name}).")
         )
@@ -282,7 +300,7 @@ def _vector_classes(labels: np.ndarray, given: np.ndarray | None, name: str) -> 
     return known
 
 
-def _table_classes(read: Target, given: np.ndarray | None, name: str) -> np.ndarray:
+def _table_classes(read: ParsedTarget, given: np.ndarray | None, name: str) -> np.ndarray:
     if given is None:
         return np.arange(read.n_columns) if read.names is None else read.names
     if read.names is not None:
@@ -310,12 +328,12 @@ def _refuse_unlisted(found: np.ndarray, codes: np.ndarray, name: str) -> None:
 def _sorted_distinct(labels: np.ndarray, name: str) -> np.ndarray:
     try:
         if labels.dtype.kind == "O":  # hashing millions of strings is faster than sorting them
-            found = distinct(labels)
+            found = unique_in_order(labels)
             labels = np.empty(len(found), dtype=object)
             labels[:] = found
         return np.unique(labels)
     except TypeError:
-        refuse_mixed(set(map(type, labels.tolist())), name)
+        raise_mixed_types(set(map(type, labels.tolist())), name)
 
 
 def _positions(known: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Learns the classes of a target that comes in parts."""
+"""Learns the classes of a target that arrives in batches."""
 
 from __future__ import annotations
 
@@ -7,95 +7,102 @@ from typing import Any
 import numpy as np
 
 from keras_multiclass._data.labels.codec import LabelCodec
-from keras_multiclass._data.labels.parse import Target, read_target, refuse_mixed
+from keras_multiclass._data.labels.parse import ParsedTarget, parse_target, raise_mixed_types
 from keras_multiclass._shared.messages import invalid
 
-# Kinds of NumPy dtypes whose labels may stand beside each other.
+# Kinds of NumPy dtypes whose labels may occur in the same target.
 _FAMILIES = {**dict.fromkeys("iuf", "number"), **dict.fromkeys("UO", "text")}
 
 
-class LabelUnion:
-    """The labels of all parts so far, numbered in the order in which they came.
+class IncrementalLabels:
+    """The labels of all batches so far, numbered in order of appearance.
 
-    It encodes as a `LabelCodec` does, but learns while it encodes.
+    Encodes like a `LabelCodec`, but adds labels that it does not know yet.
     """
 
     def __init__(self) -> None:
-        self._first: Any = None
-        self._read: Target | None = None
+        self._first_y: Any = None
+        self._first: ParsedTarget | None = None
         self._numbers: dict[Any, int] = {}
         self._labels: list[np.ndarray] = []
 
     def encode(self, y: Any, name: str = "y") -> np.ndarray:
-        """Turn labels into numbers, new labels into new ones.
+        """Convert labels to numbers; new labels get the next ones.
 
         Parameters
         ----------
         y : array-like of shape (n_rows,), (n_rows, 1) or (n_rows, n_classes)
-            Labels, in the same form in each call.
+            Labels, in the same format in each call.
         name : str, default="y"
-            How messages call the target.
+            Name of the target in messages.
 
         Returns
         -------
         ndarray of shape (n_rows,) and dtype int64
+            The numbers.
 
         Raises
         ------
         ValueError
-            If y is malformed, or does not go with what came before.
+            If y is malformed, or does not match earlier batches.
         """
-        read = read_target(y, name)
-        if self._read is None:
-            self._first, self._read = y, read
-        self._check_form(read, self._read, name)
-        labels = read.values if read.names is None else np.asarray(read.names)[read.values]
-        known = len(self._numbers)
+        target = parse_target(y, name)
+        if self._first is None:
+            self._first_y, self._first = y, target
+        _check_same_format(target, self._first, name)
+        labels = target.values if target.names is None else np.asarray(target.names)[target.values]
+        n_known = len(self._numbers)
         numbers = np.fromiter(
             (self._numbers.setdefault(label, len(self._numbers)) for label in labels.tolist()),
             np.int64,
             len(labels),
         )
-        new, places = np.unique(numbers, return_index=True)
-        if len(self._numbers) > known:
-            self._labels.append(labels[places[new >= known]])
+        distinct, positions = np.unique(numbers, return_index=True)
+        if len(self._numbers) > n_known:
+            self._labels.append(labels[positions[distinct >= n_known]])
         return numbers
 
     def learn(self, classes: Any) -> LabelCodec:
-        """Make the codec of all parts, as `LabelCodec.learn` does of one array.
+        """Return the codec of all batches, as `LabelCodec.learn` does for one array.
 
         Parameters
         ----------
         classes : array-like of shape (n_classes,) or None
-            All classes, when the parts may lack some.
+            All classes, if some may not occur in the batches.
+
+        Returns
+        -------
+        LabelCodec
+            Encodes all batches.
         """
-        is_vector = self._read is not None and self._read.form == "vector"
-        return LabelCodec.learn(self._seen() if is_vector else self._first, classes)
+        is_vector = self._first is not None and self._first.form == "vector"
+        return LabelCodec.learn(self._all_labels() if is_vector else self._first_y, classes)
 
     def positions(self, codec: LabelCodec) -> np.ndarray:
-        """Find the class index of each number; labels that are no class are an error."""
-        if self._read is not None and self._read.form == "one_hot":
-            codec.encode(self._first)  # has a column for each class
-            return self._seen().astype(np.int64)
-        return codec.encode(self._seen())
+        """Return the class index of each number; raise ``ValueError`` for unknown labels."""
+        if self._first is not None and self._first.form == "one_hot":
+            codec.encode(self._first_y)  # checks that there is a column for each class
+            return self._all_labels().astype(np.int64)
+        return codec.encode(self._all_labels())
 
-    def _seen(self) -> np.ndarray:
+    def _all_labels(self) -> np.ndarray:
         return np.concatenate(self._labels)
 
-    def _check_form(self, read: Target, first: Target, name: str) -> None:
-        if (read.form, read.n_columns) != (first.form, first.n_columns):
-            raise ValueError(
-                invalid(
-                    name,
-                    f"in the same form in each batch, here {_form(first)}",
-                    _form(read),
-                )
+
+def _check_same_format(target: ParsedTarget, first: ParsedTarget, name: str) -> None:
+    if (target.form, target.n_columns) != (first.form, first.n_columns):
+        raise ValueError(
+            invalid(
+                name,
+                f"in the same form in each batch, here {_describe(first)}",
+                _describe(target),
             )
-        kinds = [target.values.dtype.kind for target in (first, read)]
-        families = {_FAMILIES.get(kind, kind) for kind in kinds}
-        if read.form == "vector" and len(families) > 1:
-            refuse_mixed({type(target.values.tolist()[0]) for target in (first, read)}, name)
+        )
+    kinds = [parsed.values.dtype.kind for parsed in (first, target)]
+    families = {_FAMILIES.get(kind, kind) for kind in kinds}
+    if target.form == "vector" and len(families) > 1:
+        raise_mixed_types({type(parsed.values.tolist()[0]) for parsed in (first, target)}, name)
 
 
-def _form(target: Target) -> str:
+def _describe(target: ParsedTarget) -> str:
     return "labels" if target.form == "vector" else f"one-hot of {target.n_columns} columns"

@@ -20,7 +20,7 @@ _NESTED_TYPES = (list, tuple, set, frozenset, dict, np.ndarray)
 
 
 @dataclass(frozen=True, eq=False)
-class Target:
+class ParsedTarget:
     """A target after reading: labels of a vector, or column indices of a one-hot table."""
 
     values: np.ndarray
@@ -32,7 +32,7 @@ class Target:
     columns: Any = None
 
 
-def read_target(y: Any, name: str) -> Target:
+def parse_target(y: Any, name: str) -> ParsedTarget:
     """Find out the format of y and check that it is a multi-class target."""
     if y is None:
         raise ValueError(
@@ -61,12 +61,12 @@ def read_target(y: Any, name: str) -> Target:
     if values.ndim == 2 and values.shape[1] == 1:
         values = column_or_1d(values, warn=True)
     if values.ndim == 1:
-        return Target(natural(values, name))
+        return ParsedTarget(to_natural_dtype(values, name))
     table = _natural_table(values, name)
-    return Target(_table_codes(table, name), "one_hot", "array", table.dtype, table.shape[1])
+    return ParsedTarget(_table_codes(table, name), "one_hot", "array", table.dtype, table.shape[1])
 
 
-def _read_sparse(y: Any, name: str) -> Target:
+def _read_sparse(y: Any, name: str) -> ParsedTarget:
     if y.ndim != 2 or y.shape[1] < 2:
         raise ValueError(
             invalid(name, "a dense vector, or a one-hot matrix", f"sparse {describe(y)}")
@@ -81,28 +81,28 @@ def _read_sparse(y: Any, name: str) -> Target:
     _check_ones_per_row(np.diff(rows.indptr), name)
     container: Container = "csr_matrix" if sparse.isspmatrix(y) else "csr_array"
     codes = rows.indices.astype(np.intp)
-    return Target(codes, "one_hot", container, rows.dtype, rows.shape[1])
+    return ParsedTarget(codes, "one_hot", container, rows.dtype, rows.shape[1])
 
 
-def _read_frame(y: Any, library: Literal["pandas", "polars"], name: str) -> Target:
+def _read_frame(y: Any, library: Literal["pandas", "polars"], name: str) -> ParsedTarget:
     if y.shape[0] == 0 or y.shape[1] == 0:
         raise ValueError(invalid(name, "at least one label", describe(y)))
     if y.shape[1] == 1:
         first = y.iloc[:, 0] if library == "pandas" else y.to_series(0)
         labels = to_array(first, library, name)
-        return Target(natural(column_or_1d(labels.reshape(-1, 1), warn=True), name))
+        return ParsedTarget(to_natural_dtype(column_or_1d(labels.reshape(-1, 1), warn=True), name))
     missing = y.isna().to_numpy().any() if library == "pandas" else sum(y.null_count().row(0))
     if missing:
         _refuse_missing(name)
     table = _natural_table(y.to_numpy(), name)
     codes = _table_codes(table, name)
-    names = natural(np.asarray(y.columns), f"The columns of {name}")
-    if len(distinct(names)) < len(names):
+    names = to_natural_dtype(np.asarray(y.columns), f"The columns of {name}")
+    if len(unique_in_order(names)) < len(names):
         raise ValueError(
             invalid(f"The columns of {name}", "different class names", "repeated names")
         )
     dtype = y.dtypes.iloc[0] if library == "pandas" else y.dtypes[0]
-    return Target(codes, "one_hot_frame", library, dtype, len(names), names, y.columns)
+    return ParsedTarget(codes, "one_hot_frame", library, dtype, len(names), names, y.columns)
 
 
 def to_array(y: Any, library: str | None, name: str) -> np.ndarray:
@@ -130,7 +130,7 @@ def to_array(y: Any, library: str | None, name: str) -> np.ndarray:
     return values
 
 
-def natural(labels: np.ndarray, name: str) -> np.ndarray:
+def to_natural_dtype(labels: np.ndarray, name: str) -> np.ndarray:
     """Give 1-d labels their natural dtype; refuse those that no classifier can have."""
     if labels.dtype.kind in "OT":
         labels = _natural_objects(labels.astype(object), name)
@@ -190,14 +190,14 @@ def _natural_objects(labels: np.ndarray, name: str) -> np.ndarray:
         return np.asarray(values)
     simple = any(booleans) or any(numbers) or any(issubclass(kind, str) for kind in types)
     if simple and len(types) > 1:
-        refuse_mixed(types, name)
+        raise_mixed_types(types, name)
     return labels
 
 
 def _natural_table(table: np.ndarray, name: str) -> np.ndarray:
     """Make a 2-d target numeric, if it is a table of numbers at all."""
     if table.dtype.kind == "O":
-        table = natural(table.ravel(), name).reshape(table.shape)
+        table = to_natural_dtype(table.ravel(), name).reshape(table.shape)
     if table.dtype.kind not in "biuf":
         _refuse_table(table, describe(table), name)
     if table.dtype.kind == "f" and np.isnan(table).any():
@@ -262,7 +262,7 @@ def _refuse_nested(name: str) -> NoReturn:
     )
 
 
-def refuse_mixed(types: set[type], name: str) -> NoReturn:
+def raise_mixed_types(types: set[type], name: str) -> NoReturn:
     kinds = ", ".join(sorted({kind.__name__ for kind in types}))
     raise ValueError(
         invalid(
@@ -274,5 +274,5 @@ def refuse_mixed(types: set[type], name: str) -> NoReturn:
     )
 
 
-def distinct(labels: np.ndarray) -> list[Any]:
+def unique_in_order(labels: np.ndarray) -> list[Any]:
     return list(dict.fromkeys(labels.tolist()))

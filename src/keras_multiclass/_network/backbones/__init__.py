@@ -1,6 +1,7 @@
-"""Backbones: named builders that turn Keras inputs into features, one row of them per sample.
+"""Backbones: builders that map a Keras input to features, and the registry of their names.
 
-A backbone knows nothing of classes: the classifier puts its own head on the features.
+Imports only `_data`, `_shared` and `_network.layers`; the rest of `_network`, `_training` and the
+public package may import it. Backbones know nothing about classes: the classifier adds the head.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from keras_multiclass._network.backbones.registry import (
     list_backbones,
     register_backbone,
 )
-from keras_multiclass._network.backbones.table import Table
+from keras_multiclass._network.backbones.table_layout import TableLayout
 from keras_multiclass._network.backbones.training_defaults import TrainingDefaults
 
 __all__ = [
     "Backbone",
-    "Table",
+    "TableLayout",
     "TrainingDefaults",
     "get_backbone",
     "list_backbones",

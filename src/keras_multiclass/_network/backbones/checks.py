@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from keras_multiclass._network.backbones.registry import RANKS
+from keras_multiclass._shared.checks import is_flag, is_integer
 from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
 
 ChoiceT = TypeVar("ChoiceT", bound=str | None)
@@ -19,7 +20,7 @@ ChoiceT = TypeVar("ChoiceT", bound=str | None)
 
 def check_positive_int(name: str, value: Any) -> int:
     """Return ``value`` as a Python int of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+    if not is_integer(value):
         raise TypeError(invalid(name, "a positive integer", describe(value)))
     if value < 1:
         raise ValueError(invalid(name, "a positive integer", describe(value)))
@@ -52,8 +53,7 @@ def check_rate(name: str, value: Any) -> float:
 
 def check_flag(name: str, value: Any) -> bool:
     """Return ``value`` if it is True or False."""
-    # NumPy's booleans come out of parameter grids made of arrays.
-    if not isinstance(value, (bool, np.bool_)):
+    if not is_flag(value):
         raise TypeError(invalid(name, "True or False", describe(value)))
     return bool(value)
 

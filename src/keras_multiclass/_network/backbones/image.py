@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from keras_multiclass._network.backbones.building_blocks import activate, drop, normalize
 from keras_multiclass._network.backbones.checks import (
     check_choice,
     check_inputs,
@@ -16,7 +17,6 @@ from keras_multiclass._network.backbones.checks import (
     check_rate,
     check_sizes,
 )
-from keras_multiclass._network.backbones.parts import activate, drop, normalize
 from keras_multiclass._network.backbones.registry import register_backbone
 
 _NORMALIZATIONS = ("group", "layer", "batch", None)
@@ -89,7 +89,7 @@ def cnn(
     Examples
     --------
     >>> import keras
-    >>> from keras_multiclass.backbones import get_backbone
+    >>> from keras_multiclass import get_backbone
     >>> get_backbone("cnn").builder(keras.Input((8, 8)), filters=(16, 32)).shape
     (None, 32)
     """

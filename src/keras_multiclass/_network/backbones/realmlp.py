@@ -15,19 +15,19 @@ from keras_multiclass._network.backbones.checks import (
     check_rate,
     check_sizes,
 )
-from keras_multiclass._network.backbones.numeric import embed_numbers
+from keras_multiclass._network.backbones.numeric_embedding import embed_numbers
 from keras_multiclass._network.backbones.registry import register_backbone
-from keras_multiclass._network.backbones.table import Table
+from keras_multiclass._network.backbones.table_layout import TableLayout
 from keras_multiclass._network.backbones.training_defaults import TrainingDefaults
 from keras_multiclass._network.layers.dropout import RowDropout
-from keras_multiclass._network.layers.ntk import FeatureScale, NTKDense, ParametricActivation
+from keras_multiclass._network.layers.realmlp import FeatureScale, NTKDense, ParametricActivation
 
 # Learning rates of groups of parameters, as multiples of that of the kernels.
 _OF_SCALES = 6.0
 _OF_BIASES = _OF_ACTIVATIONS = _OF_EMBEDDINGS = 0.1
 _EMBEDDING_UNITS = 4
 
-_RECIPE = TrainingDefaults(
+_DEFAULTS = TrainingDefaults(
     optimizer="scheduled_adam",
     optimizer_arguments={
         "learning_rate": 0.04,
@@ -42,10 +42,10 @@ _RECIPE = TrainingDefaults(
     batch_size=256,
     scaling="robust",
 )
-_SMALL_RECIPE = replace(
-    _RECIPE,
+_SMALL_DEFAULTS = replace(
+    _DEFAULTS,
     optimizer_arguments={
-        **_RECIPE.optimizer_arguments,
+        **_DEFAULTS.optimizer_arguments,
         "learning_rate": 0.05,
         "weight_decay": 0.01,
     },
@@ -60,13 +60,13 @@ _HEAD = partial(NTKDense, bias_learning_rate_factor=_OF_BIASES)
 @register_backbone(
     "realmlp",
     kind="table",
-    recipe=_RECIPE,
+    defaults=_DEFAULTS,
     head=_HEAD,
 )
 def realmlp(
     inputs: keras.KerasTensor,
     *,
-    table: Table | None = None,
+    table: TableLayout | None = None,
     hidden_units: int | Sequence[int] = (256, 256, 256),
     activation: Any = "selu",
     dropout: float = 0.15,
@@ -96,7 +96,7 @@ def realmlp(
     inputs : KerasTensor of shape (batch, n_inputs)
         The table. The paper scales numbers by median and interquartile range, and clips them
         smoothly.
-    table : Table, default=None
+    table : TableLayout, default=None
         Says which inputs are numbers; None for all. The classifier passes it.
     hidden_units : int or sequence of int, default=(256, 256, 256)
         Width of each hidden layer.
@@ -126,7 +126,7 @@ def realmlp(
     Examples
     --------
     >>> import keras
-    >>> from keras_multiclass.backbones import get_backbone
+    >>> from keras_multiclass import get_backbone
     >>> get_backbone("realmlp").builder(keras.Input((10,)), hidden_units=[64, 32]).shape
     (None, 32)
     """
@@ -147,11 +147,11 @@ def realmlp(
     return x
 
 
-@register_backbone("realmlp_small", kind="table", recipe=_SMALL_RECIPE, head=_HEAD)
+@register_backbone("realmlp_small", kind="table", defaults=_SMALL_DEFAULTS, head=_HEAD)
 def realmlp_small(
     inputs: keras.KerasTensor,
     *,
-    table: Table | None = None,
+    table: TableLayout | None = None,
     hidden_units: int | Sequence[int] = (128, 128),
     activation: Any = "selu",
     dropout: float = 0.15,
@@ -167,7 +167,7 @@ def realmlp_small(
     ----------
     inputs : KerasTensor of shape (batch, n_inputs)
         The table.
-    table : Table, default=None
+    table : TableLayout, default=None
         Which inputs are numbers; the classifier gives it. None: all of them.
     hidden_units : int or sequence of int, default=(128, 128)
         Width of each hidden layer.
@@ -191,7 +191,7 @@ def realmlp_small(
     Examples
     --------
     >>> import keras
-    >>> from keras_multiclass.backbones import get_backbone
+    >>> from keras_multiclass import get_backbone
     >>> get_backbone("realmlp_small").builder(keras.Input((10,)), hidden_units=[32, 16]).shape
     (None, 16)
     """

@@ -13,8 +13,8 @@ from keras_multiclass._network.backbones.checks import (
     check_positive_int,
     check_rate,
 )
+from keras_multiclass._network.backbones.padding import POOLINGS, blank_padding, pool_steps
 from keras_multiclass._network.backbones.registry import register_backbone
-from keras_multiclass._network.backbones.steps import POOLINGS, blank_padding, pool_steps
 
 
 @register_backbone("lstm", kind="sequence")
@@ -72,7 +72,7 @@ def lstm(
     Examples
     --------
     >>> import keras
-    >>> from keras_multiclass.backbones import get_backbone
+    >>> from keras_multiclass import get_backbone
     >>> get_backbone("lstm").builder(keras.Input((20, 3)), units=16, bidirectional=True).shape
     (None, 32)
     """
@@ -144,7 +144,7 @@ def gru(
     Examples
     --------
     >>> import keras
-    >>> from keras_multiclass.backbones import get_backbone
+    >>> from keras_multiclass import get_backbone
     >>> get_backbone("gru").builder(keras.Input((20, 3)), units=16).shape
     (None, 16)
     """

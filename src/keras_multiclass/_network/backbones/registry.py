@@ -18,8 +18,10 @@ from keras_multiclass.exceptions import BackboneError
 
 ENTRY_POINT_GROUP = "keras_multiclass.backbones"
 
-# What a kind of backbone reads: the ranks of its input tensor, the batch axis included.
+# Ranks of each kind's input tensor and of X, including the batch axis. X of rank 2 holds token ids
+# for a sequence backbone, which reads their embeddings.
 RANKS = {"table": (2,), "image": (3, 4, 5), "sequence": (3,)}
+X_RANKS = {**RANKS, "sequence": (2, 3)}
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _RESERVED = ("auto",)  # ``backbone="auto"`` already means something to the classifier
@@ -42,12 +44,11 @@ class Backbone:
         ``builder(inputs, **params)``, which returns a Keras tensor of shape
         ``(batch, n_features)`` with a static ``n_features``. The builder of a sequence backbone
         may take ``mask``, a boolean Keras tensor of shape ``(batch, steps)`` that is True at
-        real steps; that of a table backbone may take ``table``, a :class:`Table` that says which
-        inputs are numbers.
+        real steps; that of a table backbone may take ``table``, a :class:`TableLayout`.
     kind : {"table", "image", "sequence"}
         The input that the builder reads: rank 2 for tables, 3 to 5 for images and volumes,
         3 for sequences (the batch axis included).
-    recipe : TrainingDefaults, default=None
+    defaults : TrainingDefaults, default=None
         What the classifier's parameters are where the user left them at ``"auto"``.
     ensemble : bool, default=False
         Whether the builder returns the features of several members, as a tensor of shape
@@ -66,7 +67,7 @@ class Backbone:
 
     Examples
     --------
-    >>> from keras_multiclass.backbones import get_backbone
+    >>> from keras_multiclass import get_backbone
     >>> get_backbone("mlp").kind
     'table'
     """
@@ -74,7 +75,7 @@ class Backbone:
     name: str
     builder: Builder
     kind: str
-    recipe: TrainingDefaults | None = None
+    defaults: TrainingDefaults | None = None
     ensemble: bool = False
     head: Head | None = None
 
@@ -218,7 +219,7 @@ def register_backbone(
     builder: BuilderT,
     *,
     kind: str,
-    recipe: TrainingDefaults | None = ...,
+    defaults: TrainingDefaults | None = ...,
     ensemble: bool = ...,
     head: Head | None = ...,
     overwrite: bool = ...,
@@ -231,7 +232,7 @@ def register_backbone(
     builder: None = None,
     *,
     kind: str,
-    recipe: TrainingDefaults | None = ...,
+    defaults: TrainingDefaults | None = ...,
     ensemble: bool = ...,
     head: Head | None = ...,
     overwrite: bool = ...,
@@ -243,7 +244,7 @@ def register_backbone(
     builder: Builder | None = None,
     *,
     kind: str,
-    recipe: TrainingDefaults | None = None,
+    defaults: TrainingDefaults | None = None,
     ensemble: bool = False,
     head: Head | None = None,
     overwrite: bool = False,
@@ -261,7 +262,7 @@ def register_backbone(
     kind : {"table", "image", "sequence"}
         The input that the builder reads: rank 2 for tables, 3 to 5 for images and volumes,
         3 for sequences (the batch axis included).
-    recipe : TrainingDefaults, default=None
+    defaults : TrainingDefaults, default=None
         What the classifier's parameters are where the user left them at ``"auto"``.
     ensemble : bool, default=False
         Whether the builder returns the features of several members, as a tensor of shape
@@ -296,7 +297,7 @@ def register_backbone(
     Examples
     --------
     >>> import keras
-    >>> from keras_multiclass.backbones import get_backbone, register_backbone
+    >>> from keras_multiclass import get_backbone, register_backbone
     >>> @register_backbone("one_layer", kind="table")
     ... def one_layer(inputs, *, units=8):
     ...     return keras.layers.Dense(units, activation="tanh")(inputs)
@@ -305,7 +306,7 @@ def register_backbone(
     """
 
     def made(given: Builder) -> Backbone:
-        return Backbone(name, given, kind, recipe, ensemble, head)
+        return Backbone(name, given, kind, defaults, ensemble, head)
 
     if builder is None:
         # A wrong name or kind shows at the decorator, not at the function below it.
@@ -343,7 +344,7 @@ def get_backbone(name: str) -> Backbone:
     Examples
     --------
     >>> import keras
-    >>> from keras_multiclass.backbones import get_backbone
+    >>> from keras_multiclass import get_backbone
     >>> get_backbone("mlp").builder(keras.Input((4,)), hidden_units=(16, 8)).shape
     (None, 8)
     """
@@ -370,7 +371,7 @@ def list_backbones(kind: str | None = None) -> tuple[str, ...]:
 
     Examples
     --------
-    >>> from keras_multiclass.backbones import list_backbones
+    >>> from keras_multiclass import list_backbones
     >>> "mlp" in list_backbones("table")
     True
     """

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from keras_multiclass._network.backbones.building_blocks import activate, drop, normalize
 from keras_multiclass._network.backbones.checks import (
     check_choice,
     check_inputs,
@@ -16,9 +17,8 @@ from keras_multiclass._network.backbones.checks import (
     check_positive_int,
     check_rate,
 )
-from keras_multiclass._network.backbones.parts import activate, drop, normalize
+from keras_multiclass._network.backbones.padding import POOLINGS, blank_padding, pool_steps
 from keras_multiclass._network.backbones.registry import register_backbone
-from keras_multiclass._network.backbones.steps import POOLINGS, blank_padding, pool_steps
 from keras_multiclass._shared.messages import describe, invalid
 
 _LONGEST_WAVELENGTH = 10_000.0  # Vaswani et al. 2017, section 3.5
@@ -90,7 +90,7 @@ def conv1d(
     Examples
     --------
     >>> import keras
-    >>> from keras_multiclass.backbones import get_backbone
+    >>> from keras_multiclass import get_backbone
     >>> get_backbone("conv1d").builder(keras.Input((None, 3)), filters=16).shape
     (None, 16)
     """
@@ -190,7 +190,7 @@ def transformer(
     Examples
     --------
     >>> import keras
-    >>> from keras_multiclass.backbones import get_backbone
+    >>> from keras_multiclass import get_backbone
     >>> get_backbone("transformer").builder(keras.Input((None, 3)), units=32).shape
     (None, 32)
     """

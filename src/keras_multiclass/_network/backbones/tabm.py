@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from keras_multiclass._network.backbones.building_blocks import activate
 from keras_multiclass._network.backbones.checks import (
     check_choice,
     check_inputs,
@@ -13,18 +14,17 @@ from keras_multiclass._network.backbones.checks import (
     check_positive_int,
     check_rate,
 )
-from keras_multiclass._network.backbones.numeric import embed_numbers
-from keras_multiclass._network.backbones.parts import activate
+from keras_multiclass._network.backbones.numeric_embedding import embed_numbers
 from keras_multiclass._network.backbones.registry import register_backbone
-from keras_multiclass._network.backbones.table import Table
+from keras_multiclass._network.backbones.table_layout import TableLayout
 from keras_multiclass._network.backbones.training_defaults import TrainingDefaults
+from keras_multiclass._network.layers.batch_ensemble import BatchEnsembleDense, MemberScaling
 from keras_multiclass._network.layers.dropout import RowDropout
-from keras_multiclass._network.layers.members import BatchEnsembleDense, MemberScaling
 
 _VARIANTS = ("full", "mini")
 
 
-_RECIPE = TrainingDefaults(
+_DEFAULTS = TrainingDefaults(
     optimizer="scheduled_adam",
     # Twice the rate of the paper, whose layers are four times as wide. The authors stop early; a
     # schedule that ends needs no rows to be held out.
@@ -34,11 +34,11 @@ _RECIPE = TrainingDefaults(
 )
 
 
-@register_backbone("tabm", kind="table", ensemble=True, recipe=_RECIPE)
+@register_backbone("tabm", kind="table", ensemble=True, defaults=_DEFAULTS)
 def tabm(
     inputs: keras.KerasTensor,
     *,
-    table: Table | None = None,
+    table: TableLayout | None = None,
     n_members: int = 32,
     units: int = 128,
     num_layers: int = 3,
@@ -62,7 +62,7 @@ def tabm(
     ----------
     inputs : KerasTensor of shape (batch, n_inputs)
         The table.
-    table : Table, default=None
+    table : TableLayout, default=None
         Which inputs are numbers, and their quantiles; None if all are numbers.
     n_members : int, default=32
         Number of members.
@@ -103,7 +103,7 @@ def tabm(
     Examples
     --------
     >>> import keras
-    >>> from keras_multiclass.backbones import get_backbone
+    >>> from keras_multiclass import get_backbone
     >>> get_backbone("tabm").builder(keras.Input((10,)), n_members=8, units=64).shape
     (None, 8, 64)
     """

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from keras_multiclass._network.backbones.building_blocks import activate, normalize
 from keras_multiclass._network.backbones.checks import (
     check_choice,
     check_inputs,
@@ -16,10 +17,9 @@ from keras_multiclass._network.backbones.checks import (
     check_rate,
     check_sizes,
 )
-from keras_multiclass._network.backbones.numeric import embed_numbers
-from keras_multiclass._network.backbones.parts import activate, normalize
+from keras_multiclass._network.backbones.numeric_embedding import embed_numbers
 from keras_multiclass._network.backbones.registry import register_backbone
-from keras_multiclass._network.backbones.table import Table
+from keras_multiclass._network.backbones.table_layout import TableLayout
 from keras_multiclass._network.layers.dropout import RowDropout
 
 _NORMALIZATIONS = ("layer", "batch", None)
@@ -29,7 +29,7 @@ _NORMALIZATIONS = ("layer", "batch", None)
 def mlp(
     inputs: keras.KerasTensor,
     *,
-    table: Table | None = None,
+    table: TableLayout | None = None,
     hidden_units: int | Sequence[int] = (128, 128),
     activation: Any = "relu",
     dropout: float = 0.0,
@@ -47,7 +47,7 @@ def mlp(
     ----------
     inputs : KerasTensor of shape (batch, n_inputs)
         The table.
-    table : Table, default=None
+    table : TableLayout, default=None
         Which inputs are numbers, and their quantiles; None if all are numbers.
     hidden_units : int or sequence of int, default=(128, 128)
         Width of each hidden layer. An empty sequence gives the inputs themselves, so that the
@@ -86,7 +86,7 @@ def mlp(
     Examples
     --------
     >>> import keras
-    >>> from keras_multiclass.backbones import get_backbone
+    >>> from keras_multiclass import get_backbone
     >>> get_backbone("mlp").builder(keras.Input((10,)), hidden_units=[32, 16]).shape
     (None, 16)
     """
@@ -119,7 +119,7 @@ def mlp(
 def resnet(
     inputs: keras.KerasTensor,
     *,
-    table: Table | None = None,
+    table: TableLayout | None = None,
     units: int = 128,
     num_layers: int = 2,
     hidden_factor: int = 2,
@@ -145,7 +145,7 @@ def resnet(
     ----------
     inputs : KerasTensor of shape (batch, n_inputs)
         The table.
-    table : Table, default=None
+    table : TableLayout, default=None
         Which inputs are numbers, and their quantiles; None if all are numbers.
     units : int, default=128
         Width of the residual stream, and so the number of features.
@@ -186,7 +186,7 @@ def resnet(
     Examples
     --------
     >>> import keras
-    >>> from keras_multiclass.backbones import get_backbone
+    >>> from keras_multiclass import get_backbone
     >>> get_backbone("resnet").builder(keras.Input((10,)), units=32).shape
     (None, 32)
     """

@@ -1,4 +1,4 @@
-"""Every Keras layer class of this package.
+"""All Keras layer classes of the package; each keeps its registered name across versions.
 
-May import `_data` and `_shared` only.
+Imports only `_data` and `_shared`; any module of `_network` and `_training` may import it.
 """

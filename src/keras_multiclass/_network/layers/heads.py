@@ -101,6 +101,8 @@ class MemberAverage(keras.layers.Layer):
     otherwise: logarithms of the mean of the members' probabilities.
     """
 
+    xla_is_fast = True
+
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Return the logits."""
         return inputs if training else average_members(inputs)
@@ -123,6 +125,8 @@ class Temperature(keras.layers.Layer):
     -----
     The weight ``inverse_temperature`` is not trained; others assign it.
     """
+
+    xla_is_fast = True
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
         """Make the weight."""

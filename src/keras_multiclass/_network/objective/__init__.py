@@ -1,7 +1,11 @@
-"""Labels, output layer and loss in agreement: the one place that makes them so."""
+"""Makes labels, output layer, loss and metrics agree.
+
+Imports only `_shared` and `_network.layers`; the rest of `_network`, `_training` and the classifier
+may import it.
+"""
 
 from keras_multiclass._network.objective.losses import resolve_loss
-from keras_multiclass._network.objective.metrics import directions, resolve_metrics
+from keras_multiclass._network.objective.metrics import metric_modes, resolve_metrics
 from keras_multiclass._network.objective.output import (
     inspect_output,
     to_log_probabilities,
@@ -12,8 +16,8 @@ from keras_multiclass._network.objective.wiring import OutputForm
 
 __all__ = [
     "OutputForm",
-    "directions",
     "inspect_output",
+    "metric_modes",
     "resolve_loss",
     "resolve_metrics",
     "to_log_probabilities",

@@ -13,6 +13,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_multiclass._shared.upstream.keras import set_direction
+
 __all__ = ["AUCS", "COUNTED", "SCIKIT_LEARN_NAMES", "ClassAUC", "ClassScore"]
 
 _register = keras.saving.register_keras_serializable(package="keras_multiclass")
@@ -114,7 +116,7 @@ class _OverClasses(keras.metrics.Metric):
         dtype: Any = None,
     ) -> None:
         super().__init__(name=name or score, dtype=dtype)
-        self._direction = "up"  # Keras' callbacks with mode="auto" read this
+        set_direction(self, "up")
         self.n_classes = n_classes
         self.score = score
         self.class_names = None if class_names is None else tuple(class_names)
@@ -176,7 +178,7 @@ class ClassScore(_OverClasses):
 
     Examples
     --------
-    >>> from keras_multiclass.objective._class_scores import ClassScore
+    >>> from keras_multiclass._network.objective.class_scores import ClassScore
     >>> metric = ClassScore(2, "balanced_accuracy")
     >>> metric.update_state([0, 0, 0, 1], [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
     >>> round(float(metric.result()), 4)
@@ -252,7 +254,7 @@ class ClassAUC(_OverClasses):
 
     Examples
     --------
-    >>> from keras_multiclass.objective._class_scores import ClassAUC
+    >>> from keras_multiclass._network.objective.class_scores import ClassAUC
     >>> metric = ClassAUC(2, "macro_auc")
     >>> metric.update_state([0, 0, 1, 1], [[0.0, 0.1], [0.0, 0.4], [0.0, 0.35], [0.0, 0.8]])
     >>> float(metric.result())

@@ -20,7 +20,7 @@ from keras_multiclass._network.objective.wiring import (
 )
 from keras_multiclass._network.objective.wrappers import AdaptedLoss
 from keras_multiclass._shared.keras.lookup import loss_lookup, snake_name
-from keras_multiclass._shared.keras.objects import build_object
+from keras_multiclass._shared.keras.objects import build_object, is_config
 from keras_multiclass._shared.messages import describe, format_list, invalid
 from keras_multiclass._shared.signatures import accepted_parameters
 from keras_multiclass.exceptions import ObjectiveError
@@ -159,7 +159,7 @@ def _class_of_function(loss: Any) -> Any:
 
 def _known_name(spec: Any) -> str | None:
     """Return the name of a Keras loss, or None for anything of the user's."""
-    if isinstance(spec, Mapping) and isinstance(spec.get("class_name"), str):
+    if is_config(spec):
         spec = loss_lookup(spec["class_name"])
     if isinstance(spec, functools.partial):
         spec = spec.func
@@ -271,8 +271,7 @@ def _user_loss(
     spec: Any, arguments: Mapping[str, Any], n_classes: int, output_form: OutputForm
 ) -> AdaptedLoss:
     """Find out by experiment how a loss of the user's wants to be called."""
-    config = isinstance(spec, Mapping) and isinstance(spec.get("class_name"), str)
-    if not callable(spec) and not config and not isinstance(spec, keras.losses.Loss):
+    if not callable(spec) and not is_config(spec) and not isinstance(spec, keras.losses.Loss):
         allowed = "'auto', a name, a keras Loss class, a keras Loss instance or a function"
         raise TypeError(invalid("loss", f"{allowed} (y_true, y_pred)", describe(spec)))
     built = _build_user_loss(spec, arguments, output_form)

@@ -6,7 +6,7 @@ import functools
 import inspect
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import keras
 
@@ -28,12 +28,14 @@ from keras_multiclass._network.objective.wiring import (
 )
 from keras_multiclass._network.objective.wrappers import AdaptedMetric, MeanOfFunction
 from keras_multiclass._shared.keras.lookup import metric_lookup, snake_name
-from keras_multiclass._shared.keras.objects import build_collection, rebuild_from_config
+from keras_multiclass._shared.keras.object_lists import build_objects, flatten
+from keras_multiclass._shared.keras.objects import is_config, rebuild_from_config
 from keras_multiclass._shared.messages import describe
 from keras_multiclass._shared.signatures import accepted_parameters
+from keras_multiclass._shared.upstream.keras import direction_of
 from keras_multiclass.exceptions import ObjectiveError
 
-__all__ = ["directions", "resolve_metrics"]
+__all__ = ["metric_modes", "resolve_metrics"]
 
 _INDEX: tuple[TargetForm, PredictionForm] = ("index", "scores")
 _ONE_HOT: tuple[TargetForm, PredictionForm] = ("one_hot", "probabilities")
@@ -95,6 +97,7 @@ _TWO_CLASSES: dict[str, tuple[TargetForm, PredictionForm]] = {
 _OVERLAP = ("IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU")
 _RANKED = ("TopKCategoricalAccuracy", "SparseTopKCategoricalAccuracy")
 
+_MODES: Mapping[str | None, Literal["min", "max"]] = {"up": "max", "down": "min"}
 _TOP_K = re.compile(r"top_([1-9]\d*)_accuracy")
 
 
@@ -145,7 +148,7 @@ def resolve_metrics(
         For a wrong kind of choice.
     """
     metrics = _without_nones(metrics)
-    built = build_collection(
+    built = build_objects(
         _map_choices(metrics, lambda spec: _with_classes(spec, n_classes)),
         routed,
         lookup=functools.partial(_lookup, n_classes=n_classes, class_names=class_names),
@@ -155,44 +158,42 @@ def resolve_metrics(
     )
     named = any(name.split("__")[-1] == "name" for name in routed or {})
     resolved: list[keras.metrics.Metric] = []
-    for (key, metric), spec in zip(built, _flat_choices(metrics), strict=True):
+    for (key, metric), spec in zip(built, flatten(metrics), strict=True):
         name = _name(key, metric, spec, metrics, named)
         name = _unique(name, [m.name for m in resolved])
         resolved.append(_adapt(metric, name, n_classes, output_form, ensemble))
     return resolved
 
 
-def directions(metrics: Sequence[keras.metrics.Metric]) -> dict[str, str | None]:
-    """Say where better values of metrics lie, by the names under which they are logged.
+def metric_modes(
+    metrics: Sequence[keras.metrics.Metric],
+) -> dict[str, Literal["min", "max"] | None]:
+    """Return the mode ("min" or "max") of each logged metric, as Keras callbacks use the word.
 
     Parameters
     ----------
     metrics : sequence of keras.metrics.Metric
-        As `resolve_metrics` made them.
+        Metrics from `resolve_metrics`.
 
     Returns
     -------
-    dict of str to {"up", "down"} or None
-        Of each that gives one number; None where that is not known.
+    dict of str to {"min", "max"} or None
+        By logged name, for every scalar value; None if unknown.
     """
-    found: dict[str, str | None] = {}
+    modes: dict[str, Literal["min", "max"] | None] = {}
     for metric in metrics:
         result = metric.result()
         values = result if isinstance(result, Mapping) else {metric.name: result}
         scalars = (name for name, value in values.items() if not keras.ops.ndim(value))
-        found |= dict.fromkeys(scalars, getattr(metric, "_direction", None))
-    return found
+        modes |= dict.fromkeys(scalars, _MODES.get(direction_of(metric)))
+    return modes
 
 
 # --- choices and names ------------------------------------------------------------------------
 
 
-def _is_config(spec: Any) -> bool:
-    return isinstance(spec, Mapping) and isinstance(spec.get("class_name"), str)
-
-
 def _without_nones(metrics: Any) -> Any:
-    if isinstance(metrics, Mapping) and not _is_config(metrics):
+    if isinstance(metrics, Mapping) and not is_config(metrics):
         return {key: value for key, value in metrics.items() if value is not None}
     return metrics
 
@@ -200,19 +201,9 @@ def _without_nones(metrics: Any) -> Any:
 def _map_choices(metrics: Any, change: Any) -> Any:
     if isinstance(metrics, (list, tuple)):
         return [_map_choices(spec, change) for spec in metrics]
-    if isinstance(metrics, Mapping) and not _is_config(metrics):
+    if isinstance(metrics, Mapping) and not is_config(metrics):
         return {key: _map_choices(spec, change) for key, spec in metrics.items()}
     return change(metrics)
-
-
-def _flat_choices(metrics: Any) -> list[Any]:
-    if metrics is None:
-        return []
-    if isinstance(metrics, (list, tuple)):
-        return [spec for part in metrics for spec in _flat_choices(part)]
-    if isinstance(metrics, Mapping) and not _is_config(metrics):
-        return [spec for part in metrics.values() for spec in _flat_choices(part)]
-    return [metrics]
 
 
 def _with_classes(spec: Any, n_classes: int) -> Any:
@@ -256,7 +247,7 @@ def _default_name(cls: type) -> str:
 
 def _name(key: str, metric: Any, spec: Any, metrics: Any, named: bool) -> str:
     """Choose the name in the history: dict key, the user's own name, or that of the choice."""
-    if isinstance(metrics, Mapping) and not _is_config(metrics) and key in metrics:
+    if isinstance(metrics, Mapping) and not is_config(metrics) and key in metrics:
         name = str(key)
     elif not isinstance(metric, keras.metrics.Metric):
         function = metric.func if isinstance(metric, functools.partial) else metric

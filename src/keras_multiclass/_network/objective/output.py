@@ -86,7 +86,7 @@ def to_probabilities(raw: Any, form: OutputForm) -> np.ndarray:
 
     Examples
     --------
-    >>> from keras_multiclass.objective import to_probabilities
+    >>> from keras_multiclass._network.objective import to_probabilities
     >>> to_probabilities([[0.0, 0.0]], "logits")
     array([[0.5, 0.5]])
     """
@@ -166,19 +166,15 @@ def inspect_output(
         cure = f"Give the last layer {n_classes} units: Dense({n_classes})"
         cure += " or, for two classes, one unit." if n_classes == 2 else "."
         reason = f"Exclusive classes need one unit for each of the {n_classes} classes."
-        raise disagreement(n_classes, output, f"loss {_show(loss)}", reason, cure)
+        raise disagreement(n_classes, output, f"loss {describe(loss)}", reason, cure)
     found = activation or _activation_by_experiment(model, sample, raw)
     return _form(found, units, n_classes, loss)
-
-
-def _show(loss: Any) -> str:
-    return describe(loss)
 
 
 def _form(activation: str, units: int, n_classes: int, loss: Any) -> OutputForm:
     output = f"{units} unit{'s' if units > 1 else ''} with {activation} activation"
     cure = f"End the model with Dense({n_classes}) (logits) or Dense({n_classes}, 'softmax')."
-    said = f"loss {_show(loss)}"
+    said = f"loss {describe(loss)}"
     if activation in ("linear", "log_softmax") and (units > 1 or activation == "linear"):
         return "logits" if units > 1 else "binary_logit"
     if units == 1 and activation in ("sigmoid", "hard_sigmoid"):

@@ -13,6 +13,7 @@ import keras
 from keras import ops
 
 from keras_multiclass._network.objective.wiring import Wiring
+from keras_multiclass._shared.upstream.keras import direction_of, set_direction
 
 __all__ = ["AdaptedLoss", "AdaptedMetric", "MeanOfFunction"]
 
@@ -137,8 +138,7 @@ class _Adapted(keras.metrics.Metric):
         super().__init__(name=name, dtype=dtype)
         self.wiring = _as_wiring(wiring)
         if direction is not None:
-            # Keras callbacks with mode="auto" read this to know what an improvement is.
-            self._direction = direction
+            set_direction(self, direction)
 
     def _translate(self, y_true: Any, y_pred: Any, weight: Any) -> tuple[Any, Any, Any]:
         raw = ops.cast(y_pred, self.dtype)
@@ -153,7 +153,7 @@ class _Adapted(keras.metrics.Metric):
             "name": self.name,
             "dtype": self.dtype,
             "wiring": self.wiring.config(),
-            "direction": getattr(self, "_direction", None),
+            "direction": direction_of(self),
         }
 
 
@@ -181,7 +181,7 @@ class AdaptedMetric(_Adapted):
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
-        own = getattr(inner, "_direction", None)
+        own = direction_of(inner)
         super().__init__(wiring, own or direction, name or inner.name, dtype)
         self.inner = inner
         parameters = inspect.signature(inner.update_state).parameters.values()

@@ -17,13 +17,14 @@ import numpy as np
 
 from keras_multiclass._shared.keras.native_logs import import_quietly
 from keras_multiclass._shared.messages import describe, format_list
+from keras_multiclass._shared.upstream.keras import refresh_derived
 
 
 @dataclass(frozen=True)
 class LayerSnapshot:
     """Configuration, custom objects and values of a Keras layer or model."""
 
-    recipe: dict[str, Any]
+    config: dict[str, Any]
     custom_objects: dict[str, Any]
     values: tuple[np.ndarray, ...] | None
 
@@ -34,7 +35,7 @@ class LayerSnapshot:
         layer_class = type(layer)
         _refuse_lost_arguments(layer)
         try:
-            recipe = {
+            config = {
                 "module": layer_class.__module__,
                 "class_name": layer_class.__name__,
                 "config": layer.get_config(),
@@ -48,12 +49,12 @@ class LayerSnapshot:
                 "arguments, or pass a function that builds the network instead of the network."
             ) from error
         values = tuple(read_values(layer)) if layer.built else None
-        return cls(recipe, collect_custom_objects(layer), values)
+        return cls(config, collect_custom_objects(layer), values)
 
     def restore(self) -> Any:
         """Build an equal layer or model that shares nothing with the original."""
         layer = keras.saving.deserialize_keras_object(
-            self.recipe, custom_objects=self.custom_objects, safe_mode=False
+            self.config, custom_objects=self.custom_objects, safe_mode=False
         )
         if self.values is not None:
             write_values(layer, self.values)
@@ -108,9 +109,7 @@ def write_values(owner: Any, values: Any) -> None:
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
     if isinstance(owner, keras.Layer):
-        for layer in iterate_layers(owner):
-            if isinstance(layer, keras.layers.Normalization) and layer.built:
-                layer.finalize_state()  # it keeps derived tensors beside its variables
+        refresh_derived(iterate_layers(owner))
 
 
 def iterate_layers(layer: keras.Layer) -> Iterator[keras.Layer]:

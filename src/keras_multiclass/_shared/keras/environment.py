@@ -1,4 +1,4 @@
-"""The process around Keras: a quiet first import, and settings that are put back."""
+"""Keras in its process: a quiet first import, and settings that are restored."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _started = False
 
 
 def start_quietly() -> None:
-    """Let the backend set up its devices once, without its native log lines."""
+    """Make the backend initialize its devices once, without its native log lines."""
     global _started
     with _start_lock:
         if not _started:
@@ -36,26 +36,26 @@ DTYPES = ("float32", "float64", "mixed_float16", "mixed_bfloat16")
 
 
 def array_dtype(dtype: str) -> str:
-    """Name the dtype in which X and the weights are handed to Keras under a dtype policy."""
+    """Return the dtype of X and sample weights under a dtype policy."""
     return "float64" if dtype == "float64" else "float32"
 
 
 def check_dtype(dtype: str) -> None:
-    """Refuse 64 bits where the backend has none: JAX takes 32 instead, unless told otherwise."""
+    """Raise if the backend lacks 64-bit floats: JAX silently uses 32 bits by default."""
     if array_dtype(dtype) == "float32":
         return
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # JAX says that it takes 32
-        found = keras.ops.convert_to_tensor(0.0, dtype).dtype
-    if keras.backend.standardize_dtype(found) != dtype:
+        warnings.simplefilter("ignore")  # JAX warns that it uses 32 bits
+        actual = keras.ops.convert_to_tensor(0.0, dtype).dtype
+    if keras.backend.standardize_dtype(actual) != dtype:
         others = format_list(name for name in DTYPES if name != dtype)
-        cure = "Set the environment variable JAX_ENABLE_X64=1 if that is jax."
+        advice = "Set the environment variable JAX_ENABLE_X64=1 if that is jax."
         got = f"{describe(dtype)}, and Keras' backend {keras.backend.backend()} has no 64 bits"
-        raise ValueError(invalid("`dtype`", f"one of {others} here", got, cure))
+        raise ValueError(invalid("`dtype`", f"one of {others} here", got, advice))
 
 
 class _WithoutRetracing(logging.Filter):
-    """TensorFlow warns of retracing when many small models are built, which a search does."""
+    """Drops TensorFlow's warnings about retracing, as a search builds many small models."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return "retracing" not in record.getMessage()
@@ -63,17 +63,17 @@ class _WithoutRetracing(logging.Filter):
 
 @contextlib.contextmanager
 def keras_environment(dtype: str) -> Iterator[None]:
-    """Set Keras' dtype policy and float type and number names anew; put all back afterwards."""
+    """Set Keras' dtype policy and float type and start names afresh; restore all afterwards."""
     previous_policy = keras.config.dtype_policy()
     previous_floatx = keras.config.floatx()
     keras.config.set_dtype_policy(dtype)
     keras.config.set_floatx(array_dtype(dtype))
-    logger, quieter = logging.getLogger("tensorflow"), _WithoutRetracing()
-    logger.addFilter(quieter)
+    logger, log_filter = logging.getLogger("tensorflow"), _WithoutRetracing()
+    logger.addFilter(log_filter)
     try:
         with fresh_names():
             yield
     finally:
-        logger.removeFilter(quieter)
+        logger.removeFilter(log_filter)
         keras.config.set_floatx(previous_floatx)
         keras.config.set_dtype_policy(previous_policy)

@@ -1,4 +1,4 @@
-"""Keras callbacks that follow the epochs of a training run."""
+"""Keras callbacks that observe the epochs of a training run."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ Logs: TypeAlias = dict[str, Any]
 
 
 class EpochListener(keras.callbacks.Callback):
-    """A callback that only listens: it changes nothing and stops nothing.
+    """A callback that only observes: it neither changes nor stops the training.
 
-    An engine may therefore tell it of several epochs at once, after they have ended, and call its
-    hooks for batches or not. It never decides which engine trains, or how.
+    An engine may therefore report several completed epochs to it at once, and skip its batch hooks.
+    It never affects which engine trains, or how.
     """
 
 
 class EpochRecorder(keras.callbacks.Callback):
-    """Keeps the logs of the epochs that ended and stops at the first loss that is not finite.
+    """Records the logs of completed epochs, and stops at the first loss that is not finite.
 
     Attributes
     ----------
     history : dict of str to list
         One list per logged quantity, one entry per epoch.
     n_epochs : int
-        How many epochs ended.
+        Number of completed epochs.
     last : dict
-        The logs of the last of them.
+        Logs of the last of them.
     """
 
     def __init__(self) -> None:
@@ -40,12 +40,12 @@ class EpochRecorder(keras.callbacks.Callback):
         self.last: Logs = {}
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Keep the logs of an epoch.
+        """Record the logs of an epoch.
 
         Parameters
         ----------
         epoch : int
-            Its number, from 0.
+            Number of the epoch, from 0.
         logs : dict, default=None
             Loss and metrics.
 

@@ -1,4 +1,4 @@
-"""Silence where TensorFlow's native code would write to standard error."""
+"""Suppress what TensorFlow's native code logs to standard error."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-# TensorFlow's native code writes these to file descriptor 2 while it loads and when it first
-# looks for a GPU; no Python setting reaches them that early.
+# TensorFlow's native code writes these lines to file descriptor 2 while it loads and when it first
+# looks for a GPU; no Python setting takes effect that early.
 _NATIVE_LOG = re.compile(
     rb"^(WARNING: All log messages before absl::InitializeLog"
     rb"|[IWE]\d{4} [\d:.]+\s+\d+ \S+\.(cc|h):\d+\]"
@@ -21,10 +21,10 @@ _NATIVE_LOG = re.compile(
 
 @contextlib.contextmanager
 def without_native_logs() -> Iterator[None]:
-    """Drop the log lines of TensorFlow's native code; every other line is passed on."""
+    """Drop the log lines of TensorFlow's native code, and pass all other lines on."""
     try:
         original = os.dup(2)
-    except OSError:  # no standard error at all, e.g. under pythonw
+    except OSError:  # there is no standard error, e.g. under pythonw
         yield
         return
     with tempfile.TemporaryFile() as captured:
@@ -45,12 +45,12 @@ def without_native_logs() -> Iterator[None]:
 
 
 def import_quietly(name: str) -> None:
-    """Import a module without native log lines, if that was not done before.
+    """Import a module without native log lines, unless it is imported already.
 
     Parameters
     ----------
     name : str
-        Of the module; nothing happens if it cannot be imported.
+        Name of the module; ignored if it cannot be imported.
     """
     if name not in sys.modules:
         with without_native_logs(), contextlib.suppress(ImportError):

@@ -1,4 +1,4 @@
-"""Names of Keras objects that don't depend on what was built before in the process."""
+"""Names of Keras objects that do not depend on what the process built before."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ import collections
 import contextlib
 from collections.abc import Iterator
 
-# Keras has no public way to this but `clear_session`, which resets the user's settings as well.
-from keras.src.backend.common import global_state
-
-_COUNTERS = "object_name_uids"
+from keras_multiclass._shared.upstream.keras import get_name_counters, set_name_counters
 
 
 class _Counters(collections.defaultdict[str, int]):
-    """Counters that begin with some number; Keras leaves the number out if a name is new."""
+    """Counters that start at a given number; Keras leaves the number out of a new name."""
 
     def __init__(self, first: int) -> None:
         super().__init__(lambda: first)
@@ -25,20 +22,20 @@ class _Counters(collections.defaultdict[str, int]):
 
 @contextlib.contextmanager
 def fresh_names(first: int = 0) -> Iterator[None]:
-    """Let Keras number layers, optimizers and metrics anew inside; go on as before afterwards.
+    """Make Keras number layers, optimizers and metrics from the start inside, then continue.
 
-    Keras numbers what it makes over the whole process (``dense_798``). TensorFlow keeps something
-    for each new name that it meets, so a search would need more and more memory; and two networks
-    that are built in the same way could not be told to be alike.
+    Keras numbers its objects over the whole process (``dense_798``). TensorFlow stores something
+    for each new name, so a search would need more and more memory, and two equal networks would not
+    be recognised as equal.
 
     Parameters
     ----------
     first : int, default=0
-        The first number; 0 stands for no number.
+        The first number; a name with the number 0 has none.
     """
-    previous = global_state.get_global_attribute(_COUNTERS)
-    global_state.set_global_attribute(_COUNTERS, _Counters(first))
+    previous = get_name_counters()
+    set_name_counters(_Counters(first))
     try:
         yield
     finally:
-        global_state.set_global_attribute(_COUNTERS, previous)
+        set_name_counters(previous)

@@ -1,8 +1,8 @@
-"""How rates change over a training run, and how those that follow a schedule learn its length.
+"""How rates change over a training run, and how the length of the run is communicated.
 
-A schedule is a function of the progress, which goes from 0 to 1 over the steps of a run, and gives
-a factor. Steps and length are variables of whoever follows it: a trace is shared by runs of
-different lengths.
+A schedule maps the progress, which rises from 0 to 1 over the steps of a run, to a factor. Step and
+length are variables of the optimizer or layer that follows the schedule, so that runs of different
+lengths share a trace.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ Schedule = Callable[[Any], Any]
 
 
 def constant(progress: Any) -> Any:
-    """Stay at 1."""
+    """Return 1."""
     return ops.ones_like(progress)
 
 
 def linear(progress: Any) -> Any:
-    """Fall from 1 to 0 on a line."""
+    """Decrease linearly from 1 to 0."""
     return 1 - progress
 
 
 def cosine(progress: Any) -> Any:
-    """Fall from 1 to 0 along half a cosine."""
+    """Decrease from 1 to 0 along half a cosine."""
     return (1 + ops.cos(math.pi * progress)) / 2
 
 
 def flat_cosine(progress: Any) -> Any:
-    """Stay at 1 for half of the time, then fall to 0 along half a cosine."""
+    """Stay at 1 for the first half, then decrease to 0 along half a cosine."""
     return cosine(ops.maximum(2 * progress - 1, 0))
 
 
 def coslog4(progress: Any) -> Any:
-    """Rise from 0 to 1 and fall again in four cycles, each twice as long as the one before.
+    """Rise from 0 to 1 and fall again in four cycles, each twice as long as the previous one.
 
     Holzmüller, Grinsztajn and Steinwart (NeurIPS 2024), section 3: with progress ``t``,
     ``(1 - cos(2 pi log2(1 + 15 t))) / 2``.
@@ -55,15 +55,16 @@ SCHEDULES: dict[str, Schedule] = {
 
 
 def check_schedule(name: str, value: Any) -> str:
-    """Return the name of a schedule if there is such a one; ``name`` is the parameter's."""
+    """Return the name of a schedule; raise if there is no such schedule for parameter ``name``."""
     if isinstance(value, str) and value in SCHEDULES:
         return value
-    near = did_you_mean(value, SCHEDULES) if isinstance(value, str) else ""
-    raise ValueError(invalid(name, f"one of {format_list(SCHEDULES)}", describe(value)) + near)
+    suggestion = did_you_mean(value, SCHEDULES) if isinstance(value, str) else ""
+    message = invalid(name, f"one of {format_list(SCHEDULES)}", describe(value))
+    raise ValueError(message + suggestion)
 
 
 def factor(schedule: str, step: Any, length: Any) -> Any:
-    """Compute the factor at a step (from 0) of a run of some length; 1 if the length is 0."""
+    """Compute the factor at a step, counted from 0, of a run; it is 1 for a length of 0."""
     length = ops.cast(length, keras.config.floatx())
     progress = ops.cast(step, length.dtype) / ops.maximum(length, 1)
     value = SCHEDULES[schedule](ops.clip(progress, 0, 1))
@@ -72,27 +73,27 @@ def factor(schedule: str, step: Any, length: Any) -> Any:
 
 @runtime_checkable
 class FollowsSchedule(Protocol):
-    """An optimizer or layer whose rates change over a run."""
+    """An optimizer or layer whose rates follow a schedule."""
 
     def start_schedule(self, n_steps: int | None) -> None:
-        """Begin anew.
+        """Start the schedule of a new run.
 
         Parameters
         ----------
         n_steps : int or None
-            The length of the run; None if it is not known, for constant rates.
+            Length of the run; None, for constant rates, if it is unknown.
         """
 
 
 def start_schedules(model: keras.Model, n_steps: int | None) -> None:
-    """Tell all of a compiled model that follows a schedule how many steps the run has.
+    """Start the schedules of a compiled model's optimizer and layers for a new run.
 
     Parameters
     ----------
     model : keras.Model
         Built and compiled.
     n_steps : int or None
-        None for a run of unknown length.
+        Number of steps of the run; None if it is unknown.
     """
     followers = [part for part in _parts_of(model) if isinstance(part, FollowsSchedule)]
     if any(part in followers for part in _optimizers_of(model)) and not model.optimizer.built:
@@ -107,7 +108,7 @@ def _parts_of(model: keras.Model) -> Iterator[Any]:
 
 
 def _optimizers_of(model: keras.Model) -> Iterator[Any]:
-    """Yield the optimizer, and the one inside it where it scales losses."""
+    """Yield the optimizer, and the one that it wraps for loss scaling."""
     optimizer = model.optimizer
     while optimizer is not None:
         yield optimizer

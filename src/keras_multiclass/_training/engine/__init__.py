@@ -1,4 +1,8 @@
-"""Engines train compiled Keras models; see `Engine` for what they own."""
+"""The engines, which train compiled Keras models; see `Engine` for what they own.
+
+May import `_data` and `_shared`: layers, optimizers and callbacks declare in attributes what an
+engine must know (see CONTRIBUTING.md). Imported by the rest of `_training`.
+"""
 
 from keras_multiclass._training.engine.base import (
     ENGINES,
@@ -8,6 +12,7 @@ from keras_multiclass._training.engine.base import (
     TrainingResult,
 )
 from keras_multiclass._training.engine.cache import clear_cache
+from keras_multiclass._training.engine.epochs import is_due
 from keras_multiclass._training.engine.keras import KerasEngine
 from keras_multiclass._training.engine.selection import STREAMED, graph_refused, predict, train
 
@@ -21,6 +26,7 @@ __all__ = [
     "TrainingResult",
     "clear_cache",
     "graph_refused",
+    "is_due",
     "predict",
     "train",
 ]

@@ -1,7 +1,7 @@
-"""Adam by TensorFlow's kernel for it: one operation and one pass for each variable.
+"""Adam with TensorFlow's kernel: one operation and one pass per variable.
 
-Keras' Adam takes some twenty operations for each variable. On small networks that is most of a
-training step, and on large ones many passes over the memory.
+Keras' Adam needs some twenty operations per variable. In small networks that is most of a training
+step; in large ones it means many passes over memory.
 """
 
 from __future__ import annotations
@@ -13,18 +13,19 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_multiclass._network.optimizers import ScheduledAdam
-from keras_multiclass._training.engine.slots import allows_stand_in, gradients_for, slots_of
+from keras_multiclass._shared.upstream.keras import slots_of
+from keras_multiclass._shared.upstream.tensorflow import apply_adam, has_adam_kernel
+from keras_multiclass._training.engine.slots import allows_stand_in, gradients_for
 
-# Gradients that are sparse are made dense for the kernel, but not those of more weights.
+# Sparse gradients are made dense for the kernel, but not those of more weights than this.
 _MOST_DENSE = 2**22
 
 
 class KernelAdam:
-    """The Adam of a model, whose steps are taken by TensorFlow's kernel.
+    """Stands in for a model's Adam and takes its steps with TensorFlow's kernel.
 
-    Inside `standing_in`, which is part of a trace, the model's optimizer is this one. It works on
-    the variables of the model and of its own optimizer.
+    Inside `standing_in`, which is part of a trace, it is the model's optimizer. It works on the
+    variables of the model and of the model's own optimizer.
     """
 
     def __init__(self, model: keras.Model, slots: dict[str, list[keras.Variable]]) -> None:
@@ -35,11 +36,13 @@ class KernelAdam:
 
     @classmethod
     def of(cls, model: keras.Model) -> KernelAdam | None:
-        """Make the one of a model, or return None where it would not be the same."""
+        """Return the stand-in for a model, or None where it would compute something else."""
         if not (_is_plain_adam(model.optimizer) and allows_stand_in(model)):
             return None
         slots = slots_of(model.optimizer, model.trainable_variables)
-        return None if slots is None else cls(model, slots)
+        if slots is None or slots.keys() != {"momentum", "velocity"}:
+            return None
+        return cls(model, slots) if all(map(has_adam_kernel, model.trainable_variables)) else None
 
     @contextlib.contextmanager
     def standing_in(self, model: keras.Model) -> Iterator[None]:
@@ -51,13 +54,13 @@ class KernelAdam:
             model.optimizer = self._adam
 
     def scale_loss(self, loss: Any) -> Any:
-        """Return the loss: a plain Adam scales none."""
+        """Return the loss unchanged; a plain Adam does not scale it."""
         return loss
 
     def apply_gradients(self, pairs: Any) -> None:
         """Take a step.
 
-        Algorithm 1 of Kingma and Ba (ICLR 2015), in the form that ends section 2, as in
+        Algorithm 1 of Kingma and Ba (ICLR 2015) in the form at the end of section 2, as in
         `keras.optimizers.Adam`.
         """
         pairs = list(pairs)
@@ -66,10 +69,7 @@ class KernelAdam:
             self._adam.apply_gradients(pairs)
             return
         adam, dtype = self._adam, self._trainable[0].dtype
-        rate = adam.learning_rate
-        if isinstance(adam, ScheduledAdam):
-            adam.decay_weights()
-            rate = adam.scheduled_rate()
+        rate = adam.begin_adam_step() if _declares_adam(adam) else adam.learning_rate
         count = tf.cast(adam.iterations.value + 1, dtype)
         beta_1, beta_2 = tf.cast(adam.beta_1, dtype), tf.cast(adam.beta_2, dtype)
         scalars = {
@@ -83,10 +83,7 @@ class KernelAdam:
         for gradient, *variables in zip(
             gradients, self._trainable, self._momentums, self._velocities, strict=True
         ):
-            var, m, v = (variable.value.handle for variable in variables)
-            tf.raw_ops.ResourceApplyAdam(
-                var=var, m=m, v=v, grad=tf.convert_to_tensor(gradient), **scalars
-            )
+            apply_adam(tf.convert_to_tensor(gradient), *variables, **scalars)
         adam.iterations.assign_add(1)
 
     def _is_too_large_for(self, gradients: Sequence[Any]) -> bool:
@@ -96,10 +93,15 @@ class KernelAdam:
 
 
 def _is_plain_adam(optimizer: keras.optimizers.Optimizer) -> bool:
-    return type(optimizer) in (keras.optimizers.Adam, ScheduledAdam) and not (
+    return (type(optimizer) is keras.optimizers.Adam or _declares_adam(optimizer)) and not (
         optimizer.amsgrad
         or optimizer.weight_decay
         or optimizer.clipvalue
         or optimizer.global_clipnorm
         or optimizer.loss_scale_factor
     )
+
+
+def _declares_adam(optimizer: keras.optimizers.Optimizer) -> bool:
+    """Whether an optimizer is Adam after its `begin_adam_step`, which subclasses do not inherit."""
+    return "begin_adam_step" in vars(type(optimizer))

@@ -1,10 +1,9 @@
 """Who owns what while a network is trained.
 
-The classifier owns labels, weights per class, parameters and what is kept after training. An
-engine gets a compiled model, arrays and a frozen plan; it owns epochs, the order of the batches,
-validation and the calls of Keras callbacks, and never knows who built the model. Batch order is a
-function of the plan's seed and the number of the epoch alone, so every engine walks the rows in
-the same order.
+The classifier owns labels, class weights, parameters and what is kept after training. An engine
+gets a compiled model, arrays and a frozen plan; it owns epochs, batch order, validation and the
+calls of Keras callbacks, and does not know who built the model. The batch order is a function of
+the plan's seed and the epoch number alone, so every engine visits the rows in the same order.
 """
 
 from __future__ import annotations
@@ -25,24 +24,24 @@ ENGINES = get_args(EngineName)
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """Everything an engine has to know beside model and data.
+    """Everything an engine needs in addition to model and data.
 
     Attributes
     ----------
     epochs : int
-        How many epochs to train.
+        Number of epochs.
     first_epoch : int
-        Number of the first of them, counted from 0 over the whole life of the model.
+        Number of the first epoch, counted from 0 over the whole life of the model.
     batch_size : int
-        Rows of a step; the last step of an epoch may have fewer.
+        Rows per step; the last step of an epoch may have fewer.
     shuffle : bool
-        Whether the rows come in a new order in each epoch.
+        Whether to reorder the rows in each epoch.
     seed : int
         Seed of these orders.
     callbacks : tuple of keras.callbacks.Callback, default=()
-        Called as Keras calls them; an `EpochListener` perhaps later.
+        Called in Keras' order; those that are an `EpochListener` possibly later.
     jit_compile : bool or "auto", default="auto"
-        Whether XLA compiles the steps; "auto" for where it pays.
+        Whether XLA compiles the steps; "auto" compiles where it pays off.
     options : mapping, default={}
         ``validation_freq`` and ``validation_batch_size``, as in `keras.Model.fit`.
     """
@@ -63,24 +62,24 @@ class TrainingPlan:
 
     @property
     def validation_batch_size(self) -> int:
-        """Rows of a step of validation."""
+        """Rows per validation step."""
         return int(self.options.get("validation_batch_size") or self.batch_size)
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What training gave.
+    """The outcome of a training run.
 
     Attributes
     ----------
     history : dict of str to list
-        One list per logged quantity, one entry per epoch that ended.
+        One list per logged quantity, one entry per completed epoch.
     interrupted : bool, default=False
         Whether the user stopped the training.
     engine : str, default=""
         Name of the engine that ran.
     reason : str, default=""
-        Why it was this one.
+        Why this engine ran.
     compiled : bool, default=False
         Whether XLA compiled the steps.
     """
@@ -93,7 +92,7 @@ class TrainingResult:
 
 
 class Engine(Protocol):
-    """Trains a compiled Keras model in place and evaluates it."""
+    """Trains a compiled Keras model in place, and computes its output."""
 
     def fit(
         self,
@@ -109,16 +108,16 @@ class Engine(Protocol):
         model : keras.Model
             Compiled, with a loss that takes class indices; changed in place.
         data : TrainingData
-            Rows to train on. The Keras engine takes ``StreamData`` as well.
+            Training rows. The Keras engine also takes ``StreamData``.
         validation : TrainingData or None
-            Rows to validate on after each epoch; the same holds for them.
+            Rows to validate on after each epoch, of the same types.
         plan : TrainingPlan
-            What to do.
+            How to train.
 
         Returns
         -------
         TrainingResult
-            The history, and whether the user stopped the training after an epoch had ended.
+            The history, and whether the user stopped the training after a completed epoch.
 
         Raises
         ------
@@ -127,7 +126,7 @@ class Engine(Protocol):
         """
 
     def predict(self, model: keras.Model, X: Features, batch_size: int) -> np.ndarray:
-        """Evaluate a model.
+        """Compute the output of a model.
 
         Parameters
         ----------
@@ -136,10 +135,10 @@ class Engine(Protocol):
         X : ndarray or CSR matrix of shape (n_samples, ...)
             Features.
         batch_size : int
-            Rows that are evaluated together.
+            Rows per batch.
 
         Returns
         -------
         ndarray of shape (n_samples, n_units)
-            The raw output for each row, which does not depend on the number of rows.
+            The raw output for each row, independent of the number of rows.
         """

@@ -1,20 +1,21 @@
 """The state of a model as a list of variables, and functions that take that state as an argument.
 
-A function that is traced in the usual way belongs to the variables of one model. Here the Keras
-variables of a model stand, while a function is traced, for variables that the function gets as its
-first argument, so that the trace serves every model of the same structure, and several at once.
+A trace usually belongs to the variables of one model. Here these variables are its arguments, too,
+and TensorFlow lets a trace use its arguments wherever the function used them, so that the trace
+serves every model of the same structure, also several at once. A trace that captured a variable
+nevertheless is not shared (see `captures_nothing`).
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from keras_multiclass._shared.keras.copying import iterate_layers
+from keras_multiclass._shared.upstream.keras import derived_from_variables
 from keras_multiclass._training.engine.threads import Threads, trace_for
 
 
@@ -28,45 +29,10 @@ def state_of(model: keras.Model, *, with_training: bool) -> list[keras.Variable]
     with_training : bool
         Whether to add those of the optimizer, the loss and the metrics.
     """
-    found = list(model.variables)
+    variables = list(model.variables)
     if with_training:
-        found += [*model.optimizer.variables, *model.metrics_variables]
-    return list({id(variable): variable for variable in found}.values())
-
-
-@contextlib.contextmanager
-def bound(
-    model: keras.Model, variables: Sequence[keras.Variable], stand_ins: Sequence[tf.Variable]
-) -> Iterator[None]:
-    """Let Keras variables of a model stand for other TensorFlow variables.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Its ``Normalization`` layers derive their tensors from the stand-ins, too.
-    variables : sequence of keras.Variable
-        What `state_of` gave.
-    stand_ins : sequence of tf.Variable
-        One for each of them.
-    """
-    # Keras keeps the TensorFlow variable in `_value`; its own JAX trainer swaps it like this.
-    own = [variable._value for variable in variables]
-    derived = [
-        (layer, layer.mean, layer.variance)
-        for layer in iterate_layers(model)
-        if isinstance(layer, keras.layers.Normalization) and layer.built
-    ]
-    try:
-        for variable, stand_in in zip(variables, stand_ins, strict=True):
-            variable._value = stand_in
-        for layer, _, _ in derived:
-            layer.finalize_state()
-        yield
-    finally:
-        for variable, value in zip(variables, own, strict=True):
-            variable._value = value
-        for layer, mean, variance in derived:
-            layer.mean, layer.variance = mean, variance
+        variables += [*model.optimizer.variables, *model.metrics_variables]
+    return list({id(variable): variable for variable in variables}.values())
 
 
 def trace(
@@ -87,13 +53,13 @@ def trace(
     variables : sequence of keras.Variable
         All of its state that ``function`` reads or changes.
     function : callable
-        What to trace.
+        The function to trace.
     signature : sequence of tf.TensorSpec
-        The tensors.
+        The specs of the tensors.
     threads : Threads, default=Threads.POOL
-        Which threads are to run it.
+        The threads that run the trace.
     jit_compile : bool, default=False
-        Whether XLA compiles it, which then chooses threads of its own.
+        Whether XLA compiles the trace; it then chooses threads of its own.
 
     Returns
     -------
@@ -101,8 +67,9 @@ def trace(
         The trace.
     """
 
-    def with_state(stand_ins: Sequence[tf.Variable], *tensors: tf.Tensor) -> Any:
-        with bound(model, variables, stand_ins):
+    def with_state(state: Sequence[tf.Variable], *tensors: tf.Tensor) -> Any:
+        # `Normalization` layers, too, must compute with what are arguments.
+        with derived_from_variables(iterate_layers(model)):
             return function(*tensors)
 
     arguments = values_of(variables), *signature
@@ -115,8 +82,3 @@ def trace(
 def values_of(variables: Sequence[keras.Variable]) -> list[tf.Variable]:
     """Return the TensorFlow variables behind Keras variables."""
     return [variable.value for variable in variables]
-
-
-def is_self_contained(traced: Any) -> bool:
-    """Whether a trace uses no tensor but its arguments, so that it can serve another model."""
-    return not traced.captured_inputs

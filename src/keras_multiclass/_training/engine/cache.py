@@ -1,4 +1,4 @@
-"""Keeps traced programs: one for each structure of models, the least recently used are dropped."""
+"""A cache of traced programs, one per model structure; the least recently used are dropped."""
 
 from __future__ import annotations
 
@@ -13,39 +13,38 @@ import keras
 
 from keras_multiclass._training.engine.fingerprint import UndescribableError, fingerprint
 
-if TYPE_CHECKING:  # it needs TensorFlow, which another backend of Keras does not load
+if TYPE_CHECKING:  # it needs TensorFlow, which other backends of Keras do not load
     from keras_multiclass._training.engine.programs import Program
 
 MAX_PROGRAMS = 32
 
 
 class ProgramCache:
-    """Finds the program of a model, shared with all models of the same description.
+    """Looks up the program of a model, shared with all models of the same description.
 
-    Locked, bounded, and empty in a new process: nothing of it is pickled, and a forked process
-    starts with none.
+    It is locked and bounded. It is never pickled, and starts empty in a forked process.
     """
 
     def __init__(self, max_programs: int = MAX_PROGRAMS) -> None:
         self.max_programs = max_programs
         self._lock = threading.RLock()
-        self._start_anew()
+        self._start_empty()
 
-    def _start_anew(self) -> None:
+    def _start_empty(self) -> None:
         self._process = os.getpid()
         self._shared: OrderedDict[Hashable, Program] = OrderedDict()
-        # For each model its program, and what it was compiled with when that was looked up.
+        # For each model its program, and what it was compiled with at the look-up.
         self._of_model: weakref.WeakKeyDictionary[keras.Model, tuple[Any, int, Program]] = (
             weakref.WeakKeyDictionary()
         )
 
     def get(self, model: keras.Model, make: Callable[[], Program]) -> Program:
-        """Return the program of a built and compiled model, made by ``make`` if there is none."""
+        """Return the program of a built and compiled model; call ``make`` if there is none."""
         with self._lock:
             if self._process != os.getpid():
-                # What a forked process inherits cannot be used there, and must not be freed.
+                # A forked process cannot use what it inherits, and must not free it.
                 self._inherited = self._shared, self._of_model
-                self._start_anew()
+                self._start_empty()
             compiled_with = (model.optimizer, model.loss)
             # Keras builds metrics late: a loaded model may predict before it has them.
             n_variables = len(model.metrics_variables)
@@ -68,9 +67,9 @@ class ProgramCache:
         return program
 
     def clear(self) -> None:
-        """Forget all programs."""
+        """Drop all programs."""
         with self._lock:
-            self._start_anew()
+            self._start_empty()
 
     def __len__(self) -> int:
         return len(self._shared)
@@ -84,9 +83,9 @@ programs = ProgramCache()
 
 
 def clear_cache() -> None:
-    """Forget all traced training and prediction functions, to free their memory.
+    """Drop all traced training and prediction functions to free their memory.
 
-    They are traced again when needed. Fitted classifiers are not changed, nor are results.
+    They are traced again when needed. Fitted classifiers and results do not change.
 
     Examples
     --------

@@ -1,6 +1,6 @@
-"""What the engines have in common: callbacks, the record of the epochs, and interruption.
+"""What the engines share: callbacks, the record of the epochs, and interruption.
 
-An engine brings a loop over epochs; here it is framed as `keras.Model.fit` would.
+An engine provides a loop over epochs; this module surrounds it as `keras.Model.fit` would.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ def run_training(
     plan: TrainingPlan,
     loop: Callable[[keras.callbacks.CallbackList], None],
 ) -> TrainingResult:
-    """Frame a loop over epochs: callbacks, record, interruption by the user.
+    """Run a loop over epochs with callbacks, a record, and interruption by the user.
 
     Parameters
     ----------
     model : keras.Model
         Compiled.
     data : TrainingData or StreamData
-        Rows to train on.
+        Training rows.
     plan : TrainingPlan
-        What to do.
+        How to train.
     loop : callable
-        Trains, and calls the epoch hooks of the callbacks that it is given.
+        Trains, and calls the epoch hooks of the callbacks that it gets.
     """
     recorder = EpochRecorder()
     callbacks = keras.callbacks.CallbackList(
         [*plan.callbacks, recorder],
-        verbose=1,  # what the user asks to print, prints
+        verbose=1,  # callbacks that the user wants to print do print
         epochs=plan.first_epoch + plan.epochs,
         steps=data.n_steps(plan.batch_size),
         model=model,
@@ -64,18 +64,18 @@ def walk_epochs(
     train: Callable[[int], Logs],
     validate: Callable[[], Logs] | None,
 ) -> None:
-    """Train epoch by epoch, with the callbacks looking in between.
+    """Train epoch by epoch, and call the callbacks in between.
 
     Parameters
     ----------
     model : keras.Model
-        Stops when a callback sets its ``stop_training``.
+        Training stops when a callback sets its ``stop_training``.
     plan : TrainingPlan
-        Which epochs.
+        How to train.
     callbacks : keras.callbacks.CallbackList
-        Whose epoch hooks are called.
+        Their epoch hooks are called.
     train : callable
-        Trains the epoch of the given number and returns its logs.
+        Trains the epoch of a given number and returns its logs.
     validate : callable or None
         Returns the logs of the validation rows.
     """
@@ -95,15 +95,15 @@ def named_as_validation(logs: Logs) -> Logs:
 
 
 def flat(logs: Logs) -> Logs:
-    """Put the values of a metric that names several beside those of the others, as Keras does."""
-    found: Logs = {}
+    """Merge the values of a metric that returns several into the logs, as Keras does."""
+    merged: Logs = {}
     for name, value in logs.items():
-        found |= flat(value) if isinstance(value, dict) else {name: value}
-    return found
+        merged |= flat(value) if isinstance(value, dict) else {name: value}
+    return merged
 
 
 def is_due(plan: TrainingPlan, epoch: int) -> bool:
-    """Whether an epoch is one to validate after."""
+    """Whether to validate after an epoch."""
     frequency = plan.options.get("validation_freq", 1)
     if isinstance(frequency, (int, np.integer)):
         return bool((epoch + 1) % frequency == 0)
@@ -111,6 +111,6 @@ def is_due(plan: TrainingPlan, epoch: int) -> bool:
 
 
 def padded(rows: np.ndarray, batch_size: int) -> np.ndarray:
-    """Repeat the last row until whole batches are full."""
+    """Repeat the last row until all batches are full."""
     lacking = -rows.shape[0] % batch_size
     return np.concatenate([rows, np.repeat(rows[-1:], lacking, axis=0)]) if lacking else rows

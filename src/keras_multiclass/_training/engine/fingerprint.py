@@ -1,9 +1,9 @@
 """Describes a compiled model so completely that models of equal description compute the same.
 
-The values of variables are no part of it, hence neither weights nor learning rates nor seeds. All
-else that a trace of the model could have in it is: configurations; classes and functions; and of
-the user's code also what it reads from its closure and its module. What cannot be described is
-refused, never left out.
+A description leaves out the values of variables, and with them weights, learning rates and seeds.
+It contains everything else that a trace of the model could depend on: configurations, classes and
+functions, and for the user's code also what it reads from its closure and its module. What cannot
+be described raises an error and is never left out.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import contextlib
 import functools
 import sys
 import types
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import keras
@@ -22,11 +22,12 @@ from keras_multiclass._shared.keras.copying import inner_layers
 from keras_multiclass._shared.keras.object_names import fresh_names
 from keras_multiclass._shared.messages import describe
 from keras_multiclass._shared.seeding import seeded
+from keras_multiclass._shared.upstream.keras import compiled_metrics
 
 _LARGEST_ARRAY = 2**20  # bytes
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis))
 _BUILT_IN = (types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType)
-# Code that stays as it is while a program runs.
+# Code that does not change while a program runs.
 _LIBRARIES = frozenset(
     {"keras", "tensorflow", "numpy", "scipy", "sklearn", "keras_multiclass"}
     | (sys.stdlib_module_names - {"__main__"})
@@ -39,7 +40,7 @@ _CLASS_MACHINERY = frozenset(
 
 
 class UndescribableError(Exception):
-    """A model has a part that cannot be compared with that of another; the message names it."""
+    """A part of a model, named in the message, cannot be compared with that of another model."""
 
 
 def fingerprint(model: keras.Model) -> Hashable:
@@ -53,27 +54,25 @@ def fingerprint(model: keras.Model) -> Hashable:
     Returns
     -------
     hashable
-        Equal only for models that compute and train in the same way from equal variables.
+        Equal only for models that compute and train alike from equal variables.
 
     Raises
     ------
     UndescribableError
-        If the model has a part that does not describe itself.
+        If a part of the model cannot be described.
     """
     describer = _Describer()
     settings = keras.config.floatx(), keras.config.epsilon(), keras.config.image_data_format()
-    parts = (model, model.loss, *_flat(model.metrics), model.optimizer)
+    try:
+        metrics = list(compiled_metrics(model.metrics))
+    except NotImplementedError as error:
+        raise UndescribableError(str(error)) from error
+    parts = (model, model.loss, *metrics, model.optimizer)
     return settings, *map(describer.describe, parts)
 
 
-def _flat(metrics: Iterable[Any]) -> Iterator[Any]:
-    for metric in metrics:
-        compiled = getattr(metric, "metrics", None)  # of Keras' container of compiled metrics
-        yield from [metric] if compiled is None else _flat(compiled)
-
-
 class _Identity:
-    """Compares an object by identity, and keeps it alive so that no other gets its address."""
+    """Compares an object by identity, and keeps it alive so that no other takes its address."""
 
     def __init__(self, target: Any) -> None:
         self.target = target
@@ -89,11 +88,11 @@ class _Describer:
     """Turns values, functions, classes and Keras objects into something hashable."""
 
     def __init__(self) -> None:
-        # What has been met, so that a second meeting is described as the number of the first.
-        self._met: dict[int, tuple[int, Any]] = {}
+        # The objects so far, so that another occurrence is described by the number of the first.
+        self._seen: dict[int, tuple[int, Any]] = {}
 
     def describe(self, value: Any) -> Hashable:
-        """Describe a value; raise `UndescribableError` when that cannot be done."""
+        """Describe a value; raise `UndescribableError` if that is impossible."""
         if isinstance(value, _PLAIN):
             return type(value), value
         if isinstance(value, (list, tuple)):
@@ -110,11 +109,11 @@ class _Describer:
             return "module", value.__name__
         if isinstance(value, keras.Variable):
             return "variable", tuple(value.shape), str(value.dtype), value.trainable
-        if isinstance(value, keras.random.SeedGenerator):  # its seed lives in a variable
+        if isinstance(value, keras.random.SeedGenerator):  # its seed is in a variable
             return (type(value),)
-        if id(value) in self._met:
-            return "met", self._met[id(value)][0]
-        self._met[id(value)] = len(self._met), value
+        if id(value) in self._seen:
+            return "seen", self._seen[id(value)][0]
+        self._seen[id(value)] = len(self._seen), value
         return self._describe_code(value) if _is_code(value) else self._describe_object(value)
 
     def _describe_code(self, value: Any) -> Hashable:
@@ -142,8 +141,8 @@ class _Describer:
         if not _is_library(function):
             names = _names_in(function.__code__) & function.__globals__.keys()
             read = {name: function.__globals__[name] for name in sorted(names)}
-        given = (function.__defaults__, function.__kwdefaults__, read)
-        return function.__code__, tuple(cells), *map(self.describe, given)
+        others = (function.__defaults__, function.__kwdefaults__, read)
+        return function.__code__, tuple(cells), *map(self.describe, others)
 
     def _describe_class(self, cls: type) -> Hashable:
         if _is_library(cls):
@@ -153,15 +152,15 @@ class _Describer:
 
     def _describe_object(self, value: Any) -> Hashable:
         cls = type(value)
-        of_keras = cls.__module__.split(".")[0] == "keras"
-        of_ours = cls.__module__.split(".")[0] == "keras_multiclass"
+        is_keras = cls.__module__.split(".")[0] == "keras"
+        is_ours = cls.__module__.split(".")[0] == "keras_multiclass"
         has_config = hasattr(value, "get_config")
         if not hasattr(value, "__dict__") or (
-            _is_library(cls) and not of_ours and not (of_keras and has_config)
+            _is_library(cls) and not is_ours and not (is_keras and has_config)
         ):
-            raise UndescribableError(f"{describe(value)} does not describe itself")
+            raise UndescribableError(f"{describe(value)} has no description")
         parts: list[Any] = [cls]
-        if of_keras or isinstance(value, keras.Model):
+        if is_keras or isinstance(value, keras.Model):
             parts.append(_config_of(value))
         attributes = dict(vars(value))
         if isinstance(value, keras.Layer):
@@ -169,11 +168,11 @@ class _Describer:
             attributes = {k: v for k, v in attributes.items() if not isinstance(v, keras.Layer)}
         usual = _usual_attributes()
         for name, item in sorted(attributes.items()):
-            if of_keras:
-                wanted = _is_foreign(item)
+            if is_keras:
+                relevant = _is_foreign(item)
             else:
-                wanted = name not in usual or isinstance(item, _PLAIN)
-            if wanted:
+                relevant = name not in usual or isinstance(item, _PLAIN)
+            if relevant:
                 parts += [name, item]
         return ("object", *map(self.describe, parts))
 
@@ -187,7 +186,7 @@ def _config_of(value: Any) -> Any:
 
 
 def _without_rates(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out learning rates that are numbers, for they live in variables."""
+    """Leave out learning rates that are numbers, as they are in variables."""
     kept = {}
     for name, value in config.items():
         if isinstance(value, Mapping):
@@ -213,7 +212,7 @@ def _is_library(code: Any) -> bool:
 
 
 def _is_foreign(value: Any) -> bool:
-    """Whether an attribute of a Keras object is, or holds, something of the user's."""
+    """Whether an attribute of a Keras object is, or holds, a user's object."""
     if isinstance(value, (list, tuple, set)):
         return any(map(_is_foreign, value))
     if isinstance(value, Mapping):
@@ -235,7 +234,7 @@ def _names_in(code: types.CodeType) -> set[str]:
 
 @functools.cache
 def _usual_attributes() -> frozenset[str]:
-    """Name the attributes that Keras gives to every model, layer, loss, metric and optimizer."""
+    """List the attributes that Keras gives every model, layer, loss, metric and optimizer."""
     with fresh_names(), seeded(0):
         inputs = keras.Input((1,))
         model = keras.Model(inputs, keras.layers.Dense(1)(inputs))

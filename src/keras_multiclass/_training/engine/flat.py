@@ -1,8 +1,8 @@
 """An optimizer that updates all variables of a small network as one vector.
 
-Keras' optimizers take some twenty operations for each variable. On small networks that is most of a
-training step, since each operation costs more than its arithmetic. Where an update is element by
-element, the same Keras optimizer on one long variable computes the same numbers.
+Keras' optimizers need some twenty operations per variable. In small networks that is most of a
+training step, as each operation costs more than its arithmetic. Where an update is element-wise,
+the same Keras optimizer computes the same numbers on one long variable.
 """
 
 from __future__ import annotations
@@ -14,21 +14,25 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_multiclass._network.optimizers import ScheduledAdam
-from keras_multiclass._training.engine.slots import allows_stand_in, gradients_for, slots_of
+from keras_multiclass._shared.upstream.keras import slots_of
+from keras_multiclass._training.engine.slots import allows_stand_in, gradients_for
 
-# Copying a longer vector costs more than the operations that are saved.
+# Keras' optimizers whose update of an element depends on that element and on scalars alone.
+_ELEMENTWISE = frozenset(
+    {"Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Nadam", "RMSprop", "SGD"}
+)
+# Copying a longer vector costs more than the operations that it saves.
 _MOST_ELEMENTS_PER_VARIABLE = 8192
 
 
 class FlatOptimizer:
-    """The optimizer of a model, on one variable that holds all trainable ones end to end.
+    """Stands in for a model's optimizer, on one variable that concatenates the trainable ones.
 
-    Inside `standing_in`, which is part of a trace, the model's optimizer is this one; afterwards
-    the model's own variables and those of its own optimizer hold the result.
+    Inside `standing_in`, which is part of a trace, it is the model's optimizer; afterwards the
+    variables of the model and of its own optimizer hold the result.
     """
 
-    def __init__(self, model: keras.Model, slots: list[list[keras.Variable]]) -> None:
+    def __init__(self, model: keras.Model) -> None:
         own, self._trainable = model.optimizer, model.trainable_variables
         self._sizes = [_size(variable) for variable in self._trainable]
         self._weights = keras.Variable(
@@ -36,23 +40,31 @@ class FlatOptimizer:
         )
         self._optimizer = type(own).from_config(own.get_config())
         self._optimizer.build([self._weights])
-        self._slots = slots
+        self._own_slots = slots_of(own, self._trainable)
+        self._flat_slots = slots_of(self._optimizer, [self._weights])
         self.variables = [self._weights, *self._optimizer.variables]
 
     @classmethod
     def of(cls, model: keras.Model) -> FlatOptimizer | None:
-        """Make the one of a model, or return None where it would not be the same, or no faster."""
+        """Return the stand-in for a model; None where it would not be equivalent, or not faster."""
         own, trainable = model.optimizer, model.trainable_variables
         most = _MOST_ELEMENTS_PER_VARIABLE * len(trainable)
         if not (
             len(trainable) > 1
             and sum(map(_size, trainable)) <= most
+            and _is_elementwise(type(own))
             and allows_stand_in(model)
-            and not isinstance(own, ScheduledAdam)  # its weights decay as the layers say
         ):
             return None
-        slots = slots_of(own, trainable)
-        return None if slots is None else cls(model, list(slots.values()))
+        flat = cls(model)
+        return flat if flat._slots() is not None else None
+
+    def _slots(self) -> list[tuple[keras.Variable, list[keras.Variable]]] | None:
+        """Pair each slot of the long variable with those of the model's optimizer, if known."""
+        own, flat = self._own_slots, self._flat_slots
+        if own is None or flat is None or own.keys() != flat.keys():
+            return None
+        return [(flat[kind][0], own[kind]) for kind in own]
 
     @contextlib.contextmanager
     def standing_in(self, model: keras.Model) -> Iterator[None]:
@@ -60,9 +72,9 @@ class FlatOptimizer:
         own = model.optimizer
         scalars = [v for v in own.variables if not len(v.shape)]
         flat_scalars = [v for v in self._optimizer.variables if not len(v.shape)]
-        flat_slots = [v for v in self._optimizer.variables if len(v.shape)]
+        slots = self._slots() or []
         self._weights.assign(_joined(self._trainable))
-        for flat, parts in zip(flat_slots, self._slots, strict=True):
+        for flat, parts in slots:
             flat.assign(_joined(parts))
         for flat, scalar in zip(flat_scalars, scalars, strict=True):
             flat.assign(scalar.value)
@@ -71,17 +83,17 @@ class FlatOptimizer:
             yield
         finally:
             model.optimizer = own
-        for flat, parts in zip(flat_slots, self._slots, strict=True):
+        for flat, parts in slots:
             self._scatter(flat, parts)
         for flat, scalar in zip(flat_scalars, scalars, strict=True):
             scalar.assign(flat.value)
 
     def scale_loss(self, loss: Any) -> Any:
-        """Scale a loss as `apply_gradients` will unscale the gradients."""
+        """Scale a loss by the factor that `apply_gradients` divides the gradients by."""
         return self._optimizer.scale_loss(loss)
 
     def apply_gradients(self, pairs: Any) -> None:
-        """Take one step and bring the new weights into the variables of the model."""
+        """Take one step and copy the new weights into the variables of the model."""
         gradients = gradients_for(pairs, self._trainable)
         self._optimizer.apply([_joined(gradients)], [self._weights])
         self._scatter(self._weights, self._trainable)
@@ -91,6 +103,10 @@ class FlatOptimizer:
         pieces = tf.split(flat.value, self._sizes)
         for part, piece in zip(parts, pieces, strict=True):
             part.assign(tf.reshape(piece, part.shape))
+
+
+def _is_elementwise(cls: type) -> bool:
+    return cls.__name__ in _ELEMENTWISE and cls is getattr(keras.optimizers, cls.__name__)
 
 
 def _joined(parts: Sequence[Any]) -> tf.Tensor:

@@ -1,9 +1,9 @@
-"""The engine that stays in TensorFlow's graph for whole epochs, and reuses what it traced.
+"""The engine that stays in TensorFlow's graph for whole epochs, and reuses its traces.
 
-X, labels and weights go to the device once. A traced loop gathers each batch and takes the model's
-own ``train_step``, so that losses, metrics, regularisation, batch normalisation, dropout and a
-user's step are Keras' own. The trace takes the variables of the model as an argument and is shared
-by all models of the same description.
+It copies X, labels and weights to the device once. A traced loop gathers each batch and calls the
+model's own ``train_step``, so that losses, metrics, regularization, batch normalization, dropout
+and a user's step are exactly Keras'. The trace takes the variables of the model as an argument and
+is shared by all models of the same description.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from keras_multiclass._training.engine.xla import (
 )
 from keras_multiclass.exceptions import EngineError
 
-# The user can interrupt between calls of the graph, so that one should not last much longer.
+# The user can interrupt only between calls of the graph, so none should take much longer.
 _SECONDS_PER_CALL = 0.5
 _ORDER_BYTES = 2**24
 _PREDICTED_BYTES = 2**26
@@ -50,7 +50,7 @@ _ALIGNMENT = 64
 
 
 class GraphEngine:
-    """Train whole epochs in one call of the graph; predict any number of rows with one trace."""
+    """Trains whole epochs in one call of the graph; predicts any number of rows with one trace."""
 
     def fit(
         self,
@@ -60,20 +60,20 @@ class GraphEngine:
         plan: TrainingPlan,
     ) -> TrainingResult:
         """Train ``model`` in place; see `Engine.fit`."""
-        asked = plan.jit_compile != "auto"
-        # Keras takes a `jit_compile` back that a layer cannot follow.
-        compiled = model.jit_compile if asked else is_worth_compiling(model, data, plan)
+        requested = plan.jit_compile != "auto"
+        # Keras resets `jit_compile` if a layer does not support it.
+        compiled = model.jit_compile if requested else is_worth_compiling(model, data, plan)
         acting = any(not isinstance(c, EpochListener) for c in plan.callbacks)
         watched = acting or has_own_steps(model) or compiled
         with _tracing():
             run = _Run(model, data, validation, plan, watched=watched)
             if compiled:
-                run.compile_blocks(required=asked)
+                run.compile_blocks(required=requested)
         result = run_training(model, data, plan, run.watched if watched else run.unwatched)
         return replace(result, compiled=bool(run.blocks))
 
     def predict(self, model: keras.Model, X: Features, batch_size: int) -> np.ndarray:
-        """Evaluate ``model`` on each row of ``X``; see `Engine.predict`."""
+        """Compute the output of ``model`` for each row of ``X``; see `Engine.predict`."""
         program = programs.get(model, Program)
         state = values_of(state_of(model, with_training=False))
         spec = tf.TensorSpec([None, *X.shape[1:]], X.dtype)
@@ -91,7 +91,7 @@ class GraphEngine:
 
 
 class TracingError(Exception):
-    """A model cannot be traced here; nothing has been trained yet. The message says why."""
+    """A model cannot be traced, for the reason in the message; nothing has been trained yet."""
 
 
 @contextlib.contextmanager
@@ -107,7 +107,7 @@ def _tracing() -> Iterator[None]:
 
 
 class _Run:
-    """One training run: the arrays on the device, and the traced functions."""
+    """A training run: the arrays on the device, and the traced functions."""
 
     def __init__(
         self,
@@ -147,27 +147,27 @@ class _Run:
         self.rows_per_block = plan.batch_size * steps_per_block(data, plan.batch_size)
 
     def compile_blocks(self, *, required: bool) -> None:
-        """Let XLA compile whole batches; that it cannot is an error only where it is required.
+        """Let XLA compile full batches; raise if that fails and is ``required``.
 
-        Where it is, it takes the last, short batch as well, since its random numbers are others
-        than TensorFlow's.
+        If required, it also compiles the last, short batch, since its random numbers differ from
+        TensorFlow's.
         """
         batch_size = self.plan.batch_size
         short = self.n_samples % batch_size
         sizes = [(self.rows_per_block, batch_size)] + [(short, short)] * bool(required and short)
         if has_own_steps(self.model):
             if required:
-                raise NotImplementedError("XLA compiles no training step of the model's own here")
+                raise NotImplementedError("XLA does not compile a training step of the model's own")
             return
         try:
             blocks = []
             for n_rows, batch_size in sizes:
                 block = self.program.block(self.trainee, self.data, n_rows, batch_size)
                 if draws_random_numbers(block) and not required:
-                    raise NotImplementedError("XLA would draw other random numbers")
+                    raise NotImplementedError("XLA would draw different random numbers")
                 rows = self._rows_of(np.zeros(n_rows, np.int32))
-                with without_native_logs():  # XLA tells of its start
-                    block(self.state, *rows, tf.constant(0))  # compiles, and changes nothing
+                with without_native_logs():  # XLA logs its start
+                    block(self.state, *rows, tf.constant(0))  # compiles, without a step
                 blocks.append((n_rows, batch_size, block))
         except Exception as error:
             if required:
@@ -180,7 +180,7 @@ class _Run:
             self.blocks = blocks
 
     def watched(self, callbacks: keras.callbacks.CallbackList) -> None:
-        """Train epoch by epoch, so that callbacks can look and act in between."""
+        """Train epoch by epoch, so that callbacks can act in between."""
 
         def validate() -> Logs:
             callbacks.on_test_begin()
@@ -198,7 +198,7 @@ class _Run:
         )
 
     def _epoch(self, epoch: int) -> Logs:
-        """Train one epoch, in pieces when it is long."""
+        """Train one epoch, in pieces if it is long."""
         order, batch_size = self._order(epoch), self.plan.batch_size
         self.reset(self.state)
         done, logs = self._compiled_steps(order)
@@ -218,7 +218,7 @@ class _Run:
         return logs
 
     def _compiled_steps(self, order: np.ndarray) -> tuple[int, Logs]:
-        """Take the compiled steps of an epoch; return the number of rows and the last logs."""
+        """Take the compiled steps of an epoch; return their number of rows and the last logs."""
         done, logs = 0, {}
         for n_rows, batch_size, block in self.blocks:
             end = done + (len(order) - done) // batch_size * batch_size
@@ -233,7 +233,7 @@ class _Run:
         return [tf.gather(tensor, rows) for tensor in self.data.tensors]
 
     def unwatched(self, callbacks: keras.callbacks.CallbackList) -> None:
-        """Train several epochs in a call, and let the callbacks know afterwards."""
+        """Train several epochs per call, and call the callbacks afterwards."""
         most = max(1, _ORDER_BYTES // (4 * self.n_samples))
         remaining, size = list(self.plan.numbers), 1
         while remaining:
@@ -249,10 +249,10 @@ class _Run:
                     self.validation_batch_size,
                     tf.constant(due),
                 )
-            found = self.epochs(self.state, self.data.tensors, orders, self.batch_size, *held)
-            for epoch, logs in zip(numbers, _by_epoch(found, due), strict=True):
+            logs = self.epochs(self.state, self.data.tensors, orders, self.batch_size, *held)
+            for epoch, of_epoch in zip(numbers, _by_epoch(logs, due), strict=True):
                 callbacks.on_epoch_begin(epoch)
-                callbacks.on_epoch_end(epoch, logs)
+                callbacks.on_epoch_end(epoch, of_epoch)
             size = min(most, _next_size(size, time.perf_counter() - began))
 
     def _order(self, epoch: int) -> np.ndarray:
@@ -267,13 +267,13 @@ class _Run:
 
 
 def _next_size(size: int, seconds: float) -> int:
-    """How much to do in the next call; it does not change what is computed."""
+    """Choose the amount of work of the next call, which does not affect the results."""
     fitting = int(size * _SECONDS_PER_CALL / max(seconds, 1e-6))
     return max(1, min(fitting, 4 * size))
 
 
-def _by_epoch(found: tuple[Logs, Logs], due: list[bool]) -> Iterator[Logs]:
-    logs, validation_logs = (_to_numpy(part) for part in found)
+def _by_epoch(stacked: tuple[Logs, Logs], due: list[bool]) -> Iterator[Logs]:
+    logs, validation_logs = map(_to_numpy, stacked)
     for i, validated in enumerate(due):
         of_epoch = {name: values[i] for name, values in logs.items()}
         if validated:
@@ -286,7 +286,7 @@ def _to_numpy(logs: Any) -> Logs:
 
 
 def _upload(data: TrainingData, X: tf.Tensor | None = None) -> DeviceData:
-    """Copy arrays to the device, labels and weights to the places of their rows in X."""
+    """Copy arrays to the device, labels and weights to the positions of their rows in X."""
 
     def placed(values: np.ndarray) -> tf.Tensor:
         if data.rows is None:
@@ -300,11 +300,11 @@ def _upload(data: TrainingData, X: tf.Tensor | None = None) -> DeviceData:
 
 
 def _copy_features(X: Features) -> tf.Tensor:
-    """Copy X to the device, with no second copy on the way where it is large."""
+    """Copy X to the device, without an intermediate copy if it is large."""
     n_bytes = int(np.prod(X.shape, dtype=np.int64)) * X.dtype.itemsize
     if n_bytes < _LARGE or tf.config.list_logical_devices("GPU"):
         return tf.constant(dense(X[:]))
-    # From any other NumPy array than an aligned one TensorFlow makes two copies.
+    # TensorFlow copies a NumPy array twice unless it is aligned.
     buffer = np.empty(n_bytes + _ALIGNMENT, np.uint8)
     start = -buffer.ctypes.data % _ALIGNMENT
     aligned = buffer[start : start + n_bytes].view(X.dtype).reshape(X.shape)
@@ -315,11 +315,11 @@ def _copy_features(X: Features) -> tf.Tensor:
 
 
 def _create_variables(model: keras.Model, data: TrainingData) -> None:
-    """Let optimizer and metrics make their variables, which cannot be made inside a trace."""
+    """Create the variables of optimizer and metrics, which is impossible inside a trace."""
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     if not all(getattr(metric, "built", True) for metric in model.metrics):
-        # Not by calling the model, for recurrent layers draw random numbers in every call.
+        # Without calling the model: recurrent layers draw random numbers in every call.
         X = data.features(slice(0, 1))
         output = model.compute_output_spec(keras.KerasTensor(X.shape, X.dtype.name))
         y_pred = keras.ops.ones(output.shape, output.dtype) / output.shape[-1]

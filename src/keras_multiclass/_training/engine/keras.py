@@ -1,15 +1,13 @@
-"""The engine that runs Keras' own training step batch by batch: every model, every Keras backend.
+"""The engine that runs Keras' own training step batch by batch, for any model and backend.
 
-It walks the epochs itself with `keras.Model.train_on_batch` and `keras.callbacks.CallbackList`
-instead of calling `keras.Model.fit`, which sets up its input pipeline anew for each epoch (on small
-tables that costs more than the training) and decides on the order of the rows itself.
-What is computed is the same: the model's ``train_step`` and ``test_step``, its metrics, and every
-hook of every callback in Keras' order.
+It loops over the epochs with `keras.Model.train_on_batch` and `keras.callbacks.CallbackList`
+instead of `keras.Model.fit`, which builds a new input pipeline for each epoch (on small tables that
+costs more than the training) and chooses the order of the rows itself. It computes the same: the
+model's ``train_step`` and ``test_step``, its metrics, and all callback hooks in Keras' order.
 """
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,12 +17,14 @@ import numpy as np
 from keras_multiclass._data.rows import Data, Features, StreamData, dense
 from keras_multiclass._shared.keras.epoch_callbacks import Logs
 from keras_multiclass._shared.seeding import permutation
+from keras_multiclass._shared.upstream.keras import can_keep_metrics, kept_metrics
 from keras_multiclass._training.engine.base import TrainingPlan, TrainingResult
 from keras_multiclass._training.engine.epochs import flat, padded, run_training, walk_epochs
+from keras_multiclass.exceptions import EngineError
 
 
 class KerasEngine:
-    """Train with Keras' training step, predict in batches of one fixed shape."""
+    """Trains with Keras' training step, and predicts in batches of one fixed shape."""
 
     def fit(
         self,
@@ -34,8 +34,13 @@ class KerasEngine:
         plan: TrainingPlan,
     ) -> TrainingResult:
         """Train ``model`` in place; see `Engine.fit`."""
+        if not can_keep_metrics():
+            raise EngineError(
+                f"The Keras engine cannot log whole epochs with Keras {keras.__version__}, whose "
+                "training step resets the metrics. Install another version of Keras."
+            )
         if not model.optimizer.built:
-            # Inside its first step it would be built too, but then TensorFlow traces that twice.
+            # Its first step would build it, too, but then TensorFlow traces that step twice.
             model.optimizer.build(model.trainable_variables)
 
         def loop(callbacks: keras.callbacks.CallbackList) -> None:
@@ -52,10 +57,10 @@ class KerasEngine:
         return run_training(model, data, plan, loop)
 
     def predict(self, model: keras.Model, X: Features, batch_size: int) -> np.ndarray:
-        """Evaluate ``model`` on each row of ``X``.
+        """Compute the output of ``model`` for each row of ``X``.
 
-        Every batch is padded to the same shape, so that what a row gets does not depend on how
-        many rows are beside it.
+        All batches are padded to the same shape, so that the output for a row does not depend on
+        the number of other rows.
         """
         outputs = []
         for start in range(0, X.shape[0], batch_size):
@@ -80,26 +85,12 @@ def _train_epoch(
     logs: Logs = {}
     for step, batch in enumerate(batches(data, plan.batch_size, order)):
         callbacks.on_train_batch_begin(step)
-        with _metrics_kept(model):
+        with kept_metrics(model):
             logs = flat(model.train_on_batch(*batch, return_dict=True))
         callbacks.on_train_batch_end(step, logs)
         if model.stop_training:
             break
     return logs
-
-
-@contextlib.contextmanager
-def _metrics_kept(model: keras.Model) -> Iterator[None]:
-    """Let metrics run on over the batches of an epoch.
-
-    Newer versions of Keras reset them at the start of each `train_on_batch`, so that an epoch
-    would be reported by its last batch alone.
-    """
-    vars(model)["reset_metrics"] = lambda: None
-    try:
-        yield
-    finally:
-        del vars(model)["reset_metrics"]
 
 
 def _validate(
@@ -113,7 +104,7 @@ def _validate(
     logs: Logs = {}
     for step, batch in enumerate(batches(validation, plan.validation_batch_size)):
         callbacks.on_test_batch_begin(step)
-        with _metrics_kept(model):
+        with kept_metrics(model):
             logs = flat(model.test_on_batch(*batch, return_dict=True))
         callbacks.on_test_batch_end(step, logs)
     callbacks.on_test_end(logs)
@@ -125,7 +116,7 @@ def batches(
 ) -> Iterator[tuple[Any, ...]]:
     """Yield ``(X, y)`` or ``(X, y, sample_weight)`` batch by batch; the last may be short.
 
-    A stream has batches and an order of its own.
+    A stream determines its batches and their order itself.
     """
     if isinstance(data, StreamData):
         for part in data.epoch():

@@ -1,7 +1,7 @@
-"""What is traced of a model: an epoch, a pass over validation rows, many epochs, and prediction.
+"""The traces of a model: an epoch, a pass over validation rows, many epochs, and prediction.
 
-Batch size, number of rows and length of the last batch are left open, so that one trace serves all;
-small steps have traces of their own (`_threads`), and XLA those of one batch size.
+Batch size, number of rows and length of the last batch stay open, so that one trace serves all of
+them; small steps have their own traces (see `threads`), and so has each batch size with XLA.
 """
 
 from __future__ import annotations
@@ -16,12 +16,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_multiclass._shared.upstream.tensorflow import captures_nothing
 from keras_multiclass._training.engine.adam import KernelAdam
-from keras_multiclass._training.engine.binding import (
-    is_self_contained,
-    state_of,
-    trace,
-)
+from keras_multiclass._training.engine.binding import state_of, trace
 from keras_multiclass._training.engine.flat import FlatOptimizer
 from keras_multiclass._training.engine.threads import Threads, choose_threads
 
@@ -29,13 +26,13 @@ _ROWS = tf.TensorSpec([None], tf.int32)
 _ORDERS = tf.TensorSpec([None, None], tf.int32)
 _COUNT = tf.TensorSpec([], tf.int32)
 _FLAGS = tf.TensorSpec([None], tf.bool)
-# Of one structure. Some ten are in use; compiled ones are of many batch sizes.
+# Per structure. Some ten are in use, and compiled ones for many batch sizes.
 _MOST_TRACES = 32
 
 
 @dataclass(frozen=True)
 class DeviceData:
-    """Arrays on the device: all rows of X, and labels and weights in their places.
+    """Arrays on the device: all rows of X, with labels and weights at the same positions.
 
     Attributes
     ----------
@@ -53,17 +50,17 @@ class DeviceData:
 
     @property
     def tensors(self) -> tuple[tf.Tensor, ...]:
-        """The tensors that there are."""
+        """The tensors that are not None."""
         return tuple(t for t in (self.X, self.y, self.sample_weight) if t is not None)
 
     @property
     def signature(self) -> tuple[tf.TensorSpec, ...]:
-        """Their types, with the number of rows left open."""
+        """Their specs, for any number of rows."""
         return tuple(tf.TensorSpec([None, *t.shape[1:]], t.dtype) for t in self.tensors)
 
 
 class Trainee:
-    """A model that is to be trained, and how that is done in the trace.
+    """A model to train, and how its traces train it.
 
     Attributes
     ----------
@@ -72,7 +69,7 @@ class Trainee:
     variables : list of keras.Variable
         The state of the training, in an order that depends on the model's structure alone.
     threads : Threads
-        Which threads run its steps.
+        The threads that run its steps.
     """
 
     def __init__(self, model: keras.Model, batch_size: int) -> None:
@@ -84,17 +81,17 @@ class Trainee:
             self.variables += self._stand_in.variables
 
     def optimizing(self) -> contextlib.AbstractContextManager[None]:
-        """Let the steps inside be taken by the optimizer that suits the model best."""
+        """Let the fastest equivalent optimizer take the steps inside."""
         if self._stand_in is None:
             return contextlib.nullcontext()
         return self._stand_in.standing_in(self.model)
 
 
 class Program:
-    """The traced functions of one structure of models; each is traced when first needed.
+    """The traced functions of one model structure, each traced when first needed.
 
-    It keeps no model alive, and any model of the structure may be given to its methods. A trace
-    that uses a tensor of a model beside the state is kept for that model alone.
+    It keeps no model alive, and its methods take any model of the structure. A trace that uses a
+    tensor of a model besides the state is kept for that model alone.
     """
 
     def __init__(self) -> None:
@@ -111,7 +108,7 @@ class Program:
                 if key in known:
                     return known[key]
             traced = make()
-            home = self._shared if is_self_contained(traced) else self._own.setdefault(model, {})
+            home = self._shared if captures_nothing(traced) else self._own.setdefault(model, {})
             home[key] = traced
             if len(home) > _MOST_TRACES:
                 del home[next(iter(home))]
@@ -120,7 +117,7 @@ class Program:
     def train(self, trainee: Trainee, data: DeviceData) -> Any:
         """Get ``f(state, *data, order, batch_size) -> logs``.
 
-        It takes a step for each batch of the rows in ``order``; the metrics run on.
+        It takes a step for each batch of the rows in ``order``; the metrics are not reset.
         """
 
         def train(*arguments: tf.Tensor) -> Any:
@@ -134,8 +131,8 @@ class Program:
     def block(self, trainee: Trainee, data: DeviceData, n_rows: int, batch_size: int) -> Any:
         """Get ``f(state, *rows, n_steps) -> logs``, compiled by XLA.
 
-        It gets ``n_rows`` rows in whole batches, and takes a step for each of the first
-        ``n_steps`` batches; the metrics run on.
+        It gets ``n_rows`` rows in full batches, and takes a step for each of the first
+        ``n_steps`` batches; the metrics are not reset.
         """
 
         def block(*arguments: tf.Tensor) -> Any:
@@ -158,7 +155,7 @@ class Program:
         return self._get(model, ("block", batch_size, rows), make)
 
     def reset(self, trainee: Trainee) -> Any:
-        """Get ``f(state)``, which resets the metrics, and returns 0."""
+        """Get ``f(state)``, which resets the metrics and returns 0."""
 
         def reset() -> tf.Tensor:
             trainee.model.reset_metrics()
@@ -180,9 +177,9 @@ class Program:
     def epochs(self, trainee: Trainee, data: DeviceData, validation: DeviceData | None) -> Any:
         """Get ``f(state, data, orders, batch_size, *held_out) -> (logs, validation_logs)``.
 
-        It trains an epoch for each row of ``orders``. ``held_out`` is nothing, or ``(data, order,
-        batch_size, due)`` of the validation, which follows after the epochs that are ``due``. The
-        logs have the epochs as their first axis.
+        It trains an epoch for each row of ``orders``. ``held_out`` is empty, or ``(data, order,
+        batch_size, due)`` for a validation after the epochs that are ``due``. The first axis of
+        the logs is the epoch.
         """
 
         def epochs(data: Any, orders: tf.Tensor, batch_size: tf.Tensor, *held: Any) -> Any:
@@ -207,22 +204,22 @@ class Program:
         return self._training(trainee, "epochs", epochs, signature)
 
     def predict(self, model: keras.Model, X: tf.TensorSpec, batch_size: int) -> Any:
-        """Get ``f(state, X, batch_size) -> output``; batches must divide the number of rows."""
+        """Get ``f(state, X, batch_size) -> output``; X must consist of full batches."""
 
         def predict(X: tf.Tensor, batch_size: tf.Tensor) -> tf.Tensor:
             def one(step: tf.Tensor) -> tf.Tensor:
                 return model(X[step * batch_size : (step + 1) * batch_size], training=False)
 
-            first = one(tf.constant(0))  # tells the type of the others
-            found = _collect(one, tf.shape(X)[0] // batch_size, first, first)
-            return tf.reshape(found, tf.concat([[-1], tf.shape(first)[1:]], axis=0))
+            first = one(tf.constant(0))  # has the dtype of the others
+            outputs = _collect(one, tf.shape(X)[0] // batch_size, first, first)
+            return tf.reshape(outputs, tf.concat([[-1], tf.shape(first)[1:]], axis=0))
 
         def make() -> Any:
             state = state_of(model, with_training=False)
             return trace(model, state, predict, (X, _COUNT), threads=threads)
 
         if batch_size not in self._threads:
-            # Forwards alone is a third of a training step.
+            # The forward pass is a third of a training step.
             self._threads[batch_size] = choose_threads(model, batch_size / 3)
         threads = self._threads[batch_size]
         return self._get(model, ("predict", X, threads), make)
@@ -238,7 +235,7 @@ class Program:
 
 
 def has_own_steps(model: keras.Model) -> bool:
-    """Whether a model brings its own training or test step, which may log what it likes."""
+    """Whether a model overrides the training or test step, which may then log anything."""
     names = ("train_step", "test_step", "compute_metrics", "get_metrics_result")
     return any(getattr(type(model), name) is not getattr(keras.Model, name) for name in names)
 
@@ -250,14 +247,14 @@ def _steps(
     order: tf.Tensor,
     batch_size: tf.Tensor,
 ) -> Any:
-    """Take one step for each batch, and return what the last one logs."""
+    """Take one step per batch, and return the logs of the last one."""
     n_samples = tf.size(order)
 
     def take(start: tf.Tensor) -> Any:
         rows = order[start : tf.minimum(start + batch_size, n_samples)]
         return step(tuple(tf.gather(tensor, rows) for tensor in tensors))
 
-    if not has_own_steps(model):  # then the logs are the metrics, computed once for all
+    if not has_own_steps(model):  # the logs are the metrics, which are computed once
 
         def body(start: tf.Tensor) -> tuple[tf.Tensor]:
             take(start)
@@ -278,17 +275,17 @@ def _steps(
 
 
 def _collect(one: Callable[[tf.Tensor], Any], n: tf.Tensor, outputs: Any, first: Any = None) -> Any:
-    """Stack ``one(0), ..., one(n - 1)``, whose structure and dtypes are those of ``outputs``.
+    """Stack ``one(0), ..., one(n - 1)``, which have the structure and dtypes of ``outputs``.
 
-    ``first`` is ``one(0)``, if that was computed already.
+    ``first`` is ``one(0)`` if it is already computed.
     """
     arrays = tuple(
         tf.TensorArray(leaf.dtype, size=n, element_shape=leaf.shape)
         for leaf in tf.nest.flatten(outputs)
     )
 
-    def write(arrays: Any, i: Any, found: Any) -> Any:
-        leaves = tf.nest.flatten(found)
+    def write(arrays: Any, i: Any, values: Any) -> Any:
+        leaves = tf.nest.flatten(values)
         return tuple(array.write(i, leaf) for array, leaf in zip(arrays, leaves, strict=True))
 
     start = 0

@@ -1,4 +1,4 @@
-"""Chooses the engine: the graph engine wherever it applies, Keras' own step for the rest."""
+"""Chooses the engine: the graph engine where it applies, the Keras engine otherwise."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import keras
 import numpy as np
 
 from keras_multiclass._data.rows import Data, Features, StreamData, TrainingData
-from keras_multiclass._interop.tensorboard import TensorBoard
 from keras_multiclass._shared.keras.epoch_callbacks import EpochListener
 from keras_multiclass._shared.messages import describe, format_list
+from keras_multiclass._shared.upstream.keras import profiles_batches
 from keras_multiclass._training.engine.base import EngineName, TrainingPlan, TrainingResult
 from keras_multiclass._training.engine.keras import KerasEngine
 from keras_multiclass.exceptions import EngineError
 
 STREAMED = "a stream is trained on batch by batch"
-# Of the machine's memory; larger data are read batch by batch.
+# Data of a larger share of the machine's memory are read batch by batch.
 MEMORY_SHARE = 0.25
 
 _BATCH_HOOKS = tuple(
@@ -28,22 +28,21 @@ _BATCH_HOOKS = tuple(
 
 
 def _writes_by_epoch(callback: Any) -> bool:
-    """Whether TensorBoard does nothing in its batch hooks that is needed."""
+    """Whether TensorBoard has nothing to do in its batch hooks."""
     return (
         callback.update_freq == "epoch"
-        and not getattr(callback, "_should_trace", True)  # profile_batch
+        and not profiles_batches(callback)
         and not callback.write_steps_per_second
     )
 
 
-# Callbacks that have batch hooks but, set like this, do nothing in them that is needed.
+# Callbacks whose batch hooks have nothing to do with these settings.
 _IDLE_IN_BATCHES: dict[type, Callable[[Any], bool]] = {
     keras.callbacks.BackupAndRestore: lambda callback: callback.save_freq == "epoch",
     keras.callbacks.ModelCheckpoint: lambda callback: callback.save_freq == "epoch",
     keras.callbacks.ProgbarLogger: lambda callback: True,
     keras.callbacks.TensorBoard: _writes_by_epoch,
-    TensorBoard: _writes_by_epoch,
-    # The record of the epochs does the same.
+    # `EpochRecorder` does the same.
     keras.callbacks.TerminateOnNaN: lambda callback: True,
 }
 
@@ -55,20 +54,20 @@ def train(
     validation: Data | None,
     plan: TrainingPlan,
 ) -> TrainingResult:
-    """Train a model with the engine that was asked for, or the fastest that will do.
+    """Train a model with the requested engine, or with the fastest one that applies.
 
     Parameters
     ----------
     requested : {"auto", "graph", "keras"}
         The user's choice.
     model : keras.Model
-        As in `Engine.fit`, like the others.
+        As in `Engine.fit`, like the other parameters.
     data : TrainingData or StreamData
-        Rows to train on.
+        Training rows.
     validation : TrainingData, StreamData or None
-        Rows to validate on.
+        Validation rows.
     plan : TrainingPlan
-        What to do.
+        How to train.
 
     Returns
     -------
@@ -78,12 +77,12 @@ def train(
     Raises
     ------
     EngineError
-        If the graph engine was asked for and does not apply.
+        If the graph engine was requested and does not apply.
     """
     reason = (
         "engine='keras'" if requested == "keras" else why_not_graph(model, data, validation, plan)
     )
-    # Streams have a reason; the types say it once more.
+    # Streams always have a reason; this check is for the types.
     if reason is None and isinstance(data, TrainingData) and not isinstance(validation, StreamData):
         from keras_multiclass._training.engine.graph import GraphEngine, TracingError
 
@@ -102,7 +101,7 @@ def train(
 
 
 def predict(requested: EngineName, model: keras.Model, X: Features, batch_size: int) -> np.ndarray:
-    """Evaluate a model on each row of X, as `Engine.predict` does.
+    """Compute the output of a model for each row of X, as `Engine.predict` does.
 
     Parameters
     ----------
@@ -113,7 +112,7 @@ def predict(requested: EngineName, model: keras.Model, X: Features, batch_size: 
     X : ndarray or CSR matrix of shape (n_samples, ...)
         Features.
     batch_size : int
-        Rows that are evaluated together.
+        Rows per batch.
 
     Returns
     -------
@@ -131,17 +130,12 @@ def predict(requested: EngineName, model: keras.Model, X: Features, batch_size: 
 
 
 def graph_refused(reason: str) -> EngineError:
-    """Make the error for a graph engine that was asked for and cannot run.
+    """Return the error for a graph engine that was requested and cannot run.
 
     Parameters
     ----------
     reason : str
-        Why it cannot.
-
-    Returns
-    -------
-    EngineError
-        To be raised.
+        Why it cannot run.
     """
     return EngineError(
         f"`engine` must be 'auto' or 'keras' here; got 'graph', which cannot run: {reason}."
@@ -151,7 +145,7 @@ def graph_refused(reason: str) -> EngineError:
 def why_not_graph(
     model: keras.Model, data: Data, validation: Data | None, plan: TrainingPlan
 ) -> str | None:
-    """Say why the graph engine cannot do what is asked, or None if it can."""
+    """Return why the graph engine cannot run a plan, or None if it can."""
     if isinstance(data, StreamData) or isinstance(validation, StreamData):
         return STREAMED
     reason = why_no_graph_of(model)
@@ -172,7 +166,7 @@ def why_not_graph(
 
 
 def why_no_graph_of(model: keras.Model) -> str | None:
-    """Say why a model cannot run in the graph engine, or None if it can."""
+    """Return why a model cannot run in the graph engine, or None if it can."""
     if keras.backend.backend() != "tensorflow":
         return f"Keras runs on {keras.backend.backend()}, and the graph engine on TensorFlow"
     if model.run_eagerly:
@@ -192,6 +186,8 @@ def _acts_in_batches(callback: keras.callbacks.Callback) -> bool:
             if not is_idle(callback):
                 return True
             base = known
+    # `batch_hooks_like_base` declares that the hooks of a class do no more than those of its base.
+    base = next((c for c in type(callback).__mro__ if vars(c).get("batch_hooks_like_base")), base)
     return any(
         hook in vars(callback) or getattr(type(callback), hook) is not getattr(base, hook)
         for hook in _BATCH_HOOKS
@@ -203,7 +199,7 @@ def _dense_bytes(X: Features) -> int:
 
 
 def machine_memory() -> float:
-    """Bytes of memory that the machine has; infinity where that cannot be told."""
+    """Return the bytes of memory of the machine; infinity if they are unknown."""
     try:
         return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     except (AttributeError, ValueError, OSError):  # not on Windows

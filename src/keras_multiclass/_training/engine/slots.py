@@ -1,4 +1,4 @@
-"""For which models another optimizer can stand in, and the state of the model's own by its kind."""
+"""Which models allow another optimizer to stand in for their own."""
 
 from __future__ import annotations
 
@@ -6,16 +6,11 @@ from collections.abc import Sequence
 
 import keras
 
-from keras_multiclass._network.optimizers import ScheduledAdam
-
-# Those whose update of an element depends on nothing but that element and on scalars.
-_ELEMENTWISE = frozenset(
-    {"Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Nadam", "RMSprop", "SGD"}
-)
+from keras_multiclass._shared.upstream.keras import may_spare_from_decay, replaces_by_gradient
 
 
 def allows_stand_in(model: keras.Model) -> bool:
-    """Whether the update of the weights is element by element, and the training step Keras' own.
+    """Whether a training step is Keras' own, and its update of all weights the same simple rule.
 
     Parameters
     ----------
@@ -23,57 +18,22 @@ def allows_stand_in(model: keras.Model) -> bool:
         Compiled, with the variables of its optimizer.
     """
     optimizer, trainable = model.optimizer, model.trainable_variables
-    cls = type(optimizer)
-    of_keras = cls.__name__ in _ELEMENTWISE and cls is getattr(keras.optimizers, cls.__name__)
     return (
-        (of_keras or cls is ScheduledAdam)
-        and optimizer.clipnorm is None
+        optimizer.clipnorm is None
         and not optimizer.use_ema
         and not optimizer.gradient_accumulation_steps
-        and not hasattr(optimizer, "_exclude_from_weight_decay")
+        and not may_spare_from_decay(optimizer)
         and type(model).train_step is keras.Model.train_step
         and len({variable.dtype for variable in trainable}) == 1
         and all(variable.constraint is None for variable in trainable)
-        and not any(getattr(v, "overwrite_with_gradient", False) for v in trainable)
+        and not any(map(replaces_by_gradient, trainable))
     )
-
-
-def slots_of(
-    optimizer: keras.optimizers.Optimizer, trainable: Sequence[keras.Variable]
-) -> dict[str, list[keras.Variable]] | None:
-    """Group the state of an optimizer by kind.
-
-    Parameters
-    ----------
-    optimizer : keras.optimizers.Optimizer
-        Built.
-    trainable : sequence of keras.Variable
-        The weights.
-
-    Returns
-    -------
-    dict of str to list of keras.Variable, or None
-        By kind (``"momentum"``, ``"velocity"``) the variables in the weights' order; None where
-        they cannot be told apart.
-    """
-    remaining = [v for v in optimizer.variables if len(v.shape)]
-    kinds: dict[str, dict[int, keras.Variable]] = {}
-    for number, weight in enumerate(trainable):
-        prefix = weight.path.replace("/", "_") + "_"
-        for variable in [v for v in remaining if v.name.startswith(prefix)]:
-            of_kind = kinds.setdefault(variable.name.removeprefix(prefix), {})
-            if number not in of_kind:  # else it is of a later weight of the same name
-                of_kind[number] = variable
-                remaining = [v for v in remaining if v is not variable]
-    if remaining or any(len(of_kind) != len(trainable) for of_kind in kinds.values()):
-        return None
-    return {kind: [found[n] for n in range(len(trainable))] for kind, found in kinds.items()}
 
 
 def gradients_for(
     pairs: Sequence[tuple[object, keras.Variable]], trainable: Sequence[keras.Variable]
 ) -> list[object]:
-    """Return the gradients in the weights' order; each must have one."""
+    """Return the gradients in the order of the weights; raise if one has none."""
     gradients = {id(variable): gradient for gradient, variable in pairs}
     if any(gradient is None for gradient in gradients.values()):
         raise NotImplementedError("a weight has no gradient")

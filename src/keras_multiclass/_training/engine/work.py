@@ -7,7 +7,7 @@ import numpy as np
 
 
 def multiplications(model: keras.Model) -> float:
-    """Estimate the multiplications for one row: each weight once at each position of its layer.
+    """Estimate the multiplications per row: each weight once at each position of its layer.
 
     Parameters
     ----------
@@ -17,7 +17,7 @@ def multiplications(model: keras.Model) -> float:
     Returns
     -------
     float
-        Infinity where a layer does not tell its shapes, or has none yet.
+        Infinity if a layer has no known shapes.
     """
     total = 0.0
     for layer in model.layers:
@@ -28,21 +28,21 @@ def multiplications(model: keras.Model) -> float:
         elif not isinstance(layer, keras.layers.Embedding):
             # Scalars are counters and rates.
             weights = sum(int(np.prod(w.shape)) for w in layer.weights if len(w.shape))
-            if weights:  # positions may be infinite, and nothing times infinity is not a number
+            if weights:  # positions may be infinite, and zero times infinity is not a number
                 total += weights * _positions(layer)
     return total
 
 
 def _positions(layer: keras.Layer) -> float:
-    """Count the steps or pixels that a layer works on; infinity where that is not known.
+    """Count the steps or pixels that a layer works on; infinity if they are unknown.
 
-    It is one for a layer whose attribute ``weights_per_position`` says that each position has
-    weights of its own.
+    It is one for a layer whose attribute ``weights_per_position`` declares that each position has
+    its own weights.
     """
     if getattr(layer, "weights_per_position", False):
         return 1.0
     try:
         tensors = keras.tree.flatten([layer.input, layer.output])
         return max(float(np.prod(tensor.shape[1:-1])) for tensor in tensors)
-    except (AttributeError, TypeError, ValueError):  # not in a graph of layers, or of any length
+    except (AttributeError, TypeError, ValueError):  # outside a graph of layers, or of any length
         return float("inf")

@@ -1,8 +1,8 @@
 """Which training XLA compiles, and in what blocks.
 
-XLA joins the operations of a step. That saves a quarter to a half of the time of small steps, is
-slower for large ones, and takes some 0.3 s for a structure and a batch size. It draws other random
-numbers than TensorFlow does, so unasked it is used only for networks that draw none.
+XLA fuses the operations of a step. That saves a quarter to a half of the time of small steps, is
+slower for large ones, and takes some 0.3 s per structure and batch size. Its random numbers differ
+from TensorFlow's, so without a request it compiles only networks that draw none.
 """
 
 from __future__ import annotations
@@ -14,20 +14,11 @@ import keras
 import numpy as np
 
 from keras_multiclass._data.rows import TrainingData
-from keras_multiclass._network.layers.heads import MemberAverage, Temperature
-from keras_multiclass._network.layers.tables import (
-    FillGaps,
-    GapIndicator,
-    OneHotCodes,
-    QuantileToNormal,
-    SelectColumns,
-    SmoothClip,
-)
+from keras_multiclass._shared.upstream.tensorflow import operations_of
 from keras_multiclass._training.engine.base import TrainingPlan
-from keras_multiclass._training.engine.threads import operations_of
 from keras_multiclass._training.engine.work import multiplications
 
-# Fewer steps are trained sooner without, and so are short epochs and steps of more multiplications.
+# Fewer steps, shorter epochs and steps of more multiplications are faster without XLA.
 _FEWEST_STEPS = 2**15
 _FEWEST_STEPS_PER_EPOCH = 2**7
 _MOST_MULTIPLICATIONS = 2**21
@@ -36,8 +27,9 @@ _MOST_STEPS_PER_BLOCK = 64
 
 _RANDOM = re.compile(".*(Random|TruncatedNormal|Multinomial|Rng)")
 
-# XLA is at least as fast as TensorFlow in all of them.
-_SUITED = (
+# Keras' layers that XLA runs at least as fast as TensorFlow. Other layers declare this in a class
+# attribute `xla_is_fast`, which subclasses do not inherit.
+_FAST_KERAS_LAYERS = (
     keras.layers.Activation,
     keras.layers.Add,
     keras.layers.BatchNormalization,
@@ -54,51 +46,43 @@ _SUITED = (
     keras.layers.Rescaling,
     keras.layers.Reshape,
     keras.layers.Softmax,
-    FillGaps,
-    GapIndicator,
-    MemberAverage,
-    OneHotCodes,
-    QuantileToNormal,
-    SelectColumns,
-    SmoothClip,
-    Temperature,
 )
 
 
 def is_worth_compiling(model: keras.Model, data: TrainingData, plan: TrainingPlan) -> bool:
-    """Whether XLA should compile the steps of a training, if nobody said so.
+    """Whether XLA should compile the steps of a training run if the user leaves it open.
 
-    It depends on nothing but the arguments, so that the same training gives the same numbers.
+    It depends on the arguments alone, so that the same training gives the same numbers.
 
     Parameters
     ----------
     model : keras.Model
         Built.
     data : TrainingData
-        Rows to train on.
+        Training rows.
     plan : TrainingPlan
-        What to do.
+        How to train.
     """
     per_epoch = data.n_steps(plan.batch_size)
     return (
         per_epoch >= _FEWEST_STEPS_PER_EPOCH
         and plan.epochs * per_epoch >= _FEWEST_STEPS
-        and _is_suited(model)
+        and _has_fast_layers(model)
         and plan.batch_size * multiplications(model) <= _MOST_MULTIPLICATIONS
     )
 
 
 def steps_per_block(data: TrainingData, batch_size: int) -> int:
-    """Choose how many steps one compiled call takes: a few megabytes of rows, and no long epoch.
+    """Choose how many steps one compiled call takes: a few megabytes of rows, at most one epoch.
 
-    It is a power of two where the epoch decides, so that other numbers of rows share it.
+    Where the epoch decides, it is a power of two, so that other numbers of rows share the trace.
 
     Parameters
     ----------
     data : TrainingData
-        Rows to train on.
+        Training rows.
     batch_size : int
-        Rows of a step.
+        Rows per step.
     """
     row_bytes = max(1, int(np.prod(data.X.shape[1:])) * data.X.dtype.itemsize)
     fitting = _MOST_BLOCK_BYTES // (row_bytes * batch_size)
@@ -107,14 +91,18 @@ def steps_per_block(data: TrainingData, batch_size: int) -> int:
 
 
 def draws_random_numbers(traced: Any) -> bool:
-    """Whether a trace draws random numbers, wherever they come from."""
+    """Whether a trace draws random numbers, in any of its operations."""
     return any(_RANDOM.match(node.op) for node in operations_of(traced))
 
 
-def _is_suited(model: keras.Model) -> bool:
+def _has_fast_layers(model: keras.Model) -> bool:
     return all(
-        _is_suited(layer)
+        _has_fast_layers(layer)
         if isinstance(layer, keras.Model)
-        else type(layer) in _SUITED and layer.compute_dtype in ("float32", "float64")
+        else _is_fast(type(layer)) and layer.compute_dtype in ("float32", "float64")
         for layer in model.layers
     )
+
+
+def _is_fast(layer_class: type) -> bool:
+    return layer_class in _FAST_KERAS_LAYERS or bool(vars(layer_class).get("xla_is_fast", False))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import keras
+import numpy as np
 from keras import layers
 
 from keras_multiclass._network.backbones.checks import check_choice, check_positive_int
-from keras_multiclass._network.backbones.piecewise import embed_piecewise
-from keras_multiclass._network.backbones.table import Table
+from keras_multiclass._network.backbones.table_layout import TableLayout
 from keras_multiclass._network.layers.periodic import PeriodicEmbedding
-
-__all__ = ["embed_numbers"]
+from keras_multiclass._network.layers.piecewise import PiecewiseLinearEmbedding
 
 _EMBEDDINGS = ("periodic", "piecewise", None)
 _BINS = 48  # as in TabM
@@ -18,7 +17,7 @@ _BINS = 48  # as in TabM
 
 def embed_numbers(
     inputs: keras.KerasTensor,
-    table: Table | None,
+    table: TableLayout | None,
     numeric_embedding: str | None,
     embedding_units: int,
     n_bins: int = _BINS,
@@ -30,7 +29,7 @@ def embed_numbers(
     ----------
     inputs : KerasTensor of shape (batch, n_inputs)
         The table.
-    table : Table or None
+    table : TableLayout or None
         Says which inputs are numbers; None for all.
     numeric_embedding : {"periodic", "piecewise"} or None
         How they are embedded; None for not at all.
@@ -49,7 +48,7 @@ def embed_numbers(
     embedding = check_choice("numeric_embedding", numeric_embedding, _EMBEDDINGS)
     units = check_positive_int("embedding_units", embedding_units)
     n_bins = check_positive_int("n_bins", n_bins)
-    table = Table.of_numbers(inputs.shape[-1]) if table is None else table
+    table = TableLayout.of_numbers(inputs.shape[-1]) if table is None else table
     n_numeric = table.n_numeric
     if embedding is None or n_numeric == 0:
         return inputs
@@ -61,3 +60,14 @@ def embed_numbers(
     if n_numeric == inputs.shape[-1]:
         return embedded
     return layers.Concatenate()([embedded, inputs[:, n_numeric:]])
+
+
+def embed_piecewise(
+    numbers: keras.KerasTensor, table: TableLayout, units: int, n_bins: int
+) -> keras.KerasTensor:
+    """Put a `PiecewiseLinearEmbedding` behind the numbers of a table, with bins of equal counts."""
+    layer = PiecewiseLinearEmbedding(units, n_bins)
+    vectors = layer(numbers)
+    # As weights and not as arguments, so that networks for other rows have the same structure.
+    layer.encoding.edges.assign(table.quantiles(np.linspace(0.0, 1.0, n_bins + 1)))
+    return vectors

@@ -31,6 +31,8 @@ class SelectColumns(keras.layers.Layer):
         As of every layer.
     """
 
+    xla_is_fast = True
+
     def __init__(self, positions: Sequence[int], **options: Any) -> None:
         super().__init__(**options)
         self.positions = tuple(int(i) for i in positions)
@@ -48,6 +50,8 @@ class SelectColumns(keras.layers.Layer):
 class FillGaps(keras.layers.Layer):
     """Put a number of each column in place of NaN: its weights ``fill``, which begin at zero."""
 
+    xla_is_fast = True
+
     def build(self, input_shape: Any) -> None:
         """Make the weights."""
         self.fill = self.add_weight(
@@ -62,6 +66,8 @@ class FillGaps(keras.layers.Layer):
 @keras.saving.register_keras_serializable(package="keras_multiclass")
 class GapIndicator(keras.layers.Layer):
     """Tell which values are missing: 1 for NaN and 0 for others."""
+
+    xla_is_fast = True
 
     def call(self, inputs: Any) -> Any:
         """Return a tensor of the shape of ``inputs``."""
@@ -82,6 +88,8 @@ class SmoothClip(keras.layers.Layer):
     **options : dict
         As of every layer.
     """
+
+    xla_is_fast = True
 
     def __init__(self, limit: float = 3.0, **options: Any) -> None:
         super().__init__(**options)
@@ -111,6 +119,8 @@ class QuantileToNormal(keras.layers.Layer):
     **options : dict
         As of every layer.
     """
+
+    xla_is_fast = True
 
     def __init__(self, n_bins: int = 64, **options: Any) -> None:
         super().__init__(**options)
@@ -175,6 +185,8 @@ class OneHotCodes(keras.layers.Layer):
     **options : dict
         As of every layer.
     """
+
+    xla_is_fast = True
 
     def __init__(self, n_levels: Sequence[int], gaps: Sequence[bool], **options: Any) -> None:
         super().__init__(**options)

@@ -13,7 +13,7 @@ from keras_multiclass._data.statistics import normal_quantiles
 
 
 @dataclass(frozen=True)
-class Table:
+class TableLayout:
     """The inputs of a table backbone: first all numbers, then one block for each other column.
 
     Attributes
@@ -35,7 +35,7 @@ class Table:
     quantiles: Callable[[NDArray[np.floating[Any]]], NDArray[np.floating[Any]]]
 
     @classmethod
-    def of_numbers(cls, n_numeric: int) -> Table:
+    def of_numbers(cls, n_numeric: int) -> TableLayout:
         """Describe inputs that are all numbers, with the quantiles of a normal distribution.
 
         Parameters
@@ -45,7 +45,7 @@ class Table:
 
         Returns
         -------
-        Table
+        TableLayout
             The description.
         """
 

@@ -8,10 +8,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_multiclass._network.backbones.table import Table
-
-__all__ = ["PiecewiseLinearEmbedding", "PiecewiseLinearEncoding", "embed_piecewise"]
-
 _register = keras.saving.register_keras_serializable(package="keras_multiclass")
 
 
@@ -44,7 +40,7 @@ class PiecewiseLinearEncoding(keras.layers.Layer):
     Examples
     --------
     >>> import numpy as np
-    >>> from keras_multiclass.backbones._piecewise import PiecewiseLinearEncoding
+    >>> from keras_multiclass._network.layers.piecewise import PiecewiseLinearEncoding
     >>> layer = PiecewiseLinearEncoding(2)
     >>> layer.build((None, 1))
     >>> layer.edges.assign([[0.0, 1.0, 3.0]])
@@ -158,14 +154,3 @@ class PiecewiseLinearEmbedding(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Return the constructor arguments."""
         return {**super().get_config(), "units": self.units, "n_bins": self.n_bins}
-
-
-def embed_piecewise(
-    numbers: keras.KerasTensor, table: Table, units: int, n_bins: int
-) -> keras.KerasTensor:
-    """Put a `PiecewiseLinearEmbedding` behind the numbers of a table, with bins of equal counts."""
-    layer = PiecewiseLinearEmbedding(units, n_bins)
-    vectors = layer(numbers)
-    # As weights and not as arguments, so that networks for other rows have the same structure.
-    layer.encoding.edges.assign(table.quantiles(np.linspace(0.0, 1.0, n_bins + 1)))
-    return vectors

@@ -1,0 +1,251 @@
+"""The `backbone` parameter: what it says before X is read, and the builder it becomes for an X."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import DTypeLike
+
+from keras_multiclass._data.statistics import Standardization
+from keras_multiclass._network.backbones import TrainingDefaults, get_backbone, list_backbones
+from keras_multiclass._network.backbones.registry import X_RANKS
+from keras_multiclass._network.builder_arguments import NAMED, takes
+from keras_multiclass._shared.keras.copying import copy_layer
+from keras_multiclass._shared.messages import describe, format_list, invalid
+from keras_multiclass.exceptions import BackboneError
+
+_MOST_EMBEDDED_COLUMNS = 1000  # "auto" embeds the numbers of tables with at most so many columns
+_SHAPES = {
+    "table": "(n_samples, n_features)",
+    "image": "(n_samples, height, width), (n_samples, height, width, channels) or "
+    "(n_samples, depth, height, width, channels)",
+    "sequence": "(n_samples, n_steps, n_features), or (n_samples, n_steps) for token ids",
+}
+
+
+@dataclass(frozen=True)
+class ResolvedBackbone:
+    """A backbone for X of a certain shape, ready to be called on Keras tensors.
+
+    Attributes
+    ----------
+    build : callable
+        Takes Keras tensors and arguments; returns features.
+    label : str
+        Its name in messages.
+    kind : {"table", "sequence", "image"} or None
+        The inputs it is made for; None for the user's own.
+    scales_inputs : bool
+        Whether ``scaling="auto"`` scales its inputs. Networks with weights of their own usually
+        expect raw inputs.
+    name : str or None
+        The registered name.
+    defaults : TrainingDefaults
+        Training parameters that it recommends.
+    head : callable
+        Builds the layer that emits the logits.
+    ensemble : bool
+        Whether it returns the features of several members.
+    """
+
+    build: Callable[..., Any]
+    label: str
+    kind: str | None
+    scales_inputs: bool
+    name: str | None = None
+    defaults: TrainingDefaults = field(default_factory=TrainingDefaults)
+    head: Callable[..., keras.Layer] = keras.layers.Dense
+    ensemble: bool = False
+
+    def takes(self, argument: str) -> bool:
+        """Whether the builder has a parameter of this name."""
+        return takes(self.build, argument)
+
+    def takes_mask(self, row_shape: tuple[int, ...]) -> bool:
+        """Whether the builder wants the mask of the steps of rows of this shape."""
+        may_be_sequence = self.kind == "sequence" or (self.kind is None and len(row_shape) == 2)
+        return may_be_sequence and self.takes("mask")
+
+    def standardization(self, row_shape: tuple[int, ...]) -> Standardization:
+        """Return what counts as one feature when rows of this shape are standardized."""
+        is_grey = self.kind == "image" and len(row_shape) == 2
+        return Standardization(single_channel=is_grey, skip_padding=self.takes_mask(row_shape))
+
+
+@dataclass(frozen=True)
+class BackboneParameter:
+    """The parameters `backbone` and `model` before X is read.
+
+    Attributes
+    ----------
+    backbone, model : object
+        The values of the parameters.
+    """
+
+    backbone: object
+    model: object = None
+
+    @property
+    def reads_tables(self) -> bool:
+        """Whether X of rank 2 is a table, with categories and missing values.
+
+        The user's own networks that have an input layer read X unchanged.
+        """
+        if self.model is not None or isinstance(self.backbone, keras.Layer):
+            return False
+        kind = self._registered_kind
+        return kind is None or kind == "table"
+
+    @property
+    def reads_token_ids(self) -> bool:
+        """Whether X of rank 2 holds token ids."""
+        return self.model is None and self._registered_kind == "sequence"
+
+    @property
+    def _registered_kind(self) -> str | None:
+        if isinstance(self.backbone, str) and self.backbone != "auto":
+            return get_backbone(self.backbone).kind
+        return None
+
+    def resolve(self, shape: tuple[int, ...], dtype: DTypeLike | None) -> ResolvedBackbone | None:
+        """Choose the builder for an X.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Shape of X.
+        dtype : dtype or None
+            Dtype of X as the user passed it; 8-bit integers indicate images.
+
+        Returns
+        -------
+        ResolvedBackbone or None
+            None for a whole `model`.
+
+        Raises
+        ------
+        BackboneError
+            If `backbone` is of a wrong type, is unknown, or cannot read X of this shape.
+        """
+        if self.model is not None:
+            return None
+        if isinstance(self.backbone, str):
+            name = self.backbone
+            return _registered(_automatic(shape, dtype) if name == "auto" else name, shape)
+        return _of_the_user(self.backbone)
+
+
+def _automatic(shape: tuple[int, ...], dtype: DTypeLike | None) -> str:
+    """Rank 2 is a table; rank 4 and 5, and rank 3 of 8-bit integers, images; else sequences."""
+    rank = len(shape)
+    if rank == 2:
+        return "realmlp_small" if shape[1] <= _MOST_EMBEDDED_COLUMNS else "mlp"
+    if rank == 3:
+        return "cnn" if dtype == np.uint8 else "conv1d"
+    return "cnn"
+
+
+def _registered(name: str, shape: tuple[int, ...]) -> ResolvedBackbone:
+    backbone = get_backbone(name)
+    if len(shape) not in X_RANKS[backbone.kind]:
+        suited = [n for n in list_backbones() if len(shape) in X_RANKS[get_backbone(n).kind]]
+        raise BackboneError(
+            invalid(
+                f"X for backbone={name!r}",
+                f"of shape {_SHAPES[backbone.kind]}",
+                f"shape {shape}",
+                f"Backbones for this shape: {format_list(suited)}.",
+            )
+        )
+    return ResolvedBackbone(
+        backbone.builder,
+        f"backbone {name!r}",
+        backbone.kind,
+        scales_inputs=True,
+        name=name,
+        defaults=backbone.defaults or TrainingDefaults(),
+        head=backbone.head or keras.layers.Dense,
+        ensemble=backbone.ensemble,
+    )
+
+
+def _of_the_user(value: Any) -> ResolvedBackbone:
+    if isinstance(value, keras.Layer):
+        label = f"the {type(value).__name__} given as `backbone`"
+        return ResolvedBackbone(lambda inputs: copy_layer(value)(inputs), label, None, False)
+    if inspect.isclass(value) and issubclass(value, keras.Layer):
+        label = f"the layer class {value.__name__} given as `backbone`"
+        return ResolvedBackbone(_LayerClassBuilder(value), label, None, True)
+    if callable(value) and not inspect.isclass(value):
+        name = getattr(value, "__name__", type(value).__name__)
+        return ResolvedBackbone(value, f"the backbone function {name}", None, True)
+    raise BackboneError(
+        invalid(
+            "`backbone`",
+            f"'auto', one of {format_list(list_backbones())}, a function (inputs, **params) -> "
+            "tensor, or a headless keras.Model or keras.Layer",
+            describe(value),
+            "A network that already ends in a softmax goes to `model` instead.",
+        )
+    )
+
+
+class _LayerClassBuilder:
+    """Calls a layer class as a builder function; the layer's arguments are routed."""
+
+    def __init__(self, layer_class: type[keras.Layer]) -> None:
+        self.layer_class = layer_class
+        parameters = inspect.signature(layer_class).parameters.values()
+        inputs = inspect.Parameter("inputs", inspect.Parameter.POSITIONAL_ONLY)
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        self.__signature__ = inspect.Signature(
+            [inputs, *(p.replace(kind=keyword) if p.kind in NAMED else p for p in parameters)]
+        )
+
+    def __call__(self, inputs: Any, /, **arguments: Any) -> Any:
+        return self.layer_class(**arguments)(inputs)
+
+
+def check_backbone_unused(backbone: object, routed: Mapping[str, object]) -> None:
+    """Raise if `backbone`, or an argument for it, is set although `model` is.
+
+    Parameters
+    ----------
+    backbone : object
+        The parameter.
+    routed : mapping
+        Routed parameters by full name.
+
+    Raises
+    ------
+    ValueError
+        Names the parameter to remove.
+    """
+    if not (isinstance(backbone, str) and backbone == "auto"):
+        raise ValueError(
+            "`backbone` must stay 'auto' when `model` is given, for a whole model has hidden "
+            "layers of its own; got both. Leave one of them out."
+        )
+    check_not_routed(routed, "backbone", "`model` is given")
+
+
+def check_not_routed(routed: Mapping[str, object], prefix: str, reason: str) -> None:
+    """Raise if a parameter is routed to something that does not exist.
+
+    Parameters
+    ----------
+    routed : mapping
+        Routed parameters by full name.
+    prefix : {"backbone", "model"}
+        What does not exist.
+    reason : str
+        Why.
+    """
+    lost = [name for name in routed if name.startswith(f"{prefix}__")]
+    if lost:
+        raise ValueError(f"`{lost[0]}` must reach a {prefix}, but {reason}. Remove it.")

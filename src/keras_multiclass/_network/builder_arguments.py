@@ -1,0 +1,69 @@
+"""Arguments routed to the user's builder functions, checked against their signatures."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from keras_multiclass._shared.messages import did_you_mean, format_list
+from keras_multiclass.exceptions import BackboneError
+
+NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+# Arguments that the classifier supplies if a builder has parameters for them.
+_SUPPLIED = {"backbone": ("mask", "table"), "model": ("meta", "compile_kwargs", "params")}
+
+
+def takes(function: Callable[..., Any], argument: str) -> bool:
+    """Whether a function has a parameter of this name."""
+    try:
+        return argument in inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return False
+
+
+def check_arguments(
+    function: Callable[..., Any],
+    arguments: Mapping[str, Any],
+    *,
+    prefix: str,
+    target: str,
+    skip: int = 0,
+) -> None:
+    """Check routed arguments against a builder's signature.
+
+    Parameters
+    ----------
+    function : callable
+        The builder.
+    arguments : mapping
+        Routed arguments without their prefix.
+    prefix : {"backbone", "model"}
+        The prefix.
+    target : str
+        The builder's name in messages.
+    skip : int, default=0
+        Number of leading parameters that are not for the user.
+
+    Raises
+    ------
+    BackboneError
+        If the builder does not take an argument, or lacks one that it needs.
+    """
+    try:
+        parameters = list(inspect.signature(function).parameters.values())[skip:]
+    except (TypeError, ValueError):  # no signature to compare with
+        return
+    supplied = _SUPPLIED[prefix]
+    named = {p.name: p for p in parameters if p.kind in NAMED and p.name not in supplied}
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+        for name in arguments:
+            if name not in named:
+                raise BackboneError(
+                    f"`{prefix}__{name}` must be an argument that {target} takes "
+                    f"({format_list(named) or 'it takes none'}).{did_you_mean(name, named)}"
+                )
+    missing = [name for name, p in named.items() if p.default is p.empty and name not in arguments]
+    if missing:
+        names = format_list(f"{prefix}__{name}" for name in missing)
+        raise BackboneError(f"{target} needs arguments that were not given: pass {names}.")

@@ -1,0 +1,53 @@
+"""What SciKeras tells a model builder about the data, under SciKeras' names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from keras_multiclass._data.features import FeatureSchema
+from keras_multiclass._data.labels.codec import LabelCodec
+from keras_multiclass._data.rows import Features
+
+
+def describe_features(features: FeatureSchema, X: Features) -> dict[str, Any]:
+    """Return the metadata on X.
+
+    Parameters
+    ----------
+    features : FeatureSchema
+        What was learned about X.
+    X : ndarray, CSR matrix or MemoryMap
+        The checked training rows.
+    """
+    names = features.feature_names_in
+    return {
+        "n_features_in_": features.n_features_in,
+        "X_shape_": X.shape,
+        "X_dtype_": X.dtype,
+        **({} if names is None else {"feature_names_in_": names}),
+    }
+
+
+def describe_target(codec: LabelCodec, y: object) -> dict[str, Any]:
+    """Return the metadata on the labels.
+
+    Parameters
+    ----------
+    codec : LabelCodec
+        The classes.
+    y : object
+        The target as the user passed it.
+    """
+    kind = "binary" if codec.n_classes == 2 else "multiclass"
+    labels = y if hasattr(y, "dtype") and hasattr(y, "ndim") else np.asarray(y)
+    return {
+        "classes_": codec.classes,
+        "n_classes_": codec.n_classes,
+        "n_outputs_": 1,
+        "n_outputs_expected_": 1,
+        "target_type_": kind if codec.form == "vector" else "multiclass-onehot",
+        "y_dtype_": getattr(labels, "dtype", None),
+        "y_ndim_": getattr(labels, "ndim", None),
+    }

@@ -1,0 +1,256 @@
+"""Every use of what Keras does not document as public.
+
+`UNDOCUMENTED` gives for each name its purpose, and what happens in a version of Keras without it.
+CONTRIBUTING.md repeats the table; a test keeps the two equal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+try:
+    # The only public function for this is `clear_session`, which also resets the user's settings.
+    from keras.src.backend.common import global_state
+except ImportError:
+    global_state = None
+
+UNDOCUMENTED = {
+    "global_state": (
+        "numbers layers, optimizers and metrics from the start for each network",
+        "names count up over the process, and equal networks do not share traces",
+    ),
+    "object_name_uids": ("the counters of names in `global_state`", "as without `global_state`"),
+    "finalize_state": (
+        "recomputes the tensors that `Normalization` derives from its weights",
+        "loading the layer's own variables recomputes them; the Keras engine trains",
+    ),
+    "adapt_mean": (
+        "the mean of `Normalization` as a weight, so that all rows share a trace",
+        "mean and variance are arguments of the layer, and traces are not shared",
+    ),
+    "adapt_variance": ("the variance of `Normalization` as a weight", "as without `adapt_mean`"),
+    "Model.reset_metrics": (
+        "overridden on the model, lets metrics run on over the batches of an epoch",
+        "the Keras engine raises an error instead of logging the last batch alone",
+    ),
+    "_direction": (
+        "whether larger or smaller values of a metric are better",
+        "the direction is unknown, and callbacks need an explicit `mode`",
+    ),
+    "_should_trace": (
+        "whether `TensorBoard` profiles batches",
+        "`TensorBoard` counts as acting on batches, and the Keras engine trains",
+    ),
+    "_exclude_from_weight_decay": (
+        "whether weight decay spares some variables",
+        "optimizers with weight decay update each variable on its own",
+    ),
+    "overwrite_with_gradient": (
+        "whether a gradient replaces its variable",
+        "it never does: only versions of Keras with this name have such variables",
+    ),
+    "CompileMetrics.metrics": (
+        "the metrics in the container of compiled metrics",
+        "the network has no description, and shares no traces",
+    ),
+    "names of slots": (
+        "the weight of each slot of an optimizer: its path, then the kind of slot",
+        "optimizers update each variable on its own",
+    ),
+}
+
+_COUNTERS = "object_name_uids"
+
+
+def get_name_counters() -> Any:
+    """Return the counters by which Keras numbers its objects; None if they are unknown."""
+    return None if global_state is None else global_state.get_global_attribute(_COUNTERS)
+
+
+def set_name_counters(counters: Any) -> None:
+    """Replace the counters by which Keras numbers its objects, if they are known."""
+    if global_state is not None:
+        global_state.set_global_attribute(_COUNTERS, counters)
+
+
+def normalize(
+    x: Any, mean: np.ndarray | float, variance: np.ndarray | float, **options: Any
+) -> Any:
+    """Apply a `keras.layers.Normalization` layer with known statistics.
+
+    They are weights and not arguments of the layer, so that networks for other rows have the same
+    structure.
+
+    Parameters
+    ----------
+    x : KerasTensor
+        What to normalize.
+    mean, variance : float or ndarray
+        The statistics.
+    **options
+        Further arguments of the layer.
+    """
+    layer = keras.layers.Normalization(**options)
+    normalized = layer(x)
+    try:
+        layer.adapt_mean.assign(mean)
+        layer.adapt_variance.assign(variance)
+    except AttributeError:
+        return keras.layers.Normalization(mean=mean, variance=variance, **options)(x)
+    refresh_derived([layer])
+    return normalized
+
+
+def refresh_derived(layers: Iterable[keras.Layer]) -> None:
+    """Recompute the tensors that layers keep besides their variables, after an assignment."""
+    for layer in _normalizations(layers):
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()
+        else:
+            store: dict[str, Any] = {}
+            layer.save_own_variables(store)
+            layer.load_own_variables(store)
+
+
+@contextlib.contextmanager
+def derived_from_variables(layers: Iterable[keras.Layer]) -> Iterator[None]:
+    """Recompute the tensors that layers keep besides their variables; restore them afterwards.
+
+    Raises
+    ------
+    AttributeError
+        If this version of Keras cannot do that inside a trace.
+    """
+    normalizations = _normalizations(layers)
+    own = [dict(vars(layer)) for layer in normalizations]
+    try:
+        for layer in normalizations:
+            layer.finalize_state()
+        yield
+    finally:
+        for layer, attributes in zip(normalizations, own, strict=True):
+            vars(layer).update(attributes)
+
+
+def _normalizations(layers: Iterable[keras.Layer]) -> list[Any]:
+    return [x for x in layers if isinstance(x, keras.layers.Normalization) and x.built]
+
+
+@contextlib.contextmanager
+def kept_metrics(model: keras.Model) -> Iterator[None]:
+    """Let the metrics run on in a `train_on_batch` or `test_on_batch`, which may reset them."""
+    vars(model)["reset_metrics"] = lambda: None
+    try:
+        yield
+    finally:
+        del vars(model)["reset_metrics"]
+
+
+@functools.cache
+def can_keep_metrics() -> bool:
+    """Whether `kept_metrics` works in this version of Keras."""
+    previous = get_name_counters()
+    set_name_counters(None)
+    try:
+        output = keras.layers.Dense(1, kernel_initializer="ones", trainable=False)
+        model = keras.Sequential([keras.Input((1,)), output])
+        model.compile(keras.optimizers.SGD(), "mse", run_eagerly=True)
+        model.reset_metrics()
+        loss = 0.0
+        for value in (1.0, 3.0):
+            with kept_metrics(model):
+                x = np.full((1, 1), value, "float32")
+                loss = model.test_on_batch(x, np.zeros((1, 1), "float32"), return_dict=True)["loss"]
+        return bool(np.isclose(float(loss), 5.0))  # the mean of 1 and 9
+    finally:
+        set_name_counters(previous)
+
+
+def direction_of(metric: keras.metrics.Metric) -> Any:
+    """Return "up" or "down", where better values of a metric are; None if that is unknown."""
+    return getattr(metric, "_direction", None)
+
+
+def set_direction(metric: keras.metrics.Metric, direction: str) -> None:
+    """Tell Keras' callbacks with ``mode="auto"`` which values of a metric are better."""
+    metric._direction = direction
+
+
+def profiles_batches(callback: keras.callbacks.TensorBoard) -> bool:
+    """Whether a `TensorBoard` callback may profile batches."""
+    return bool(getattr(callback, "_should_trace", True))
+
+
+def may_spare_from_decay(optimizer: keras.optimizers.Optimizer) -> bool:
+    """Whether an optimizer may decay some variables and not others."""
+    if not optimizer.weight_decay:
+        return False
+    return hasattr(optimizer, "_exclude_from_weight_decay") or not _knows_exclusions()
+
+
+@functools.cache
+def _knows_exclusions() -> bool:
+    with_exclusions = keras.optimizers.SGD()
+    with_exclusions.exclude_from_weight_decay(var_names=["bias"])
+    return hasattr(with_exclusions, "_exclude_from_weight_decay")
+
+
+def replaces_by_gradient(variable: keras.Variable) -> bool:
+    """Whether an optimizer assigns the gradient to a variable instead of stepping along it."""
+    return bool(getattr(variable, "overwrite_with_gradient", False))
+
+
+def compiled_metrics(metrics: Iterable[Any]) -> Iterator[keras.metrics.Metric]:
+    """Yield the metrics of a model, those in Keras' container of compiled metrics included.
+
+    Raises
+    ------
+    NotImplementedError
+        If the container does not list them.
+    """
+    for metric in metrics:
+        inner = getattr(metric, "metrics", None)
+        if inner is not None:
+            yield from compiled_metrics(inner)
+        elif type(metric).__name__ == "CompileMetrics":
+            raise NotImplementedError("this version of Keras does not list the compiled metrics")
+        else:
+            yield metric
+
+
+def slots_of(
+    optimizer: keras.optimizers.Optimizer, trainable: Sequence[keras.Variable]
+) -> dict[str, list[keras.Variable]] | None:
+    """Group the slots of an optimizer by kind.
+
+    Parameters
+    ----------
+    optimizer : keras.optimizers.Optimizer
+        Built.
+    trainable : sequence of keras.Variable
+        The weights.
+
+    Returns
+    -------
+    dict of str to list of keras.Variable, or None
+        For each kind (``"momentum"``, ``"velocity"``) the slots in the order of the weights; None
+        if the names do not identify them.
+    """
+    remaining = [v for v in optimizer.variables if len(v.shape)]
+    kinds: dict[str, dict[int, keras.Variable]] = {}
+    for number, weight in enumerate(trainable):
+        prefix = weight.path.replace("/", "_") + "_"
+        for variable in [v for v in remaining if v.name.startswith(prefix)]:
+            of_kind = kinds.setdefault(variable.name.removeprefix(prefix), {})
+            if number not in of_kind:  # otherwise it belongs to a later weight of the same name
+                of_kind[number] = variable
+                remaining = [v for v in remaining if v is not variable]
+    if remaining or any(len(of_kind) != len(trainable) for of_kind in kinds.values()):
+        return None
+    return {kind: [slots[n] for n in range(len(trainable))] for kind, slots in kinds.items()}

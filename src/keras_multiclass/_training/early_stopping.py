@@ -1,0 +1,120 @@
+"""Early stopping: the parameter checked, its defaults, and the Keras callback it becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import keras
+
+from keras_multiclass._shared.checks import is_count, is_flag, is_integer, is_number
+from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
+from keras_multiclass._shared.signatures import accepted_parameters
+from keras_multiclass._training.checks import Check, one_of
+
+StoppingArguments: TypeAlias = Mapping[str, object]
+"""Arguments of ``keras.callbacks.EarlyStopping``."""
+
+DEFAULT_PATIENCE = 10
+DEFAULT_VALIDATION_SPLIT = 0.1
+
+_NOT_NEGATIVE = Check(
+    "an integer of at least 0", lambda v: is_count(v) or (is_integer(v) and v == 0)
+)
+_ARGUMENTS: dict[str, Check] = {
+    "monitor": Check("the name of the loss or of a metric", lambda v: isinstance(v, str)),
+    "min_delta": Check("a finite number", is_number),
+    "patience": _NOT_NEGATIVE,
+    "mode": Check("'auto', 'min' or 'max'", one_of("auto", "min", "max")),
+    "baseline": Check("None or a finite number", lambda v: v is None or is_number(v)),
+    "restore_best_weights": Check("True or False", is_flag),
+    "start_from_epoch": _NOT_NEGATIVE,
+}
+
+
+def invalid_arguments(arguments: StoppingArguments) -> list[str]:
+    """Return an error message for each value that Keras would not check itself."""
+    return [
+        invalid(f"`early_stopping[{name!r}]`", check.allowed, describe(arguments[name]))
+        for name, check in _ARGUMENTS.items()
+        if name in arguments and not check.accepts(arguments[name])
+    ]
+
+
+def resolve_early_stopping(value: object) -> StoppingArguments | None:
+    """Convert the parameter `early_stopping`, without ``"auto"``, to arguments of the callback.
+
+    Parameters
+    ----------
+    value : bool, int or mapping
+        The checked parameter.
+
+    Returns
+    -------
+    mapping or None
+        None for no early stopping.
+    """
+    defaults = {"monitor": "val_loss", "patience": DEFAULT_PATIENCE, "restore_best_weights": True}
+    if isinstance(value, Mapping):
+        return {**defaults, **value}
+    if is_flag(value):
+        return defaults if value else None
+    return {**defaults, "patience": int(value)}  # type: ignore[call-overload]
+
+
+def build_early_stopping(
+    arguments: StoppingArguments, metric_modes: Mapping[str, str | None]
+) -> keras.callbacks.EarlyStopping:
+    """Build the callback.
+
+    Parameters
+    ----------
+    arguments : mapping
+        What `resolve_early_stopping` returned.
+    metric_modes : mapping of str to {"min", "max", None}
+        For each quantity that is logged, whether lower or higher values are better.
+
+    Returns
+    -------
+    keras.callbacks.EarlyStopping
+        With a ``mode`` that fits what it monitors.
+
+    Raises
+    ------
+    ValueError
+        If Keras has no such argument, if it cannot monitor what it is asked to, or if nobody
+        says whether lower or higher values are better.
+    """
+    accepted = accepted_parameters(keras.callbacks.EarlyStopping).names
+    for name in arguments:
+        if name not in accepted:
+            raise ValueError(
+                "`early_stopping` must hold arguments of keras.callbacks.EarlyStopping "
+                f"({format_list(accepted)}); got {name!r}.{did_you_mean(name, accepted)}"
+            )
+    return keras.callbacks.EarlyStopping(**_with_mode(arguments, metric_modes))
+
+
+def _with_mode(
+    arguments: StoppingArguments, metric_modes: Mapping[str, str | None]
+) -> StoppingArguments:
+    monitor = arguments["monitor"]
+    if monitor in ("loss", "val_loss"):
+        return arguments
+    known = {**{f"val_{name}": mode for name, mode in metric_modes.items()}, **metric_modes}
+    if monitor not in known:
+        raise ValueError(
+            f"`early_stopping` must monitor one of {format_list(known)}; got {describe(monitor)}."
+            f"{did_you_mean(str(monitor), known)} What is to be monitored must be in `metrics`, "
+            "and be one number."
+        )
+    if arguments.get("mode", "auto") != "auto":
+        return arguments
+    mode = known[str(monitor)]
+    if mode is None:
+        raise ValueError(
+            f"`early_stopping` must have a 'mode', 'min' or 'max', to monitor {monitor!r}; got "
+            "none, and whether it is better high or low is not known. Write early_stopping="
+            f"{{'monitor': {monitor!r}, 'mode': 'max'}}."
+        )
+    return {**arguments, "mode": mode}

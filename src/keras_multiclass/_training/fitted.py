@@ -1,0 +1,164 @@
+"""What a run leaves on the estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import keras
+import numpy as np
+
+from keras_multiclass._data.features import FeatureSchema
+from keras_multiclass._data.labels.codec import LabelCodec
+from keras_multiclass._interop.tensorboard import name_of_run
+from keras_multiclass._network.compile import CompileArguments, CompileSpec, MetricMode
+from keras_multiclass._shared.typing import History
+from keras_multiclass._training.calibration import temperature_of
+
+
+@dataclass(frozen=True)
+class FittedState:
+    """What a fitted classifier remembers besides its public attributes.
+
+    Attributes
+    ----------
+    codec : LabelCodec
+        The classes.
+    features : FeatureSchema
+        Checks X.
+    compile_spec : CompileSpec
+        Compiles the network.
+    compile_arguments : mapping
+        What the user asked to compile with.
+    seed : int
+        Seed of all runs of this network.
+    dtype : str
+        Dtype policy of the network.
+    input_names : tuple of str or None
+        Names of the inputs of the backbone, if X is a table.
+    resolved_params : mapping or None
+        What a new network was trained with; None if it was trained elsewhere.
+    run : str
+        Name of the folder of TensorBoard logs.
+    """
+
+    codec: LabelCodec
+    features: FeatureSchema
+    compile_spec: CompileSpec
+    compile_arguments: CompileArguments
+    seed: int
+    dtype: str
+    input_names: tuple[str, ...] | None = None
+    resolved_params: Mapping[str, object] | None = None
+    run: str = field(default_factory=name_of_run)
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """What all training runs of a network have logged.
+
+    Attributes
+    ----------
+    history : dict of str to list
+        One list per logged quantity.
+    metric_modes : mapping of str to {"min", "max", None}
+        For each of them whether lower or higher values are better, if known.
+    validated_epochs : tuple of int
+        Epochs, counted from 1, whose validation is in `history`.
+    engine : str
+        The engine of the last run.
+    engine_reason : str
+        Why it was this one.
+    """
+
+    history: History = field(default_factory=dict)
+    metric_modes: Mapping[str, MetricMode] = field(default_factory=dict)
+    validated_epochs: tuple[int, ...] = ()
+    engine: str = ""
+    engine_reason: str = ""
+
+    @property
+    def n_epochs(self) -> int:
+        """Number of epochs."""
+        return len(self.history.get("loss", []))
+
+    def extended(self, later: TrainingRecord) -> TrainingRecord:
+        """Append the record of a later run."""
+        history = {name: [*values] for name, values in self.history.items()}
+        for name, values in later.history.items():
+            history.setdefault(name, []).extend(values)
+        return replace(
+            later,
+            history=history,
+            metric_modes={**self.metric_modes, **later.metric_modes},
+            validated_epochs=self.validated_epochs + later.validated_epochs,
+        )
+
+    def attributes(self) -> dict[str, object]:
+        """Return the attributes of the fitted estimator that change with every epoch."""
+        return {
+            "history_": self.history,
+            "n_iter_": self.n_epochs,
+            "validated_epochs_": list(self.validated_epochs),
+            "metric_modes_": dict(self.metric_modes),
+        }
+
+
+def name_modes(modes: Mapping[str, MetricMode], history: History) -> dict[str, MetricMode]:
+    """Return the modes of all quantities of a history, from those of the metrics.
+
+    Parameters
+    ----------
+    modes : mapping of str to {"min", "max", None}
+        By the names of loss and metrics.
+    history : dict of str to list
+        Its names are those, with or without ``val_``.
+    """
+    return {name: modes.get(name.removeprefix("val_")) for name in history}
+
+
+@dataclass(frozen=True)
+class FittedNetwork:
+    """A network, trained or ready for training, with all that a classifier knows of it.
+
+    Attributes
+    ----------
+    model : keras.Model
+        The compiled network.
+    state : FittedState
+        What is private.
+    record : TrainingRecord
+        What was logged.
+    """
+
+    model: keras.Model
+    state: FittedState
+    record: TrainingRecord = field(default_factory=TrainingRecord)
+
+    def attributes(self) -> dict[str, object]:
+        """Return the attributes of the fitted estimator, by name."""
+        state, features = self.state, self.state.features
+        temperature = temperature_of(self.model)
+        optional = {
+            "feature_names_in_": features.feature_names_in,
+            "network_feature_names_": None
+            if state.input_names is None
+            else np.array(state.input_names, dtype=object),
+            "resolved_params_": None
+            if state.resolved_params is None
+            else dict(state.resolved_params),
+            "temperature_": temperature,
+        }
+        return {
+            "classes_": state.codec.classes,
+            "n_classes_": state.codec.n_classes,
+            "n_features_in_": features.n_features_in,
+            "input_shape_": features.input_shape,
+            "model_": self.model,
+            "loss_": self.model.loss,
+            **self.record.attributes(),
+            "engine_": self.record.engine,
+            "engine_reason_": self.record.engine_reason,
+            "_state": state,
+            **{name: value for name, value in optional.items() if value is not None},
+        }

@@ -1,0 +1,75 @@
+"""The parameters of an estimator as one run sees them: checked, typed and read-only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from keras_multiclass._shared.keras.objects import extract
+from keras_multiclass._training.settings import Settings, resolve_settings
+
+_OBJECTS = (
+    "backbone",
+    "model",
+    "loss",
+    "optimizer",
+    "metrics",
+    "callbacks",
+    "class_weight",
+    "categorical_features",
+    "random_state",
+)
+
+
+@dataclass(frozen=True)
+class FitParameters:
+    """Parameters of a classifier, by the names that they have there.
+
+    Attributes
+    ----------
+    settings : Settings
+        The plain parameters, checked.
+    routed : mapping of str to object
+        Routed parameters by full name, such as ``optimizer__learning_rate``.
+    values : mapping of str to object
+        All parameters that are not routed, for builders that ask for them.
+    estimator_name : str
+        Name of the estimator in messages.
+    """
+
+    backbone: object
+    model: object
+    loss: object
+    optimizer: object
+    metrics: object
+    callbacks: object
+    class_weight: object
+    categorical_features: object
+    random_state: object
+    settings: Settings
+    routed: Mapping[str, object]
+    values: Mapping[str, object]
+    estimator_name: str
+
+    @classmethod
+    def check(
+        cls, values: Mapping[str, object], routed: Mapping[str, object], estimator_name: str
+    ) -> FitParameters:
+        """Check the plain parameters; raise one ``ValueError`` for all invalid ones.
+
+        Parameters
+        ----------
+        values, routed, estimator_name
+            As the attributes.
+        """
+        return cls(
+            **{name: values[name] for name in _OBJECTS},
+            settings=resolve_settings(values, routed),
+            routed=routed,
+            values=values,
+            estimator_name=estimator_name,
+        )
+
+    def routed_to(self, target: str) -> dict[str, object]:
+        """Return the arguments that are routed to a target such as ``"optimizer"``, by name."""
+        return extract(self.routed, target)

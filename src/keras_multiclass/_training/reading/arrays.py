@@ -1,0 +1,111 @@
+"""Reads arrays, data frames and sparse matrices into the data of a run."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from keras_multiclass._data.categories import CategoricalColumns
+from keras_multiclass._data.features import FeatureSchema
+from keras_multiclass._data.labels.codec import LabelCodec
+from keras_multiclass._data.rows import Features
+from keras_multiclass._data.statistics import ArrayStatistics
+from keras_multiclass._network.backbone_resolution import BackboneParameter
+from keras_multiclass._shared.keras.environment import array_dtype
+from keras_multiclass._shared.messages import describe, invalid
+from keras_multiclass._training.auto_parameters import resolve_auto
+from keras_multiclass._training.parameters import FitParameters
+from keras_multiclass._training.reading.rows import RowReader
+from keras_multiclass._training.reading.run_data import KnownData, RunData
+from keras_multiclass._training.reading.validation import (
+    check_validation_arguments,
+    hold_out,
+    read_validation,
+)
+from keras_multiclass._training.request import FitRequest
+
+
+def read_arrays(
+    parameters: FitParameters,
+    request: FitRequest,
+    backbone: BackboneParameter,
+    seed: int,
+    known: KnownData | None,
+) -> RunData:
+    """Read arrays; the arguments are those of `read_data`."""
+    _check_no_steps(parameters.settings.steps_per_epoch, request.X)
+    has_validation = check_validation_arguments(
+        request.X_val, request.y_val, request.sample_weight_val
+    )
+    if known is None:
+        codec, codes = LabelCodec.learn_and_encode(request.y, request.classes)
+        features, X = _learn_features(parameters, request.X, backbone)
+    else:
+        codec, features = known.codec, known.features
+        X, codes = features.check(request.X), codec.encode(request.y)
+    rows = RowReader(features, codec)
+    data = rows.combine(X, codes, request.sample_weight)
+    resolved = backbone.resolve(X.shape, getattr(request.X, "dtype", None))
+    settings = resolve_auto(parameters.settings, resolved, can_hold_out=True)
+    data, class_weights = rows.weigh(
+        data, parameters.class_weight, codec, min_classes=request.min_classes
+    )
+    validation = read_validation(rows, request, class_weights) if has_validation else None
+    if validation is None and settings.validation_split and request.task == "fit":
+        data, validation = hold_out(data, settings.validation_split, seed)
+    return RunData(
+        codec=codec,
+        features=features,
+        backbone=resolved,
+        settings=settings,
+        training=data,
+        validation=validation,
+        batch_size=settings.rows_per_batch(data.n_samples),
+        statistics=ArrayStatistics(data.X, data.sample_weight, data.rows),
+        sample=data,
+        y=request.y,
+        highest_token_id=int(data.features(slice(None)).max()) if features.token_ids else None,
+    )
+
+
+def _learn_features(
+    parameters: FitParameters, X: object, backbone: BackboneParameter
+) -> tuple[FeatureSchema, Features]:
+    token_ids = backbone.reads_token_ids and np.asarray(X).ndim == 2
+    return FeatureSchema.learn(
+        X,
+        dtype=array_dtype(parameters.settings.dtype),
+        token_ids=token_ids,
+        columns=_learn_columns(parameters.categorical_features, X, backbone),
+        allow_nan=backbone.reads_tables,
+        estimator_name=parameters.estimator_name,
+    )
+
+
+def _learn_columns(
+    categorical_features: object, X: object, backbone: BackboneParameter
+) -> CategoricalColumns | None:
+    if backbone.reads_tables:
+        return CategoricalColumns.learn(X, categorical_features)
+    if categorical_features is None or (
+        isinstance(categorical_features, str) and categorical_features == "from_dtype"
+    ):
+        return None
+    raise ValueError(
+        invalid(
+            "`categorical_features`",
+            "'from_dtype' or None unless a table backbone reads X",
+            describe(categorical_features),
+        )
+    )
+
+
+def _check_no_steps(steps_per_epoch: int | None, X: object) -> None:
+    if steps_per_epoch is not None:
+        raise ValueError(
+            invalid(
+                "`fit__steps_per_epoch`",
+                "None unless X is a stream of batches",
+                f"{steps_per_epoch} and {describe(X)}",
+                "For arrays, batch_size decides on the steps of an epoch.",
+            )
+        )

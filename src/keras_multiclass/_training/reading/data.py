@@ -1,0 +1,47 @@
+"""Reads the data of a run, whatever they come as."""
+
+from __future__ import annotations
+
+from keras_multiclass._data.streams import is_stream
+from keras_multiclass._network.backbone_resolution import BackboneParameter
+from keras_multiclass._training.parameters import FitParameters
+from keras_multiclass._training.reading.arrays import read_arrays
+from keras_multiclass._training.reading.run_data import KnownData, RunData
+from keras_multiclass._training.reading.stream import read_stream
+from keras_multiclass._training.request import FitRequest
+
+
+def read_data(
+    parameters: FitParameters,
+    request: FitRequest,
+    backbone: BackboneParameter,
+    seed: int,
+    known: KnownData | None = None,
+) -> RunData:
+    """Check all data, learn classes and features, apply weights and hold out validation rows.
+
+    Parameters
+    ----------
+    parameters : FitParameters
+        The parameters of the estimator.
+    request : FitRequest
+        The data.
+    backbone : BackboneParameter
+        How X is read, and which backbone it gets.
+    seed : int
+        Seed of the validation split.
+    known : KnownData, default=None
+        What an earlier run learned and the data must agree with; None to learn it.
+
+    Returns
+    -------
+    RunData
+        Everything that building and training need.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the data, or a parameter together with them, cannot be used.
+    """
+    read = read_stream if is_stream(request.X) else read_arrays
+    return read(parameters, request, backbone, seed, known)

@@ -1,0 +1,202 @@
+"""What one pass over a stream learns before training: classes, weights and statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_multiclass._data.labels.codec import LabelCodec
+from keras_multiclass._data.labels.incremental import IncrementalLabels
+from keras_multiclass._data.rows import TrainingData
+from keras_multiclass._data.statistics import (
+    ArrayStatistics,
+    Moments,
+    Standardization,
+    normal_quantiles,
+)
+from keras_multiclass._data.weights import (
+    combine_weights,
+    nonzero_weight_mask,
+    resolve_class_weight,
+)
+from keras_multiclass._shared.typing import FloatArray, IndexArray
+from keras_multiclass._training.reading.rows import check_n_classes
+
+
+class FirstPass:
+    """Accumulates what checked batches tell, one after the other.
+
+    Parameters
+    ----------
+    labels : IncrementalLabels
+        Encodes the labels of the batches, and learns while it encodes.
+    standardization : Standardization or None
+        How features are standardized; None if means and variances are not needed.
+    by_class : bool
+        Whether means and variances are kept for each class, since class weights will count.
+    token_ids : bool
+        Whether X holds token ids.
+    find_missing : bool
+        Whether to look for missing values in tables.
+    """
+
+    def __init__(
+        self,
+        labels: IncrementalLabels,
+        standardization: Standardization | None,
+        *,
+        by_class: bool,
+        token_ids: bool,
+        find_missing: bool,
+    ) -> None:
+        self._labels = labels
+        self._moments = None if standardization is None else Moments(standardization)
+        self._by_class = by_class
+        self._token_ids = token_ids
+        self._find_missing = find_missing
+        self._highest_token_id = 0
+        self._has_missing: np.ndarray | bool = False
+        self._weighted = False
+        self._n_batches = 0
+        self._n_rows = 0
+        self._total_weights = np.zeros(0)
+
+    def add(self, batch: TrainingData) -> None:
+        """Learn from one checked batch, whose labels are numbers of `labels`."""
+        weights = batch.sample_weight
+        self._n_batches += 1
+        self._n_rows += batch.n_samples
+        self._weighted = self._weighted or batch.weighted
+        if self._token_ids:
+            counted = batch.X[:] if weights is None else batch.X[:][weights > 0]
+            self._highest_token_id = max(self._highest_token_id, int(counted.max(initial=0)))
+        counts = np.bincount(batch.y, weights, minlength=len(self._total_weights))
+        totals = counts.astype(np.float64)
+        totals[: len(self._total_weights)] += self._total_weights
+        self._total_weights = totals
+        if self._find_missing and batch.X.ndim == 2:
+            self._has_missing = self._has_missing | ArrayStatistics(batch.X).has_missing()
+        if self._moments is not None:
+            self._moments.add(batch.X, weights, batch.y if self._by_class else None)
+
+    def summary(self) -> StreamSummary:
+        """Return what all batches told."""
+        return StreamSummary(
+            labels=self._labels,
+            n_batches=self._n_batches,
+            n_rows=self._n_rows,
+            weighted=self._weighted,
+            total_weights=self._total_weights,
+            highest_token_id=self._highest_token_id if self._token_ids else None,
+            has_missing=np.asarray(self._has_missing),
+            moments=self._moments,
+            by_class=self._by_class,
+        )
+
+
+@dataclass(frozen=True)
+class StreamSummary:
+    """What one pass over a stream learned.
+
+    Attributes
+    ----------
+    labels : IncrementalLabels
+        All labels.
+    n_batches, n_rows : int
+        Numbers of batches and rows.
+    weighted : bool
+        Whether any batch has sample weights.
+    total_weights : ndarray of shape (n_labels,)
+        Sum of the weights of all rows of each label, by its number in `labels`.
+    highest_token_id : int or None
+        The highest token id; None if X holds no token ids.
+    has_missing : ndarray of bool of shape (n_columns,)
+        Which columns of a table have missing values.
+    moments : Moments or None
+        Means and variances, if needed.
+    by_class : bool
+        Whether these are kept for each class.
+    """
+
+    labels: IncrementalLabels
+    n_batches: int
+    n_rows: int
+    weighted: bool
+    total_weights: FloatArray
+    highest_token_id: int | None
+    has_missing: np.ndarray
+    moments: Moments | None
+    by_class: bool
+
+    def class_weights(
+        self, codec: LabelCodec, class_weight: object, *, min_classes: int
+    ) -> FloatArray | None:
+        """Resolve the parameter `class_weight`, and check that enough classes have rows.
+
+        Parameters
+        ----------
+        codec : LabelCodec
+            The classes.
+        class_weight : object
+            The parameter.
+        min_classes : int
+            Number of classes that must have rows of positive weight.
+
+        Returns
+        -------
+        ndarray of shape (n_classes,) or None
+            The class weights; None if all are 1.
+        """
+        codes = self.labels.positions(codec)
+        check_n_classes(len(codes), self.n_rows, codec, min_classes)
+        # One row per class, with the weight of all its rows, counts as these do.
+        class_weights = resolve_class_weight(class_weight, codec, codes, self.total_weights)
+        if self.weighted or class_weights is not None:
+            weights = combine_weights(self.total_weights, class_weights, codes, np.float64)
+            nonzero_weight_mask(weights, codes, min_classes)
+        return class_weights
+
+
+@dataclass(frozen=True)
+class StreamStatistics:
+    """Statistics of the weighted rows of a stream.
+
+    One pass does not yield quantiles: they are those of a normal distribution.
+
+    Attributes
+    ----------
+    summary : StreamSummary
+        What was learned.
+    codes : ndarray of int of shape (n_labels,)
+        The class index of each number of the stream's labels.
+    class_weights : ndarray of shape (n_classes,) or None
+        The class weights.
+    """
+
+    summary: StreamSummary
+    codes: IndexArray
+    class_weights: FloatArray | None
+
+    def moments(self, scaling: Standardization) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean and variance of each feature."""
+        moments = self.summary.moments
+        if moments is None or moments.standardization != scaling:
+            raise RuntimeError("the network needs other means and variances than were measured")
+        if not self.summary.by_class:
+            return moments.combine(None)
+        if self.class_weights is None:
+            return moments.combine(np.ones(len(self.codes)))
+        return moments.combine(self.class_weights[self.codes])
+
+    def quantiles(self, positions: Sequence[int], levels: np.ndarray) -> np.ndarray:
+        """Return the quantiles of normal distributions with these means and variances."""
+        mean, variance = (
+            values[list(positions), None] for values in self.moments(Standardization())
+        )
+        return np.asarray(mean + np.sqrt(variance) * normal_quantiles(levels))
+
+    def has_missing(self) -> np.ndarray:
+        """Return which columns have missing values."""
+        return self.summary.has_missing

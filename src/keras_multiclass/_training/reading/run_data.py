@@ -1,0 +1,88 @@
+"""The data of one run, ready for building and training a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from keras_multiclass._data.features import FeatureSchema
+from keras_multiclass._data.labels.codec import LabelCodec
+from keras_multiclass._data.rows import Data, TrainingData
+from keras_multiclass._data.statistics import Statistics
+from keras_multiclass._network.backbone_resolution import ResolvedBackbone
+from keras_multiclass._network.build import InputDescription, check_scaling
+from keras_multiclass._training.auto_parameters import TrainingSettings
+
+
+@dataclass(frozen=True)
+class RunData:
+    """What a run trains on, and what a network is built for.
+
+    Attributes
+    ----------
+    codec : LabelCodec
+        The classes.
+    features : FeatureSchema
+        Shape, names and categories of X.
+    backbone : ResolvedBackbone or None
+        The backbone for this X; None for a whole model.
+    settings : TrainingSettings
+        The plain parameters without ``"auto"``.
+    training, validation : TrainingData, StreamData or None
+        Checked and weighted rows.
+    batch_size : int
+        Rows per step.
+    statistics : Statistics
+        Statistics of the weighted training rows.
+    sample : TrainingData
+        Checked rows to try a user's model on.
+    y : object
+        The target as the user passed it; for a stream, of the first batch.
+    highest_token_id : int or None
+        The highest token id in the training rows; None if X holds no token ids.
+    """
+
+    codec: LabelCodec
+    features: FeatureSchema
+    backbone: ResolvedBackbone | None
+    settings: TrainingSettings
+    training: Data
+    validation: Data | None
+    batch_size: int
+    statistics: Statistics
+    sample: TrainingData
+    y: object
+    highest_token_id: int | None
+
+    def __post_init__(self) -> None:
+        check_scaling(self.settings.scaling, self.is_table)
+
+    @property
+    def is_table(self) -> bool:
+        """Whether X is a table, which may have categorical columns and missing values."""
+        return self.features.allow_nan and len(self.features.input_shape) == 1
+
+    @property
+    def weighted(self) -> bool:
+        """Whether any rows have weights."""
+        return self.training.weighted or (self.validation is not None and self.validation.weighted)
+
+    def describe_inputs(self) -> InputDescription:
+        """Describe the rows to the function that builds a network."""
+        highest = self.highest_token_id
+        return InputDescription(
+            self.features.input_shape,
+            self.statistics,
+            # Ids above the highest share one more.
+            vocabulary_size=None if highest is None else highest + 2,
+            is_table=self.is_table,
+            columns=self.features.columns,
+            names=self.features.column_names,
+        )
+
+
+@dataclass(frozen=True)
+class KnownData:
+    """What an earlier run learned, which further data must agree with."""
+
+    codec: LabelCodec
+    features: FeatureSchema

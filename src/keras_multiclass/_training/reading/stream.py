@@ -1,0 +1,145 @@
+"""Reads a stream of batches into the data of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+
+import numpy as np
+
+from keras_multiclass._data.features import FeatureSchema
+from keras_multiclass._data.labels.incremental import IncrementalLabels
+from keras_multiclass._data.rows import Features, TrainingData
+from keras_multiclass._data.streams import Batch, Stream
+from keras_multiclass._network.backbone_resolution import BackboneParameter, ResolvedBackbone
+from keras_multiclass._shared.keras.environment import array_dtype
+from keras_multiclass._shared.messages import describe, invalid
+from keras_multiclass._training.auto_parameters import resolve_auto
+from keras_multiclass._training.engine import STREAMED, graph_refused
+from keras_multiclass._training.parameters import FitParameters
+from keras_multiclass._training.reading.batches import errors_name_batch, training_stream
+from keras_multiclass._training.reading.first_pass import FirstPass, StreamStatistics, StreamSummary
+from keras_multiclass._training.reading.rows import RowReader, refuse_beside_stream
+from keras_multiclass._training.reading.run_data import KnownData, RunData
+from keras_multiclass._training.reading.validation import (
+    check_validation_arguments,
+    read_validation,
+)
+from keras_multiclass._training.request import FitRequest
+from keras_multiclass._training.settings import Settings
+
+
+def read_stream(
+    parameters: FitParameters,
+    request: FitRequest,
+    backbone: BackboneParameter,
+    seed: int,
+    known: KnownData | None,
+) -> RunData:
+    """Read a stream; the arguments are those of `read_data`."""
+    refuse_beside_stream("X", y=request.y, sample_weight=request.sample_weight)
+    has_validation = check_validation_arguments(
+        request.X_val, request.y_val, request.sample_weight_val
+    )
+    _check_settings(parameters.settings, request, has_validation)
+    stream = Stream(request.X, "X", parameters.settings.steps_per_epoch)
+    batches = stream.first_pass()
+    first, labels = next(batches), IncrementalLabels()
+    with errors_name_batch(stream, 1):
+        features, X = _first_features(parameters, first.X, backbone, known)
+        learning_rows = RowReader(features, labels)
+        sample = learning_rows.combine(X, labels.encode(first.y), first.sample_weight, is_part=True)
+    resolved = backbone.resolve(X.shape, getattr(first.X, "dtype", None))
+    settings = resolve_auto(parameters.settings, resolved, can_hold_out=has_validation)
+    rest = _rest(batches, stream, learning_rows)
+    by_class = parameters.class_weight is not None
+    summary = _summarize(
+        chain([sample], rest), features, labels, None if known else resolved, by_class=by_class
+    )
+    codec = labels.learn(request.classes) if known is None else known.codec
+    class_weights = summary.class_weights(
+        codec, parameters.class_weight, min_classes=request.min_classes
+    )
+    rows = RowReader(features, codec)
+    return RunData(
+        codec=codec,
+        features=features,
+        backbone=resolved,
+        settings=settings,
+        training=training_stream(
+            stream, rows, class_weights, n_batches=summary.n_batches, weighted=summary.weighted
+        ),
+        validation=read_validation(rows, request, class_weights) if has_validation else None,
+        batch_size=sample.n_samples,
+        statistics=StreamStatistics(summary, labels.positions(codec), class_weights),
+        sample=sample,
+        y=first.y,
+        highest_token_id=summary.highest_token_id,
+    )
+
+
+def _first_features(
+    parameters: FitParameters, X: object, backbone: BackboneParameter, known: KnownData | None
+) -> tuple[FeatureSchema, Features]:
+    if known is not None:
+        return known.features, known.features.check(X)
+    return FeatureSchema.learn(
+        X,
+        dtype=array_dtype(parameters.settings.dtype),
+        token_ids=backbone.reads_token_ids and np.asarray(X).ndim == 2,
+        allow_nan=backbone.reads_tables,
+        estimator_name=parameters.estimator_name,
+    )
+
+
+def _rest(batches: Iterator[Batch], stream: Stream, rows: RowReader) -> Iterator[TrainingData]:
+    for number, batch in enumerate(batches, start=2):
+        with errors_name_batch(stream, number):
+            part = rows.read(*batch, is_part=True)
+        yield part
+
+
+def _summarize(
+    batches: Iterator[TrainingData],
+    features: FeatureSchema,
+    labels: IncrementalLabels,
+    backbone: ResolvedBackbone | None,
+    *,
+    by_class: bool,
+) -> StreamSummary:
+    is_numeric = backbone is not None and not features.token_ids
+    first_pass = FirstPass(
+        labels,
+        backbone.standardization(features.input_shape) if backbone and is_numeric else None,
+        by_class=by_class,
+        token_ids=features.token_ids,
+        find_missing=features.allow_nan,
+    )
+    for batch in batches:
+        first_pass.add(batch)
+    return first_pass.summary()
+
+
+def _check_settings(settings: Settings, request: FitRequest, has_validation: bool) -> None:
+    if settings.batch_size != "auto":
+        raise ValueError(
+            invalid(
+                "`batch_size`",
+                "'auto' when X is a stream",
+                describe(settings.batch_size),
+                "The stream decides how many rows a batch has.",
+            )
+        )
+    if settings.engine == "graph":
+        raise graph_refused(STREAMED)
+    needs_rows = {
+        "validation_split": settings.validation_split is not None,
+        "early_stopping": settings.early_stopping not in (False, "auto"),
+        "calibration": settings.calibration is not None,
+    }
+    names = [name for name, needed in needs_rows.items() if needed]
+    if names and request.task == "fit" and not has_validation:
+        raise ValueError(
+            f"`{names[0]}` holds out rows, which cannot be taken from a stream; got no X_val. Pass "
+            "X_val, a stream of its own or an array with y_val."
+        )

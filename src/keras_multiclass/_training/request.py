@@ -1,0 +1,26 @@
+"""What one call of `fit`, `partial_fit` or `initialize` asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class FitRequest:
+    """The data of one run, and what to do with it."""
+
+    X: object
+    y: object = None
+    sample_weight: object = None
+    X_val: object = None
+    y_val: object = None
+    sample_weight_val: object = None
+    classes: object = None
+    task: Literal["fit", "partial_fit", "initialize"] = "fit"
+    resume: bool = False
+
+    @property
+    def min_classes(self) -> int:
+        """Number of classes that must have rows."""
+        return 2 if self.task == "fit" and not self.resume else 1

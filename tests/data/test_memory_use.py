@@ -1,0 +1,95 @@
+"""Streams and memory-mapped arrays are never held in memory as a whole."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+MEASURE = """
+import json, os, sys, threading, time
+import numpy as np
+from keras_multiclass import KerasMulticlassClassifier
+from keras_multiclass._data import memory_map, statistics
+from keras_multiclass._training.engine import selection
+
+# Smaller chunks than the 32 MiB of a normal run, so that a small file tells them from a copy.
+memory_map._CHUNK_VALUES = statistics._CHUNK_VALUES = 2**18
+
+
+def own_memory():  # without the pages of mapped files, which the system reclaims at will
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) / 1024 for line in file if line.startswith("RssAnon"))
+
+
+def growth(run):
+    before, samples, done = own_memory(), [], threading.Event()
+
+    def watch():
+        while not done.wait(0.001):
+            samples.append(own_memory())
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    run()
+    done.set()
+    watcher.join()
+    return max(samples) - before
+
+
+def classifier(**parameters):
+    return KerasMulticlassClassifier(
+        "mlp", backbone__hidden_units=(4,), random_state=0, **parameters
+    )
+
+
+def batches(n):
+    rng = np.random.default_rng(0)
+    for _ in range(n):
+        X = rng.random((10_000, 25), np.float32)
+        yield X, (X[:, 0] > 0.5).astype(int)
+
+
+streamed = classifier(epochs=1).fit(lambda: batches(3))
+measured = {"stream": growth(lambda: streamed.fit(lambda: batches(60)))}
+
+values = np.random.default_rng(0).random((16_000, 750), np.float32)
+y = (values[:, 0] > 0.5).astype(int)
+small = values[:3000].copy()
+paths = {dtype: os.path.join(sys.argv[1], dtype + ".npy") for dtype in ("float32", "float64")}
+for dtype, path in paths.items():
+    np.save(path, values.astype(dtype))
+memory = 2 * values.nbytes
+selection.machine_memory = lambda: memory
+del values
+fitted = {}
+for dtype, path in paths.items():
+    X = np.load(path, mmap_mode="r")
+    mapped = classifier(epochs=2, batch_size=1024, engine="keras").fit(small, y[:3000])
+    mapped.set_params(engine="auto")
+    measured[dtype] = growth(lambda: mapped.fit(X, y))
+    assert "more than 25% of the memory" in mapped.engine_reason_
+    fitted[dtype] = mapped
+for dtype, path in paths.items():
+    in_memory = classifier(epochs=2, batch_size=1024, engine="keras").fit(np.load(path), y)
+    assert in_memory.history_ == fitted[dtype].history_
+print(json.dumps(measured))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_a_long_stream_and_large_memory_mapped_arrays_are_never_loaded_whole(tmp_path):
+    """All in one process, since most of the time goes into starting TensorFlow.
+
+    The stream has 57 MiB and the arrays 46 MiB in float32, the dtype of the network: keeping a
+    copy of any would exceed its bound, while a batch and a chunk need less than 10 MiB.
+    """
+    command = [sys.executable, "-c", MEASURE, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    measured = json.loads(done.stdout.splitlines()[-1])
+    assert measured["stream"] < 20
+    assert measured["float32"] < 20
+    assert measured["float64"] < 20

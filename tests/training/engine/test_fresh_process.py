@@ -1,0 +1,87 @@
+"""Memory use and output, measured in a process that has done nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="reads /proc and Linux' unit of ru_maxrss"
+)
+
+SCRIPT = """
+import json, resource, sys
+import numpy as np
+from keras_multiclass import KerasMulticlassClassifier
+
+MIB = 2**20
+found = {}
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize() / MIB
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+# The peak comes first, as it never falls again.
+n = 500_000
+X = np.empty((n, 60), np.float32)
+X[:] = np.random.default_rng(0).normal(size=60)
+X[:, 0] = np.arange(n) % 3
+y = np.arange(n) % 3
+large = KerasMulticlassClassifier(
+    "mlp", backbone__hidden_units=(4,), epochs=1, early_stopping=True, validation_split=0.5
+)
+large.fit(X[:3000], y[:3000])
+before = peak() - X.nbytes / MIB
+large.set_params(batch_size=8192).fit(X, y)
+assert large.engine_ == "graph", large.engine_reason_
+found["copies of X"] = (peak() - before) / (X.nbytes / MIB)
+del X, y, large
+
+X, y = np.random.default_rng(0).normal(size=(150, 4)), np.arange(150) % 3
+sizes = []
+for i in range(80):
+    KerasMulticlassClassifier(backbone__hidden_units=(16,), epochs=2).fit(X, y).predict(X)
+    if i in (19, 79):
+        sizes.append(resident())
+found["growth in MiB"] = sizes[1] - sizes[0]
+
+KerasMulticlassClassifier(epochs=1, compile__jit_compile=True).fit(X, y)
+json.dump(found, open(sys.argv[1], "w"))
+"""
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory):
+    path = tmp_path_factory.mktemp("fresh") / "found.json"
+    # Freed memory goes back to the system, so that only memory in use counts.
+    limits = dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"), str(2**20))
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, path],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **limits},
+    )
+    assert done.returncode == 0, done.stderr
+    return done, json.loads(path.read_text())
+
+
+def test_memory_stays_flat_over_many_fits(process):
+    assert process[1]["growth in MiB"] < 8
+
+
+def test_training_on_a_float32_array_needs_little_more_than_a_copy_of_it(process):
+    """Validation rows are not copied; X itself counts as a copy."""
+    assert process[1]["copies of X"] < 2.4
+
+
+def test_fits_with_and_without_xla_print_nothing(process):
+    done, _ = process
+    assert (done.stdout, done.stderr) == ("", "")
