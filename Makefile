@@ -7,7 +7,7 @@ PYTHON ?= python3.11 python3.12 python3.13 python3 python
 JOBS ?= 2
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
-# What runs with the oldest supported packages.
+# Tests to run with the oldest supported packages.
 OLDEST_TESTS ?= tests/contract/test_sklearn_checks.py tests/contract/test_private_names.py \
   tests/shared/test_upstream.py tests/training/engine tests/network/test_realmlp.py
 

@@ -1,1 +1,1 @@
-"""What this package costs and gains, measured; not installed, run from a clone."""
+"""Benchmarks of speed and accuracy; not installed, run from a clone."""

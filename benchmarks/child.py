@@ -1,4 +1,4 @@
-"""What a new process runs: one function, whose result is the last line of the output."""
+"""Entry point of new processes: calls a function and prints its result as the last line."""
 
 import importlib
 import json
@@ -6,10 +6,10 @@ import sys
 
 
 def main() -> None:
-    """Call the function ``module:name`` with arguments in JSON."""
+    """Call the function ``module:name`` with arguments given as JSON."""
     module, _, name = sys.argv[1].partition(":")
     result = getattr(importlib.import_module(module), name)(**json.loads(sys.argv[2]))
-    # `float` makes plain numbers of NumPy's.
+    # `float` converts NumPy scalars.
     print("\n" + json.dumps(result, default=float))
 
 

@@ -1,4 +1,4 @@
-"""What the numbers depend on: versions, processors, threads."""
+"""The environment of a benchmark: versions, processors, threads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .processes import ROOT
 
 
 def describe_environment(packages: Sequence[str]) -> dict[str, Any]:
-    """Collect versions, processors and threads, as lines of a table."""
+    """Collect versions, processors and threads."""
     versions = {name: find_version(name) for name in packages}
     return {
         "keras-multiclass": f"{find_version('keras-multiclass')}, commit {find_commit()}",
@@ -28,7 +28,7 @@ def describe_environment(packages: Sequence[str]) -> dict[str, Any]:
 
 
 def find_version(name: str) -> str | None:
-    """Look up the version of a package; None if it is not installed."""
+    """Return the version of a package, or None if it is not installed."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -36,7 +36,7 @@ def find_version(name: str) -> str | None:
 
 
 def find_commit() -> str:
-    """Name the commit of this clone."""
+    """Return the commit of this clone."""
     command = ["git", "describe", "--always", "--dirty"]
     try:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
@@ -58,8 +58,8 @@ def _load() -> str:
 
 
 def _threads() -> str:
-    """Name the threads of BLAS, TensorFlow and PyTorch, and the settings that change them."""
-    import sklearn.neural_network  # noqa: F401  (loads the libraries that are asked below)
+    """Describe the threads of BLAS, TensorFlow and PyTorch, and the settings that affect them."""
+    import sklearn.neural_network  # noqa: F401  (loads the libraries inspected below)
     import tensorflow as tf
     from threadpoolctl import threadpool_info
 

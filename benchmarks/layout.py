@@ -1,4 +1,4 @@
-"""Tables of text, for a terminal or in markdown."""
+"""Text tables for terminals or in Markdown."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 
-def lay_out(table: Sequence[Sequence[str]], *, markdown: bool) -> str:
-    """Align columns; the first row is the head."""
+def format_table(table: Sequence[Sequence[str]], *, markdown: bool) -> str:
+    """Format a table with aligned columns; the first row is the header."""
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     padded = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in table]
     if not markdown:
@@ -17,6 +17,6 @@ def lay_out(table: Sequence[Sequence[str]], *, markdown: bool) -> str:
 
 
 def format_environment(environment: Mapping[str, Any], *, markdown: bool) -> str:
-    """Lay out what the numbers depend on."""
+    """Format the environment as a table."""
     table = [["", ""], *([name, str(value)] for name, value in environment.items())]
-    return lay_out(table, markdown=markdown).lstrip("\n") + "\n"
+    return format_table(table, markdown=markdown).lstrip("\n") + "\n"

@@ -1,4 +1,4 @@
-"""Functions that run in a new Python process, where nothing has been imported or traced before."""
+"""Run functions in a new Python process, without previous imports or traces."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-# Warnings and TensorFlow's own log lines would cost time, though nobody sees them.
+# Hidden warnings and TensorFlow logs would still cost time.
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore"}
 
 
 def run_in_new_process(function: Callable[..., Any], **arguments: Any) -> Any:
-    """Call a function in a new process and wait for what it returns.
+    """Call a function in a new process and wait for its result.
 
     Parameters
     ----------
     function : callable
-        At the top level of a module of the benchmarks.
+        Top-level function of a benchmark module.
     **arguments
-        Its arguments; they and the result must be such that JSON can hold them.
+        Arguments of the function. Arguments and result must be JSON serializable.
 
     Returns
     -------
     object
-        What the function returned.
+        Return value of the function.
     """
     target = f"{function.__module__}:{function.__qualname__}"
     done = subprocess.run(

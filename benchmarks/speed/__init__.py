@@ -1,5 +1,5 @@
-"""Speed and memory of this package beside the packages that do the same work.
+"""Speed and memory of this package compared with similar packages.
 
-Run it with ``python -m benchmarks.speed``; ``benchmarks/README.md`` says what is measured and where
+Run with ``python -m benchmarks.speed``. ``benchmarks/README.md`` describes what is measured and how
 to add a contestant or a case.
 """

@@ -1,4 +1,4 @@
-"""The command ``python -m benchmarks.speed``: run cases one by one, print a table for each."""
+"""Command ``python -m benchmarks.speed``: run cases and print a table for each."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from .results import CaseResult
 PACKAGES = ("numpy", "scikit-learn", "tensorflow", "keras", "scikeras", "skorch", "torch")
 
 
-def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+def parse_arguments(command_line: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
     cases = list_cases()
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.speed",
@@ -29,40 +29,43 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         epilog="Cases: " + "; ".join(f"{letter} = {name}" for letter, name in cases.items()),
     )
     parser.add_argument(
-        "--case", action="append", choices=list(cases), help="may be repeated; default: all"
+        "--case",
+        action="append",
+        choices=list(cases),
+        help="case to run, may be repeated; default: all",
     )
     parser.add_argument(
-        "--repeat", type=positive_integer, metavar="N", help="repetitions of each contestant"
+        "--repeat", type=positive_integer, metavar="N", help="number of repetitions per contestant"
     )
-    parser.add_argument("--quick", action="store_true", help="tiny sizes: does everything run?")
-    parser.add_argument("--full", action="store_true", help="also what takes longest")
-    parser.add_argument("--markdown", action="store_true", help="print tables in markdown")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers to a file")
-    return parser.parse_args(arguments)
+    parser.add_argument("--quick", action="store_true", help="use tiny sizes, as a smoke test")
+    parser.add_argument("--full", action="store_true", help="include the longest runs")
+    parser.add_argument("--markdown", action="store_true", help="print tables in Markdown")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all results to a file")
+    return parser.parse_args(command_line)
 
 
 def positive_integer(text: str) -> int:
-    """Read an integer of at least 1; the name appears in argparse's message."""
+    """Parse an integer of at least 1; argparse shows the function name in its message."""
     if int(text) < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
     return int(text)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run the chosen cases, each in a process of its own, so that none inherits from another."""
-    chosen = parse_arguments(arguments)
-    options = Options(quick=chosen.quick, full=chosen.full, repeat=chosen.repeat)
+def main(command_line: list[str] | None = None) -> None:
+    """Run the selected cases, each in a separate process so that they do not affect each other."""
+    arguments = parse_arguments(command_line)
+    options = Options(quick=arguments.quick, full=arguments.full, repeat=arguments.repeat)
     environment = run_in_new_process(describe_environment, packages=PACKAGES)
-    print(format_environment(environment, markdown=chosen.markdown), flush=True)
+    print(format_environment(environment, markdown=arguments.markdown), flush=True)
     results = []
-    for letter in sorted(set(chosen.case or list_cases())):
+    for letter in sorted(set(arguments.case or list_cases())):
         if sys.stderr.isatty():
             print(f"running case {letter} ...", file=sys.stderr)
         plain = run_in_new_process(run_case, letter=letter, options=asdict(options))
         results.append(CaseResult.from_plain(plain))
-        print(format_case(results[-1], markdown=chosen.markdown), flush=True)
-        if chosen.json:
-            _write_json(chosen.json, environment, options, results)
+        print(format_case(results[-1], markdown=arguments.markdown), flush=True)
+        if arguments.json:
+            _write_json(arguments.json, environment, options, results)
 
 
 def _write_json(

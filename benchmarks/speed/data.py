@@ -1,4 +1,4 @@
-"""The data that contestants train on: features in 32 bits, labels as integers from 0."""
+"""Training data: 32-bit features, integer labels starting at 0."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def load_iris() -> tuple[np.ndarray, np.ndarray]:
 
 
 def make_table(n_rows: int, n_features: int, n_classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Make normal features and classes that follow from them, so that there is much to learn."""
+    """Generate normally distributed features, and classes that are a function of them."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((n_rows, n_features), dtype=np.float32)
     directions = rng.standard_normal((n_features, n_classes), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""The work on digits that several cases share: one network, and a grid search over it."""
+"""Network and grid search on digits, shared by several cases."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ LEARNING_RATES = (1e-3, 3e-3)
 
 
 def digits_network(epochs: int) -> Network:
-    """Describe the network 64-64-64-10 and its training in batches of 32."""
+    """Return the network 64-64-64-10, trained in batches of 32."""
     return Network(64, 10, hidden_units=(64, 64), epochs=epochs, batch_size=32)
 
 
 def build_search(
     contestant: Contestant, options: Options, epochs: int, n_jobs: int | None = None
 ) -> Any:
-    """Build a search over three widths and two learning rates in five folds: 30 fits.
+    """Build a search over three widths, two learning rates and five folds: 30 fits.
 
     Parameters
     ----------
     contestant : Contestant
-        Whose classifier is searched.
+        Contestant whose classifier is searched.
     options : Options
-        When quick, there are one width and two folds.
+        With `quick`, one width and two folds are used.
     epochs : int
-        Epochs of each fit.
+        Number of epochs per fit.
     n_jobs : int, default=None
         As in `GridSearchCV`.
 
     Returns
     -------
     GridSearchCV
-        Not fitted, and without a refit.
+        Unfitted search with ``refit=False``.
     """
-    # Not at the top: a cold start of a single fit would have to import it too.
+    # Imported here because a cold start of a single fit does not need it.
     from sklearn.model_selection import GridSearchCV
 
     network = digits_network(epochs)

@@ -1,4 +1,4 @@
-"""What the command line decides for every case."""
+"""Command-line options passed to every case."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Options:
-    """Choices of the user.
+    """Options of a run.
 
     Attributes
     ----------
     quick : bool, default=False
-        Whether sizes are tiny. The numbers then say nothing; it is a test of the benchmarks.
+        Whether to use tiny sizes, as a smoke test; the numbers are then meaningless.
     full : bool, default=False
-        Whether to run also what takes longest.
+        Whether to include the longest runs.
     repeat : int, default=None
-        Repetitions of each contestant; None leaves it to the case.
+        Number of repetitions per contestant; None uses the default of the case.
     """
 
     quick: bool = False
@@ -27,9 +27,9 @@ class Options:
     repeat: int | None = None
 
     def pick(self, usual: T, quick: T) -> T:
-        """Choose between a usual and a tiny size."""
+        """Return the usual or the tiny size."""
         return quick if self.quick else usual
 
     def repeats(self, usual: int) -> int:
-        """Say how often to repeat what a case usually repeats ``usual`` times."""
+        """Return the number of repetitions; ``usual`` is the default of the case."""
         return self.repeat or self.pick(usual, quick=1)

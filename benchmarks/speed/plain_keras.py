@@ -1,4 +1,4 @@
-"""Keras without wrappers: the networks that wrappers train, and `keras.Model.fit` beside ours."""
+"""Plain Keras: the networks that wrappers train, and `keras.Model.fit` compared with ours."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from .timing import Work
 
 MODEL_FIT = "keras Model.fit"
 MODEL_FIT_NOTE = (
-    f"{MODEL_FIT} is timed without building and compiling, {OURS} with all that its fit does, "
-    "tracing included; a short fit of each before is not counted"
+    f"{MODEL_FIT} is timed without building and compiling, {OURS} with everything its fit does, "
+    "including tracing; a short fit of each beforehand is not counted"
 )
 
 
 def build_layers(
     n_features: int, hidden_units: tuple[int, ...], n_classes: int, activation: str | None = None
 ) -> keras.Sequential:
-    """Build a perceptron that is not compiled, by default one of logits."""
+    """Build an uncompiled multi-layer perceptron, by default with logits."""
     hidden = [keras.layers.Dense(width, activation="relu") for width in hidden_units]
     output = keras.layers.Dense(n_classes, activation=activation)
     return keras.Sequential([keras.Input((n_features,)), *hidden, output])
 
 
 def build_compiled(network: Network) -> keras.Sequential:
-    """Build and compile a network of logits, as a user of plain Keras does."""
+    """Build and compile a network with logits, as a user of plain Keras would."""
     model = build_layers(network.n_features, network.hidden_units, network.n_classes)
     model.compile(
         optimizer=keras.optimizers.Adam(network.learning_rate),
@@ -40,11 +40,11 @@ def build_compiled(network: Network) -> keras.Sequential:
 def ours_and_model_fit(
     network: Network, X: np.ndarray, y: np.ndarray, *, with_model_fit: bool = True
 ) -> dict[str, Work]:
-    """Set ``fit`` of our classifier beside ``Model.fit`` on the same arrays.
+    """Compare ``fit`` of our classifier with ``Model.fit`` on the same arrays.
 
-    Both begin with a new network each time, and ours forgets what it kept, so that each fit pays
-    for its own tracing. Of plain Keras ``Model.fit`` alone is timed, without building and
-    compiling; of ours all that its ``fit`` does.
+    Both start with a new network each time, and our cache is cleared so that each fit includes
+    tracing. For plain Keras, only ``Model.fit`` is timed, without building and compiling; for ours,
+    everything that ``fit`` does.
     """
     ours = load(OURS)
 
@@ -65,6 +65,6 @@ def ours_and_model_fit(
 
 
 def start_tensorflow() -> None:
-    """Let TensorFlow set up its devices and threads, so that the first contestant need not."""
+    """Make TensorFlow set up its devices and threads before the first contestant runs."""
     ones = keras.ops.ones((8, 8))
     keras.ops.matmul(ones, ones)

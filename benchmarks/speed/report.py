@@ -1,16 +1,16 @@
-"""Tables of results, for a terminal or in markdown."""
+"""Tables of results, for terminals or in Markdown."""
 
 from __future__ import annotations
 
 from statistics import median
 from typing import Any
 
-from ..layout import lay_out
+from ..layout import format_table
 from .results import CaseResult, Row
 
 
 def format_case(result: CaseResult, *, markdown: bool) -> str:
-    """Lay out one case: title, table, notes."""
+    """Format one case: title, table, notes."""
     names = list(dict.fromkeys(name for row in result.rows for name in row.details))
     table = [["", "contestant", "runs", "median (min - max)", f"/ {result.reference}", *names]]
     previous = None
@@ -26,11 +26,11 @@ def format_case(result: CaseResult, *, markdown: bool) -> str:
     title = f"({result.letter}) {result.title}"
     heading = f"### {title}\n" if markdown else title
     notes = [f"- {note}" for note in result.notes]
-    return "\n".join([heading, lay_out(table, markdown=markdown), "", *notes, ""])
+    return "\n".join([heading, format_table(table, markdown=markdown), "", *notes, ""])
 
 
 def format_number(value: Any) -> str:
-    """Write a number with about four digits; text is left as it is."""
+    """Format a number with about four digits; return text unchanged."""
     if isinstance(value, str):
         return value
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
@@ -52,7 +52,7 @@ def _prefix(seconds: float) -> tuple[float, str]:
 
 
 def _format_spread(texts: list[str]) -> str:
-    """Write median, minimum and maximum; one number where all are the same."""
+    """Format median, minimum and maximum; a single number if all are equal."""
     if not texts:
         return ""
     middle, low, high = texts

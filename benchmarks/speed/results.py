@@ -1,4 +1,4 @@
-"""What a case hands to the report: rows of measured values, and their ratios to a reference."""
+"""Results of a case: rows of measured values, and their ratios to a reference."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ class Row:
     Attributes
     ----------
     setting : str
-        What distinguishes this group of rows within the case, such as the number of data rows.
+        Setting within the case, such as the number of data rows.
     contestant : str
         Name of the contestant.
     values : list of float
-        One measured value for each repetition.
+        One measured value per repetition.
     unit : str, default="s"
-        Unit of the values; seconds are printed in the prefix that suits them.
+        Unit of the values; seconds are printed with a suitable prefix.
     ratios : list of float, default=[]
-        The values divided by those of the reference in the same turn.
+        Values divided by those of the reference in the same turn.
     details : dict, default={}
-        More columns.
+        Additional columns.
     """
 
     setting: str
@@ -47,15 +47,15 @@ class CaseResult:
     Attributes
     ----------
     title : str
-        What is measured.
+        Title of the case.
     rows : list of Row
-        The table.
+        Rows of the table.
     notes : list of str, default=[]
-        What a reader has to know about it.
+        Explanations for readers.
     reference : str, default=OURS
-        By whose values the others are divided.
+        Contestant by whose values the others are divided.
     letter : str, default=""
-        The case; set by `run_case`.
+        Letter of the case; set by `run_case`.
     """
 
     title: str
@@ -66,7 +66,7 @@ class CaseResult:
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> CaseResult:
-        """Undo `dataclasses.asdict`."""
+        """Create a result from the output of `dataclasses.asdict`."""
         return cls(**{**plain, "rows": [Row(**row) for row in plain["rows"]]})
 
 
@@ -82,23 +82,23 @@ def compare(
     reference: str = OURS,
     details: Details = no_details,
 ) -> list[Row]:
-    """Make a row of each contestant's repetitions.
+    """Create a row for each contestant.
 
     Parameters
     ----------
     runs : mapping of str to sequence of Run
-        What `alternate` returned.
+        Runs by contestant, as returned by `alternate`.
     setting : str, default=""
-        What these runs have in common.
+        Setting of these runs.
     reference : str, default=OURS
-        The contestant by whose seconds those of the others are divided, turn by turn.
+        Contestant by whose seconds the others are divided, turn by turn.
     details : callable, default=no_details
-        Gets the runs of a contestant and returns its further columns.
+        Function that takes the runs of a contestant and returns additional columns.
 
     Returns
     -------
     list of Row
-        One for each contestant.
+        One row per contestant.
     """
     rows = []
     for name, own in runs.items():

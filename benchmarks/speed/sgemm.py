@@ -1,4 +1,4 @@
-"""How fast the machine multiplies matrices in 32 bits: a ceiling for dense layers."""
+"""Speed of 32-bit matrix products, an upper bound for dense layers."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ def layer_shapes(batch_size: int, sizes: Sequence[int]) -> list[Shape]:
 def training_flops_per_row(sizes: Sequence[int]) -> int:
     """Count the flops of a training step for one row.
 
-    Each weight costs a multiplication and an addition, in three products: forward, and backward
-    for the weights and for the inputs. (The first layer does not need the last of these, and
-    activations, loss and optimizer are not counted.)
+    Each weight takes a multiplication and an addition in three products: forward, and backward with
+    respect to weights and inputs. (The first layer does not need the last one, and activations,
+    loss and optimizer are not counted.)
     """
     return 3 * 2 * sum(n_in * n_out for n_in, n_out in pairwise(sizes))
 
 
 def measure_gflops(shapes: Sequence[Shape], seconds: float) -> float:
-    """Measure NumPy's products of some shapes, weighted by their flops.
+    """Measure the speed of NumPy's matrix products of given shapes, weighted by flops.
 
     Parameters
     ----------
     shapes : sequence of (int, int, int)
         Rows, inner and columns of each product.
     seconds : float
-        How long to measure each of them, about.
+        Approximate time to measure each shape.
 
     Returns
     -------
     float
-        1e9 flops per second of all products one after another.
+        Speed of all products in sequence, in 1e9 flops per second.
     """
     flops = sum(2 * rows * inner * columns for rows, inner, columns in shapes)
     return flops / sum(_seconds_of(shape, seconds) for shape in shapes) / 1e9

@@ -1,4 +1,4 @@
-"""How contestants are timed: in alternation, so that a slow minute of the machine hits them all."""
+"""Time contestants in turns, so that slowdowns of the machine affect all of them."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Any
 
 
 def _nothing() -> None:
-    """Prepare nothing."""
+    """Do nothing."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """Something to be timed.
+    """A piece of work to time.
 
     Attributes
     ----------
     run : callable
-        The work that is timed; gets what ``prepare`` returned.
+        Function to time; receives the return value of ``prepare``.
     prepare : callable, default=nothing
-        Called without arguments before each repetition, and not timed.
+        Called without arguments before each repetition; not timed.
     calls : int, default=1
-        How often ``run`` is called in one repetition, for work that is too short to time once.
+        Number of calls of ``run`` per repetition, for work too short to time individually.
     """
 
     run: Callable[[Any], Any]
@@ -34,9 +34,9 @@ class Work:
 
 @dataclass(frozen=True)
 class Run:
-    """One repetition: the seconds of one call, and what the last call returned.
+    """One repetition: seconds per call, and the return value of the last call.
 
-    Results are kept until the table is made, so ``run`` should return no fitted networks.
+    Results are kept until the table is printed, so ``run`` should not return fitted networks.
     """
 
     seconds: float
@@ -44,19 +44,19 @@ class Run:
 
 
 def alternate(works: Mapping[str, Work], repeats: int) -> dict[str, list[Run]]:
-    """Run all works in turn (A B C A B C ...).
+    """Run all works in turns (A B C A B C ...).
 
     Parameters
     ----------
     works : mapping of str to Work
-        What to time, by the name of the contestant.
+        Works to time, by contestant.
     repeats : int
-        How many turns there are.
+        Number of turns.
 
     Returns
     -------
     dict of str to list of Run
-        For each contestant its repetitions; those at the same place belong to the same turn.
+        Repetitions by contestant; those at the same index belong to the same turn.
     """
     runs: dict[str, list[Run]] = {name: [] for name in works}
     for _ in range(repeats):
@@ -67,7 +67,7 @@ def alternate(works: Mapping[str, Work], repeats: int) -> dict[str, list[Run]]:
 
 def _time(work: Work) -> Run:
     prepared = work.prepare()
-    gc.collect()  # so that nobody pays for what another left behind
+    gc.collect()  # so that contestants do not pay for each other's garbage
     start = time.perf_counter()
     for _ in range(work.calls):
         result = work.run(prepared)

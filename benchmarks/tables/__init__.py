@@ -1,5 +1,5 @@
-"""Accuracy of this package on raw tables, beside other classifiers.
+"""Accuracy of this package on raw tables, compared with other classifiers.
 
-Run it with ``python -m benchmarks.tables``; ``benchmarks/README.md`` says what is measured and
-where to add a model.
+Run with ``python -m benchmarks.tables``. ``benchmarks/README.md`` describes what is measured and
+how to add a model.
 """

@@ -1,4 +1,4 @@
-"""The command ``python -m benchmarks.tables``: fit what has no result yet, print tables of all."""
+"""Command ``python -m benchmarks.tables``: run missing fits and print all results."""
 
 from __future__ import annotations
 
@@ -20,42 +20,55 @@ from .running import Fit, FitError, plan, run
 PACKAGES = ("numpy", "pandas", "scikit-learn", "tensorflow", "keras", "pytabkit", "torch")
 
 
-def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+def parse_arguments(command_line: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.tables",
         description="Compare the accuracy of keras-multiclass with other classifiers.",
-        epilog=f"Names of models: {', '.join(OTHERS)}, and backbones of ours: auto, mlp, ...",
+        epilog=f"Models: {', '.join(OTHERS)}, and our backbones: auto, mlp, ...",
     )
     parser.add_argument(
-        "--data", type=Path, metavar="FOLDER", help=f"of the tables; default: ${FOLDER_VARIABLE}"
+        "--data",
+        type=Path,
+        metavar="FOLDER",
+        help=f"folder of the tables; default: ${FOLDER_VARIABLE}",
     )
     parser.add_argument(
         "--model",
         action="append",
         type=_model,
         metavar="[LABEL=]NAME[:OPTION=VALUE,...]",
-        help="what to fit, may be repeated; default: all that is installed",
+        help="model to fit, may be repeated; default: all installed ones",
     )
     parser.add_argument(
-        "--table", action="append", choices=TABLES, help="may be repeated; default: all"
+        "--table",
+        action="append",
+        choices=TABLES,
+        help="table to use, may be repeated; default: all",
     )
     parser.add_argument(
-        "--split", action="append", choices=SPLITS, type=int, help="may be repeated; default: all"
+        "--split",
+        action="append",
+        choices=SPLITS,
+        type=int,
+        help="split to use, may be repeated; default: all",
     )
     parser.add_argument(
-        "--results", type=Path, metavar="FILE", help="add results to a file, and fit no model again"
+        "--results",
+        type=Path,
+        metavar="FILE",
+        help="append results to a file, and skip existing ones",
     )
     parser.add_argument(
         "--show",
         action="append",
         metavar="LABEL",
-        help="what to print, may be repeated; default: all",
+        help="model to print, may be repeated; default: all",
     )
-    parser.add_argument("--only-show", action="store_true", help="print results, and fit nothing")
-    parser.add_argument("--untimed", action="store_true", help="the machine is busy: ignore times")
-    parser.add_argument("--markdown", action="store_true", help="print tables in markdown")
-    return parser.parse_args(arguments)
+    parser.add_argument("--only-show", action="store_true", help="print results without fitting")
+    parser.add_argument("--untimed", action="store_true", help="mark times as invalid")
+    parser.add_argument("--markdown", action="store_true", help="print tables in Markdown")
+    return parser.parse_args(command_line)
 
 
 def _model(text: str) -> Model:
@@ -65,45 +78,45 @@ def _model(text: str) -> Model:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Fit what is chosen and has no result yet, and print the results that are chosen."""
-    chosen = parse_arguments(arguments)
-    tables, splits = chosen.table or TABLES, chosen.split or SPLITS
-    results = read_results(chosen.results) if chosen.results else []
+def main(command_line: list[str] | None = None) -> None:
+    """Run the selected fits that have no result yet, and print the selected results."""
+    arguments = parse_arguments(command_line)
+    tables, splits = arguments.table or TABLES, arguments.split or SPLITS
+    results = read_results(arguments.results) if arguments.results else []
     failures = []
-    if not chosen.only_show:
+    if not arguments.only_show:
         try:
-            fits, folder = _plan_missing(chosen, tables, splits, results)
+            fits, folder = _plan_missing(arguments, tables, splits, results)
         except ValueError as error:
             sys.exit(str(error))
         if fits:
             environment = run_in_new_process(describe_environment, packages=PACKAGES)
-            print(format_environment(environment, markdown=chosen.markdown), flush=True)
-        fitted, failures = _fit(fits, folder, chosen.results, timed=not chosen.untimed)
+            print(format_environment(environment, markdown=arguments.markdown), flush=True)
+        fitted, failures = _fit(fits, folder, arguments.results, timed=not arguments.untimed)
         results += fitted
     shown = [
         result
         for result in results
         if result.table in tables
         and result.split in splits
-        and (not chosen.show or result.model in chosen.show)
+        and (not arguments.show or result.model in arguments.show)
     ]
     if shown:
-        print(format_report(shown, markdown=chosen.markdown), end="")
+        print(format_report(shown, markdown=arguments.markdown), end="")
     if failures or not shown:
-        sys.exit("\n".join(failures) or "There are no results to show.")
+        sys.exit("\n".join(failures) or "No results to show.")
 
 
 def _plan_missing(
-    chosen: argparse.Namespace,
+    arguments: argparse.Namespace,
     tables: Sequence[str],
     splits: Sequence[int],
     results: Sequence[Result],
 ) -> tuple[list[Fit], Path]:
-    """List the fits that have no result yet, and the folder of their tables."""
-    folder = check_folder(chosen.data or os.environ.get(FOLDER_VARIABLE), tables)
+    """Return the fits that have no result yet, and the folder of their tables."""
+    folder = check_folder(arguments.data or os.environ.get(FOLDER_VARIABLE), tables)
     os.environ.update(QUIET)
-    models = chosen.model or default_models()
+    models = arguments.model or default_models()
     check_models(models)
     check_labels(models, results)
     done = {result.key for result in results}
@@ -113,7 +126,7 @@ def _plan_missing(
 def _fit(
     fits: Sequence[Fit], folder: Path, file: Path | None, *, timed: bool
 ) -> tuple[list[Result], list[str]]:
-    """Run fits and keep their results; return these, and what failed."""
+    """Run fits and return their results, and messages about failures."""
     results, failures = [], []
     for fit, outcome in run(fits, folder):
         if sys.stderr.isatty():

@@ -1,4 +1,4 @@
-"""The tables: where they are, how they are read and split."""
+"""Reading and splitting the tables."""
 
 from __future__ import annotations
 
@@ -28,19 +28,18 @@ FOLDER_VARIABLE = "KERAS_MULTICLASS_TABLES"
 
 HOW_TO_GET = f"""\
 The tables are not part of this repository. They come from the UCI Machine Learning Repository
-(CC BY 4.0), through the public collection renatopp/arff-datasets. Make a folder with a file
+(CC BY 4.0), through the public collection renatopp/arff-datasets. Create a folder with a file
 <table>.parquet for each of
 
     {", ".join(TABLES)}
 
-Columns of features are numbers or categories (parquet's dictionary type), with gaps where values
-are missing and without identifiers; the column "{TARGET}" has the labels as text, without classes
-of fewer than 6 rows. Name the folder with --data or in the environment variable
-{FOLDER_VARIABLE}."""
+Feature columns are numbers or categories (parquet's dictionary type), with nulls for missing values
+and without identifiers. The column "{TARGET}" contains the labels as text, without classes of fewer
+than 6 rows. Pass the folder with --data or set the environment variable {FOLDER_VARIABLE}."""
 
 
 class Split(NamedTuple):
-    """Rows to learn from and rows to be judged on."""
+    """Training and test rows."""
 
     X_train: pd.DataFrame
     X_test: pd.DataFrame
@@ -49,28 +48,28 @@ class Split(NamedTuple):
 
 
 def check_folder(folder: str | Path | None, tables: Sequence[str]) -> Path:
-    """Raise an error that says where tables come from, unless the folder has all of these."""
+    """Return the folder; raise an error that explains how to get the tables if any is missing."""
     if folder is None:
-        raise ValueError(f"No folder of tables was named.\n\n{HOW_TO_GET}")
+        raise ValueError(f"No folder of tables was given.\n\n{HOW_TO_GET}")
     missing = [table for table in tables if not table_path(Path(folder), table).is_file()]
     if missing:
-        raise ValueError(f"{folder} has no file of {', '.join(missing)}.\n\n{HOW_TO_GET}")
+        raise ValueError(f"{folder} has no file for {', '.join(missing)}.\n\n{HOW_TO_GET}")
     return Path(folder)
 
 
 def table_path(folder: Path, table: str) -> Path:
-    """Say where a table should be."""
+    """Return the path of a table."""
     return folder / f"{table}.parquet"
 
 
 def load_table(path: Path) -> tuple[pd.DataFrame, np.ndarray]:
-    """Read a table: a data frame of numbers and categories, and the labels as text."""
+    """Read a table as a data frame of numbers and categories, and string labels."""
     frame = pd.read_parquet(path) if util.find_spec("pyarrow") else _read_with_polars(path)
     return frame.drop(columns=TARGET), frame[TARGET].to_numpy(dtype=str)
 
 
 def _read_with_polars(path: Path) -> pd.DataFrame:
-    """Do by hand what polars can do only where pyarrow is installed."""
+    """Convert to pandas column by column, because polars needs pyarrow for it."""
     import polars as pl
 
     table = pl.read_parquet(path)
@@ -86,5 +85,5 @@ def _read_with_polars(path: Path) -> pd.DataFrame:
 
 
 def split_table(X: pd.DataFrame, y: np.ndarray, split: int) -> Split:
-    """Hold out 30 % of each class; the number of the split is its seed."""
+    """Hold out 30 % of each class; the split number is the seed."""
     return Split(*train_test_split(X, y, test_size=0.3, stratify=y, random_state=split))

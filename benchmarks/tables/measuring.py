@@ -1,4 +1,4 @@
-"""One fit: how long it takes and how good it is."""
+"""Time and accuracy of a single fit."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from sklearn.metrics import accuracy_score, f1_score, log_loss
 from .data import load_table, split_table
 from .models import Model, build
 
-# Probabilities in 32 bits cannot be nearer to 0 or 1; all models are treated alike.
+# Resolution of 32-bit probabilities, applied to all models.
 SMALLEST_PROBABILITY = float(np.finfo(np.float32).eps)
 
 
 @dataclass(frozen=True)
 class Measures:
-    """What is measured of a fit on the rows that were held out."""
+    """Scores on the test rows, and times."""
 
     error: float
     macro_f1: float
@@ -29,7 +29,7 @@ class Measures:
 
 
 def measure(model: Model, path: Path, split: int) -> Measures:
-    """Fit a model on a split of a table and judge it."""
+    """Fit a model on a split of a table and evaluate it."""
     rows = split_table(*load_table(path), split)
     classifier = build(model, seed=split)
     start = time.perf_counter()
@@ -37,12 +37,12 @@ def measure(model: Model, path: Path, split: int) -> Measures:
     fitted = time.perf_counter()
     probabilities = classifier.predict_proba(rows.X_test)
     predicted = time.perf_counter()
-    scores = judge(rows.y_test, np.asarray(probabilities), classifier.classes_)
+    scores = evaluate(rows.y_test, np.asarray(probabilities), classifier.classes_)
     return Measures(**scores, fit_seconds=fitted - start, predict_seconds=predicted - fitted)
 
 
-def judge(y: np.ndarray, probabilities: np.ndarray, classes: np.ndarray) -> dict[str, Any]:
-    """Compare probabilities, a column for each class, with the true labels."""
+def evaluate(y: np.ndarray, probabilities: np.ndarray, classes: np.ndarray) -> dict[str, Any]:
+    """Score probabilities, with one column per class, against the true labels."""
     predicted = np.asarray(classes)[np.argmax(probabilities, axis=1)]
     clipped = np.clip(probabilities.astype(np.float64), SMALLEST_PROBABILITY, 1)
     clipped /= clipped.sum(axis=1, keepdims=True)

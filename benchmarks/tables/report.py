@@ -1,4 +1,4 @@
-"""Tables of what was found, for a terminal or in markdown."""
+"""Tables of results, for terminals or in Markdown."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import asdict
 
 import pandas as pd
 
-from ..layout import lay_out
+from ..layout import format_table
 from .models import REFERENCE
 from .results import Result
 from .summary import keep_common, mean_by_table, summarize
 
 
 def format_report(results: Sequence[Result], *, markdown: bool) -> str:
-    """Lay out the summary, and the error and the log loss on each table."""
+    """Format the summary, and the error and log loss on each table."""
     fits = pd.DataFrame([asdict(result) for result in results])
     common = keep_common(fits)
     if common.empty:
-        return "There is no split of a table that all these models were fitted on.\n"
+        return "There is no split on which all these models were fitted.\n"
     summary = summarize(common)
     parts = [
         ("Means over tables", _summary_cells(summary)),
@@ -27,24 +27,26 @@ def format_report(results: Sequence[Result], *, markdown: bool) -> str:
     ]
     notes = _notes(fits, common)
     prefix = "### " if markdown else ""
-    tables = [f"{prefix}{title}\n\n{lay_out(cells, markdown=markdown)}\n" for title, cells in parts]
+    tables = [
+        f"{prefix}{title}\n\n{format_table(cells, markdown=markdown)}\n" for title, cells in parts
+    ]
     return "\n".join([*tables, *(f"- {note}" for note in notes), ""])
 
 
 def _summary_cells(summary: pd.DataFrame) -> list[list[str]]:
-    head = ["model", "error in %", "log loss", "macro F1", "rank"]
-    head += [f"better/equal/worse than {REFERENCE}", "fit", f"fit / {REFERENCE}"]
+    header = ["model", "error in %", "log loss", "macro F1", "rank"]
+    header += [f"better/equal/worse than {REFERENCE}", "fit", f"fit / {REFERENCE}"]
     rows = []
     for model, row in summary.iterrows():
         means = [f"{100 * row['error']:.2f}", f"{row['log_loss']:.4f}", f"{row['macro_f1']:.4f}"]
         counts = "{wins:.0f}/{ties:.0f}/{losses:.0f}".format(**row)
-        beside = [
+        comparison = [
             "" if pd.isna(row["wins"]) else counts,
             "" if pd.isna(row["fit_seconds"]) else f"{row['fit_seconds']:.2f} s",
             "" if pd.isna(row["ratio"]) else f"{row['ratio']:.2f}",
         ]
-        rows.append([str(model), *means, f"{row['rank']:.2f}", *beside])
-    return [head, *rows]
+        rows.append([str(model), *means, f"{row['rank']:.2f}", *comparison])
+    return [header, *rows]
 
 
 def _table_cells(
@@ -57,12 +59,11 @@ def _table_cells(
 
 def _notes(fits: pd.DataFrame, common: pd.DataFrame) -> list[str]:
     splits = common[["table", "split"]].drop_duplicates()
-    notes = [f"{len(splits)} splits of {splits['table'].nunique()} tables; lower is better but F1"]
+    n_tables = splits["table"].nunique()
+    notes = [f"{len(splits)} splits of {n_tables} tables; lower is better, except for F1"]
     n_left_out = len(fits[["table", "split"]].drop_duplicates()) - len(splits)
     if n_left_out:
-        notes.append(
-            f"{n_left_out} splits that not all of these models were fitted on are left out"
-        )
+        notes.append(f"{n_left_out} splits on which not all models were fitted are left out")
     if not common["timed"].all():
-        notes.append("times of fits that were run with --untimed are left out")
+        notes.append("times of fits run with --untimed are left out")
     return notes

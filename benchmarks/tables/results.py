@@ -1,4 +1,4 @@
-"""The file of results: a line of JSON for each fit, to which runs append."""
+"""Results file: one line of JSON per fit, appended by each run."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ class Result:
     Attributes
     ----------
     table, split, model : str, int, str
-        What was fitted on what; the model by its label. There is one result for each.
+        Table, split and label of the model; unique for each result.
     name, options : str, dict
-        What the label stands for.
+        Name and options of the model with this label.
     version : str
-        Version of the package that the model comes from.
+        Version of the model's package.
     error, macro_f1, log_loss : float
-        How good it was on the rows held out.
+        Scores on the test rows.
     fit_seconds, predict_seconds : float
-        How long it took.
+        Times of fit and prediction.
     timed : bool, default=True
-        Whether the machine was quiet, so that the times mean something.
+        Whether the times are valid, i.e. the machine was idle.
     """
 
     table: str
@@ -48,19 +48,19 @@ class Result:
 
     @property
     def key(self) -> tuple[str, int, str]:
-        """What there is one result of."""
+        """Unique key of the result."""
         return self.table, self.split, self.model
 
     @classmethod
     def of(cls, fit: Fit, measures: Measures, *, timed: bool) -> Result:
-        """Put together what was fitted and what came of it."""
+        """Combine a fit and its measures."""
         table, split, model = fit
         what = (table, split, model.label, model.name, _as_json(model.options), model.version)
         return cls(*what, **asdict(measures), timed=timed)
 
 
 def read_results(path: Path) -> list[Result]:
-    """Read a file of results; one that does not exist has none."""
+    """Read a results file; return an empty list if it does not exist."""
     if not path.exists():
         return []
     lines = path.read_text(encoding="utf-8").splitlines()
@@ -68,23 +68,23 @@ def read_results(path: Path) -> list[Result]:
 
 
 def append_result(path: Path, result: Result) -> None:
-    """Add a line to a file of results."""
+    """Append a line to a results file."""
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(asdict(result)) + "\n")
 
 
 def check_labels(models: Sequence[Model], results: Sequence[Result]) -> None:
-    """Raise an error about a label that already stands for something else."""
+    """Raise an error if a label is already used for a different model."""
     known = {result.model: (result.name, result.options) for result in results}
     for model in models:
         meant = (model.name, _as_json(model.options))
         if known.setdefault(model.label, meant) != meant:
             raise ValueError(
-                f"the label {model.label!r} already stands for another model or other options; "
+                f"the label {model.label!r} is already used for another model or other options; "
                 "choose a new one: --model LABEL=NAME:OPTION=VALUE"
             )
 
 
 def _as_json(options: dict[str, Any]) -> dict[str, Any]:
-    """Write options as they will be read from a file: tuples become lists."""
+    """Return options as they are read back from a file: tuples become lists."""
     return json.loads(json.dumps(options, default=repr))

@@ -1,4 +1,4 @@
-"""Fits one after another, those of a model in a process of its own."""
+"""Run fits sequentially, with a separate process for each model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .models import Model
 
 
 class Fit(NamedTuple):
-    """What is fitted on what."""
+    """A model to fit on a split of a table."""
 
     table: str
     split: int
@@ -24,21 +24,21 @@ class Fit(NamedTuple):
 
     @property
     def key(self) -> tuple[str, int, str]:
-        """What there is one result of."""
+        """Unique key of the result."""
         return self.table, self.split, self.model.label
 
 
 class FitError(Exception):
-    """A model could not be fitted or judged; the message says why."""
+    """Raised if a model cannot be fitted or evaluated."""
 
 
 def plan(models: Sequence[Model], tables: Sequence[str], splits: Sequence[int]) -> list[Fit]:
-    """Order fits so that models take turns, and all tables have one result before any has two."""
+    """Order fits so that models take turns, and every table gets one result before a second."""
     return [Fit(table, split, model) for split in splits for table in tables for model in models]
 
 
 def run(fits: Sequence[Fit], folder: Path) -> Iterator[tuple[Fit, Measures | FitError]]:
-    """Fit one after another; what fails is handed out, and the next one begins."""
+    """Run fits sequentially; yield errors and continue with the next fit."""
     workers: dict[str, _Worker] = {}
     try:
         for fit in fits:
@@ -55,14 +55,14 @@ def run(fits: Sequence[Fit], folder: Path) -> Iterator[tuple[Fit, Measures | Fit
 
 
 class _Worker:
-    """A process that fits one model again and again; it ends when this one does."""
+    """A process that runs all fits of one model and ends with the parent process."""
 
     def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs,))
+        self._connection, child_connection = context.Pipe()
+        self._process = context.Process(target=_serve, args=(child_connection,))
         self._process.start()
-        theirs.close()
+        child_connection.close()
 
     def measure(self, fit: Fit, folder: Path) -> Measures | FitError:
         try:
@@ -82,8 +82,8 @@ class _Worker:
 
 
 def _serve(connection: Connection) -> None:
-    """Fit what is asked for, until nobody asks any more."""
-    _be_quiet()
+    """Run requested fits until the connection is closed."""
+    _silence_output()
     with suppress(EOFError, KeyboardInterrupt):
         while True:
             arguments = connection.recv()
@@ -94,8 +94,8 @@ def _serve(connection: Connection) -> None:
             connection.send(outcome)
 
 
-def _be_quiet() -> None:
-    """Send whatever libraries print to nowhere; errors are sent back."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+def _silence_output() -> None:
+    """Discard the output of libraries; errors are sent through the connection."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
-        os.dup2(nowhere, stream)
+        os.dup2(devnull, stream)

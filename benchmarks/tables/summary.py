@@ -1,4 +1,4 @@
-"""Means, ranks, wins and ratios, from a data frame with a row for each fit."""
+"""Means, ranks, wins and ratios, from a data frame with one row per fit."""
 
 from __future__ import annotations
 
@@ -6,41 +6,41 @@ import pandas as pd
 
 from .models import REFERENCE
 
-# Means that should be equal may differ in their last digits.
+# Equal means can differ in their last digits.
 DECIMALS = 9
 
 
 def keep_common(fits: pd.DataFrame) -> pd.DataFrame:
-    """Keep the splits of tables that all models were fitted on, for others cannot be compared."""
+    """Keep only the splits on which all models were fitted."""
     n_models = fits["model"].nunique()
     fitted = fits.groupby(["table", "split"])["model"].transform("nunique")
     return fits[fitted == n_models]
 
 
 def mean_by_table(fits: pd.DataFrame, measure: str) -> pd.DataFrame:
-    """Average a measure over splits: a row for each table, a column for each model."""
+    """Average a measure over splits; tables are rows, models are columns."""
     means = fits.pivot_table(index="table", columns="model", values=measure, aggfunc="mean")
     return means.round(DECIMALS)
 
 
 def summarize(fits: pd.DataFrame) -> pd.DataFrame:
-    """Say in a row for each model how it did on all tables, the best rank first.
+    """Summarize each model over all tables in one row, the best rank first.
 
-    Tables count alike, however many splits they have.
+    Tables have equal weight, regardless of their number of splits.
 
     Parameters
     ----------
     fits : DataFrame
-        A row for each `Result`, a column for each of its attributes.
+        One row per `Result`, one column per attribute.
 
     Returns
     -------
     DataFrame
-        Columns ``error``, ``log_loss`` and ``macro_f1``: means. ``rank``: the mean over tables of
-        the place by error, where equal ones share their places. ``wins``, ``ties``, ``losses``: on
-        how many tables the error is below, equal to and above the reference's. ``fit_seconds``:
-        median of all fits, and ``ratio``: median of the fit time divided by the reference's on the
-        same split, both of fits that were timed. NaN where there is nothing to compare.
+        Columns ``error``, ``log_loss`` and ``macro_f1``: means. ``rank``: mean rank by error over
+        tables; ties share their ranks. ``wins``, ``ties``, ``losses``: number of tables on which
+        the error is below, equal to or above that of the reference. ``fit_seconds``: median fit
+        time. ``ratio``: median fit time relative to the reference on the same split. Both use timed
+        fits only. NaN if there is nothing to compare.
     """
     errors = mean_by_table(fits, "error")
     summary = pd.DataFrame(

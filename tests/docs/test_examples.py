@@ -120,5 +120,5 @@ def test_the_data_of_the_examples_name_their_source_and_licence():
     assert tables
     for name in tables:
         (row,) = re.findall(rf"^\| `{name}` .*$", text, re.MULTILINE)
-        assert "archive.ics.uci.edu" in row or f"but `{name}` come from the UCI" in text
+        assert "archive.ics.uci.edu" in row or f"except `{name}` come from the UCI" in text
     assert "CC BY 4.0" in text

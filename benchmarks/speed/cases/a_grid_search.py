@@ -1,8 +1,8 @@
-"""A grid search over small networks: most of the time goes into starting fits, not into training.
+"""Grid search over small networks: most of the time is spent starting fits, not training.
 
-The first search of each contestant is reported apart from the later ones, which run in the same
-process and gain from whatever the contestant keeps. Ours forgets before each search what it keeps
-from one fit for the next, so that each of its searches pays for its own tracing.
+The first search of each contestant is reported separately from later ones, which run in the same
+process and benefit from the contestant's caches. Our cache is cleared before each search, so that
+each search includes tracing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TOLERANCE = 0.01
 
 
 def run(options: Options) -> CaseResult:
-    """Time one search in a process that is new to each contestant, then further ones."""
+    """Time the first search of each contestant in a new process, then further ones."""
     start_tensorflow()
     epochs = options.pick(10, quick=1)
     works = {name: _work(it, options, epochs) for name, it in load_available().items()}
@@ -35,7 +35,7 @@ def run(options: Options) -> CaseResult:
         "--quick trains too little for equal accuracies"
         if options.quick
         else _agreement({name: [*first[name], *later[name]] for name in works}),
-        f"{OURS} clears its cache before each search; the others keep what they keep",
+        f"{OURS} clears its cache before each search; the others keep theirs",
     ]
     title = (
         f"GridSearchCV of MLPs 64-h-h-10 on digits, {_describe(options)}, {epochs} epochs, "
@@ -67,10 +67,10 @@ def _details(runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def _agreement(runs: Mapping[str, Sequence[Run]]) -> str:
-    """Say whether the contestants learnt the same, as they must if they did the same work."""
+    """Describe whether accuracies agree, as they must if all contestants do the same work."""
     scores = {name: mean(run.result for run in own) for name, own in runs.items()}
-    apart = {name: score - scores[OURS] for name, score in scores.items() if name != OURS}
-    listed = ", ".join(f"{name} {difference:+.4f}" for name, difference in apart.items())
-    agree = all(abs(difference) <= TOLERANCE for difference in apart.values())
+    differences = {name: score - scores[OURS] for name, score in scores.items() if name != OURS}
+    listed = ", ".join(f"{name} {difference:+.4f}" for name, difference in differences.items())
+    agree = all(abs(difference) <= TOLERANCE for difference in differences.values())
     verdict = "agree" if agree else "DO NOT AGREE"
     return f"mean accuracies over all searches {verdict} within {TOLERANCE} with ours: {listed}"

@@ -1,4 +1,4 @@
-"""One fit in a new process: what a script costs that trains one small network."""
+"""One fit in a new process, as in a script that trains a single small network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..timing import Work, alternate
 
 
 def run(options: Options) -> CaseResult:
-    """Time whole processes, after one of each contestant that brings its files into memory."""
+    """Time whole processes, after one run of each contestant to load its files into memory."""
     epochs = options.pick(10, quick=1)
     works = {name: _work(name, epochs) for name in available()}
     if not options.quick:
@@ -22,8 +22,8 @@ def run(options: Options) -> CaseResult:
     rows = compare(alternate(works, options.repeats(5)))
     title = f"One fit in a new process: MLP 64-64-64-10 on digits, {epochs} epochs, batches of 32"
     note = (
-        "from the start of Python to its end, imports included; one process of each contestant "
-        "before is not counted"
+        "from start to exit of Python, including imports; a first process of each contestant is "
+        "not counted"
     )
     return CaseResult(title, rows, [note])
 
@@ -34,6 +34,6 @@ def _work(name: str, epochs: int) -> Work:
 
 
 def fit_once(contestant: str, epochs: int) -> None:
-    """Load a contestant and fit it; all that a new process does."""
+    """Load a contestant and fit it once."""
     X, y = load_digits()
     load(contestant).build(digits_network(epochs)).fit(X, y)

@@ -1,4 +1,4 @@
-"""A further fit in a process where the same fit has run before."""
+"""A repeated fit in the same process."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from ..timing import Work, alternate
 
 
 def run(options: Options) -> CaseResult:
-    """Time fits of new estimators; the first of each contestant is not counted."""
+    """Time fits of new estimators, not counting the first one of each contestant."""
     epochs = options.pick(10, quick=1)
     works = {name: _work(contestant, epochs) for name, contestant in load_available().items()}
     alternate(works, repeats=1)
     rows = compare(alternate(works, options.repeats(10)))
-    title = f"One more fit: MLP 64-64-64-10 on digits, {epochs} epochs, batches of 32"
+    title = f"Repeated fit: MLP 64-64-64-10 on digits, {epochs} epochs, batches of 32"
     note = (
-        "a new estimator each time, after one fit that is not counted; no cache is cleared in "
-        "between, so each contestant gains from what it keeps"
+        "a new estimator each time, after one fit that is not counted; caches are not cleared in "
+        "between"
     )
     return CaseResult(title, rows, [note])
 

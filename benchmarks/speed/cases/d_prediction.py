@@ -1,4 +1,4 @@
-"""Probabilities for one row, where the overhead of a call is all, and for many rows."""
+"""Probabilities for one row, dominated by the overhead of a call, and for many rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LARGE_BATCH = 1024
 
 
 def run(options: Options) -> CaseResult:
-    """Time every contestant that gives probabilities, and Keras on the network that ours fitted."""
+    """Time contestants that predict probabilities, and Keras on the network fitted by ours."""
     fitted = _fit_all()
     rows = []
     for n_rows, calls in ((1, options.pick(50, 2)), (10_000, options.pick(5, 1))):
@@ -28,8 +28,8 @@ def run(options: Options) -> CaseResult:
         runs = alternate(works, options.repeats(10))
         rows += compare(runs, f"{n_rows:,} row{'s' * (n_rows > 1)}")
     notes = [
-        f"time of one call; {PLAIN} gets the network that {OURS} fitted, and gives its logits",
-        "one repetition of each before is not counted; what gives no probabilities is left out",
+        f"time per call; {PLAIN} uses the network fitted by {OURS} and returns logits",
+        "a first repetition is not counted; contestants without probabilities are left out",
     ]
     return CaseResult("predict_proba of an MLP 64-64-64-10 on digits", rows, notes)
 
@@ -43,7 +43,7 @@ def _fit_all() -> dict[str, Any]:
 
 def _works(fitted: dict[str, Any], n_rows: int, calls: int) -> dict[str, Work]:
     digits, _ = load_digits()
-    X = np.resize(digits, (n_rows, digits.shape[1]))  # the rows again and again
+    X = np.resize(digits, (n_rows, digits.shape[1]))  # repeats the rows
     model = fitted[OURS].model_
     predictions = {name: estimator.predict_proba for name, estimator in fitted.items()}
     predictions[PLAIN] = partial(model.predict, verbose=0)

@@ -1,4 +1,4 @@
-"""A large table: rows per second beside `keras.Model.fit`, and how near that is to the hardware."""
+"""A large table: rows per second compared with `keras.Model.fit` and with hardware limits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CEILINGS = ("NumPy, products of the forward pass", "NumPy, 2048 x 2048 x 2048")
 
 
 def run(options: Options) -> CaseResult:
-    """Time training and matrix products in alternation."""
+    """Time training and matrix products in turns."""
     X, y = make_table(options.pick(500_000, quick=4_000), n_features=50, n_classes=10)
     network = Network(50, 10, hidden_units=(256, 256), epochs=3, batch_size=1024)
     works = ours_and_model_fit(network, X, y)
@@ -36,7 +36,7 @@ def run(options: Options) -> CaseResult:
     notes = [
         MODEL_FIT_NOTE,
         f"{sgemm.training_flops_per_row(sizes):,} flops per row: 3 products of 2 flops per weight",
-        "share: of what NumPy reaches with the products of the forward pass, weighted by flops",
+        "share of sgemm: relative to NumPy's products of the forward pass, weighted by flops",
     ]
     title = (
         f"{len(X):,} x 50 float32 rows, 10 classes, MLP 50-256-256-10, {network.epochs} epochs, "
@@ -61,7 +61,7 @@ def _ceilings(network: Network, seconds: float) -> dict[str, Work]:
 def _details(
     n_rows: int, sizes: Sequence[int], ceiling: float
 ) -> Callable[[Sequence[Run]], dict[str, Any]]:
-    """Make rows per second, flops per second and the share of the ceiling of a contestant."""
+    """Return a function that computes rows and flops per second, and the share of the ceiling."""
 
     def details(runs: Sequence[Run]) -> dict[str, Any]:
         speed = n_rows / median(run.seconds for run in runs)

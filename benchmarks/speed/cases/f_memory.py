@@ -1,4 +1,4 @@
-"""Whether many fits in one process fill the memory."""
+"""Memory growth over many fits in one process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..data import load_iris
 from ..options import Options
 from ..results import CaseResult, Row
 
-# How many fits each contestant does; fewer where each of them takes long.
+# Number of fits per contestant; fewer for slow ones.
 FITS = {OURS: 200, "SciKeras": 40}
 QUICK_FITS = 4
 WARM_FITS = 20
@@ -22,7 +22,7 @@ QUICK_WARM_FITS = 2
 
 
 def run(options: Options) -> CaseResult:
-    """Compare the resident memory after some fits with that after many."""
+    """Compare resident memory after a few fits with that after many."""
     warm = options.pick(WARM_FITS, QUICK_WARM_FITS)
     rows = []
     for name, usual in FITS.items():
@@ -36,14 +36,14 @@ def run(options: Options) -> CaseResult:
         details = {"fits": n_fits, f"MB after {warm}": start, "MB after all": end}
         rows.append(Row("", name, per_fit, unit="MB per fit", details=details))
     note = (
-        f"a process for each contestant; MB per fit: growth after fit {warm} divided by the fits "
-        "that follow. Near zero there is no sense in ratios, so none are given"
+        f"one process per contestant; MB per fit: growth after fit {warm} divided by the number of "
+        "subsequent fits. Ratios are omitted because they are meaningless near zero"
     )
     return CaseResult("Resident memory over fits of an MLP 4-8-3 on iris, 2 epochs", rows, [note])
 
 
 def grow(contestant: str, n_fits: int, warm: int) -> tuple[float, float]:
-    """Fit again and again in this process; return the MB after ``warm`` fits and after all."""
+    """Fit repeatedly in this process; return the MB after ``warm`` fits and at the end."""
     X, y = load_iris()
     network = Network(4, 3, hidden_units=(8,), epochs=2, batch_size=32)
     build = load(contestant).build
@@ -56,9 +56,9 @@ def grow(contestant: str, n_fits: int, warm: int) -> tuple[float, float]:
 
 
 def resident_megabytes() -> float:
-    """Read how much memory this process holds, garbage not counted.
+    """Return the resident memory of this process after garbage collection.
 
-    Where the system does not tell (it does on Linux), the most that it held until now.
+    Falls back to peak memory on systems other than Linux.
     """
     gc.collect()
     statm = Path("/proc/self/statm")

@@ -1,4 +1,4 @@
-"""What a second process gains in a grid search that is long enough to matter."""
+"""Speed-up of a long grid search with a second process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ N_JOBS = (1, 2)
 
 
 def run(options: Options) -> CaseResult:
-    """Time the search with one process and with two, in alternation."""
+    """Time the search with one process and with two, in turns."""
     epochs = options.pick(200, quick=2)
     runs: dict[str, list[Run]] = {f"n_jobs={n_jobs}": [] for n_jobs in N_JOBS}
     for _ in range(options.repeats(3)):
@@ -29,19 +29,18 @@ def run(options: Options) -> CaseResult:
             runs[f"n_jobs={n_jobs}"].append(Run(seconds, None))
     reference = f"n_jobs={N_JOBS[-1]}"
     notes = [
-        "each search in a new process; before it, and not counted, the workers (with n_jobs=1 the "
-        "process itself) import everything and do a small fit",
-        f"the ratio of n_jobs=1 to {reference} is the speed-up; thread counts are left at their "
-        "defaults",
+        "each search runs in a new process; beforehand, the workers (with n_jobs=1, the process "
+        "itself) import everything and run a small fit, which is not counted",
+        f"the ratio of n_jobs=1 to {reference} is the speed-up; default thread counts",
     ]
     title = (
-        f"GridSearchCV of case (a) with {OURS} alone, but {epochs} epochs, in one process and two"
+        f"GridSearchCV of case (a) with {OURS} only and {epochs} epochs, in one and two processes"
     )
     return CaseResult(title, compare(runs, reference=reference), notes, reference)
 
 
 def time_search(n_jobs: int, epochs: int, quick: bool) -> float:
-    """Warm the workers up, then time one search; return its seconds."""
+    """Warm up the workers, then time one search in seconds."""
     X, y = load_digits()
     search = build_search(load(OURS), Options(quick=quick), epochs, n_jobs)
     joblib.Parallel(n_jobs)(joblib.delayed(_warm_up)() for _ in range(2 * n_jobs))
@@ -51,7 +50,7 @@ def time_search(n_jobs: int, epochs: int, quick: bool) -> float:
 
 
 def _warm_up() -> None:
-    """Import all that a fit needs, do one, and leave nothing cached."""
+    """Run a small fit to import everything, then clear the cache."""
     X, y = load_digits()
     contestant = load(OURS)
     contestant.build(digits_network(epochs=1)).fit(X[:100], y[:100])

@@ -1,4 +1,4 @@
-"""How the cost of a fit grows with the number of rows."""
+"""Time of a fit by number of rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..timing import alternate
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 QUICK_SIZES = (1_000, 2_000)
-MODEL_FIT_LIMIT = 100_000  # beyond so many rows Model.fit runs with --full only
+MODEL_FIT_LIMIT = 100_000  # above this, Model.fit runs only with --full
 
 
 def run(options: Options) -> CaseResult:
@@ -26,8 +26,8 @@ def run(options: Options) -> CaseResult:
         rows += _measure(n_rows, options.repeats(5), with_model_fit)
     notes = [MODEL_FIT_NOTE]
     if not options.full and sizes[-1] > MODEL_FIT_LIMIT:
-        notes.append(f"{MODEL_FIT} up to {MODEL_FIT_LIMIT:,} rows; beyond them too with --full")
-    title = "Fits of an MLP 20-64-64-5, 1 epoch, batches of 256, from few rows to many"
+        notes.append(f"{MODEL_FIT} up to {MODEL_FIT_LIMIT:,} rows; use --full for all sizes")
+    title = "Fits of an MLP 20-64-64-5, 1 epoch, batches of 256, by number of rows"
     return CaseResult(title, rows, notes)
 
 

@@ -1,8 +1,8 @@
-"""Who is compared.
+"""The packages that are compared.
 
-To add a contestant, write a module beside this one that defines ``CONTESTANT`` (see `Contestant`)
-and give it a line in ``ENTRIES``. Modules are imported only when their contestant is about to run,
-so that they may import their package at the top, and one that is not installed is left out.
+To add a contestant, write a module in this folder that defines ``CONTESTANT`` (see `Contestant`)
+and add it to ``ENTRIES``. Modules are imported only when their contestant runs, so they may import
+their package at the top. Contestants whose package is not installed are skipped.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ OURS = "keras-multiclass"
 
 
 class Entry(NamedTuple):
-    """Name in the tables, module here, and the package that must be installed."""
+    """Name in the tables, module in this folder, and required package."""
 
     name: str
     module: str
@@ -35,7 +35,7 @@ ENTRIES = (
 
 
 def available() -> list[str]:
-    """List the contestants that are installed, without importing them; ours comes first."""
+    """List the installed contestants, ours first, without importing them."""
     return [entry.name for entry in ENTRIES if util.find_spec(entry.package)]
 
 
@@ -46,5 +46,5 @@ def load(name: str) -> Contestant:
 
 
 def load_available() -> dict[str, Contestant]:
-    """Import all contestants that are installed."""
+    """Import all installed contestants."""
     return {name: load(name) for name in available()}

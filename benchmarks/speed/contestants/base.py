@@ -1,4 +1,4 @@
-"""What a contestant is, and the network that all of them train."""
+"""Definition of a contestant, and of the network that all of them train."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Network:
-    """A multi-layer perceptron and its training: the same work for every contestant.
+    """Multi-layer perceptron and its training, the same for every contestant.
 
-    Hidden layers are ReLU, weights begin as Glorot uniform, the loss is cross-entropy, the
-    optimizer Adam, rows are shuffled in each epoch; nothing is standardised, held out or
-    regularised. What a package does not let one choose (how `MLPClassifier` begins its biases,
-    the epsilon of Adam) is left as it is.
+    Hidden layers use ReLU, weights are initialized with Glorot uniform, the loss is cross-entropy,
+    the optimizer is Adam, and rows are shuffled in each epoch. There is no scaling, validation or
+    regularization. What a package does not let users choose (the initial biases of `MLPClassifier`,
+    the epsilon of Adam) keeps its default.
     """
 
     n_features: int
@@ -25,30 +25,30 @@ class Network:
     learning_rate: float = 1e-3
 
 
-def _keep_nothing() -> None:
-    """Forget nothing, for nothing is kept."""
+def _nothing() -> None:
+    """Do nothing."""
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """How one package does the work.
+    """How a package trains the network.
 
     Attributes
     ----------
     build : callable
-        Takes a `Network`, returns an unfitted scikit-learn classifier that trains it.
+        Takes a `Network` and returns an unfitted scikit-learn classifier that trains it.
     grid : callable
-        Takes a `Network`, widths for its hidden layers and learning rates; returns a
-        ``param_grid`` of `GridSearchCV` over all pairs for what ``build`` returned.
+        Takes a `Network`, widths of hidden layers and learning rates, and returns a ``param_grid``
+        for `GridSearchCV` over all pairs, for the classifier returned by ``build``.
     reset : callable, default=nothing
-        Makes the package forget what it keeps from one fit for the next.
+        Clears what the package caches between fits.
     """
 
     build: Callable[[Network], Any]
     grid: Callable[[Network, Sequence[int], Sequence[float]], dict[str, list[Any]]]
-    reset: Callable[[], None] = _keep_nothing
+    reset: Callable[[], None] = _nothing
 
 
-def layers_of(network: Network, widths: Sequence[int]) -> list[tuple[int, ...]]:
-    """Give every hidden layer of the network each of the widths in turn."""
+def equal_layers(network: Network, widths: Sequence[int]) -> list[tuple[int, ...]]:
+    """Return the hidden layers for each width, with all layers of equal width."""
     return [(width,) * len(network.hidden_units) for width in widths]

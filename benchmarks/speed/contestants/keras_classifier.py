@@ -1,7 +1,7 @@
-"""Keras' own wrapper, `keras.wrappers.SKLearnClassifier`, given its best chance.
+"""Keras' wrapper `keras.wrappers.SKLearnClassifier`, with two fixes.
 
-Its clones forget ``fit_kwargs`` (and would train one epoch), and it predicts with a progress bar;
-both are mended here.
+Its clones lose ``fit_kwargs`` (and would train for one epoch), and it predicts with a progress bar;
+both are fixed here.
 """
 
 from __future__ import annotations
@@ -14,38 +14,38 @@ import keras
 import numpy as np
 
 from ..plain_keras import build_layers
-from .base import Contestant, Network, layers_of
+from .base import Contestant, Network, equal_layers
 
 
-class KeptFitKwargs(keras.wrappers.SKLearnClassifier):
-    """The wrapper, with clones that keep how to train."""
+class FixedClassifier(keras.wrappers.SKLearnClassifier):
+    """The wrapper, with clones that preserve ``fit_kwargs``."""
 
-    def __sklearn_clone__(self) -> KeptFitKwargs:
+    def __sklearn_clone__(self) -> FixedClassifier:
         copy = super().__sklearn_clone__()
         copy.fit_kwargs = dict(self.fit_kwargs)
         return copy
 
 
 class SilentModel(keras.Model):
-    """A model that draws no progress bar unless it is asked to."""
+    """A model without a progress bar by default."""
 
     def predict(self, x: Any, verbose: int = 0, **arguments: Any) -> np.ndarray:
-        """Evaluate the model; see `keras.Model.predict`."""
+        """Predict; see `keras.Model.predict`."""
         return super().predict(x, verbose=verbose, **arguments)
 
 
 def build_model(
     X: np.ndarray, y: np.ndarray, hidden_units: tuple[int, ...], learning_rate: float
 ) -> keras.Model:
-    """Build and compile a network; the wrapper hands in one-hot labels."""
+    """Build and compile a network; the wrapper passes one-hot labels."""
     layers = build_layers(X.shape[1], hidden_units, y.shape[1], "softmax")
     model = SilentModel(layers.inputs, layers.outputs)
     model.compile(keras.optimizers.Adam(learning_rate), loss="categorical_crossentropy")
     return model
 
 
-def build(network: Network) -> KeptFitKwargs:
-    return KeptFitKwargs(
+def build(network: Network) -> FixedClassifier:
+    return FixedClassifier(
         build_model,
         model_kwargs=_arguments(network.hidden_units, network.learning_rate),
         fit_kwargs={"epochs": network.epochs, "batch_size": network.batch_size, "verbose": 0},
@@ -57,7 +57,7 @@ def _arguments(hidden_units: tuple[int, ...], learning_rate: float) -> dict[str,
 
 
 def grid(network: Network, widths: Sequence[int], rates: Sequence[float]) -> dict[str, list[Any]]:
-    pairs = product(layers_of(network, widths), rates)
+    pairs = product(equal_layers(network, widths), rates)
     return {"model_kwargs": [_arguments(*pair) for pair in pairs]}
 
 

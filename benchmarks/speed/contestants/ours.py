@@ -1,4 +1,4 @@
-"""The classifier of this package, `keras_multiclass.KerasMulticlassClassifier`."""
+"""Our classifier, `keras_multiclass.KerasMulticlassClassifier`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import keras_multiclass
 
-from .base import Contestant, Network, layers_of
+from .base import Contestant, Network, equal_layers
 
 
 def build(network: Network) -> keras_multiclass.KerasMulticlassClassifier:
@@ -25,13 +25,13 @@ def build(network: Network) -> keras_multiclass.KerasMulticlassClassifier:
 
 def grid(network: Network, widths: Sequence[int], rates: Sequence[float]) -> dict[str, list[Any]]:
     return {
-        "backbone__hidden_units": layers_of(network, widths),
+        "backbone__hidden_units": equal_layers(network, widths),
         "optimizer__learning_rate": list(rates),
     }
 
 
 def reset() -> None:
-    # Versions that keep no traced training steps from one fit for the next have nothing to clear.
+    # Versions without a cache of traces have nothing to clear.
     getattr(keras_multiclass, "clear_cache", lambda: None)()
 
 

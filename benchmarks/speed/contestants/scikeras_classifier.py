@@ -1,6 +1,6 @@
 """SciKeras: `scikeras.wrappers.KerasClassifier`.
 
-It gets no ``random_state``, which would switch on TensorFlow's slower deterministic operations.
+No ``random_state`` is set, because it would enable TensorFlow's slower deterministic operations.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import keras
 from scikeras.wrappers import KerasClassifier
 
 from ..plain_keras import build_layers
-from .base import Contestant, Network, layers_of
+from .base import Contestant, Network, equal_layers
 
 
 def build_model(meta: dict[str, Any], hidden_units: tuple[int, ...]) -> keras.Model:
-    """Build what SciKeras then compiles; its `predict_proba` wants probabilities."""
+    """Build a network for SciKeras to compile; `predict_proba` expects probabilities."""
     return build_layers(meta["n_features_in_"], hidden_units, meta["n_classes_"], "softmax")
 
 
@@ -35,7 +35,7 @@ def build(network: Network) -> KerasClassifier:
 
 def grid(network: Network, widths: Sequence[int], rates: Sequence[float]) -> dict[str, list[Any]]:
     return {
-        "model__hidden_units": layers_of(network, widths),
+        "model__hidden_units": equal_layers(network, widths),
         "optimizer__learning_rate": list(rates),
     }
 

@@ -1,4 +1,4 @@
-"""scikit-learn's `MLPClassifier`, without its penalty and without its early end."""
+"""scikit-learn's `MLPClassifier`, without L2 penalty and early stopping."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from sklearn.neural_network import MLPClassifier
 
-from .base import Contestant, Network, layers_of
+from .base import Contestant, Network, equal_layers
 
 
 def build(network: Network) -> MLPClassifier:
@@ -25,7 +25,7 @@ def build(network: Network) -> MLPClassifier:
 
 def grid(network: Network, widths: Sequence[int], rates: Sequence[float]) -> dict[str, list[Any]]:
     return {
-        "hidden_layer_sizes": layers_of(network, widths),
+        "hidden_layer_sizes": equal_layers(network, widths),
         "learning_rate_init": list(rates),
     }
 

@@ -1,4 +1,4 @@
-"""skorch's `NeuralNetClassifier` (PyTorch), without validation and without callbacks."""
+"""skorch's `NeuralNetClassifier` (PyTorch), without validation and callbacks."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from skorch import NeuralNetClassifier
 
-from .base import Contestant, Network, layers_of
+from .base import Contestant, Network, equal_layers
 
 
 class Perceptron(torch.nn.Module):
-    """Dense ReLU layers and a last one of logits, which begin as those of Keras do."""
+    """Dense ReLU layers and a layer of logits, initialized as in Keras."""
 
     def __init__(self, n_features: int, hidden_units: tuple[int, ...], n_classes: int) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ def build(network: Network) -> NeuralNetClassifier:
 
 
 def grid(network: Network, widths: Sequence[int], rates: Sequence[float]) -> dict[str, list[Any]]:
-    return {"module__hidden_units": layers_of(network, widths), "lr": list(rates)}
+    return {"module__hidden_units": equal_layers(network, widths), "lr": list(rates)}
 
 
 CONTESTANT = Contestant(build, grid)

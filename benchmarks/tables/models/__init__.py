@@ -1,9 +1,9 @@
-"""Who is compared.
+"""The models that are compared.
 
-A model is named by its class or, if it is ours, by its backbone. To add one, write a module beside
-this one with a function ``build(name, options, seed)`` that returns a classifier for raw data
-frames, and give the model a line in ``OTHERS``. Modules are imported only when their model is about
-to run, so that they may import their package at the top, and one that is not installed is left out.
+Models are named by their class, ours by their backbone. To add one, write a module in this folder
+with a function ``build(name, options, seed)`` that returns a classifier for raw data frames, and
+add the model to ``OTHERS``. Modules are imported only when their model runs, so they may import
+their package at the top. Models whose package is not installed are skipped.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ REFERENCE = "MLPClassifier"
 
 
 class Entry(NamedTuple):
-    """Module here, and the package that must be installed."""
+    """Module in this folder, and required package."""
 
     module: str
     package: str
@@ -43,9 +43,9 @@ class Model:
     Attributes
     ----------
     name : str
-        A name in ``OTHERS``, or a backbone of ours.
+        Name in ``OTHERS``, or one of our backbones.
     label : str
-        What it is called in results and tables.
+        Name in results and tables.
     options : dict, default={}
         Parameters that differ from the defaults.
     """
@@ -56,18 +56,18 @@ class Model:
 
     @property
     def entry(self) -> Entry:
-        """Where it comes from."""
+        """Module and package of the model."""
         return OTHERS.get(self.name, OURS)
 
     @property
     def version(self) -> str:
-        """Version of its package; of ours also the commit."""
+        """Version of the package; for ours, also the commit."""
         version = f"{self.entry.package} {find_version(self.entry.package)}"
         return f"{version}, commit {find_commit()}" if self.entry is OURS else version
 
 
 def parse_model(text: str) -> Model:
-    """Read ``name``, ``name:option=value,option=value`` or ``label=name:option=value``.
+    """Parse ``name``, ``name:option=value,option=value`` or ``label=name:option=value``.
 
     Values are Python literals. Without a label, the whole text is the label.
     """
@@ -75,47 +75,47 @@ def parse_model(text: str) -> Model:
     label, _, name = head.rpartition("=")
     try:
         if not name:
-            raise ValueError("a model without a name")
+            raise ValueError("missing name")
         return Model(name, label or text, _read_options(options))
     except (AttributeError, SyntaxError, ValueError):
         raise ValueError(
-            "must be written name:option=value,option=value with Python literals as values, such "
-            f"as 'auto:epochs=50,backbone__hidden_units=(64,)', got {text!r}"
+            "must have the form name:option=value,option=value with Python literals as values, for "
+            f"example 'auto:epochs=50,backbone__hidden_units=(64,)'; got {text!r}"
         ) from None
 
 
 def _read_options(text: str) -> dict[str, Any]:
     call = ast.parse(f"dict({text})", mode="eval").body
     if call.args or not isinstance(call.func, ast.Name):
-        raise ValueError("not only options with names")
+        raise ValueError("options must have names")
     return {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
 
 
 def check_models(models: list[Model]) -> None:
-    """Raise an error about a model that is unknown or not installed."""
+    """Raise an error if a model is unknown or not installed."""
     for model in models:
         if find_version(model.entry.package) is None:
             raise ValueError(f"{model.name} needs the package {model.entry.package}")
         if model.entry is OURS and model.name not in our_backbones():
             known = ", ".join([*OTHERS, *our_backbones()])
-            raise ValueError(f"there is no model {model.name!r}; there are {known}")
+            raise ValueError(f"unknown model {model.name!r}; known models are {known}")
 
 
 def default_models() -> list[Model]:
-    """List the models that are installed, ours with each of its backbones for tables."""
+    """List the installed models, including ours with each of its table backbones."""
     others = [name for name, entry in OTHERS.items() if find_version(entry.package)]
     return [Model(name, label=name) for name in [*others, *our_backbones()]]
 
 
 def our_backbones() -> list[str]:
-    """List the names that our models have."""
-    # Not at the top: processes of other models need not import TensorFlow.
-    from keras_multiclass._network.backbones import list_backbones
+    """List the names of our models."""
+    # Imported here so that processes of other models do not import TensorFlow.
+    from keras_multiclass import list_backbones
 
     return ["auto", *list_backbones(kind="table")]
 
 
 def build(model: Model, seed: int) -> Any:
-    """Make the classifier, not fitted."""
+    """Build the unfitted classifier."""
     module = import_module(f".{model.entry.module}", __name__)
     return module.build(model.name, model.options, seed)

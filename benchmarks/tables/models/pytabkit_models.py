@@ -1,6 +1,6 @@
-"""RealMLP and TabM as their authors publish them, with their tuned defaults, in pytabkit.
+"""The authors' implementations of RealMLP and TabM in pytabkit, with their tuned defaults.
 
-They take categories as they are, but no gaps in numbers.
+They accept categories, but no missing numbers.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from typing import Any
 import pytabkit
 from sklearn.pipeline import make_pipeline
 
-from .preparation import no_gaps
+from .preprocessing import impute_numbers
 
 
 def build(name: str, options: dict[str, Any], seed: int) -> Any:
     parameters = {"random_state": seed, "device": "cpu", **options}
-    return make_pipeline(no_gaps(), getattr(pytabkit, name)(**parameters))
+    return make_pipeline(impute_numbers(), getattr(pytabkit, name)(**parameters))

@@ -1,4 +1,4 @@
-"""scikit-learn's classifiers, with the preparation that each needs and no tuning."""
+"""scikit-learn's classifiers, with the preprocessing they need and without tuning."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 
-from .preparation import all_numbers
+from .preprocessing import encode_table
 
 CLASSES = {
     "LogisticRegression": LogisticRegression,
@@ -28,4 +28,4 @@ TAKES_RAW_TABLES = ("HistGradientBoostingClassifier",)
 def build(name: str, options: dict[str, Any], seed: int) -> Any:
     parameters = {"random_state": seed, **DEFAULTS.get(name, {}), **options}
     classifier = CLASSES[name](**parameters)
-    return classifier if name in TAKES_RAW_TABLES else make_pipeline(all_numbers(), classifier)
+    return classifier if name in TAKES_RAW_TABLES else make_pipeline(encode_table(), classifier)

@@ -1,4 +1,4 @@
-"""What a raw table needs before a model that takes numbers only."""
+"""Preprocessing of raw tables for models that need it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ NUMBERS = make_column_selector(dtype_include="number")
 CATEGORIES = make_column_selector(dtype_exclude="number")
 
 
-def all_numbers() -> ColumnTransformer:
-    """Fill gaps with the mean and say where they were, standardize, write categories as one-hot.
+def encode_table() -> ColumnTransformer:
+    """Impute numbers with the mean and flag them, standardize, and one-hot encode categories.
 
-    A missing category is a category of its own.
+    Missing values of categorical columns are a separate category.
     """
     numbers = make_pipeline(SimpleImputer(add_indicator=True), StandardScaler())
     categories = OneHotEncoder(handle_unknown="ignore")
@@ -23,8 +23,8 @@ def all_numbers() -> ColumnTransformer:
     )
 
 
-def no_gaps() -> ColumnTransformer:
-    """Fill gaps in numbers as `all_numbers` does, and leave categories as they are."""
+def impute_numbers() -> ColumnTransformer:
+    """Impute numbers as `encode_table` does, and pass categories through."""
     numbers = SimpleImputer(add_indicator=True)
     transformer = ColumnTransformer([("numbers", numbers, NUMBERS)], remainder="passthrough")
     return transformer.set_output(transform="pandas")
