@@ -1,4 +1,4 @@
-"""Small helpers that several test files share."""
+"""Helpers shared by several test files."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from keras_multiclass import KerasMulticlassClassifier
 
 
 def stable_id(value: Any) -> str:
-    """Name a parameter the same way in every process, without its address in memory."""
+    """Return a test id that is the same in every process, without memory addresses."""
     return re.sub(r" at 0x[0-9a-f]+", "", str(value))
 
 
 def tiny(**params: Any) -> KerasMulticlassClassifier:
-    """Make a classifier that learns iris or wine in a second."""
+    """Return a classifier that learns iris or wine in a second."""
     defaults = {
         **({} if "model" in params else {"backbone": "mlp"}),
         "backbone__hidden_units": (16,),

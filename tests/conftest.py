@@ -1,4 +1,4 @@
-"""What holds for every test: a quiet TensorFlow, Keras' global settings put back, hypothesis."""
+"""Setup for every test: a quiet TensorFlow, garbage collection, unchanged Keras settings."""
 
 from __future__ import annotations
 
@@ -9,33 +9,37 @@ import sys
 import pytest
 from hypothesis import HealthCheck, settings
 
-# Before anything imports TensorFlow; what its native code logs would hide the failures.
+# Set before TensorFlow is imported, because its native log lines would bury failures.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# A first call of a new model traces it, so neither a deadline nor "too slow" means anything.
+# The first call of a model traces it, so neither a deadline nor "too slow" is meaningful.
 _common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("local", **_common)
 settings.register_profile("ci", derandomize=True, print_blob=True, **_common)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
-# Building and tracing networks makes millions of small objects; with Python's own threshold the
-# collector takes a quarter of the suite's time.
+# Building and tracing networks creates millions of small objects; with Python's own threshold the
+# garbage collector takes a quarter of the suite's time.
 gc.set_threshold(50_000, 20, 50)
 
 
+def pytest_collection_finish():
+    """Exempt everything imported from garbage collection: TensorFlow alone is 400,000 objects."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True, scope="module")
-def networks_of_a_file_are_forgotten():
-    """Free what Keras keeps of the networks of a test file, for its memory grows with them."""
+def keras_state_is_cleared():
+    """Free what Keras keeps of a file's networks; its memory would grow with every file."""
     yield
     if "keras" in sys.modules:
         sys.modules["keras"].utils.clear_session(free_memory=True)
-    if "keras_multiclass" in sys.modules:
-        sys.modules["keras_multiclass"].clear_cache()
 
 
 def _keras_globals() -> dict[str, object] | None:
-    """Keras' global settings, or None as long as nothing has imported Keras."""
+    """Return Keras' global settings, or None if Keras has not been imported."""
     keras = sys.modules.get("keras")
     if keras is None or not hasattr(keras, "config"):
         return None
@@ -47,24 +51,24 @@ def _keras_globals() -> dict[str, object] | None:
     }
 
 
-def _restore_keras_globals(found: dict[str, object]) -> None:
+def _restore_keras_globals(values: dict[str, object]) -> None:
     config = sys.modules["keras"].config
-    config.set_floatx(found["floatx"])
-    config.set_dtype_policy(found["dtype_policy"])
-    config.set_epsilon(found["epsilon"])
-    config.set_image_data_format(found["image_data_format"])
+    config.set_floatx(values["floatx"])
+    config.set_dtype_policy(values["dtype_policy"])
+    config.set_epsilon(values["epsilon"])
+    config.set_image_data_format(values["image_data_format"])
 
 
 @pytest.fixture(autouse=True)
-def keras_globals_stay_as_they_were():
-    """Fail a test that leaves Keras' global settings changed, and put them back for the next.
+def keras_settings_are_unchanged():
+    """Fail a test that changes Keras' global settings, and restore them for the next one.
 
-    The global random states are not looked at here: tests may draw from them. That fitting and
-    importing leave them alone is shown by tests of their own.
+    Global random states are exempt because tests may draw from them. Tests of their own show that
+    importing the package and fitting leave those states alone.
     """
     before = _keras_globals()
     yield
     after = _keras_globals()
     if before is not None and after != before:
         _restore_keras_globals(before)
-        pytest.fail(f"The test left Keras' global settings changed: {before} became {after}.")
+        pytest.fail(f"The test changed Keras' global settings from {before} to {after}.")

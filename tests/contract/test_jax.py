@@ -1,6 +1,7 @@
-"""Keras on JAX: the contract of the backbones for tables, and training with Keras' own step.
+"""Keras on JAX: the same networks and predictions as on TensorFlow, trained by Keras' own step.
 
-Keras' backend is chosen once in a process, so all of it runs in processes of their own.
+Keras chooses its backend once per process, so all of this runs in another process, and in a single
+one because JAX compiles each operation anew in each.
 """
 
 from __future__ import annotations
@@ -18,87 +19,23 @@ import pytest
 
 from keras_multiclass import KerasMulticlassClassifier, get_backbone, list_backbones
 
-TESTS = Path(__file__).resolve().parent
+TESTS = Path(__file__).resolve().parents[1]
 DATA = TESTS.parent / "examples" / "data"
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("jax") is None, reason="JAX is not installed"
 )
 
-# Tests of other files that must pass on JAX too; {} stands for each backbone for tables.
-CONTRACT = (
-    "test_backbones.py::test_features_are_a_finite_matrix_of_static_width[{}]",
-    "test_backbones.py::test_a_model_rebuilt_from_its_json_computes_the_same[{}]",
-    "test_backbones.py::test_the_gradient_reaches_every_trainable_weight[{}]",
-    "test_backbones.py::test_features_follow_the_dtype_policy[mixed_float16-float16-{}]",
-    "test_backbones.py::test_a_row_alone_has_the_features_that_it_has_in_a_batch[{}]",
-)
+# Tests of other files that must pass on JAX too.
 SCHEDULES = (
-    "test_realmlp.py::test_dropout_follows_its_schedule_step_by_step",
-    "test_realmlp.py::test_dropout_ends_with_the_fit_and_a_partial_fit_keeps_it",
-    "test_schedules.py::test_steps_are_those_of_adam_with_the_papers_schedules",
-    "test_schedules.py::test_the_schedule_of_a_fit_is_as_long_as_the_fit",
+    "network/test_realmlp.py::test_dropout_follows_its_schedule_step_by_step",
+    "network/test_realmlp.py::test_dropout_ends_with_the_fit_and_a_partial_fit_keeps_it",
+    "shared/test_schedules.py::test_steps_are_those_of_adam_with_the_papers_schedules",
+    "shared/test_schedules.py::test_the_schedule_of_a_fit_is_as_long_as_the_fit",
 )
 
-
-def table_backbones():
-    """Those of the package; other tests of the process may have registered more."""
-    names = list_backbones("table")
-    return [n for n in names if get_backbone(n).builder.__module__.startswith("keras_multiclass")]
-
-
-@functools.cache
-def trees():
-    """A table with categories and missing values, and its labels."""
-    table = pd.read_csv(DATA / "eucalyptus.csv")
-    return table, table.pop("target").to_numpy(dtype=object)
-
-
-def classifier_of(backbone):
-    # 736 rows are 4 equal batches, so one compiled step serves all.
-    return KerasMulticlassClassifier(backbone, epochs=3, batch_size=184, random_state=0)
-
-
-def on_jax(*arguments, **environment):
-    """Run Python in a new process where Keras runs on JAX."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("COV_", "PYTEST_", "TF_"))}
-    # Each small function is compiled, and most are called once.
-    quick = {"JAX_PLATFORMS": "cpu", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
-    path = os.pathsep.join(filter(None, sys.path))
-    return subprocess.run(
-        [sys.executable, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=TESTS.parent,
-        env={**kept, **quick, "KERAS_BACKEND": "jax", "PYTHONPATH": path, **environment},
-    )
-
-
-def assert_passing(tests, **environment):
-    """Run tests on JAX; what they print is the message if one fails."""
-    done = on_jax(
-        "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", *tests, **environment
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_backbones_for_tables_and_schedules_keep_their_contract():
-    tests = [test.format(name) for test in CONTRACT for name in table_backbones()]
-    assert_passing([str(TESTS / test) for test in (*tests, *SCHEDULES)])
-
-
-def test_the_classifier_fits_and_predicts_as_with_tensorflow(tmp_path):
-    found = {}
-    for name in table_backbones():
-        classifier = classifier_of(name).initialize(*trees())
-        found[name] = pickle.dumps(classifier), classifier.predict_proba(trees()[0])
-    path = tmp_path / "found.pickle"
-    path.write_bytes(pickle.dumps(found))
-    assert_passing([str(TESTS / "_jax_checks.py")], TENSORFLOW_RESULTS=str(path))
-
-
-QUIET = """
+END_OF_FIT = "-- end of the fit --"
+PROGRAM = f"""
 import pickle, sys
 from sklearn.datasets import load_iris
 from keras_multiclass import KerasMulticlassClassifier
@@ -107,9 +44,82 @@ classifier = KerasMulticlassClassifier(epochs=1).fit(X, y)
 classifier.predict(X)
 assert "tensorflow" not in sys.modules
 pickle.dumps(classifier)
+
+for stream in (sys.stdout, sys.stderr):
+    print({END_OF_FIT!r}, file=stream, flush=True)
+import pytest, tensorflow
+tensorflow.config.list_physical_devices()  # logs an error where there is no GPU
+sys.exit(pytest.main(sys.argv[1:]))
 """
 
 
-def test_nothing_is_printed_and_tensorflow_is_not_loaded_for_a_fit():
-    done = on_jax("-c", QUIET)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+def table_backbones():
+    """Return the names of the package's own backbones; other tests may have registered more."""
+    names = list_backbones("table")
+    return [n for n in names if get_backbone(n).builder.__module__.startswith("keras_multiclass")]
+
+
+@functools.cache
+def eucalyptus():
+    """Return a table with categories and missing values, and its labels."""
+    table = pd.read_csv(DATA / "eucalyptus.csv")
+    return table, table.pop("target").to_numpy(dtype=object)
+
+
+# Every kind of layer of each backbone occurs, the first of a stack and a later one if they differ.
+SMALL = {
+    "ft_transformer": {"units": 8, "num_heads": 2, "num_layers": 2},
+    "mlp": {"hidden_units": (16,)},
+    "realmlp": {"hidden_units": (16, 16)},
+    "realmlp_small": {"hidden_units": (16, 16)},
+    "resnet": {"units": 16, "num_layers": 1},
+    "tabm": {"units": 16, "num_layers": 2, "n_members": 4},
+}
+
+
+def classifier_of(backbone, **params):
+    """Return a small classifier; 736 rows make 4 equal batches, so it compiles a single step."""
+    size = {f"backbone__{name}": value for name, value in SMALL[backbone].items()}
+    return KerasMulticlassClassifier(
+        backbone, epochs=3, batch_size=184, random_state=0, **size, **params
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Return the finished process on JAX: a first fit, then _jax_checks.py and the schedules."""
+    results = {}
+    for name in table_backbones():
+        classifier = classifier_of(name).initialize(*eucalyptus())
+        results[name] = pickle.dumps(classifier), classifier.predict_proba(eucalyptus()[0])
+    path = tmp_path_factory.mktemp("jax") / "tensorflow.pickle"
+    path.write_bytes(pickle.dumps(results))
+    inherited = {
+        k: v for k, v in os.environ.items() if not k.startswith(("COV_", "PYTEST_", "TF_"))
+    }
+    tests = [str(TESTS / test) for test in ("contract/_jax_checks.py", *SCHEDULES)]
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM, "-q", "-p", "no:cacheprovider", "--tb=short", *tests],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=TESTS.parent,
+        env={
+            **inherited,
+            "KERAS_BACKEND": "jax",
+            "JAX_PLATFORMS": "cpu",
+            # Compiling takes longer than running, because most functions are called once.
+            "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            "TENSORFLOW_RESULTS": str(path),
+        },
+    )
+
+
+def test_a_fit_prints_nothing_and_does_not_load_tensorflow(finished):
+    assert finished.stdout.startswith(f"{END_OF_FIT}\n"), finished.stdout + finished.stderr
+    assert finished.stderr.startswith(f"{END_OF_FIT}\n"), finished.stderr
+
+
+def test_the_classifier_fits_and_predicts_as_on_tensorflow(finished):
+    assert finished.returncode == 0, finished.stdout + finished.stderr
