@@ -14,11 +14,7 @@ from keras_multiclass._network.compile import CompileArguments, CompileSpec, bui
 from keras_multiclass._network.objective import inspect_output
 from keras_multiclass._network.user_model import adopt_compiled, build_compile_kwargs
 from keras_multiclass._shared.keras.copying import copy_layer, read_values, write_values
-from keras_multiclass._shared.keras.environment import (
-    array_dtype,
-    keras_environment,
-    start_quietly,
-)
+from keras_multiclass._shared.keras.environment import array_dtype, keras_environment, start_quietly
 from keras_multiclass._shared.seeding import epoch_seed, resolve_seed, seeded
 from keras_multiclass._shared.typing import History
 from keras_multiclass._training.auto_parameters import compile_arguments

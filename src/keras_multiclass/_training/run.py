@@ -15,54 +15,26 @@ from typing import TypeAlias
 import keras
 import numpy as np
 
-from keras_multiclass._network.backbone_resolution import (
-    BackboneParameter,
-    check_backbone_unused,
-    check_not_routed,
-)
-from keras_multiclass._network.build import build_network
-from keras_multiclass._network.builder_metadata import describe_features, describe_target
-from keras_multiclass._network.compile import (
-    CompileArguments,
-    CompileSpec,
-    MetricMode,
-    restored_on_failure,
-)
-from keras_multiclass._network.name_collisions import build_without_collisions
-from keras_multiclass._network.objective import inspect_output
-from keras_multiclass._network.user_model import (
-    adopt_compiled,
-    build_compile_kwargs,
-    build_whole_model,
-)
+from keras_multiclass._network.backbone_resolution import BackboneParameter
+from keras_multiclass._network.compile import MetricMode, restored_on_failure
 from keras_multiclass._shared.keras.copying import read_values
-from keras_multiclass._shared.keras.environment import (
-    check_dtype,
-    keras_environment,
-    start_quietly,
-)
+from keras_multiclass._shared.keras.environment import check_dtype, keras_environment, start_quietly
 from keras_multiclass._shared.keras.schedules import start_schedules
 from keras_multiclass._shared.seeding import epoch_seed, resolve_seed, seeded
 from keras_multiclass._shared.typing import History
-from keras_multiclass._training.auto_parameters import (
-    TrainingSettings,
-    compile_arguments,
-    resolved_parameters,
-)
+from keras_multiclass._training.auto_parameters import compile_arguments
+from keras_multiclass._training.build import build_and_compile
 from keras_multiclass._training.calibration import calibrate, set_temperature, temperature_of
 from keras_multiclass._training.callbacks import build_callbacks
 from keras_multiclass._training.early_stopping import build_early_stopping
 from keras_multiclass._training.engine import TrainingPlan, TrainingResult, is_due, train
-from keras_multiclass._training.fitted import FittedNetwork, FittedState, TrainingRecord, name_modes
+from keras_multiclass._training.fitted import FittedNetwork, TrainingRecord, name_modes
 from keras_multiclass._training.parameters import FitParameters
 from keras_multiclass._training.progress import Progress, show_progress
 from keras_multiclass._training.reading.data import read_data
 from keras_multiclass._training.reading.run_data import KnownData, RunData
 from keras_multiclass._training.request import FitRequest
-from keras_multiclass._training.settings import is_auto
 from keras_multiclass.exceptions import DivergenceError, TrainingInterruptedWarning
-
-_SAMPLE_ROWS = 8
 
 Train: TypeAlias = Callable[[tuple[keras.callbacks.Callback, ...]], FittedNetwork]
 """Trains with further Keras callbacks."""
@@ -124,7 +96,7 @@ def _start(
     backbone = BackboneParameter(parameters.backbone, parameters.model)
     with keras_environment(parameters.settings.dtype), seeded(epoch_seed(seed, 0)):
         data = read_data(parameters, request, backbone, seed)
-        network = _build(parameters, data, seed)
+        network = build_and_compile(parameters, data, seed)
         if request.task == "initialize":
             return network
         return _train(parameters, request, data, network, progress, observer)
@@ -154,108 +126,6 @@ def _continue(
             state = replace(state, compile_spec=spec, compile_arguments=arguments)
             network = replace(previous, state=state)
             return _train(parameters, request, data, network, progress, observer)
-
-
-# --- building ------------------------------------------------------------------------------------
-
-
-def _build(parameters: FitParameters, data: RunData, seed: int) -> FittedNetwork:
-    """Build and compile a new network."""
-    arguments = compile_arguments(parameters, data.backbone)
-    build = _build_from_backbone if parameters.model is None else _build_whole_model
-    model, spec, names = build_without_collisions(partial(build, parameters, data, arguments))
-    spec.compile(model)
-    state = FittedState(
-        codec=data.codec,
-        features=data.features,
-        compile_spec=spec,
-        compile_arguments=arguments,
-        seed=seed,
-        dtype=parameters.settings.dtype,
-        input_names=names,
-        resolved_params=resolved_parameters(
-            data.settings, data.backbone, arguments, data.batch_size
-        ),
-    )
-    return FittedNetwork(model, state)
-
-
-def _build_from_backbone(
-    parameters: FitParameters, data: RunData, arguments: CompileArguments
-) -> tuple[keras.Model, CompileSpec, tuple[str, ...] | None]:
-    check_not_routed(parameters.routed, "model", "`model` is None")
-    backbone, settings = data.backbone, data.settings
-    assert backbone is not None
-    model, names = build_network(
-        backbone,
-        parameters.routed_to("backbone"),
-        data.describe_inputs(),
-        n_classes=data.codec.n_classes,
-        scaling=settings.scaling,
-        n_ensemble=settings.n_ensemble,
-        calibrated=settings.calibration is not None,
-    )
-    spec = CompileSpec(
-        n_classes=data.codec.n_classes,
-        output_form="logits",
-        ensemble=backbone.ensemble or settings.n_ensemble != 1,
-        class_names=data.codec.class_names,
-        **arguments,
-    )
-    return model, spec, tuple(names) if data.is_table else None
-
-
-def _build_whole_model(
-    parameters: FitParameters, data: RunData, arguments: CompileArguments
-) -> tuple[keras.Model, CompileSpec, None]:
-    check_backbone_unused(parameters.backbone, parameters.routed)
-    _check_whole_model_settings(data.settings)
-    compile_kwargs = build_compile_kwargs(arguments, data.settings.compile_options)
-    sample = data.sample.features(slice(_SAMPLE_ROWS))
-    model, compiled = build_whole_model(
-        parameters.model,
-        parameters.values,
-        parameters.routed_to("model"),
-        compile_kwargs,
-        {
-            **describe_features(data.features, data.sample.X),
-            **describe_target(data.codec, data.y),
-        },
-        sample,
-    )
-    adopted = adopt_compiled(
-        arguments, compiled, compile_kwargs, open_optimizer=is_auto(parameters.optimizer)
-    )
-    n_classes = data.codec.n_classes
-    spec = CompileSpec(
-        n_classes=n_classes,
-        output_form=inspect_output(model, n_classes, sample, loss=adopted["loss"]),
-        class_names=data.codec.class_names,
-        **adopted,
-    )
-    return model, spec, None
-
-
-def _check_whole_model_settings(settings: TrainingSettings) -> None:
-    """Raise for parameters that would change the output layer of a whole model."""
-    errors = []
-    if settings.n_ensemble != 1:
-        errors.append(
-            "`n_ensemble` must be 'auto' or 1 when `model` is given, whose output layer is fixed; "
-            f"got {settings.n_ensemble}. Pass the network without its last layer as `backbone`, "
-            "or wrap the classifier in sklearn.ensemble.BaggingClassifier."
-        )
-    if settings.calibration is not None:
-        errors.append(
-            "`calibration` must be None when `model` is given, whose output layer is fixed; got "
-            f"{settings.calibration!r}. Wrap the classifier in "
-            "sklearn.calibration.CalibratedClassifierCV."
-        )
-    if errors:
-        raise ValueError("\n".join(errors))
-
-
-# --- training ------------------------------------------------------------------------------------
 
 
 def _train(

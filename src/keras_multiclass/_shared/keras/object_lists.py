@@ -8,12 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from keras_multiclass._shared.keras.lookup import snake_name
-from keras_multiclass._shared.keras.objects import (
-    Lookup,
-    build_object,
-    is_config,
-    is_partial_class,
-)
+from keras_multiclass._shared.keras.objects import Lookup, build_object, is_config, is_partial_class
 from keras_multiclass._shared.messages import did_you_mean, invalid
 from keras_multiclass._shared.signatures import accepted_parameters, target_name
 
