@@ -433,7 +433,7 @@ def test_callbacks_between_epochs_act_equally_in_both_engines(make, tmp_path):
         return {"callbacks": [make(folder)]}
 
     params = {"validation_split": 0.3, "optimizer__use_ema": True, "epochs": 6}
-    assert_same(*train_with_both(change, **params))
+    assert_same(*train_with_both(change=change, **params))
     first, second = (sorted(p.name for p in folder.iterdir()) for folder in tmp_path.iterdir())
     assert first == second
 
