@@ -128,15 +128,18 @@ def test_every_backbone_trains_equally_in_both_engines_on_any_threads(name, with
         **{f"backbone__{option}": value for option, value in options.items()},
     }
     plain = train("keras", **params)
-    expected = plain.predict_proba(data[0])
+    predicted = []
     for threads in Threads:
         with_threads(threads)
         clear_cache()
         graph = train("graph", **params)
         assert_same(graph, plain)
-        np.testing.assert_allclose(graph.predict_proba(data[0]), expected, atol=1e-5)
+        predicted.append(graph.predict_proba(data[0]))
         executors = {"SINGLE_THREADED_EXECUTOR"} if threads is Threads.ONE else set()
         assert executors_of_traces() == [executors] * len(executors_of_traces())
+    expected = plain.predict_proba(data[0])  # recurrent layers draw random numbers here, too
+    for probabilities in predicted:
+        np.testing.assert_allclose(probabilities, expected, atol=1e-5)
 
 
 def test_the_cases_cover_every_built_in_backbone():
@@ -430,7 +433,7 @@ def test_callbacks_between_epochs_act_equally_in_both_engines(make, tmp_path):
         return {"callbacks": [make(folder)]}
 
     params = {"validation_split": 0.3, "optimizer__use_ema": True, "epochs": 6}
-    assert_same(*train_with_both(change, **params))
+    assert_same(*train_with_both(change=change, **params))
     first, second = (sorted(p.name for p in folder.iterdir()) for folder in tmp_path.iterdir())
     assert first == second
 
