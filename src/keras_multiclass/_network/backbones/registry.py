@@ -138,18 +138,18 @@ class Registry:
         if not isinstance(name, str):
             raise BackboneError(invalid("backbone", "the name of a backbone", describe(name)))
         with self._lock:
-            found = self._backbones.get(name)
-        if found is not None:
-            return found
+            backbone = self._backbones.get(name)
+        if backbone is not None:
+            return backbone
         names = self.names()
         with self._lock:
-            found = self._backbones.get(name)
-        if found is None:
+            backbone = self._backbones.get(name)
+        if backbone is None:
             raise BackboneError(
                 invalid("backbone", f"'auto' or one of {format_list(names)}", describe(name))
                 + did_you_mean(name, names)
             )
-        return found
+        return backbone
 
     def names(self, kind: str | None = None) -> tuple[str, ...]:
         """Return the names of one kind, or all names, in alphabetical order."""
@@ -157,8 +157,8 @@ class Registry:
             check_kind(kind)
         self._load_entry_points()
         with self._lock:
-            found = list(self._backbones.values())
-        return tuple(sorted(b.name for b in found if kind is None or b.kind == kind))
+            backbones = list(self._backbones.values())
+        return tuple(sorted(b.name for b in backbones if kind is None or b.kind == kind))
 
     def _load_entry_points(self) -> None:
         # Two threads may both get here: loading twice is harmless, waiting could deadlock.
