@@ -1,4 +1,4 @@
-"""Backbones: one contract for every builder, exact masks for sequences, and the registry."""
+"""Backbones: the contract of every builder, exact sequence masks, and the registry."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BUILT_IN = {
 }
 SHAPES = {"table": (6,), "image": (8, 8, 2), "sequence": (7, 3)}
 
-# Every registered backbone as it comes, and then with its other branches taken.
+# Every registered backbone with its defaults, and with parameters that take its other branches.
 CASES = [(name, {}) for names in BUILT_IN.values() for name in names] + [
     ("mlp", {"hidden_units": (9, 5), "normalization": "layer", "activation": "tanh"}),
     ("mlp", {"hidden_units": 8, "normalization": "batch", "dropout": 0.5}),
@@ -72,7 +72,7 @@ sequence_case = pytest.mark.parametrize(
 
 
 def build(name, params, shape=None, *, masked=False):
-    """Build a model from inputs (and a mask) to features."""
+    """Build a model that maps inputs (and a mask) to features."""
     backbone = get_backbone(name)
     inputs = keras.Input(SHAPES[backbone.kind] if shape is None else shape)
     if not masked:
@@ -85,7 +85,7 @@ _built = functools.cache(lambda name, params, masked: build(name, dict(params), 
 
 
 def built(case, *, masked=False):
-    """Build each case once for all tests that neither train it nor set its weights."""
+    """Build each case once for the tests that do not change its weights."""
     name, params = case
     return _built(name, tuple(params.items()), masked)
 
@@ -135,7 +135,7 @@ def test_features_are_a_finite_matrix_of_static_width(case):
 
 
 @every_case
-def test_a_model_rebuilt_from_its_json_computes_the_same(case):
+def test_a_model_rebuilt_from_json_computes_the_same(case):
     name = case[0]
     masked = get_backbone(name).kind == "sequence"
     model = built(case, masked=masked)
@@ -153,7 +153,7 @@ def test_the_gradient_reaches_every_trainable_weight(case):
     logits = keras.layers.Dense(3)(keras.layers.Flatten()(body.output))
     model = keras.Model(body.input, logits)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    # With a learning rate of 1 the change of a weight is its gradient.
+    # With a learning rate of 1, the change of a weight is its gradient.
     model.compile(keras.optimizers.SGD(1.0), loss, run_eagerly=True)
     before = [keras.ops.convert_to_numpy(w) for w in model.trainable_weights]
     model.train_on_batch(draw(case[0], 12), np.arange(12) % 3)
@@ -179,7 +179,7 @@ def test_features_follow_the_dtype_policy(case, policy, dtype):
 
 
 @every_case
-def test_the_seed_of_pythons_random_module_decides_the_first_weights(case):
+def test_the_seed_of_the_random_module_determines_the_initial_weights(case):
     state = random.getstate()
     try:
         drawn = []
@@ -195,14 +195,14 @@ def test_the_seed_of_pythons_random_module_decides_the_first_weights(case):
 
 
 @every_case
-def test_a_row_alone_has_the_features_that_it_has_in_a_batch(case):
+def test_features_of_a_row_do_not_depend_on_the_batch(case):
     model, X = built(case), draw(case[0], 5)
     np.testing.assert_allclose(features(model, X[3:4]), features(model, X)[3:4], atol=1e-5)
 
 
 @every_default
-def test_rows_are_independent_in_training_too_unless_asked_otherwise(name):
-    """So that a weight of 2 is the same as the row given twice."""
+def test_rows_are_independent_during_training_by_default(name):
+    """So that a sample weight of 2 is equivalent to repeating the row."""
     parameters = inspect.signature(get_backbone(name).builder).parameters
     model, X = built((name, {p: 0.0 for p in parameters if "dropout" in p})), draw(name, 5)
     alone = features(model, X[3:4], training=True)
@@ -212,7 +212,7 @@ def test_rows_are_independent_in_training_too_unless_asked_otherwise(name):
 @pytest.mark.parametrize(
     "case", [c for c in CASES if any("dropout" in k for k in c[1])], ids=_identity
 )
-def test_dropout_acts_while_training_only(case):
+def test_dropout_acts_only_during_training(case):
     model, X = built(case), draw(case[0], 6)
     np.testing.assert_array_equal(features(model, X), features(model, X))
     assert (features(model, X, training=True) != features(model, X, training=True)).any()
@@ -243,7 +243,7 @@ def test_dropout_acts_while_training_only(case):
         ("transformer", (None, 2)),
     ],
 )
-def test_inputs_of_any_size_are_read(name, shape):
+def test_inputs_of_any_size_are_accepted(name, shape):
     model = build(name, {}, shape)
     X = draw(name, 2, [11 if side is None else side for side in shape])
     assert np.isfinite(features(model, X)).all()
@@ -253,7 +253,7 @@ def test_inputs_of_any_size_are_read(name, shape):
     ("name", "shape", "dtype"),
     [("mlp", (4,), "int32"), ("cnn", (8, 8), "uint8"), ("gru", (5, 2), "bool")],
 )
-def test_whole_numbers_are_read_as_the_same_floating_point_numbers(name, shape, dtype):
+def test_integers_are_equivalent_to_floating_point_numbers(name, shape, dtype):
     inputs = keras.Input(shape, dtype=dtype)
     model = keras.Model(inputs, get_backbone(name).builder(inputs))
     twin = build(name, {}, shape)
@@ -279,7 +279,7 @@ def test_the_last_width_is_the_number_of_features():
         assert features_.shape == (None, width)
 
 
-def test_an_mlp_computes_what_its_layers_say():
+def test_an_mlp_applies_its_layers_in_order():
     model = build("mlp", {"hidden_units": (4, 3), "activation": "relu"})
     X = draw("mlp", 5)
     W1, b1, W2, b2 = model.get_weights()
@@ -288,7 +288,7 @@ def test_an_mlp_computes_what_its_layers_say():
 
 
 def test_a_resnet_computes_the_equations_of_its_paper():
-    """Gorishniy et al. 2021, section 3.2, with layer normalisation."""
+    """Gorishniy et al. 2021, section 3.2, with layer normalization."""
     model = build("resnet", {"units": 4, "num_layers": 1, "hidden_factor": 3})
     X = draw("resnet", 5)
     W0, b0, gamma, beta, W1, b1, W2, b2, last_gamma, last_beta = model.get_weights()
@@ -304,14 +304,14 @@ def test_a_resnet_computes_the_equations_of_its_paper():
     np.testing.assert_allclose(features(model, X), expected, atol=1e-5)
 
 
-def test_one_initializer_object_does_not_start_two_layers_alike():
+def test_an_initializer_object_gives_each_layer_other_weights():
     params = {"hidden_units": (6, 6), "kernel_initializer": keras.initializers.HeNormal()}
     first, second = build("mlp", params).get_weights()[::2]
     assert first.shape == second.shape
     assert (first != second).any()
 
 
-def test_a_kernel_regularizer_penalises_every_kernel():
+def test_a_kernel_regularizer_penalizes_every_kernel():
     params = {"hidden_units": (4, 3), "kernel_regularizer": keras.regularizers.L2(0.5)}
     model = build("mlp", params)
     expected = [0.5 * (kernel**2).sum() for kernel in model.get_weights()[::2]]
@@ -320,13 +320,13 @@ def test_a_kernel_regularizer_penalises_every_kernel():
 
 
 @pytest.mark.parametrize(("side", "maps"), [(63, 63), (64, 32), (128, 32), (300, 75)])
-def test_the_stem_of_a_cnn_shrinks_large_images(side, maps):
+def test_the_stem_of_a_cnn_downsamples_large_images(side, maps):
     model = build("cnn", {"filters": 2}, (side, side, 1))
     convolutions = [la for la in model.layers if isinstance(la, keras.layers.Conv2D)]
     assert convolutions[0].output.shape[1:3] == (maps, maps)
 
 
-def test_a_cnn_ignores_a_preference_for_channels_first():
+def test_a_cnn_ignores_the_channels_first_setting():
     keras.config.set_image_data_format("channels_first")
     try:
         model = build("cnn", {"filters": (2, 3)})
@@ -335,7 +335,7 @@ def test_a_cnn_ignores_a_preference_for_channels_first():
         keras.config.set_image_data_format("channels_last")
 
 
-def test_a_transformer_without_positions_does_not_see_the_order_of_steps():
+def test_a_transformer_without_positions_ignores_the_order_of_steps():
     X = draw("transformer", 2)
     for positions, blind in ((None, True), ("sinusoidal", False), ("learned", False)):
         model = build("transformer", {"positions": positions})
@@ -351,13 +351,13 @@ _varying = functools.cache(lambda name, params: build(name, dict(params), (None,
 
 
 def varying(case):
-    """Build each case once with a mask and any number of steps."""
+    """Build each case once, with a mask and a variable number of steps."""
     name, params = case
     return _varying(name, tuple(params.items()))
 
 
 @sequence_case
-def test_padding_has_no_influence_whatever_it_holds(case):
+def test_padding_has_no_effect_whatever_its_values(case):
     name, params = case
     fixed = params.get("positions") == "learned"
     model = built(case, masked=True) if fixed else varying(case)
@@ -373,10 +373,10 @@ def test_padding_has_no_influence_whatever_it_holds(case):
 
 
 @sequence_case
-def test_a_padded_sequence_has_the_features_of_the_sequence_cut_to_its_length(case):
+def test_a_padded_sequence_has_the_features_of_the_unpadded_one(case):
     name, params = case
     if params.get("positions") == "learned":
-        params = {**params, "positions": None}  # those need one length
+        params = {**params, "positions": None}  # learned positions need a fixed length
     masked = varying((name, params))
     plain = build(name, params, (None, 3))
     plain.set_weights(masked.get_weights())
@@ -388,7 +388,7 @@ def test_a_padded_sequence_has_the_features_of_the_sequence_cut_to_its_length(ca
 
 
 @sequence_case
-def test_a_sequence_without_a_real_step_has_zero_features_and_disturbs_no_other(case):
+def test_a_sequence_of_padding_has_zero_features_and_affects_no_other(case):
     model, X = built(case, masked=True), draw(case[0], 3)
     mask = np.arange(7) < np.array([[7], [0], [3]])
     out = features(model, X, mask)
@@ -397,8 +397,8 @@ def test_a_sequence_without_a_real_step_has_zero_features_and_disturbs_no_other(
 
 
 @pytest.mark.parametrize("name", BUILT_IN["sequence"])
-def test_padding_has_no_influence_on_training_either(name):
-    """Neither on the gradient, nor does an empty sequence make it NaN."""
+def test_padding_has_no_effect_on_training(name):
+    """Padding does not affect the gradient, and an empty sequence does not make it NaN."""
     body = build(name, {}, (None, 3), masked=True)
     start = body.get_weights()
     X = draw(name, 4)
@@ -418,7 +418,7 @@ def test_padding_has_no_influence_on_training_either(name):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
-# --- wrong parameters and inputs ----------------------------------------------------------------
+# --- invalid parameters and inputs --------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -467,20 +467,20 @@ def test_padding_has_no_influence_on_training_either(name):
         ("transformer", {"mask": 1}, TypeError, "mask must be"),
     ],
 )
-def test_a_wrong_parameter_is_named_with_what_is_allowed(name, params, error, message):
+def test_an_invalid_parameter_is_named_with_the_allowed_values(name, params, error, message):
     with pytest.raises(error, match=message):
         build(name, params)
 
 
 @every_default
 @pytest.mark.parametrize("shape", [(), (2, 2, 2, 2, 2)])
-def test_inputs_of_the_wrong_rank_are_refused(name, shape):
+def test_inputs_of_the_wrong_rank_are_rejected(name, shape):
     kind = get_backbone(name).kind
     with pytest.raises(ValueError, match=f"inputs must be of rank .* for a {kind} backbone; got"):
         build(name, {}, shape)
 
 
-def test_inputs_that_no_backbone_can_read_are_refused():
+def test_inputs_that_no_backbone_accepts_are_rejected():
     mlp = get_backbone("mlp").builder
     with pytest.raises(TypeError, match=r"inputs must be a Keras tensor.* ndarray of shape \(2, 3"):
         mlp(np.zeros((2, 3)))
@@ -490,7 +490,7 @@ def test_inputs_that_no_backbone_can_read_are_refused():
         mlp(keras.Input((3,), dtype="string"))
 
 
-def test_learned_positions_need_a_fixed_number_of_steps():
+def test_learned_positions_require_a_fixed_number_of_steps():
     with pytest.raises(ValueError, match="positions must be .* got 'learned'"):
         build("transformer", {"positions": "learned"}, (None, 3))
 
@@ -498,16 +498,16 @@ def test_learned_positions_need_a_fixed_number_of_steps():
 @pytest.mark.parametrize(
     ("shape", "dtype"), [((7,), "float32"), ((7, 1), "bool"), ((6,), "bool"), ((), "bool")]
 )
-def test_a_mask_of_another_shape_or_type_is_refused(shape, dtype):
+def test_a_mask_of_wrong_shape_or_type_is_rejected(shape, dtype):
     with pytest.raises(ValueError, match=r"mask must be .* have shape \(None, 7, 3\)"):
         get_backbone("gru").builder(keras.Input((7, 3)), mask=keras.Input(shape, dtype=dtype))
 
 
-# --- docstrings of the builders, which are public by name ---------------------------------------
+# --- docstrings of the builders -----------------------------------------------------------------
 
 
 @every_default
-def test_the_docstring_of_a_builder_names_its_parameters_and_defaults(name):
+def test_the_docstring_of_a_builder_lists_its_parameters_and_defaults(name):
     builder = get_backbone(name).builder
     documented = {}
     for parameter in FunctionDoc(builder)["Parameters"]:
@@ -520,7 +520,7 @@ def test_the_docstring_of_a_builder_names_its_parameters_and_defaults(name):
 
 
 @every_default
-def test_the_example_of_a_builder_gives_what_it_shows(name):
+def test_the_example_of_a_builder_gives_the_shown_output(name):
     report: list[str] = []
     (test,) = doctest.DocTestFinder().find(get_backbone(name).builder, name, globs={})
     assert test.examples
@@ -538,21 +538,21 @@ def other_builder(inputs):
     return inputs
 
 
-def test_an_unknown_name_is_refused_with_the_known_and_the_near_ones():
+def test_an_unknown_name_is_rejected_with_suggestions():
     with pytest.raises(BackboneError, match=r"one of .*'mlp'.*; got 'restnet'.*mean 'resnet'"):
         get_backbone("restnet")
     with pytest.raises(BackboneError, match="backbone must be the name of a backbone; got 3"):
         get_backbone(3)
 
 
-def test_names_are_listed_in_order_and_by_kind():
+def test_names_are_sorted_and_can_be_filtered_by_kind():
     assert list(list_backbones()) == sorted(list_backbones())
     assert set(list_backbones()) == {n for kind in BUILT_IN for n in list_backbones(kind)}
     with pytest.raises(ValueError, match="kind must be one of 'table', 'image', 'sequence'"):
         list_backbones("tables")
 
 
-def test_a_taken_name_is_an_error_unless_overwritten():
+def test_an_existing_name_is_an_error_unless_overwritten():
     with pytest.raises(BackboneError, match="got 'mlp', which is taken"):
         register_backbone("mlp", builder, kind="table")
     original = get_backbone("mlp")
@@ -564,7 +564,7 @@ def test_a_taken_name_is_an_error_unless_overwritten():
     assert get_backbone("mlp") == original
 
 
-def test_register_backbone_is_a_decorator_too():
+def test_register_backbone_can_be_a_decorator():
     original = get_backbone("resnet")
     try:
         decorate = register_backbone("resnet", kind="table", overwrite=True)
@@ -575,14 +575,14 @@ def test_register_backbone_is_a_decorator_too():
 
 
 @pytest.mark.parametrize("name", ["", "1st", "two words", "a-b", "_hidden", "x\n", "auto"])
-def test_a_name_that_is_not_an_identifier_is_refused(name):
+def test_a_name_that_is_not_an_identifier_is_rejected(name):
     with pytest.raises(ValueError, match="name of a backbone must be"):
         register_backbone(name, builder, kind="table")
     with pytest.raises(ValueError, match="name of a backbone must be"):
         register_backbone(name, kind="table")
 
 
-def test_a_backbone_of_wrong_parts_is_refused():
+def test_a_backbone_of_invalid_parts_is_rejected():
     with pytest.raises(TypeError, match="name of a backbone must be a string"):
         register_backbone(builder, kind="table")
     with pytest.raises(TypeError, match="builder of backbone 'mine' must be callable; got 3"):
@@ -600,7 +600,7 @@ def test_a_backbone_is_frozen():
 
 @pytest.fixture
 def install(tmp_path, monkeypatch):
-    """Install a distribution of one module, for real as far as importlib.metadata can tell."""
+    """Install a distribution of one module that `importlib.metadata` can discover."""
     modules = set(sys.modules)
 
     def install(module, source, entry_points):
@@ -634,7 +634,7 @@ THIRD_PARTY = """
 """
 
 
-def test_installed_packages_offer_backbones_through_entry_points(install):
+def test_installed_packages_provide_backbones_through_entry_points(install):
     install(
         "third_party_good",
         THIRD_PARTY,
@@ -645,12 +645,12 @@ def test_installed_packages_offer_backbones_through_entry_points(install):
     assert registry.names("sequence") == ("good_with_kind",)
     import third_party_good
 
-    found = registry.get("good_record")
-    assert found == Backbone("good_record", third_party_good.without_kind, "image")
+    result = registry.get("good_record")
+    assert result == Backbone("good_record", third_party_good.without_kind, "image")
     assert registry.names() == ("good_record", "good_with_kind")
 
 
-def test_a_name_that_is_missing_makes_the_entry_points_load(install):
+def test_an_unknown_name_loads_the_entry_points(install):
     install("third_party_lazy", THIRD_PARTY, {"lazy": "third_party_lazy:with_kind"})
     registry = Registry()
     registry.add(Backbone("mine", builder, "table"))
@@ -659,7 +659,7 @@ def test_a_name_that_is_missing_makes_the_entry_points_load(install):
     assert registry.get("lazy").kind == "sequence"
 
 
-def test_a_broken_package_is_named_in_a_warning_and_harms_no_other(install):
+def test_a_broken_package_is_named_in_a_warning_and_affects_no_other(install):
     install("third_party_broken", "import no_such_module_at_all", {"a": "third_party_broken:x"})
     install(
         "third_party_mixed",
@@ -692,12 +692,12 @@ def test_a_broken_package_is_named_in_a_warning_and_harms_no_other(install):
         assert f"of the package '{package}' was left out: " in text
         assert reason in text
     assert registry.get("taken").builder is builder
-    # Said once; and an unknown name is the plain error from now on.
+    # The warning is issued once; afterwards an unknown name is only an error.
     with pytest.raises(BackboneError, match="one of 'good', 'taken'; got 'b'"):
         registry.get("b")
 
 
-def test_a_warning_that_is_an_error_does_not_cut_the_loading_short(install):
+def test_warnings_as_errors_do_not_interrupt_the_loading(install):
     install(
         "third_party_half",
         THIRD_PARTY,
@@ -709,7 +709,7 @@ def test_a_warning_that_is_an_error_does_not_cut_the_loading_short(install):
     assert registry.names() == ("z",)
 
 
-def test_a_module_that_registers_its_builder_while_it_is_loaded_is_no_conflict(install):
+def test_a_module_may_register_its_own_builder_while_it_is_loaded(install):
     install("third_party_self", THIRD_PARTY, {"self_made": "third_party_self:with_kind"})
     registry = Registry()
     import third_party_self
@@ -718,9 +718,9 @@ def test_a_module_that_registers_its_builder_while_it_is_loaded_is_no_conflict(i
     assert registry.names() == ("self_made",)
 
 
-def test_threads_find_the_same_backbones(install):
+def test_threads_get_the_same_backbones(install):
     install("third_party_threads", THIRD_PARTY, {"threaded": "third_party_threads:with_kind"})
     registry = Registry()
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: registry.get("threaded"), range(32)))
-    assert len({id(backbone) for backbone in found}) == 1
+        result = list(pool.map(lambda _: registry.get("threaded"), range(32)))
+    assert len({id(backbone) for backbone in result}) == 1

@@ -1,4 +1,4 @@
-"""Backbones of several members: a head and a loss for each, and the mean of their probabilities."""
+"""Ensemble backbones: a head and a loss per member, and the mean of their probabilities."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MEAN = softmax(LOGITS.astype("float64"), axis=2).mean(axis=1)
 
 @pytest.fixture
 def triplets(monkeypatch):
-    """Register a backbone of three small members, for one test."""
+    """Register a backbone of three small members for one test."""
     known = dict(_registry._REGISTRY._backbones)
     monkeypatch.setattr(_registry._REGISTRY, "_backbones", known)
 
@@ -50,24 +50,24 @@ def classifier(**params):
 # --- head, loss and metrics ---------------------------------------------------------------------
 
 
-def test_each_member_has_a_dense_layer_of_its_own():
+def test_each_member_has_its_own_dense_layer():
     layer = MemberDense(2)
     X = RNG.normal(size=(5, K, C)).astype("float32")
-    found = keras.ops.convert_to_numpy(layer(X))
+    result = keras.ops.convert_to_numpy(layer(X))
     kernel, bias = layer.get_weights()
     for member in range(K):
         expected = X[:, member] @ kernel[member] + bias[member]
-        np.testing.assert_allclose(found[:, member], expected, atol=1e-5)
+        np.testing.assert_allclose(result[:, member], expected, atol=1e-5)
 
 
-def test_members_are_averaged_outside_of_training_only():
+def test_members_are_averaged_only_outside_training():
     layer = MemberAverage()
     averaged = keras.ops.convert_to_numpy(layer(LOGITS))
     np.testing.assert_allclose(np.exp(averaged), MEAN, atol=1e-6)
     np.testing.assert_array_equal(layer(LOGITS, training=True), LOGITS)
 
 
-def test_averages_of_members_that_are_very_sure_are_finite():
+def test_averages_of_extreme_logits_are_finite():
     sure = np.array([[[0.0, 2000.0], [0.0, 3000.0]]], "float32")
     averaged = keras.ops.convert_to_numpy(MemberAverage()(sure))
     np.testing.assert_allclose(averaged, [[-2000.0 - np.log(2), 0.0]], rtol=1e-6)
@@ -89,21 +89,21 @@ def one_hot(index):
     ],
     ids=["auto", "kl_divergence", "function"],
 )
-def test_the_loss_of_a_row_is_the_mean_of_the_losses_of_the_members(loss, of_member):
+def test_the_loss_of_a_row_is_the_mean_over_members(loss, of_member):
     resolved = resolve_loss(loss, n_classes=C, output_form="logits", ensemble=True)
     rows = np.mean([of_member(LOGITS[:, k].astype("float64")) for k in range(K)], axis=0)
-    found = float(resolved(INDEX, LOGITS, sample_weight=WEIGHTS))
-    np.testing.assert_allclose(found, np.average(rows, weights=WEIGHTS), rtol=1e-4)
+    result = float(resolved(INDEX, LOGITS, sample_weight=WEIGHTS))
+    np.testing.assert_allclose(result, np.average(rows, weights=WEIGHTS), rtol=1e-4)
 
 
 def test_the_loss_of_averaged_logits_is_that_of_the_mean_probabilities():
-    """What is reported of validation rows."""
+    """This is the validation loss."""
     resolved = resolve_loss("auto", n_classes=C, output_form="logits", ensemble=True)
     expected = -np.log(MEAN[np.arange(N), INDEX]).mean()
     np.testing.assert_allclose(resolved(INDEX, np.log(MEAN)), expected, rtol=1e-5)
 
 
-def test_metrics_see_the_mean_of_the_members_probabilities():
+def test_metrics_use_the_mean_of_the_members_probabilities():
     accuracy, f1, entropy = resolve_metrics(
         ["accuracy", "macro_f1", "crossentropy"], n_classes=C, output_form="logits", ensemble=True
     )
@@ -149,7 +149,7 @@ def test_both_engines_train_members_to_the_same_weights(iris):
 
 
 @pytest.mark.usefixtures("triplets")
-def test_a_weight_of_two_is_a_row_given_twice(iris):
+def test_a_weight_of_two_is_equivalent_to_a_repeated_row(iris):
     X, y = iris
     weights = np.arange(150) % 3
     all_rows = classifier(batch_size=-1, dtype="float64", epochs=10)
@@ -159,7 +159,7 @@ def test_a_weight_of_two_is_a_row_given_twice(iris):
 
 
 @pytest.mark.usefixtures("triplets")
-def test_members_go_through_files_and_pickles(iris, tmp_path):
+def test_an_ensemble_survives_saving_and_pickling(iris, tmp_path):
     X, y = iris
     fitted = classifier(metrics=["accuracy"]).fit(X, y)
     expected = fitted.decision_function(X)
@@ -168,7 +168,7 @@ def test_members_go_through_files_and_pickles(iris, tmp_path):
     fitted.model_.save(tmp_path / "members.keras")
     loaded = keras.models.load_model(tmp_path / "members.keras")
     np.testing.assert_allclose(loaded.predict(X, verbose=0), expected, atol=1e-5)
-    loaded.fit(X, y, verbose=0)  # the loss goes along, and still knows of the members
+    loaded.fit(X, y, verbose=0)  # the saved loss still handles members
     copied.partial_fit(X, y)
 
 
@@ -192,8 +192,8 @@ def test_fits_of_the_same_structure_share_a_trace(iris, monkeypatch):
 
 
 @pytest.mark.usefixtures("triplets")
-def test_each_member_learns_by_itself(iris):
-    """No member could do without the others if the loss were that of their average."""
+def test_each_member_learns_independently(iris):
+    """If the loss were that of their average, members would depend on one another."""
     X, y = iris
     fitted = classifier(epochs=60).fit(X, y)
     of_members = fitted.model_(X.astype("float32"), training=True)
@@ -201,7 +201,7 @@ def test_each_member_learns_by_itself(iris):
     assert hits.mean(axis=0).min() > 0.9
 
 
-def test_features_must_have_the_rank_that_the_registration_says(iris, triplets):
+def test_features_must_have_the_registered_rank(iris, triplets):
     X, y = iris
     flat = KerasMulticlassClassifier("flat")
     register_backbone("flat", lambda inputs: inputs, kind="table", ensemble=True)

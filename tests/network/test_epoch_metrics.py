@@ -1,4 +1,4 @@
-"""Metrics by name in a fit: what the history holds is what scikit-learn finds on the same rows."""
+"""The history holds scikit-learn's values for the same rows, whatever the batches."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SPECIES = np.array(["ash", "fir", "oak", "yew"])
 
 
 def rows(n_classes, n=N, seed=0):
-    """Features that tell something of the labels; the classes are not equally frequent."""
+    """Informative features and labels of unequal frequency."""
     rng = np.random.default_rng(seed)
     shares = np.arange(1, n_classes + 1) / np.arange(1, n_classes + 1).sum()
     index = rng.choice(n_classes, n, p=shares)
@@ -43,8 +43,8 @@ def rows(n_classes, n=N, seed=0):
 
 def of_labels(function, **options):
     def score(labels, y, p, weights):
-        found = labels[p.argmax(axis=1)]
-        return function(y, found, sample_weight=weights, **options)
+        predicted = labels[p.argmax(axis=1)]
+        return function(y, predicted, sample_weight=weights, **options)
 
     return score
 
@@ -83,12 +83,12 @@ RANKED = {
     )
 }
 AUCS = [name for name in EXPECTED if "auc" in name]
-# One metric of each class; the others of a class differ only in the formula of their result.
+# One metric per metric class; others of the same class differ only in their final formula.
 ONE_OF_EACH_CLASS = ["accuracy", "crossentropy", "macro_f1", "macro_auc"]
 
 
 def frozen(metrics, **params):
-    """A network that stays as it began, so that every batch of an epoch is judged alike."""
+    """A classifier with learning rate 0, so that all batches are evaluated with equal weights."""
     still = {"optimizer": "sgd", "optimizer__learning_rate": 0.0, "epochs": 2, "batch_size": 64}
     network = {} if "model" in params else {"backbone": "mlp", "backbone__hidden_units": (8,)}
     return KerasMulticlassClassifier(
@@ -124,7 +124,7 @@ NETWORKS = {
         *((network, "keras") for network in ("three classes", "ensemble", "one sigmoid unit")),
     ],
 )
-def test_the_history_holds_scikit_learns_values_of_the_whole_epoch(network, engine):
+def test_the_history_holds_scikit_learns_values_for_the_whole_epoch(network, engine):
     n_classes, params = NETWORKS[network]
     X, y, weights = rows(n_classes)
     X_val, y_val, weights_val = rows(n_classes, n=301, seed=1)
@@ -138,27 +138,29 @@ def test_the_history_holds_scikit_learns_values_of_the_whole_epoch(network, engi
     labels = classifier.classes_
     balanced = {label: weights.sum() / n_classes / weights[y == label].sum() for label in labels}
     for prefix, features, y_true, own in (("", X, y, weights), ("val_", X_val, y_val, weights_val)):
-        found = classifier.predict_proba(features)
+        predicted = classifier.predict_proba(features)
         in_all = own * np.array([balanced[label] for label in y_true])
         for name, score in expected.items():
             values = classifier.history_[prefix + name]
             assert len(values) == 2
             tolerance = 1e-3 if name in AUCS else 1e-5
-            wanted = score(labels, y_true, found, in_all)
-            np.testing.assert_allclose(values, wanted, atol=tolerance, err_msg=prefix + name)
+            expected_value = score(labels, y_true, predicted, in_all)
+            np.testing.assert_allclose(
+                values, expected_value, atol=tolerance, err_msg=prefix + name
+            )
 
 
-def test_the_last_epoch_of_a_network_that_learns_is_judged_by_its_own_validation_scores():
+def test_validation_scores_of_the_last_epoch_are_those_of_the_fitted_network():
     X, y, _ = rows(4)
     names = ["macro_f1", "macro_auc", "matthews_correlation"]
     classifier = tiny(metrics=names, epochs=5).fit(X, y, X_val=X[::2], y_val=y[::2])
-    found = classifier.predict_proba(X[::2])
+    predicted = classifier.predict_proba(X[::2])
     for name in names:
-        wanted = EXPECTED[name](classifier.classes_, y[::2], found, None)
-        assert classifier.history_[f"val_{name}"][-1] == pytest.approx(wanted, abs=1e-3)
+        expected_value = EXPECTED[name](classifier.classes_, y[::2], predicted, None)
+        assert classifier.history_[f"val_{name}"][-1] == pytest.approx(expected_value, abs=1e-3)
 
 
-def test_xla_finds_the_same():
+def test_xla_gives_the_same_values():
     X, y, weights = rows(3)
     names = ["macro_f1", "cohen_kappa", "matthews_correlation", "per_class_auc"]
     plain, compiled = (
@@ -171,16 +173,16 @@ def test_xla_finds_the_same():
 
 
 @pytest.mark.parametrize("engine", ["graph", "keras"])
-def test_64_bits_give_64_bits(engine):
+def test_float64_metrics_are_accurate_to_float64(engine):
     X, y, weights = rows(3)
     names = list(EXPECTED) if engine == "graph" else ONE_OF_EACH_CLASS
     classifier = frozen(names, engine=engine, dtype="float64").fit(X, y, weights)
-    found = classifier.predict_proba(X)
+    predicted = classifier.predict_proba(X)
     for name in names:
-        wanted = EXPECTED[name](classifier.classes_, y, found, weights)
+        expected_value = EXPECTED[name](classifier.classes_, y, predicted, weights)
         tolerance = 1e-3 if name in AUCS else 1e-12
         np.testing.assert_allclose(
-            classifier.history_[name], [wanted] * 2, atol=tolerance, err_msg=name
+            classifier.history_[name], [expected_value] * 2, atol=tolerance, err_msg=name
         )
 
 
@@ -205,7 +207,7 @@ def test_names_of_scikit_learn_are_aliases(name, ours):
     assert without_names[0] == without_names[1]
 
 
-# --- of each class ----------------------------------------------------------------------------
+# --- per-class scores -------------------------------------------------------------------------
 
 EACH = {
     "precision": functools.partial(precision_score, average=None, zero_division=0),
@@ -227,16 +229,16 @@ def test_scores_of_each_class_are_reported_by_its_label(engine, watched):
     every = {f"{prefix}{n}" for prefix in ("", "val_") for n in ("loss", "accuracy", *names)}
     assert set(classifier.history_) == every
     for prefix, features, y_true, own in (("", X, y, weights), ("val_", X_val, y_val, None)):
-        found = classifier.predict_proba(features)
+        predicted = classifier.predict_proba(features)
         for score, function in EACH.items():
-            wanted = function(y_true, classifier.predict(features), sample_weight=own)
-            for label, value in zip(classifier.classes_, wanted, strict=True):
+            expected_value = function(y_true, classifier.predict(features), sample_weight=own)
+            for label, value in zip(classifier.classes_, expected_value, strict=True):
                 values = classifier.history_[f"{prefix}{score}/{label}"]
                 np.testing.assert_allclose(values, [value] * 2, atol=1e-5)
         for i, label in enumerate(classifier.classes_):
-            wanted = roc_auc_score(y_true == label, found[:, i], sample_weight=own)
+            expected_value = roc_auc_score(y_true == label, predicted[:, i], sample_weight=own)
             assert classifier.history_[f"{prefix}auc/{label}"] == pytest.approx(
-                [wanted] * 2, abs=1e-3
+                [expected_value] * 2, abs=1e-3
             )
 
 
@@ -248,14 +250,14 @@ def test_scores_of_each_class_are_reported_by_its_label(engine, watched):
         (np.array(["a/b", "c d"]), ["a/b", "c d"]),
     ],
 )
-def test_every_kind_of_label_gives_a_name(labels, names):
+def test_every_type_of_label_gives_a_name(labels, names):
     X, _, _ = rows(2)
     y = labels[(X[:, 0] > 1).astype(int)]
     classifier = tiny(metrics={"hit": "per_class_recall"}, epochs=1).fit(X, y)
     assert set(classifier.history_) == {"loss", *(f"hit/{name}" for name in names)}
 
 
-def test_callbacks_of_keras_cope_with_the_scores_of_each_class(tmp_path):
+def test_keras_callbacks_accept_per_class_scores(tmp_path):
     X, y, _ = rows(3)
     callbacks = [
         keras.callbacks.CSVLogger(tmp_path / "log.csv"),
@@ -285,7 +287,7 @@ def test_callbacks_of_keras_cope_with_the_scores_of_each_class(tmp_path):
         ("crossentropy", "val_crossentropy", min),
     ],
 )
-def test_early_stopping_goes_back_to_the_best_epoch_by_any_metric(metric, monitor, best):
+def test_early_stopping_restores_the_best_epoch_by_any_metric(metric, monitor, best):
     X, y, _ = rows(3)
     X_val, y_val, _ = rows(3, n=60, seed=1)
     stopping = {"monitor": monitor, "patience": 3}
@@ -295,7 +297,7 @@ def test_early_stopping_goes_back_to_the_best_epoch_by_any_metric(metric, monito
     values = classifier.history_[monitor]
     winner = values.index(best(values))
     assert len(values) < 30
-    assert winner == len(values) - 4  # three epochs without progress
+    assert winner == len(values) - 4  # three epochs without improvement
     until_then = tiny(metrics=metric, **{**learning, "epochs": winner + 1})
     until_then.fit(X, y, X_val=X_val, y_val=y_val)
     expected = until_then.predict_proba(X_val)
@@ -311,7 +313,7 @@ def test_early_stopping_goes_back_to_the_best_epoch_by_any_metric(metric, monito
         ("true_positives", "val_true_positives", "must have a 'mode'.*'mode': 'max'"),
     ],
 )
-def test_what_cannot_be_monitored_is_refused_before_training(metrics, monitor, words):
+def test_an_invalid_monitor_is_rejected_before_training(metrics, monitor, words):
     X, y, _ = rows(3)
     began = []
     note = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: began.append(1))
@@ -334,7 +336,7 @@ def area_of(logits, y, n_batches=10, weights=None):
 
 
 def exact_area(logits, y, weights=None):
-    """By log-odds in 64 bits, for probabilities near 1 would be rounded to ties."""
+    """Computed from log-odds in float64, since probabilities near 1 would be rounded to ties."""
     logits = logits.astype("float32").astype("float64")
     areas = []
     for i in range(logits.shape[1]):
@@ -346,11 +348,11 @@ def exact_area(logits, y, weights=None):
 @pytest.mark.parametrize("spread", [0.02, 0.3, 3.0, 20.0])
 @pytest.mark.parametrize("bias", [0.0, 6.0])
 @pytest.mark.parametrize("order", ["shuffled", "sorted"])
-def test_the_area_is_that_of_scikit_learn_however_wide_scores_spread(spread, bias, order):
+def test_the_area_matches_scikit_learn_for_any_spread_of_scores(spread, bias, order):
     y = RNG.integers(0, 3, 5000)
     logits = spread * (RNG.normal(size=(5000, 3)) + np.eye(3)[y]) + np.array([bias, 0, 0])
     weights = RNG.uniform(0.1, 2.0, 5000)
-    if order == "sorted":  # the first batch, on which bins are centred, is of one class
+    if order == "sorted":  # the first batch, which centers the bins, has only one class
         by_class = np.argsort(y)
         y, logits, weights = y[by_class], logits[by_class], weights[by_class]
     assert area_of(logits, y, weights=weights) == pytest.approx(
@@ -358,22 +360,22 @@ def test_the_area_is_that_of_scikit_learn_however_wide_scores_spread(spread, bia
     )
 
 
-def test_the_area_counts_ties_by_half_and_a_perfect_ranking_as_one():
+def test_ties_count_half_and_a_perfect_ranking_has_area_one():
     y = np.repeat([0, 1, 2], 20)
     assert area_of(np.zeros((60, 3)), y) == pytest.approx(0.5)
     assert area_of(1000 * np.eye(3)[y], y) == pytest.approx(1.0)
     assert area_of(-1000 * np.eye(3)[y], y) == pytest.approx(0.0)
 
 
-def test_classes_that_do_not_occur_are_left_out_of_the_area():
+def test_classes_that_do_not_occur_are_excluded_from_the_mean_area():
     y = RNG.integers(0, 2, 500)
     logits = RNG.normal(size=(500, 3)) + np.eye(3)[y]
     p = softmax(logits, axis=1)
-    wanted = np.mean([roc_auc_score(y == i, p[:, i]) for i in (0, 1)])
-    assert area_of(logits, y) == pytest.approx(wanted, abs=1e-3)
+    expected_value = np.mean([roc_auc_score(y == i, p[:, i]) for i in (0, 1)])
+    assert area_of(logits, y) == pytest.approx(expected_value, abs=1e-3)
 
 
-def test_the_area_and_the_scores_survive_pickling_and_saving(tmp_path):
+def test_metrics_survive_pickling_and_saving(tmp_path):
     X, y, _ = rows(3)
     metrics = ["macro_auc", "macro_f1", "per_class_recall"]
     classifier = tiny(metrics=metrics, epochs=2).fit(X, y)
@@ -383,8 +385,8 @@ def test_the_area_and_the_scores_survive_pickling_and_saving(tmp_path):
     classifier.model_.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     index = np.searchsorted(classifier.classes_, y)
-    found = loaded.evaluate(X.astype("float32"), index, verbose=0, return_dict=True)
+    predicted = loaded.evaluate(X.astype("float32"), index, verbose=0, return_dict=True)
     labels = classifier.predict(X)
-    assert found["macro_f1"] == pytest.approx(f1_score(y, labels, average="macro"), abs=1e-5)
-    recalls = [value for name, value in found.items() if "recall/" in name]
+    assert predicted["macro_f1"] == pytest.approx(f1_score(y, labels, average="macro"), abs=1e-5)
+    recalls = [value for name, value in predicted.items() if "recall/" in name]
     np.testing.assert_allclose(recalls, recall_score(y, labels, average=None), atol=1e-5)

@@ -1,4 +1,4 @@
-"""Metrics of any form of labels take class indices and raw model output."""
+"""Metrics of any input form take class indices and raw model output."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def resolve(metrics, form, routed=None):
 
 
 def value(metric, form, weights=W, routed=None):
-    """Run one metric over three batches, without weights with labels of shape ``(n, 1)``."""
+    """Evaluate a metric over three batches; without weights, labels have shape ``(n, 1)``."""
     (resolved,) = resolve(metric, form, routed)
     raw, _, y = OUTPUTS[form]
     for part in np.array_split(np.arange(N), 3):
@@ -87,7 +87,7 @@ def scalar_accuracy(y_true, y_pred):
 
 
 class UserAccuracy(keras.metrics.Metric):
-    """A user's metric of class indices and probabilities."""
+    """A user-defined metric of class indices and probabilities."""
 
     def __init__(self, name="user_accuracy", dtype=None):
         super().__init__(name=name, dtype=dtype)
@@ -129,7 +129,7 @@ ACCURACIES = [
 
 @pytest.mark.parametrize("form", OUTPUTS)
 @pytest.mark.parametrize("metric", ACCURACIES, ids=stable_id)
-def test_every_accuracy_is_that_of_scikit_learn(metric, form):
+def test_every_accuracy_matches_scikit_learn(metric, form):
     _, p, y = OUTPUTS[form]
     for weights in (None, W):
         expected = accuracy_score(y, p.argmax(axis=1), sample_weight=weights)
@@ -151,7 +151,7 @@ CROSS_ENTROPIES = [
 
 @pytest.mark.parametrize("form", OUTPUTS)
 @pytest.mark.parametrize("metric", CROSS_ENTROPIES, ids=stable_id)
-def test_every_cross_entropy_is_that_of_scikit_learn(metric, form):
+def test_every_cross_entropy_matches_scikit_learn(metric, form):
     _, p, y = OUTPUTS[form]
     p = p.astype("float64")
     expected = log_loss(y, p / p.sum(axis=1, keepdims=True), sample_weight=W)
@@ -179,7 +179,7 @@ def test_metrics_by_our_names_are_exact_over_the_epoch_and_weighted(name, form):
 
 
 @pytest.mark.parametrize("form", OUTPUTS)
-def test_vector_metrics_give_one_value_for_each_class(form):
+def test_vector_metrics_give_one_value_per_class(form):
     _, p, y = OUTPUTS[form]
     expected = f1_score(y, p.argmax(axis=1), average=None, sample_weight=W)
     np.testing.assert_allclose(value(keras.metrics.F1Score, form), expected, rtol=1e-5)
@@ -190,7 +190,7 @@ def test_vector_metrics_give_one_value_for_each_class(form):
 
 @pytest.mark.parametrize("k", [2, 3])
 @pytest.mark.parametrize("form", ["logits", "probabilities"])
-def test_top_k_accuracies_are_those_of_scikit_learn(form, k):
+def test_top_k_accuracies_match_scikit_learn(form, k):
     _, p, y = OUTPUTS[form]
     expected = top_k_accuracy_score(y, p, k=k, sample_weight=W)
     for metric in (
@@ -202,21 +202,21 @@ def test_top_k_accuracies_are_those_of_scikit_learn(form, k):
 
 
 @pytest.mark.parametrize("form", TWO)
-def test_for_two_classes_precision_recall_and_auc_are_about_the_second(form):
+def test_for_two_classes_precision_recall_and_auc_refer_to_the_second(form):
     _, p, y = OUTPUTS[form]
-    found = p.argmax(axis=1)
-    expected = precision_score(y, found, sample_weight=W)
+    predicted = p.argmax(axis=1)
+    expected = precision_score(y, predicted, sample_weight=W)
     np.testing.assert_allclose(value("Precision", form), expected, rtol=1e-5)
-    expected = recall_score(y, found, sample_weight=W)
+    expected = recall_score(y, predicted, sample_weight=W)
     np.testing.assert_allclose(value(keras.metrics.Recall(), form), expected, rtol=1e-5)
     expected = roc_auc_score(y, p[:, 1], sample_weight=W)
     np.testing.assert_allclose(value("AUC", form, W, {"num_thresholds": 500}), expected, atol=5e-3)
-    expected = recall_score(y, found, pos_label=0, sample_weight=W)
+    expected = recall_score(y, predicted, pos_label=0, sample_weight=W)
     np.testing.assert_allclose(value(keras.metrics.Recall(class_id=0), form), expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("form", TWO)
-def test_binary_metrics_serve_two_classes_whatever_the_output(form):
+def test_binary_metrics_accept_two_classes_of_any_output_form(form):
     _, p, y = OUTPUTS[form]
     p = p.astype("float64")
     expected = accuracy_score(y, p.argmax(axis=1), sample_weight=W)
@@ -229,7 +229,7 @@ def test_binary_metrics_serve_two_classes_whatever_the_output(form):
 
 
 @pytest.mark.parametrize("form", ["logits", "probabilities"])
-def test_for_more_classes_precision_of_a_class_and_auc_are_one_against_the_rest(form):
+def test_for_more_classes_precision_of_a_class_and_auc_are_one_vs_rest(form):
     _, p, y = OUTPUTS[form]
     expected = precision_score(y == 2, p[:, 2] > 0.5, sample_weight=W)
     metric = keras.metrics.Precision(class_id=2)
@@ -248,13 +248,13 @@ def test_squared_error_is_the_brier_score_of_all_classes(form):
     np.testing.assert_allclose(value("mse", form), expected, rtol=1e-4)
 
 
-def test_fractional_weights_count_in_the_overlap_metrics():
-    found = value(keras.metrics.MeanIoU(num_classes=C), "logits", np.full(N, 0.5))
+def test_overlap_metrics_use_fractional_weights():
+    result = value(keras.metrics.MeanIoU(num_classes=C), "logits", np.full(N, 0.5))
     expected = jaccard_score(Y, Z.argmax(axis=1), average="macro")
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_allclose(result, expected, rtol=1e-5)
 
 
-def test_overlap_metrics_read_labels_in_the_form_they_were_told():
+def test_overlap_metrics_get_labels_in_their_configured_form():
     dense = keras.metrics.MeanIoU(num_classes=C, sparse_y_true=False, sparse_y_pred=False)
     expected = jaccard_score(Y, Z.argmax(axis=1), average="macro", sample_weight=W)
     np.testing.assert_allclose(value(dense, "logits"), expected, rtol=1e-5)
@@ -262,7 +262,7 @@ def test_overlap_metrics_read_labels_in_the_form_they_were_told():
         resolve(keras.metrics.MeanIoU(num_classes=3), "logits")
 
 
-def test_scalar_functions_count_by_rows_and_say_that_they_take_no_weights():
+def test_scalar_functions_are_averaged_by_rows_and_take_no_weights():
     (metric,) = resolve(scalar_accuracy, "logits")
     assert metric.takes_weights is False
     expected = accuracy_score(Y, Z.argmax(axis=1))
@@ -272,13 +272,13 @@ def test_scalar_functions_count_by_rows_and_say_that_they_take_no_weights():
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float64"])
-def test_metrics_take_the_output_of_every_precision(dtype):
+def test_metrics_accept_output_of_any_precision(dtype):
     for metric in resolve(["accuracy", "top_2_accuracy", "macro_f1", "ce"], "logits"):
         metric.update_state(Y, Z.astype(dtype))
         assert 0 < float(metric.result()) < 2
 
 
-def test_metrics_are_as_precise_as_the_policy():
+def test_metrics_have_the_precision_of_the_dtype_policy():
     keras.config.set_floatx("float64")
     try:
         metrics = resolve(
@@ -300,9 +300,16 @@ def names(metrics, routed=None):
     return [metric.name for metric in resolve(metrics, "logits", routed)]
 
 
-def test_names_are_those_of_the_choices_and_unique():
-    given = ["accuracy", "acc", "macro_f1", "Precision", keras.metrics.Precision, one_hot_accuracy]
-    assert names(given) == [
+def test_names_are_those_given_and_unique():
+    metrics = [
+        "accuracy",
+        "acc",
+        "macro_f1",
+        "Precision",
+        keras.metrics.Precision,
+        one_hot_accuracy,
+    ]
+    assert names(metrics) == [
         "accuracy",
         "acc",
         "macro_f1",
@@ -314,7 +321,7 @@ def test_names_are_those_of_the_choices_and_unique():
     assert names(lambda y_true, y_pred: one_hot_accuracy(y_true, y_pred)) == ["metric"]
 
 
-def test_names_do_not_depend_on_what_ran_before():
+def test_names_are_reproducible_within_a_process():
     for _ in range(3):
         assert names([keras.metrics.Precision(), "AUC", keras.metrics.MeanIoU]) == [
             "precision",
@@ -324,22 +331,22 @@ def test_names_do_not_depend_on_what_ran_before():
 
 
 def test_a_dict_names_the_metrics_and_own_names_are_kept():
-    given = {"first": "accuracy", "second": [keras.metrics.F1Score(name="f"), "macro_f1"]}
-    assert names(given) == ["first", "f", "macro_f1"]
+    metrics = {"first": "accuracy", "second": [keras.metrics.F1Score(name="f"), "macro_f1"]}
+    assert names(metrics) == ["first", "f", "macro_f1"]
     assert names(["precision", "recall"], {"1__name": "r"}) == ["precision", "r"]
 
 
 @pytest.mark.parametrize("name", ["loss", "val_accuracy"])
-def test_names_that_the_history_uses_are_refused(name):
+def test_names_used_by_the_history_are_rejected(name):
     with pytest.raises(ValueError, match=f"'{name}' is taken in the history"):
         resolve({name: "accuracy"}, "logits")
 
 
-# --- choices ----------------------------------------------------------------------------------
+# --- values -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("nothing", [None, [], {}, {"a": None}])
-def test_no_metrics_are_no_metrics(nothing):
+def test_none_and_empty_collections_give_no_metrics(nothing):
     assert resolve(nothing, "logits") == []
 
 
@@ -350,7 +357,7 @@ def test_routed_arguments_reach_metrics_by_position_key_and_name():
     assert (first.inner.class_id, second.inner.class_id) == (None, 1)
 
 
-def test_the_user_s_metric_is_never_touched():
+def test_the_user_s_metric_is_not_modified():
     mine = [keras.metrics.Precision(), UserAccuracy(), keras.metrics.AUC(from_logits=True)]
     before = [metric.get_config() for metric in mine]
     for metric in resolve(mine, "logits"):
@@ -360,19 +367,19 @@ def test_the_user_s_metric_is_never_touched():
 
 
 @pytest.mark.parametrize("metric", ["binary_accuracy", "binary_crossentropy", "binary_io_u"])
-def test_binary_metrics_are_refused_for_more_classes(metric):
+def test_binary_metrics_are_rejected_for_more_classes(metric):
     with pytest.raises(ObjectiveError, match="labels of 4 classes.*two classes only"):
         resolve(metric, "logits", {"target_class_ids": [0]} if "io" in metric else None)
 
 
-def test_metrics_that_compare_nothing_are_refused():
+def test_metrics_that_do_not_compare_predictions_are_rejected():
     with pytest.raises(ObjectiveError, match="does not compare labels with predictions"):
         resolve(keras.metrics.Mean, "logits")
-    with pytest.raises(ObjectiveError, match="did not tell right predictions from wrong"):
+    with pytest.raises(ObjectiveError, match="did not distinguish right predictions from wrong"):
         resolve(lambda y_true, y_pred: ops.sum(y_pred, axis=-1), "logits")
 
 
-def test_unknown_names_suggest_ours_and_those_of_keras():
+def test_unknown_names_suggest_ours_and_keras_names():
     with pytest.raises(ValueError, match="'balanced_accuracy'"):
         resolve("balanced_acuracy", "logits")
     with pytest.raises(ValueError, match="metrics must be one of .*'precision'"):
@@ -403,7 +410,7 @@ def test_variables_exist_before_the_first_batch():
         assert not any(np.any(v.numpy()) for v in metric.variables)
 
 
-def test_early_stopping_finds_the_direction_of_every_metric():
+def test_early_stopping_knows_the_direction_of_every_metric():
     directions = {
         "macro_f1": 1,
         "balanced_accuracy": 1,
@@ -427,11 +434,11 @@ def test_modes_are_known_by_logged_name_for_scalars_only():
     assert metric_modes([keras.metrics.Mean(name="unknown")]) == {"unknown": None}
 
 
-def test_a_compiled_model_reports_the_weighted_metrics_of_the_epoch_and_survives_saving(tmp_path):
+def test_a_compiled_model_reports_weighted_metrics_and_survives_saving(tmp_path):
     network = compiled(EVERY_KIND)
     before = network.evaluate(Z, Y, sample_weight=W, batch_size=16, verbose=0, return_dict=True)
-    found = network.predict(Z, verbose=0).argmax(axis=1)
-    expected = f1_score(Y, found, average="macro", sample_weight=W)
+    predicted = network.predict(Z, verbose=0).argmax(axis=1)
+    expected = f1_score(Y, predicted, average="macro", sample_weight=W)
     assert before["macro_f1"] == pytest.approx(expected, rel=1e-5)
     network.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")

@@ -1,4 +1,4 @@
-"""`n_ensemble`: networks trained side by side, each as if it were alone, and averaged."""
+"""`n_ensemble`: members trained together, each as if alone, whose probabilities are averaged."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def members_of(fitted):
 
 
 def logits_of_members(fitted, X):
-    """Of tables without gaps: from the scaled inputs, member by member."""
+    """Each member's logits, computed from the scaled inputs of a table without missing values."""
     members = members_of(fitted)
     read = keras.Model(fitted.model_.input, fitted.model_.get_layer("fill_gaps").output)
     scaled = read(X.astype("float32"))
@@ -42,7 +42,7 @@ def weights_of(fitted):
     return fitted.model_.get_weights()
 
 
-# --- what is computed ---------------------------------------------------------------------------
+# --- computation --------------------------------------------------------------------------------
 
 
 def test_an_ensemble_of_one_is_the_plain_network():
@@ -53,13 +53,13 @@ def test_an_ensemble_of_one_is_the_plain_network():
         np.testing.assert_array_equal(a, b)
 
 
-def test_probabilities_are_the_means_of_those_of_the_members():
+def test_probabilities_are_the_mean_over_members():
     fitted = tiny(n_ensemble=3).fit(X, y)
     of_members = logits_of_members(fitted, X).astype("float64")
     assert np.abs(of_members[:, 0] - of_members[:, 1]).mean() > 0.1
     mean = softmax(of_members, axis=2).mean(axis=1)
     np.testing.assert_allclose(fitted.predict_proba(X), mean, atol=1e-6)
-    # What an exported network emits are logits of these.
+    # The output of an exported network is a logit of these.
     raw = fitted.model_.predict(X, verbose=0)
     np.testing.assert_allclose(raw, fitted.decision_function(X), atol=1e-5)
     np.testing.assert_allclose(softmax(raw, axis=1), mean, atol=1e-5)
@@ -67,8 +67,8 @@ def test_probabilities_are_the_means_of_those_of_the_members():
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "scheduled_adam"])
 @pytest.mark.parametrize("engine", ["graph", "keras"])
-def test_members_train_as_each_would_alone(optimizer, engine):
-    """With a penalty, and weights of rows; whatever the optimizer makes of the size of losses."""
+def test_each_member_trains_as_it_would_alone(optimizer, engine):
+    """With regularization and sample weights, and optimizers that depend on the loss's scale."""
     params = {
         "backbone__kernel_regularizer": keras.regularizers.L2(0.05),
         "optimizer": optimizer,
@@ -94,7 +94,7 @@ def test_members_train_as_each_would_alone(optimizer, engine):
     np.testing.assert_allclose(ensemble.history_["loss"], losses, rtol=1e-4)
 
 
-def test_members_are_as_good_alone_and_better_together():
+def test_the_ensemble_has_a_lower_log_loss_than_its_members():
     rng = np.random.default_rng(1)
     noisy = X + rng.normal(size=X.shape)
     fitted = tiny(n_ensemble=4, epochs=20).fit(noisy[::2], y[::2])
@@ -106,7 +106,7 @@ def test_members_are_as_good_alone_and_better_together():
     members = softmax(logits_of_members(fitted, noisy[1::2]).astype("float64"), axis=2)
     alone = [log_loss(members[:, k]) for k in range(4)]
     assert ((members.argmax(axis=2) == true[:, None]).mean(axis=0) > 0.5).all()
-    # Jensen's inequality, for the logarithm.
+    # Jensen's inequality for the logarithm.
     assert log_loss(fitted.predict_proba(noisy[1::2])) < np.mean(alone)
 
 
@@ -128,10 +128,10 @@ def no_use_for_a_mask(inputs, mask=None):
 
 
 NETWORKS = {
-    "batch normalisation and dropout": (X, {"backbone": "mlp", "backbone__normalization": "batch"}),
+    "batch normalization and dropout": (X, {"backbone": "mlp", "backbone__normalization": "batch"}),
     "realmlp": (X, {"backbone": "realmlp", "backbone__hidden_units": (8,)}),
     "gru": (SEQUENCES, {"backbone": "gru", "backbone__units": 4, "backbone__dropout": 0.1}),
-    # Not with Adam: Keras squares the gradients of an embedding before it adds up those of a row.
+    # Not Adam: for embeddings, Keras squares gradients before it sums those of the same row.
     "tokens": (
         TOKENS,
         {"backbone": "conv1d", "backbone__filters": 4, "optimizer": "sgd", "dtype": "float64"},
@@ -173,9 +173,9 @@ def test_an_ensemble_of_any_backbone_is_reproducible_and_can_be_copied(name):
         copied.partial_fit(data, labels)
 
 
-# Layers with a state or gradients of a special kind; the others are dense layers only.
+# Networks with special state or gradients; the others have dense layers only.
 @pytest.mark.parametrize(
-    "name", ["batch normalisation and dropout", "gru", "tokens", "layers of the same name"]
+    "name", ["batch normalization and dropout", "gru", "tokens", "layers of the same name"]
 )
 def test_both_engines_train_an_ensemble_equally(name):
     data, labels, graph = ensemble(name, engine="graph", epochs=2)
@@ -186,8 +186,8 @@ def test_both_engines_train_an_ensemble_equally(name):
         np.testing.assert_allclose(a, b, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["batch normalisation and dropout", "layer with a seed"])
-def test_members_drop_other_values(name):
+@pytest.mark.parametrize("name", ["batch normalization and dropout", "layer with a seed"])
+def test_dropout_differs_between_members(name):
     data, labels, classifier = ensemble(name)
     members = members_of(classifier.initialize(data, labels))
     seeds = [
@@ -200,7 +200,7 @@ def test_members_drop_other_values(name):
     assert not np.array_equal(*seeds)
 
 
-def test_scheduled_dropout_of_every_member_learns_the_length_of_the_run():
+def test_scheduled_dropout_of_every_member_knows_the_number_of_steps():
     data, labels, classifier = ensemble("realmlp", batch_size=50)
     classifier.fit(data, labels)
     lengths = [
@@ -213,13 +213,13 @@ def test_scheduled_dropout_of_every_member_learns_the_length_of_the_run():
 
 
 @pytest.mark.parametrize("dtype", ["float64", "mixed_bfloat16", "mixed_float16"])
-def test_members_of_any_precision(dtype):
+def test_ensembles_train_in_any_precision(dtype):
     fitted = tiny(n_ensemble=2, dtype=dtype, backbone__normalization="layer").fit(X, y)
     assert fitted.score(X, y) > 0.8
     np.testing.assert_allclose(fitted.predict_proba(X).sum(axis=1), 1.0)
 
 
-def test_members_share_the_embeddings_of_a_table():
+def test_members_share_the_category_embeddings():
     frame = pd.DataFrame({"number": X[:, 0], "level": [f"l{i % 20}" for i in range(150)]})
     frame.loc[3, "number"] = np.nan
     fitted = tiny(n_ensemble=2, backbone="realmlp").fit(frame, y)
@@ -228,7 +228,7 @@ def test_members_share_the_embeddings_of_a_table():
     assert fitted.predict_proba(frame).shape == (150, 3)
 
 
-def test_backbones_of_members_have_members_of_members(monkeypatch):
+def test_an_ensemble_of_ensemble_backbones_has_all_their_members(monkeypatch):
     known = dict(_registry._REGISTRY._backbones)
     monkeypatch.setattr(_registry._REGISTRY, "_backbones", known)
 
@@ -246,10 +246,10 @@ def test_backbones_of_members_have_members_of_members(monkeypatch):
     assert single.model_.get_layer("logits").input.shape == (None, 2, 3)
 
 
-# --- the life of a classifier -------------------------------------------------------------------
+# --- refits, files and copies -------------------------------------------------------------------
 
 
-def test_two_classes_and_weights_and_early_stopping():
+def test_two_classes_weights_and_early_stopping_work_together():
     both = y < 2
     fitted = tiny(n_ensemble=2, early_stopping=2, metrics=["accuracy"], class_weight="balanced")
     fitted.fit(X[both], y[both], sample_weight=compute_sample_weight("balanced", y[both]))
@@ -257,7 +257,7 @@ def test_two_classes_and_weights_and_early_stopping():
     assert fitted.decision_function(X[both]).shape == (100,)
 
 
-def test_training_goes_on_with_the_same_members():
+def test_further_training_continues_with_the_same_members():
     fitted = tiny(n_ensemble=2, warm_start=True, epochs=2).fit(X, y)
     model = fitted.model_
     fitted.set_params(n_ensemble=3).fit(X, y).partial_fit(X, y)
@@ -266,7 +266,7 @@ def test_training_goes_on_with_the_same_members():
     assert len(members_of(fitted)) == 2
 
 
-def test_members_go_through_files(tmp_path):
+def test_an_ensemble_survives_saving(tmp_path):
     fitted = tiny(n_ensemble=2).fit(X, y)
     fitted.model_.save(tmp_path / "members.keras")
     loaded = keras.models.load_model(tmp_path / "members.keras")
@@ -275,7 +275,7 @@ def test_members_go_through_files(tmp_path):
     loaded.fit(X, y, verbose=0)
 
 
-def test_a_copy_goes_on_training_as_the_original_does():
+def test_a_copy_continues_training_like_the_original():
     fitted = tiny(n_ensemble=2, backbone__dropout=0.2).fit(X, y)
     copied = pickle.loads(pickle.dumps(fitted))
     for one in (fitted, copied):
@@ -283,7 +283,7 @@ def test_a_copy_goes_on_training_as_the_original_does():
     np.testing.assert_array_equal(copied.predict_proba(X), fitted.predict_proba(X))
 
 
-def test_the_parameter_is_one_of_scikit_learns():
+def test_the_parameter_can_be_cloned_and_set():
     cloned = clone(tiny(n_ensemble=2))
     assert cloned.get_params()["n_ensemble"] == 2
     assert cloned.set_params(n_ensemble=4).n_ensemble == 4
@@ -308,8 +308,8 @@ def test_fits_of_the_same_structure_share_a_trace(monkeypatch):
     assert len(traced) > first
 
 
-def test_weights_of_the_same_name_keep_their_own_state():
-    """As in members whose layers the user named."""
+def test_weights_of_equal_names_have_separate_optimizer_slots():
+    """As in members whose layers have user-defined names."""
     _, _, classifier = ensemble("layers of the same name")
     model = classifier.initialize(X, y).model_
     paths = [variable.path for variable in model.trainable_variables]
@@ -321,16 +321,16 @@ def test_weights_of_the_same_name_keep_their_own_state():
         assert momentum.shape == weight.shape
 
 
-# --- what is refused ----------------------------------------------------------------------------
+# --- invalid values -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("n_ensemble", [0, -1, 2.0, True, "a", None])
-def test_it_must_be_a_count(n_ensemble):
+def test_n_ensemble_must_be_a_positive_integer(n_ensemble):
     with pytest.raises(ValueError, match="`n_ensemble` must be an integer of at least 1 or 'auto'"):
         tiny(n_ensemble=n_ensemble).fit(X, y)
 
 
-def test_a_whole_model_has_no_members():
+def test_n_ensemble_is_rejected_for_a_whole_model():
     def build():
         return keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
 

@@ -1,4 +1,4 @@
-"""Labels, output layer and loss agree: output inspection, conversions and losses."""
+"""Agreement of labels, output layer and loss: output inspection, conversions and losses."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MARGIN = 2 * RNG.normal(size=(N, 1)).astype("float32")
 W = RNG.uniform(0.1, 2.0, N)
 X = RNG.normal(size=(4, 5)).astype("float32")
 
-# What a model of each form emits for the same beliefs, the beliefs, and the labels.
+# Output of each form for the same probabilities, the probabilities, and the labels.
 OUTPUTS = {
     "logits": (Z, softmax(Z, axis=1), Y),
     "probabilities": (softmax(Z, axis=1), softmax(Z, axis=1), Y),
@@ -55,7 +55,7 @@ def focal(p, y, gamma=2.0, alpha=0.25):
 
 
 def value(loss, form, routed=None, weights=None):
-    """Resolve a loss and apply it, with labels of both allowed shapes."""
+    """Resolve a loss and apply it to labels of both allowed shapes."""
     raw, p, y = OUTPUTS[form]
     resolved = resolve_loss(loss, routed, n_classes=p.shape[1], output_form=form)
     results = [float(resolved(labels, raw, weights)) for labels in (y, y[:, None])]
@@ -64,7 +64,7 @@ def value(loss, form, routed=None, weights=None):
 
 
 def index_loss(y_true, y_pred):
-    """A user's function of class indices and probabilities."""
+    """A user-defined function of class indices and probabilities."""
     picked = ops.one_hot(ops.cast(y_true, "int32"), y_pred.shape[-1])
     return -ops.log(ops.sum(picked * y_pred, axis=-1))
 
@@ -102,7 +102,7 @@ class UserLoss(keras.losses.Loss):
 
 
 class BareLoss(keras.losses.Loss):
-    """A user's loss without ``get_config``, whose constructor takes no reduction."""
+    """A user-defined loss without ``get_config`` whose constructor takes no reduction."""
 
     def __init__(self, power):
         super().__init__(name="bare")
@@ -144,13 +144,13 @@ CROSS_ENTROPIES = [
 
 @pytest.mark.parametrize("form", OUTPUTS)
 @pytest.mark.parametrize("loss", CROSS_ENTROPIES, ids=stable_id)
-def test_every_cross_entropy_has_its_value_for_every_kind_of_output(loss, form):
+def test_every_cross_entropy_is_correct_for_every_output_form(loss, form):
     _, p, y = OUTPUTS[form]
     assert value(loss, form) == pytest.approx(cross_entropy(p, y).mean(), rel=1e-4)
 
 
 @pytest.mark.parametrize("form", OUTPUTS)
-def test_smoothed_and_focal_losses_have_their_value_for_every_kind_of_output(form):
+def test_smoothed_and_focal_losses_are_correct_for_every_output_form(form):
     _, p, y = OUTPUTS[form]
     smoothed = cross_entropy(p, y, 0.2).mean()
     assert value("auto", form, {"label_smoothing": 0.2}) == pytest.approx(smoothed, rel=1e-4)
@@ -166,15 +166,15 @@ def test_smoothed_and_focal_losses_have_their_value_for_every_kind_of_output(for
     reason="this Keras has no such loss",
 )
 @pytest.mark.parametrize("form", OUTPUTS)
-def test_generalized_cross_entropy_has_its_value_for_every_kind_of_output(form):
+def test_generalized_cross_entropy_is_correct_for_every_output_form(form):
     _, p, y = OUTPUTS[form]
     expected = ((1 - true_probability(p, y) ** 0.7) / 0.7).mean()
-    found = value("categorical_generalized_cross_entropy", form, {"q": 0.7})
-    assert found == pytest.approx(expected, rel=1e-4)
+    result = value("categorical_generalized_cross_entropy", form, {"q": 0.7})
+    assert result == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("form", ["logits", "probabilities"])
-def test_the_margin_of_categorical_hinge_is_that_of_the_output(form):
+def test_categorical_hinge_uses_the_margin_of_the_output(form):
     raw, _, y = OUTPUTS[form]
     right = true_probability(raw, y)
     others = np.where(np.eye(C)[y] == 1, 0, raw).max(axis=1)
@@ -183,7 +183,7 @@ def test_the_margin_of_categorical_hinge_is_that_of_the_output(form):
 
 
 @pytest.mark.parametrize("form", ["binary_logit", "binary_probability"])
-def test_binary_losses_fit_one_unit(form):
+def test_binary_losses_accept_one_unit(form):
     _, p, y = OUTPUTS[form]
     for loss in ("binary_crossentropy", keras.losses.BinaryCrossentropy(from_logits=True)):
         assert value(loss, form) == pytest.approx(cross_entropy(p, y).mean(), rel=1e-4)
@@ -193,7 +193,7 @@ def test_binary_losses_fit_one_unit(form):
 
 
 @pytest.mark.parametrize("form", ["binary_logit", "binary_probability"])
-def test_a_user_s_one_unit_loss_gets_one_column(form):
+def test_a_user_defined_one_unit_loss_gets_one_column(form):
     def brier(y_true, y_pred):
         return (y_true - y_pred) ** 2
 
@@ -206,27 +206,27 @@ def test_a_user_s_one_unit_loss_gets_one_column(form):
 
 
 @pytest.mark.parametrize("loss", ["auto", "categorical_crossentropy", index_loss, UserLoss()])
-def test_weights_make_a_weighted_mean(loss):
+def test_the_loss_is_the_weighted_mean(loss):
     _, p, y = OUTPUTS["logits"]
     expected = np.average(cross_entropy(p, y), weights=W)
     assert value(loss, "logits", weights=W) == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("cls", [keras.losses.CategoricalCrossentropy, UserLoss])
-def test_a_sum_that_was_asked_for_is_kept(cls):
+def test_a_requested_sum_is_kept(cls):
     _, p, y = OUTPUTS["logits"]
     expected = (cross_entropy(p, y) * W).sum()
     for loss, routed in [(cls(reduction="sum"), {}), (cls, {"reduction": "sum"})]:
         assert value(loss, "logits", routed, W) == pytest.approx(expected, rel=1e-4)
 
 
-def test_a_reduction_to_nothing_becomes_the_mean():
+def test_no_reduction_becomes_the_mean():
     _, p, y = OUTPUTS["logits"]
     loss = keras.losses.SparseCategoricalCrossentropy(reduction=None)
     assert value(loss, "logits") == pytest.approx(cross_entropy(p, y).mean(), rel=1e-4)
 
 
-def test_the_user_s_instance_is_copied_and_keeps_its_settings():
+def test_an_instance_is_copied_with_its_settings():
     mine = keras.losses.SparseCategoricalCrossentropy(from_logits=False, ignore_class=1)
     resolved = resolve_loss(mine, n_classes=C, output_form="logits")
     assert resolved is not mine
@@ -251,7 +251,7 @@ def test_the_default_loss_is_a_plain_keras_object(form, cls):
     assert type(resolve_loss("auto", n_classes=n_classes, output_form=form)) is cls
 
 
-def test_routed_arguments_reach_a_user_s_function_and_class():
+def test_routed_arguments_reach_user_defined_functions_and_classes():
     def powered(y_true, y_pred, power=1.0):
         return one_hot_loss(y_true, y_pred) ** power
 
@@ -261,13 +261,13 @@ def test_routed_arguments_reach_a_user_s_function_and_class():
         assert value(loss, "logits", {"power": 2.0}) == pytest.approx(expected, rel=1e-4)
 
 
-def test_a_loss_of_one_number_for_a_batch_says_so():
+def test_a_loss_of_one_number_per_batch_is_not_per_sample():
     for loss, per_sample in [(scalar_loss, False), ("dice", False), (one_hot_loss, True)]:
         resolved = resolve_loss(loss, n_classes=C, output_form="logits")
         assert resolved.per_sample is per_sample
 
 
-def test_losses_are_as_precise_as_the_policy():
+def test_losses_have_the_precision_of_the_dtype_policy():
     keras.config.set_floatx("float64")
     try:
         for loss in ("auto", "categorical_crossentropy", one_hot_loss, UserLoss):
@@ -296,7 +296,7 @@ REGRESSION = [
 
 @pytest.mark.parametrize("loss", REGRESSION, ids=stable_id)
 @pytest.mark.parametrize("form", ["logits", "binary_probability"])
-def test_regression_losses_are_refused_with_the_three_sides_and_the_cure(loss, form):
+def test_regression_losses_are_rejected_with_a_remedy(loss, form):
     n_classes = OUTPUTS[form][1].shape[1]
     with pytest.raises(ObjectiveError, match="regression loss.*Use loss='auto'") as caught:
         resolve_loss(loss, n_classes=n_classes, output_form=form)
@@ -305,18 +305,18 @@ def test_regression_losses_are_refused_with_the_three_sides_and_the_cure(loss, f
 
 
 @pytest.mark.parametrize("loss", ["binary_crossentropy", "binary_focal_crossentropy", "hinge"])
-def test_binary_losses_are_refused_for_more_units(loss):
+def test_binary_losses_are_rejected_for_several_units(loss):
     with pytest.raises(ObjectiveError, match="one output unit.*Use loss='"):
         resolve_loss(loss, n_classes=C, output_form="logits")
 
 
 @pytest.mark.parametrize("loss", ["ctc", "circle"])
-def test_losses_for_other_tasks_are_refused(loss):
+def test_losses_for_other_tasks_are_rejected(loss):
     with pytest.raises(ObjectiveError, match="does not compare classes"):
         resolve_loss(loss, n_classes=C, output_form="logits")
 
 
-def test_smoothing_of_the_sparse_loss_is_refused_with_the_cure():
+def test_label_smoothing_of_the_sparse_loss_is_rejected_with_a_remedy():
     with pytest.raises(ObjectiveError, match="loss__label_smoothing.*loss='auto'"):
         resolve_loss(
             "sparse_categorical_crossentropy",
@@ -326,7 +326,7 @@ def test_smoothing_of_the_sparse_loss_is_refused_with_the_cure():
         )
 
 
-def test_unknown_names_arguments_and_kinds_are_refused():
+def test_unknown_names_arguments_and_types_are_rejected():
     with pytest.raises(ValueError, match="loss must be one of.*'categorical_crossentropy'"):
         resolve_loss("categorical_crosentropy", n_classes=C, output_form="logits")
     with pytest.raises(ValueError, match="loss__gama"):
@@ -348,20 +348,20 @@ def test_unknown_names_arguments_and_kinds_are_refused():
     ],
     ids=["constant", "labels only", "wrong sign", "raises", "elementwise"],
 )
-def test_a_function_that_is_no_loss_is_refused_and_what_was_tried_is_told(bad):
+def test_a_function_that_is_not_a_loss_is_rejected_with_the_attempts(bad):
     with pytest.raises(ObjectiveError, match="Tried: class indices .*one-hot labels"):
         resolve_loss(bad, n_classes=C, output_form="logits")
 
 
 @pytest.mark.parametrize("n_classes", [2, 7, 9, 60])
-def test_the_form_of_a_function_s_labels_is_found_for_any_number_of_classes(n_classes):
+def test_the_label_form_of_a_function_is_detected_for_any_number_of_classes(n_classes):
     forms = {index_loss: "index", one_hot_loss: "one_hot", column_loss: "column"}
     for function, form in forms.items():
         resolved = resolve_loss(function, n_classes=n_classes, output_form="logits")
         assert resolved.forms.target == form
 
 
-def test_zero_probabilities_make_no_nan_gradient():
+def test_zero_probabilities_have_finite_gradients():
     import tensorflow as tf
 
     logits = tf.Variable([[200.0, -200.0, 0.0]])
@@ -373,7 +373,7 @@ def test_zero_probabilities_make_no_nan_gradient():
 
 
 @pytest.mark.parametrize("loss", ["categorical_crossentropy", one_hot_loss, UserLoss(2.0)])
-def test_adapted_losses_can_be_pickled_and_configured(loss):
+def test_adapted_losses_survive_pickling_and_configuration(loss):
     resolved = resolve_loss(loss, n_classes=C, output_form="logits")
     assert isinstance(resolved, AdaptedLoss)
     expected = float(resolved(Y, Z))
@@ -387,7 +387,7 @@ def test_adapted_losses_can_be_pickled_and_configured(loss):
 
 
 @pytest.mark.parametrize("form", OUTPUTS)
-def test_probabilities_and_logits_mean_the_same_for_every_form(form):
+def test_probabilities_and_logits_agree_for_every_form(form):
     raw, p, _ = OUTPUTS[form]
     np.testing.assert_allclose(to_probabilities(raw, form), p, rtol=1e-5)
     np.testing.assert_allclose(softmax(to_logits(raw, form), axis=1), p, rtol=1e-4)
@@ -411,7 +411,7 @@ def test_extreme_outputs_stay_finite_and_rows_sum_to_one(raw, form):
     assert np.isfinite(to_log_probabilities(raw, form)).all()
 
 
-def test_log_probabilities_are_exact_where_probabilities_underflow():
+def test_log_probabilities_are_accurate_where_probabilities_underflow():
     raw = np.array([[0.0, -900.0]])
     np.testing.assert_allclose(to_log_probabilities(raw, "logits"), log_softmax(raw, axis=1))
     np.testing.assert_allclose(to_log_probabilities([[-900.0]], "binary_logit")[0, 1], -900.0)
@@ -479,11 +479,11 @@ STRUCTURES = [
     STRUCTURES,
     ids=[f"{i}-{s[2]}" for i, s in enumerate(STRUCTURES)],
 )
-def test_the_output_form_is_found_whatever_the_structure(network, n_classes, form):
+def test_the_output_form_is_detected_for_any_structure(network, n_classes, form):
     assert inspect_output(network, n_classes, X) == form
 
 
-def test_models_of_token_ids_are_tried_without_scaling():
+def test_models_of_token_ids_are_evaluated_without_scaling():
     ids = RNG.integers(0, 9, (4, 5))
     layers = [keras.layers.Embedding(9, 4), keras.layers.GlobalAveragePooling1D()]
     for activation, form in [(None, "logits"), (ops.softmax, "probabilities")]:
@@ -505,7 +505,7 @@ def test_models_of_token_ids_are_tried_without_scaling():
             model(Dense(1, "softmax")),
             2,
             "softmax over one unit is always 1",
-            # Keras warns of it as well.
+            # Keras warns about it as well.
             marks=pytest.mark.filterwarnings("ignore:.*softmax over axis -1:UserWarning"),
         ),
         (Subclassed(3, ops.sigmoid), 3, "multi-label"),
@@ -513,13 +513,13 @@ def test_models_of_token_ids_are_tried_without_scaling():
         (Subclassed(3, ops.relu), 3, "range of relu"),
     ],
 )
-def test_outputs_that_do_not_fit_are_refused_with_the_three_sides(network, n_classes, match):
+def test_outputs_that_do_not_fit_are_rejected(network, n_classes, match):
     with pytest.raises(ObjectiveError, match=match) as caught:
         inspect_output(network, n_classes, X, loss="mse")
     assert "loss 'mse'" in str(caught.value)
 
 
-def test_several_outputs_and_outputs_of_another_rank_are_refused():
+def test_several_outputs_and_outputs_of_wrong_rank_are_rejected():
     inputs = keras.Input((5,))
     both = keras.Model(inputs, [Dense(3)(inputs), Dense(3)(inputs)])
     with pytest.raises(ObjectiveError, match="one tensor .*a list of 2 outputs"):

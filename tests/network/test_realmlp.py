@@ -1,4 +1,4 @@
-"""RealMLP: its layers against NumPy, its builder with and without categories, its training."""
+"""RealMLP: layers compared with NumPy, the builder with and without categories, and training."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RNG = np.random.default_rng(0)
 
 
 def layer_on(layer, x):
-    """Call a layer with weights that are not those it begins with."""
+    """Call a layer with weights other than its initial ones."""
     layer.build(x.shape)
     for weight in layer.trainable_weights:
         weight.assign(RNG.normal(size=weight.shape))
@@ -40,8 +40,8 @@ def realmlp(**params):
 # --- layers ---------------------------------------------------------------------------------------
 
 
-def test_a_number_becomes_mixed_cosines_and_itself():
-    """PBLD: ``[x, V cos(2 pi w x + b) + c]`` for each number, with weights of its own."""
+def test_a_number_is_embedded_by_cosines_and_itself():
+    """PBLD: ``[x, V cos(2 pi w x + b) + c]`` with separate weights for each number."""
     x = RNG.normal(size=(5, 2)).astype("float32")
     layer = PeriodicEmbedding(units=4, n_frequencies=3, learning_rate_factor=0.1)
     out, (frequency, phase, kernel, bias) = layer_on(layer, x)
@@ -53,7 +53,7 @@ def test_a_number_becomes_mixed_cosines_and_itself():
     np.testing.assert_allclose(out, expected, atol=1e-5)
 
 
-def test_a_periodic_embedding_begins_as_in_the_paper():
+def test_a_periodic_embedding_is_initialized_as_in_the_paper():
     """Frequencies N(0, 0.1^2), phases U(-pi, pi), linear layers U(-1/4, 1/4)."""
     layer = PeriodicEmbedding(learning_rate_factor=0.1)
     layer.build((None, 500))
@@ -68,10 +68,10 @@ def test_a_scale_multiplies_each_feature():
     x = RNG.normal(size=(5, 3)).astype("float32")
     out, (scale,) = layer_on(FeatureScale(6.0), x)
     np.testing.assert_allclose(out, x * 6 * scale, rtol=1e-5)
-    np.testing.assert_allclose(FeatureScale(6.0)(x), x, rtol=1e-6)  # begins at 1
+    np.testing.assert_allclose(FeatureScale(6.0)(x), x, rtol=1e-6)  # initially 1
 
 
-def test_a_dense_layer_divides_by_the_root_of_its_inputs():
+def test_a_dense_layer_divides_by_the_root_of_its_number_of_inputs():
     x = RNG.normal(size=(5, 7)).astype("float32")
     out, (kernel, bias) = layer_on(NTKDense(3, bias_learning_rate_factor=0.1), x)
     np.testing.assert_allclose(out, x @ kernel / np.sqrt(7) + 0.1 * bias, atol=1e-5)
@@ -80,7 +80,7 @@ def test_a_dense_layer_divides_by_the_root_of_its_inputs():
     assert np.asarray(layer.kernel).std() == pytest.approx(1.0, rel=0.02)
 
 
-def test_an_activation_is_mixed_with_the_identity():
+def test_an_activation_is_interpolated_with_the_identity():
     x = RNG.normal(size=(5, 3)).astype("float32")
     out, (share,) = layer_on(ParametricActivation("relu", 0.1), x)
     a = 0.1 * share
@@ -104,7 +104,7 @@ def keys_of(n):
     return np.asarray(RowKeys()(rows))
 
 
-def test_dropout_has_no_effect_but_in_training():
+def test_dropout_acts_only_during_training():
     x, keys = np.ones((400, 50), "float32"), keys_of(400)
     layer = ScheduledDropout(0.4)
     np.testing.assert_array_equal(layer(x, keys), x)
@@ -114,7 +114,7 @@ def test_dropout_has_no_effect_but_in_training():
     assert (dropped != np.asarray(layer(x, keys, training=True))).any()
 
 
-def test_equal_rows_are_dropped_equally_and_others_independently():
+def test_equal_rows_have_equal_masks_and_others_independent_ones():
     keys = keys_of(300)
     twice = np.concatenate([keys, keys])
     dropped = np.asarray(
@@ -126,7 +126,7 @@ def test_equal_rows_are_dropped_equally_and_others_independently():
     assert together.std() == pytest.approx(1 / 20, rel=0.05)
 
 
-def test_the_same_row_has_the_same_key_wherever_it_stands():
+def test_the_key_of_a_row_does_not_depend_on_its_position():
     rows = np.random.default_rng(0).normal(size=(256, 33)).astype("float32")
     keys = np.asarray(RowKeys()(rows))
     assert np.histogram(keys, 8, (0, 1))[0].min() > 15
@@ -136,8 +136,8 @@ def test_the_same_row_has_the_same_key_wherever_it_stands():
 
 
 @pytest.mark.parametrize("width", [1, 7, 8])
-def test_dropout_draws_for_each_value_apart(width):
-    """All columns have the rate, and no two columns go together.
+def test_dropout_is_independent_between_columns(width):
+    """Every column has the given rate, and no two columns are correlated.
 
     Two columns of a step whose draws are close do, a little; so the draws are fixed here.
     """
@@ -150,15 +150,15 @@ def test_dropout_draws_for_each_value_apart(width):
     assert np.abs(together).max() < 0.035 or width == 1
 
 
-def test_dropout_follows_its_schedule_step_by_step():
-    """Of 4 steps flat_cosine gives 1, 1, 1 and a half."""
+def test_dropout_follows_its_schedule():
+    """For 4 steps, flat_cosine is 1, 1, 1 and 0.5."""
     x, keys = np.ones((400, 50), "float32"), keys_of(400)
     layer = ScheduledDropout(0.4, "flat_cosine")
     layer.build(x.shape)
     layer.start_schedule(4)
     shares = [(np.asarray(layer(x, keys, training=True)) == 0).mean() for _ in range(4)]
     np.testing.assert_allclose(shares, [0.4, 0.4, 0.4, 0.2], atol=0.02)
-    np.testing.assert_array_equal(layer(x, keys, training=True), x)  # the end is reached
+    np.testing.assert_array_equal(layer(x, keys, training=True), x)  # the schedule has ended
     layer.start_schedule(None)
     assert (np.asarray(layer(x, keys, training=True)) == 0).mean() == pytest.approx(0.4, abs=0.02)
 
@@ -185,7 +185,7 @@ def test_only_numbers_are_embedded(table, width):
     assert not any(isinstance(layer, PeriodicEmbedding) for layer in iterate_layers(plain))
 
 
-def test_the_head_has_the_parametrisation_of_the_rest():
+def test_the_head_uses_the_neural_tangent_parametrization():
     model = realmlp(epochs=1).fit(X, y).model_
     assert isinstance(model.get_layer("logits"), NTKDense)
     assert model.get_layer("logits").dtype == "float32"
@@ -201,7 +201,7 @@ def test_scales_decay_faster_and_biases_do_not():
     assert not [path for path in shares if path.endswith("bias")]
 
 
-def test_it_learns_and_a_pickled_one_predicts_the_same():
+def test_it_learns_and_a_pickled_copy_predicts_the_same():
     classifier = realmlp(epochs=40).fit(X, y)
     assert classifier.score(X, y) > 0.95
     loaded = pickle.loads(pickle.dumps(classifier))
@@ -209,7 +209,7 @@ def test_it_learns_and_a_pickled_one_predicts_the_same():
 
 
 def test_a_pickled_network_of_numbers_and_categories_predicts_the_same():
-    """Keras 3.8 refused to rebuild a network of two operations called "concatenate"."""
+    """Keras 3.8 cannot rebuild a network with two operations called "concatenate"."""
     table = pd.DataFrame(X).astype({1: "category", 3: "category"})
     classifier = realmlp(epochs=1).fit(table, y)
     loaded = pickle.loads(pickle.dumps(classifier))
@@ -224,13 +224,13 @@ def test_the_network_is_saved_and_loaded_by_keras(tmp_path):
     np.testing.assert_allclose(loaded(rows), classifier.model_(rows), atol=1e-6)
 
 
-def test_one_seed_gives_one_network():
+def test_equal_seeds_give_equal_networks():
     first, second, other = (realmlp(random_state=seed).fit(X, y) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first.predict_proba(X), second.predict_proba(X))
     assert np.abs(first.predict_proba(X) - other.predict_proba(X)).max() > 1e-3
 
 
-def test_dropout_ends_with_the_fit_and_a_partial_fit_keeps_it():
+def test_dropout_decays_during_fit_but_not_during_partial_fit():
     classifier = realmlp(epochs=3, batch_size=50).fit(X, y)
     layers = [la for la in classifier.model_.layers if isinstance(la, ScheduledDropout)]
     assert [(int(la.step), int(la.schedule_length)) for la in layers] == [(9, 9)] * 2
@@ -239,7 +239,7 @@ def test_dropout_ends_with_the_fit_and_a_partial_fit_keeps_it():
     assert {int(la.schedule_length) for la in layers} == {0}
 
 
-def test_fits_of_other_lengths_and_seeds_share_one_trace():
+def test_fits_of_different_lengths_and_seeds_share_a_trace():
     from keras_multiclass import clear_cache
     from keras_multiclass._training.engine.cache import programs
 

@@ -1,4 +1,4 @@
-"""Raw tables: categories, gaps, odd scales, and the names of what the network reads."""
+"""Raw tables: categories, missing values, extreme scales, and names of the network's inputs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DATA = Path(__file__).resolve().parents[2] / "examples" / "data"
 
 
 def read(name):
-    """Features as a frame of numbers and categories, and labels."""
+    """Load features, as a frame of numbers and categories, and labels."""
     table = pd.read_csv(DATA / f"{name}.csv")
     y = table.pop("target").to_numpy(dtype=object)
     text = [column for column in table if not pd.api.types.is_numeric_dtype(table[column])]
@@ -41,7 +41,7 @@ def quick(**params):
 
 
 def inputs_of(classifier, X):
-    """What the backbone of a fitted classifier reads of encoded rows."""
+    """Inputs of a fitted classifier's backbone for encoded rows."""
     first = next(
         layer for layer in classifier.model_.layers if isinstance(layer, keras.layers.Dense)
     )
@@ -54,10 +54,10 @@ def real(request):
     return read(request.param)
 
 
-# --- real tables with categories and holes ------------------------------------------------------
+# --- real tables with missing values ------------------------------------------------------------
 
 
-def test_a_raw_table_goes_straight_into_fit_and_beats_guessing(real):
+def test_fit_accepts_a_raw_table_and_beats_the_majority_class(real):
     X, y = real
     X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
     classifier = KerasMulticlassClassifier(random_state=0).fit(X_train, y_train)
@@ -69,7 +69,7 @@ def test_a_raw_table_goes_straight_into_fit_and_beats_guessing(real):
     assert len(names) == len(set(names))
 
 
-def test_a_raw_table_goes_straight_into_cross_validation_and_search(real):
+def test_grid_search_accepts_a_raw_table(real):
     X, y = real
     classifier = quick(epochs=8, optimizer__learning_rate=0.01)
     search = GridSearchCV(
@@ -79,7 +79,7 @@ def test_a_raw_table_goes_straight_into_cross_validation_and_search(real):
     assert (search.cv_results_["mean_test_score"] > 0.4).all()
 
 
-def test_polars_and_strings_give_what_pandas_categories_give():
+def test_polars_and_string_columns_equal_pandas_categories():
     X, y = read("eucalyptus")
     text = X.select_dtypes("category").columns
     expected = quick(epochs=2).fit(X, y).predict_proba(X)
@@ -90,24 +90,24 @@ def test_polars_and_strings_give_what_pandas_categories_give():
         as_polars,
         as_polars.with_columns(pl.col(*text).cast(pl.Categorical)),
     ):
-        found = quick(epochs=2).fit(table, y).predict_proba(table)
-        np.testing.assert_array_equal(found, expected)
+        probabilities = quick(epochs=2).fit(table, y).predict_proba(table)
+        np.testing.assert_array_equal(probabilities, expected)
 
 
-def test_a_changed_order_of_columns_is_an_error_as_everywhere_in_scikit_learn(real):
+def test_a_changed_column_order_is_an_error_as_in_scikit_learn(real):
     X, y = real
     classifier = quick(epochs=1).fit(X, y)
     with pytest.raises(ValueError, match="in the same order as they were in fit"):
         classifier.predict(X[X.columns[::-1]])
 
 
-def test_a_new_level_is_unknown_and_a_vanished_one_changes_nothing(real):
+def test_a_new_category_is_unknown_and_an_unused_one_has_no_effect(real):
     X, y = real
     name = X.select_dtypes("category").columns[0]
     classifier = quick(epochs=3).fit(X, y)
     before = classifier.predict_proba(X)
     levels = X[name].cat.categories
-    # Rows of one level alone, in a column that knows of no other.
+    # Rows of a single category, in a column without any other category.
     some = (X[name] == levels[0]).to_numpy()
     alone = X[some].assign(**{name: X.loc[some, name].cat.remove_unused_categories()})
     np.testing.assert_allclose(classifier.predict_proba(alone), before[some], atol=1e-6)
@@ -119,7 +119,7 @@ def test_a_new_level_is_unknown_and_a_vanished_one_changes_nothing(real):
     assert not np.allclose(unknown, before)
 
 
-def test_an_all_missing_column_at_predict_is_filled(real):
+def test_predict_imputes_a_column_of_missing_values(real):
     X, y = real
     classifier = quick(epochs=3).fit(X, y)
     for name in (X.columns[0], X.columns[-1]):
@@ -130,14 +130,14 @@ def test_an_all_missing_column_at_predict_is_filled(real):
     np.testing.assert_allclose(classifier.predict_proba(empty).sum(axis=1), 1.0, atol=1e-9)
 
 
-def test_a_column_that_is_all_missing_in_fit_changes_no_prediction():
+def test_fit_accepts_columns_of_missing_values_only():
     X, y = load_iris(return_X_y=True, as_frame=True)
     holed = X.assign(nothing=np.nan, none=pd.Series([None] * len(X), dtype="category"))
     classifier = quick(epochs=40, optimizer__learning_rate=0.01).fit(holed, y)
     assert classifier.score(holed, y) > 0.9
 
 
-def test_only_codes_are_needed_outside():
+def test_the_exported_network_needs_only_category_codes():
     X, y = read("eucalyptus")
     classifier = quick(epochs=2).fit(X, y)
     columns = CategoricalColumns.learn(X, "from_dtype")
@@ -149,7 +149,7 @@ def test_only_codes_are_needed_outside():
     np.testing.assert_allclose(logits, classifier.decision_function(X), rtol=1e-5, atol=1e-5)
 
 
-# --- which columns are categories ---------------------------------------------------------------
+# --- categorical columns ------------------------------------------------------------------------
 
 MIXED = pd.DataFrame(
     {
@@ -172,10 +172,10 @@ LABELS = np.array(["a", "b", "c", "a", "b", "c"])
     ],
     ids=["dtype", "names", "indices", "mask"],
 )
-def test_categories_are_found_by_dtype_or_named(choice, expected):
+def test_categorical_columns_are_detected_by_dtype_or_named(choice, expected):
     classifier = quick(epochs=1, categorical_features=choice).fit(MIXED, LABELS)
-    found = [category.position for category in classifier._state.features.columns.categorical]
-    assert found == expected
+    positions = [category.position for category in classifier._state.features.columns.categorical]
+    assert positions == expected
     tag = classifier.__sklearn_tags__().input_tags
     assert tag.allow_nan
     assert tag.categorical
@@ -192,7 +192,7 @@ def test_categories_are_found_by_dtype_or_named(choice, expected):
         (None, "strings or categories in column 'colour'"),
     ],
 )
-def test_a_choice_that_does_not_fit_is_an_error(choice, message):
+def test_an_invalid_selection_of_columns_is_an_error(choice, message):
     with pytest.raises(ValueError, match=message):
         quick(epochs=1, categorical_features=choice).fit(MIXED, LABELS)
 
@@ -215,7 +215,7 @@ def test_numbers_in_an_array_can_be_categories():
     assert classifier.fit(mixed, LABELS).score(mixed, LABELS) == 1.0
 
 
-def test_strings_in_place_of_numbers_are_an_error_and_the_classifier_stays():
+def test_strings_in_a_numeric_column_are_an_error_and_leave_the_classifier_usable():
     classifier = quick(epochs=1, categorical_features=["grade"]).fit(
         MIXED[["size", "grade"]], LABELS
     )
@@ -226,20 +226,20 @@ def test_strings_in_place_of_numbers_are_an_error_and_the_classifier_stays():
     np.testing.assert_array_equal(classifier.predict_proba(MIXED[["size", "grade"]]), before)
 
 
-def test_values_that_are_no_levels_are_an_error_that_names_the_column():
+def test_values_that_cannot_be_categories_are_an_error_naming_the_column():
     mixed = MIXED.assign(colour=pd.Series([["red"], "green", None, "red", "blue", "red"]))
     with pytest.raises(TypeError, match="Each category in column 'colour' of X must be a string"):
         quick(epochs=1).fit(mixed, LABELS)
 
 
-def test_dates_among_the_columns_are_still_refused():
+def test_date_columns_are_rejected():
     dated = MIXED.assign(when=pd.date_range("2020-01-01", periods=6))
     with pytest.raises(ValueError, match="dates or times in column 'when'"):
         quick(epochs=1).fit(dated, LABELS)
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf])
-def test_infinity_is_an_error_beside_categories_and_gaps(value):
+def test_infinity_is_an_error_next_to_categories_and_missing_values(value):
     with pytest.raises(ValueError, match="infinity"):
         quick(epochs=1).fit(MIXED.assign(size=[1, 2, value, 4, 5, 6]), LABELS)
     classifier = quick(epochs=1).fit(MIXED, LABELS)
@@ -247,10 +247,10 @@ def test_infinity_is_an_error_beside_categories_and_gaps(value):
         classifier.predict(MIXED.assign(size=value))
 
 
-# --- what the backbone reads --------------------------------------------------------------------
+# --- inputs of the backbone ---------------------------------------------------------------------
 
 
-def test_what_the_backbone_reads_is_named_and_is_what_scikit_learn_encodes():
+def test_inputs_of_the_backbone_have_names_and_match_scikit_learn():
     classifier = quick(epochs=1, scaling="standard").fit(MIXED, LABELS)
     names = list(classifier.network_feature_names_)
     assert names == [
@@ -270,7 +270,7 @@ def test_what_the_backbone_reads_is_named_and_is_what_scikit_learn_encodes():
     np.testing.assert_array_equal(read["sold_True"], np.where(MIXED["sold"], 1, -1))
 
 
-def test_categories_of_many_levels_get_embeddings():
+def test_columns_of_many_categories_are_embedded():
     X = pd.DataFrame({"city": [f"city {i % 12}" for i in range(60)]})
     y = np.arange(60) % 12 % 3
     classifier = quick(epochs=60, optimizer__learning_rate=0.03).fit(X, y)
@@ -280,16 +280,16 @@ def test_categories_of_many_levels_get_embeddings():
     np.testing.assert_array_equal(unknown, np.zeros((1, 8)))
 
 
-def test_robust_scaling_is_that_of_robust_scaler_with_a_smooth_clip():
+def test_robust_scaling_is_robust_scaler_with_smooth_clipping():
     X, y = load_iris(return_X_y=True)
     classifier = quick(epochs=1, scaling="robust").fit(X, y)
     expected = RobustScaler().fit_transform(X)
     expected /= np.sqrt(1 + (expected / 3) ** 2)
-    # Quartiles of 150 rows fall on single rows here, and between rows in scikit-learn.
+    # Here quartiles of 150 rows are values of single rows; scikit-learn interpolates.
     np.testing.assert_allclose(inputs_of(classifier, X), expected, atol=0.06)
 
 
-def test_quantile_scaling_is_that_of_quantile_transformer():
+def test_quantile_scaling_matches_quantile_transformer():
     X = np.random.default_rng(0).lognormal(size=(2000, 3))
     y = np.arange(2000) % 3
     classifier = quick(epochs=1, scaling="quantile", batch_size=-1).fit(X, y)
@@ -298,10 +298,10 @@ def test_quantile_scaling_is_that_of_quantile_transformer():
     np.testing.assert_allclose(inputs_of(classifier, X), expected, atol=0.02)
 
 
-def test_a_value_that_many_rows_share_gets_the_middle_of_their_ranks():
+def test_a_value_shared_by_many_rows_has_the_middle_of_their_ranks():
     X = np.array([0.0] * 50 + [1.0] * 50)[:, None]
     classifier = quick(epochs=1, scaling="quantile").fit(X, np.arange(100) % 2)
-    # Ranks of 1/4 and 3/4, whose normal quantiles are -0.674 and 0.674.
+    # Ranks 1/4 and 3/4 have normal quantiles -0.674 and 0.674.
     np.testing.assert_allclose(inputs_of(classifier, X)[[0, -1], 0], [-0.6745, 0.6745], atol=0.03)
 
 
@@ -331,19 +331,19 @@ def test_constant_columns_and_heavy_tails_train(scaling):
     assert classifier.score(odd, y) > 0.85
 
 
-def test_gaps_are_filled_with_the_mean_when_nothing_is_scaled():
+def test_without_scaling_missing_values_are_imputed_by_the_mean():
     X = np.array([[1.0, 2.0], [3.0, np.nan], [5.0, 6.0]] * 4)
     classifier = quick(epochs=1, scaling=None).fit(X, np.arange(12) % 3)
     np.testing.assert_allclose(inputs_of(classifier, [[np.nan, np.nan]]), [[3.0, 4.0, 1.0]])
 
 
-def test_scaling_for_tables_is_refused_elsewhere():
+def test_table_scalings_are_rejected_for_other_inputs():
     images = np.random.default_rng(0).normal(size=(12, 8, 8, 1))
     with pytest.raises(ValueError, match="`scaling` must be 'auto', 'standard' or None unless"):
         KerasMulticlassClassifier(scaling="robust", epochs=1).fit(images, np.arange(12) % 3)
 
 
-def test_gaps_stay_an_error_where_no_table_backbone_reads_x():
+def test_missing_values_are_an_error_without_a_table_backbone():
     X, y = load_iris(return_X_y=True)
     X[3, 1] = np.nan
     ready = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4, "relu")])
@@ -370,14 +370,14 @@ def test_weighting_a_row_equals_repeating_it_under_every_scaling():
         np.testing.assert_allclose(weighted.predict_proba(X), repeated.predict_proba(X), rtol=1e-7)
 
 
-def test_training_goes_on_with_the_levels_of_the_first_fit():
+def test_further_training_keeps_the_categories_of_the_first_fit():
     classifier = quick(epochs=1).partial_fit(MIXED[:4], LABELS[:4], classes=["a", "b", "c"])
     classifier.partial_fit(MIXED.assign(colour="violet"), LABELS)
     assert "colour_violet" not in classifier.network_feature_names_
     assert classifier.n_iter_ == 2
 
 
-def test_streams_may_have_gaps():
+def test_streams_may_have_missing_values():
     X, y = load_iris(return_X_y=True)
     X[::7, 2] = np.nan
     batches = [(X[i::10], y[i::10]) for i in range(10)]
@@ -395,14 +395,14 @@ def test_streams_may_have_gaps():
         np.float64, st.integers(1, 30), elements=st.floats(-1e6, 1e6, allow_subnormal=False)
     )
 )
-def test_quantiles_are_those_of_numpy(values):
+def test_quantiles_match_numpy(values):
     levels = np.linspace(0, 1, 9)
     expected = np.quantile(values, levels, method="averaged_inverted_cdf")
     np.testing.assert_allclose(weighted_quantiles(values, None, levels), expected, atol=1e-9)
 
 
 @given(data=st.data())
-def test_quantiles_take_a_weight_for_a_repeated_value(data):
+def test_a_weight_is_equivalent_to_a_repeated_value_in_quantiles(data):
     n = data.draw(st.integers(1, 20))
     values = np.array(data.draw(st.lists(st.integers(-5, 5), min_size=n, max_size=n)), float)
     weights = np.array(data.draw(st.lists(st.integers(0, 3), min_size=n, max_size=n)), float)
@@ -413,9 +413,9 @@ def test_quantiles_take_a_weight_for_a_repeated_value(data):
     )
 
 
-def test_categories_are_found_where_boosting_finds_them():
+def test_categorical_columns_are_those_detected_by_histogram_boosting():
     X, y = read("eucalyptus")
     boosting = HistGradientBoostingClassifier(max_iter=1).fit(X, y)
     classifier = quick(epochs=1).fit(X, y)
-    found = [category.position for category in classifier._state.features.columns.categorical]
-    assert found == np.flatnonzero(boosting.is_categorical_).tolist()
+    positions = [category.position for category in classifier._state.features.columns.categorical]
+    assert positions == np.flatnonzero(boosting.is_categorical_).tolist()

@@ -43,7 +43,7 @@ def test_the_seed_determines_the_result(name):
 
 
 @every_network
-def test_a_fitted_network_goes_through_pickles_and_files(name, tmp_path):
+def test_a_fitted_network_survives_pickling_and_saving(name, tmp_path):
     fitted = small(name).fit(X, y)
     expected = fitted.decision_function(X)
     copied = pickle.loads(pickle.dumps(fitted))
@@ -54,7 +54,7 @@ def test_a_fitted_network_goes_through_pickles_and_files(name, tmp_path):
 
 
 @every_network
-def test_a_network_learns(name):
+def test_the_network_learns(name):
     fitted = small(name, epochs=60, batch_size=32).fit(X[::2], y[::2])
     assert fitted.score(X[1::2], y[1::2]) > 0.93
 
@@ -68,7 +68,7 @@ def test_only_the_numbers_of_a_table_are_embedded():
     assert scaling.factors.shape == (2, 2 * 5 + 3 + 1)
 
 
-def test_a_table_without_numbers_has_nothing_to_embed():
+def test_a_table_without_numbers_needs_no_embedding():
     table = TableLayout(0, (4,), lambda levels: np.empty((0, len(levels))))
     inputs = keras.Input((4,))
     build = get_backbone("tabm").builder

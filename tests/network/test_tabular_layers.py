@@ -1,4 +1,4 @@
-"""Layers of the backbones for tables, held to the formulas of their papers."""
+"""Layers of the table backbones compute the equations of their papers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from keras_multiclass._training.engine.work import multiplications
 RNG = np.random.default_rng(0)
 
 
-def test_every_layer_class_lives_in_the_package_of_layers():
+def test_every_layer_class_is_defined_in_the_layers_package():
     ours = {
         name: cls.__module__
         for name, cls in keras.saving.get_custom_objects().items()
@@ -40,7 +40,7 @@ def to_numpy(tensor):
 
 
 def equation_1(x, edges):
-    """Gorishniy et al. 2022, equation 1, for one number and edges that all differ."""
+    """Gorishniy et al. 2022, equation 1, for one number and distinct edges."""
     n_bins = len(edges) - 1
     encoded = []
     for t in range(1, n_bins + 1):
@@ -63,30 +63,32 @@ def encoding(edges):
 EDGES = np.array([[-1.0, 0.0, 0.5, 3.0], [10.0, 11.0, 13.0, 14.0]])
 
 
-def test_an_encoding_is_that_of_the_paper_inside_and_outside_of_the_bins():
+def test_the_encoding_follows_the_paper_inside_and_outside_the_bins():
     X = np.stack([np.linspace(-3, 5, 33), np.linspace(8, 16, 33)], axis=1).astype("float32")
     expected = [[equation_1(x, e) for x, e in zip(row, EDGES, strict=True)] for row in X]
     np.testing.assert_allclose(to_numpy(encoding(EDGES)(X)), expected, atol=1e-5)
 
 
-def test_bins_without_width_contribute_nothing_wherever_they_are():
+def test_empty_bins_contribute_nothing():
     tied = np.array([[0.0, 0.0, 0.0, 1.0, 1.0, 3.0, 3.0], [2.0] * 7])
     X = np.array([[-1.0, 2.0], [0.5, 1.0], [2.0, 3.0], [4.0, 2.0]], "float32")
-    found = to_numpy(encoding(tied)(X))
-    np.testing.assert_array_equal(found[:, 0, [0, 1, 3, 5]], 0.0)
-    np.testing.assert_array_equal(found[:, 1], 0.0)
+    result = to_numpy(encoding(tied)(X))
+    np.testing.assert_array_equal(result[:, 0, [0, 1, 3, 5]], 0.0)
+    np.testing.assert_array_equal(result[:, 1], 0.0)
     expected = [equation_1(x, [0.0, 1.0, 3.0]) for x in X[:, 0]]
-    np.testing.assert_allclose(found[:, 0, [2, 4]], expected, atol=1e-6)
+    np.testing.assert_allclose(result[:, 0, [2, 4]], expected, atol=1e-6)
 
 
-def test_an_embedding_is_a_linear_map_of_the_number_and_of_its_encoding():
+def test_an_embedding_is_linear_in_the_number_and_its_encoding():
     layer = PiecewiseLinearEmbedding(5, 3)
     layer.build((None, 2))
     layer.encoding.edges.assign(EDGES)
     X = RNG.normal(size=(7, 2)).astype("float32")
     kernel, bias = (to_numpy(w) for w in (layer.kernel, layer.bias))
     plain = X[:, :, None] * kernel + bias
-    np.testing.assert_allclose(to_numpy(layer(X)), plain, atol=1e-6)  # of bins nothing at first
+    np.testing.assert_allclose(
+        to_numpy(layer(X)), plain, atol=1e-6
+    )  # bins contribute nothing initially
     bin_kernel = RNG.normal(size=(2, 3, 5))
     layer.bin_kernel.assign(bin_kernel)
     encoded = np.array([[equation_1(x, e) for x, e in zip(row, EDGES, strict=True)] for row in X])
@@ -94,7 +96,7 @@ def test_an_embedding_is_a_linear_map_of_the_number_and_of_its_encoding():
     np.testing.assert_allclose(to_numpy(layer(X)), expected, atol=1e-4)
 
 
-def test_bins_hold_equal_numbers_of_training_rows_and_are_not_trained():
+def test_bins_hold_equally_many_training_rows_and_are_not_trained():
     rows = RNG.exponential(size=(400, 2)).astype("float32")
     table = TableLayout(2, (), lambda levels: np.quantile(rows, levels, axis=0).T)
     inputs = keras.Input((2,))
@@ -105,8 +107,8 @@ def test_bins_hold_equal_numbers_of_training_rows_and_are_not_trained():
         np.testing.assert_array_equal(counts, 100)
 
 
-def test_networks_with_other_edges_have_the_same_structure():
-    """So that the folds of a cross-validation share a trace."""
+def test_networks_with_different_edges_have_the_same_structure():
+    """So that cross-validation folds share a trace."""
     described = []
     for scale in (1.0, 7.0):
         table = TableLayout(2, (), lambda levels, scale=scale: np.tile(levels * scale, (2, 1)))
@@ -120,7 +122,7 @@ def test_networks_with_other_edges_have_the_same_structure():
     assert described[0] == described[1]
 
 
-def test_edges_travel_with_a_saved_network(tmp_path):
+def test_edges_are_saved_with_the_network(tmp_path):
     rows = RNG.normal(size=(50, 2))
     table = TableLayout(2, (), lambda levels: np.quantile(rows, levels, axis=0).T)
     inputs = keras.Input((2,))
@@ -132,14 +134,14 @@ def test_edges_travel_with_a_saved_network(tmp_path):
 
 
 @pytest.mark.parametrize("policy", ["float64", "mixed_float16"])
-def test_an_encoding_follows_the_dtype_and_keeps_its_edges_precise(policy):
+def test_the_encoding_follows_the_dtype_policy_with_full_precision_edges(policy):
     edges = np.array([[0.0, 1e-6, 1.0]])
     layer = PiecewiseLinearEncoding(2, dtype=policy)
     layer.build((None, 1))
     layer.edges.assign(edges)
-    found = layer(np.array([[0.5]]))
-    assert keras.backend.standardize_dtype(found.dtype) == layer.compute_dtype
-    np.testing.assert_allclose(to_numpy(found)[0, 0].astype("float64"), [1.0, 0.5], atol=1e-3)
+    result = layer(np.array([[0.5]]))
+    assert keras.backend.standardize_dtype(result.dtype) == layer.compute_dtype
+    np.testing.assert_allclose(to_numpy(result)[0, 0].astype("float64"), [1.0, 0.5], atol=1e-3)
 
 
 # --- members ------------------------------------------------------------------------------------
@@ -156,20 +158,20 @@ def test_a_batch_ensemble_computes_the_equation_of_its_paper():
     W, r, s, b = (
         to_numpy(w) for w in (layer.kernel, layer.input_factors, layer.output_factors, layer.bias)
     )
-    found = to_numpy(layer(X))
+    result = to_numpy(layer(X))
     for i in range(3):
-        np.testing.assert_allclose(found[:, i], (X[:, i] * r[i]) @ W * s[i] + b[i], atol=1e-5)
+        np.testing.assert_allclose(result[:, i], (X[:, i] * r[i]) @ W * s[i] + b[i], atol=1e-5)
 
 
-def test_an_ensemble_without_factors_is_one_dense_layer_for_all_members():
+def test_without_factors_all_members_share_one_dense_layer():
     layer = BatchEnsembleDense(4, scaled=False)
     X = RNG.normal(size=(6, 3, 5)).astype("float32")
-    found = to_numpy(layer(X))
+    result = to_numpy(layer(X))
     W, b = layer.get_weights()
-    np.testing.assert_allclose(found, X @ W + b, atol=1e-5)
+    np.testing.assert_allclose(result, X @ W + b, atol=1e-5)
 
 
-def test_members_start_alike_but_for_the_first_factors():
+def test_members_start_equal_except_for_the_first_factors():
     """Gorishniy et al. 2025, section 3.3."""
     layer = BatchEnsembleDense(4)
     layer.build((None, 3, 16))
@@ -187,18 +189,18 @@ def test_members_start_alike_but_for_the_first_factors():
     assert abs(to_numpy(normal.factors).std() - 1) < 0.1
 
 
-def test_scaled_inputs_are_those_of_the_row_times_factors_of_each_member():
+def test_each_member_scales_the_inputs_by_its_own_factors():
     layer = MemberScaling(3, "normal")
     X = RNG.normal(size=(6, 5)).astype("float32")
-    found = to_numpy(layer(X))
-    np.testing.assert_allclose(found, X[:, None] * to_numpy(layer.factors), atol=1e-6)
+    result = to_numpy(layer(X))
+    np.testing.assert_allclose(result, X[:, None] * to_numpy(layer.factors), atol=1e-6)
 
 
 # --- tokens -------------------------------------------------------------------------------------
 
 
-def test_each_column_is_a_token_behind_one_that_is_the_same_for_all_rows():
-    """Gorishniy et al. 2021, section 3.3: of two numbers, a category of three levels and one."""
+def test_each_column_becomes_a_token_after_the_class_token():
+    """Gorishniy et al. 2021, section 3.3: two numbers and blocks of three inputs and one."""
     layer = FeatureTokenizer(4, n_numeric=2, block_widths=(3, 1))
     X = RNG.normal(size=(5, 6)).astype("float32")
     tokens = to_numpy(layer(X))
@@ -210,7 +212,7 @@ def test_each_column_is_a_token_behind_one_that_is_the_same_for_all_rows():
         np.testing.assert_allclose(tokens[:, 1 + token], expected, atol=1e-5)
 
 
-# --- what they cost -----------------------------------------------------------------------------
+# --- cost ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

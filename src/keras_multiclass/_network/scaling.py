@@ -1,4 +1,4 @@
-"""The layer that brings features to mean 0 and variance 1."""
+"""Standardization of features to mean 0 and variance 1."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from keras_multiclass._shared.upstream.keras import normalize
 
 
 def standardized(x: Any, mean: FloatArray, variance: FloatArray, *, grey: bool = False) -> Any:
-    """Put a Normalization layer behind ``x``.
+    """Apply a Normalization layer.
 
     Parameters
     ----------
     x : KerasTensor of shape (batch, ..., n_features)
-        What is to be scaled.
+        Tensor to scale.
     mean, variance : ndarray of shape (n_features,)
-        What becomes 0, and what becomes 1 after the mean is subtracted.
+        Mean and variance of each feature.
     grey : bool, default=False
-        Whether all pixels are one feature.
+        Whether all pixels are treated as one feature.
     """
-    x, mean, variance = _near_one(x, mean, variance, x.dtype)
+    x, mean, variance = _rescale_extremes(x, mean, variance, x.dtype)
     if grey:
         mean, variance = mean[0], variance[0]
     axis = None if grey else -1
     return normalize(x, mean, variance, axis=axis, dtype=x.dtype, name="standardization")
 
 
-def _near_one(
+def _rescale_extremes(
     x: Any, mean: FloatArray, variance: FloatArray, dtype: str
 ) -> tuple[Any, FloatArray, FloatArray]:
-    """Bring features on extreme scales near one first, by powers of two, which is exact.
+    """Rescale features of extreme magnitude by powers of two, which is exact.
 
-    The Normalization layer divides by at least Keras' epsilon, so that features in units such as
-    nanometres would stay zeros, and squares of very large ones do not fit float32.
+    The Normalization layer divides by at least Keras' epsilon, which would leave features in units
+    such as nanometers near zero, and squares of very large features overflow float32.
     """
     exponent = np.round(np.log2(variance) / 2)
     exponent = np.clip(np.where(np.abs(exponent) > 20, exponent, 0), -120, 120)

@@ -1,4 +1,4 @@
-"""Networks that are trained side by side in one graph, each as if it were alone."""
+"""Ensembles of networks trained together in one graph, each as if it were trained alone."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ __all__ = ["EnsembleNetwork", "side_by_side"]
 
 @keras.saving.register_keras_serializable(package="keras_multiclass")
 class EnsembleNetwork(keras.Model):
-    """A network whose members are the models among its layers.
+    """An ensemble whose members are the models among its layers.
 
-    Its loss is the mean of the members' losses, penalties of regularizers included. The gradients
-    are those of the sum: each member gets the steps that it would get alone, with any optimizer.
+    Its loss is the mean of the members' losses, including regularization. The gradients are those
+    of the sum, so that each member takes the same steps as if trained alone, with any optimizer.
 
     Parameters
     ----------
     inputs, outputs : KerasTensor
-        As of every ``keras.Model``.
+        As in ``keras.Model``.
     **kwargs : dict
-        The same.
+        As in ``keras.Model``.
     """
 
     @property
     def n_members(self) -> int:
-        """How many members there are."""
+        """Number of members."""
         return sum(isinstance(layer, keras.Model) for layer in self.layers)
 
     @property
     def losses(self) -> list[Any]:
-        """Penalties, which only members have: their shares in the means over the members."""
+        """Regularization losses, divided by the number of members."""
         return [loss / self.n_members for loss in super().losses]
 
     def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
@@ -45,12 +45,12 @@ class EnsembleNetwork(keras.Model):
         Parameters
         ----------
         *args, **kwargs
-            As of ``keras.Model.compute_loss``.
+            As in ``keras.Model.compute_loss``.
 
         Returns
         -------
         tensor
-            A scalar.
+            Scalar loss.
         """
         loss = super().compute_loss(*args, **kwargs)
         total = self.n_members * loss
@@ -63,26 +63,26 @@ def side_by_side(
     provided: Mapping[str, Any],
     n_members: int,
 ) -> Any:
-    """Build members on the same inputs.
+    """Build ensemble members on the same inputs.
 
-    Each is a model of its own, so that names of layers need not differ between members.
+    Each is a separate model, so that layers of different members may have equal names.
 
     Parameters
     ----------
     build : callable
-        From inputs, and what else is provided, to logits of rank 2, or of rank 3 with members as
-        the second axis.
+        ``build(x, provided)`` returns logits of rank 2, or of rank 3 with members as the second
+        axis.
     x : KerasTensor
         The inputs.
     provided : mapping
-        What ``build`` gets beside them; some of it may be tensors.
+        Further arguments of the builder, which may include tensors.
     n_members : int
-        How many to build.
+        Number of members.
 
     Returns
     -------
     KerasTensor of shape (batch, n_members, n_classes)
-        The logits, one member after the other.
+        The members' logits.
     """
     others = {name: t for name, t in provided.items() if keras.backend.is_keras_tensor(t)}
     outputs = []
@@ -98,7 +98,7 @@ def side_by_side(
 
 
 def _reseed(member: keras.Model) -> None:
-    """Let layers that were copied, or have a seed, draw other numbers than in the first member."""
+    """Reseed a member, so that copied or seeded layers draw other numbers than in the first."""
     for layer in iterate_layers(member):
         for value in vars(layer).values():
             if isinstance(value, keras.random.SeedGenerator):

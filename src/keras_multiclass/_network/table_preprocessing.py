@@ -1,4 +1,4 @@
-"""The first layers of a network for tables: gaps filled, numbers scaled, categories encoded."""
+"""First layers of a network for tables: imputation, scaling and encoding of categories."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ from keras_multiclass._network.layers.table_columns import (
 from keras_multiclass._network.scaling import standardized
 from keras_multiclass._shared.typing import FloatArray
 
-# Categories of more levels get embeddings.
-MOST_ONE_HOT_LEVELS = 9
+# Columns with more categories are embedded.
+MAX_ONE_HOT_CATEGORIES = 9
 EMBEDDING_UNITS = 8
 _QUARTILES = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
 
 
 @dataclass(frozen=True)
 class TableInputs:
-    """What a backbone reads of a table.
+    """Preprocessed inputs of a table backbone.
 
     Attributes
     ----------
     x : KerasTensor of shape (batch, n_inputs)
         The inputs.
     table : TableLayout
-        Which of them are what.
+        Layout of the inputs.
     names : list of str
-        Their names.
+        Names of the inputs.
     """
 
     x: Any
@@ -62,27 +62,27 @@ def read_table(
     Parameters
     ----------
     inputs : KerasTensor of shape (batch, n_columns)
-        Numbers and codes.
+        Numbers and category codes.
     columns : CategoricalColumns or None
-        Which are categories; None if none is.
+        The categorical columns; None if there are none.
     statistics : Statistics
-        Of the training rows.
+        Statistics of the training rows.
     scaling : {"standard", "robust", "quantile"} or None
-        How numbers are scaled.
+        Scaling of the numbers.
     names : sequence of str
         Names of the columns.
     """
     numeric = list(range(inputs.shape[-1])) if columns is None else columns.numeric
-    has_gaps = statistics.has_missing()
-    gaps = [i for i in numeric if has_gaps[i]]
+    has_missing = statistics.has_missing()
+    incomplete = [i for i in numeric if has_missing[i]]
     parts = _Parts([], [], [])
     if numeric:
         x = _scaled(_select(inputs, numeric), numeric, statistics, scaling)
-        x = _filled(x, numeric, statistics, scaling)
+        x = _imputed(x, numeric, statistics, scaling)
         parts.add(x, [names[i] for i in numeric])
-    if gaps:
-        indicator = GapIndicator(dtype=inputs.dtype)(_select(inputs, gaps))
-        parts.add(indicator, [f"{names[i]}_missing" for i in gaps], [1] * len(gaps))
+    if incomplete:
+        indicator = GapIndicator(dtype=inputs.dtype)(_select(inputs, incomplete))
+        parts.add(indicator, [f"{names[i]}_missing" for i in incomplete], [1] * len(incomplete))
     if columns is not None:
         _add_categories(parts, inputs, columns, names)
     x = parts.tensors[0]
@@ -95,7 +95,7 @@ def read_table(
 
 @dataclass(frozen=True)
 class _Parts:
-    """What is put side by side, the widths of its blocks after the numbers, and all names."""
+    """Tensors to concatenate, widths of the blocks after the numbers, and names of all inputs."""
 
     tensors: list[Any]
     widths: list[int]
@@ -128,14 +128,14 @@ def _scaled(x: Any, numeric: list[int], statistics: Statistics, scaling: str | N
 
 
 def _median_and_spread(quartiles: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Give medians and squared spreads: the interquartile range, or half the range, or 1."""
+    """Return medians and squared spreads: the interquartile range, half the range, or 1."""
     lowest, first, median, third, highest = quartiles.T
     spread = np.where(third > first, third - first, highest / 2 - lowest / 2)
     return median, np.where(spread > 0, spread, 1.0) ** 2
 
 
-def _filled(x: Any, numeric: list[int], statistics: Statistics, scaling: str | None) -> Any:
-    """Put the middle of a column, which scaling makes 0, where there is a gap."""
+def _imputed(x: Any, numeric: list[int], statistics: Statistics, scaling: str | None) -> Any:
+    """Impute missing values by the center of a column, which is 0 after scaling."""
     layer = FillGaps(dtype=x.dtype, name="fill_gaps")
     x = layer(x)
     if scaling is None:
@@ -147,7 +147,7 @@ def _filled(x: Any, numeric: list[int], statistics: Statistics, scaling: str | N
 def _scaled_quantiles(
     inputs: Any, numbers: Any, numeric: list[int], statistics: Statistics, levels: FloatArray
 ) -> FloatArray:
-    """Send quantiles through the layers that scale: they keep the order of numbers."""
+    """Apply the scaling layers, which preserve order, to quantiles."""
     if not numeric:
         return np.zeros((0, len(levels)))
     rows = np.zeros((len(levels), inputs.shape[-1]))
@@ -159,25 +159,27 @@ def _scaled_quantiles(
 def _add_categories(
     parts: _Parts, inputs: Any, columns: CategoricalColumns, names: Sequence[str]
 ) -> None:
-    few = [
-        c for c in columns.categorical if len(c.categories) + c.has_missing <= MOST_ONE_HOT_LEVELS
-    ]
+    few = [c for c in columns.categorical if _n_values(c) <= MAX_ONE_HOT_CATEGORIES]
     many = [c for c in columns.categorical if c not in few]
     if few:
         one_hot = OneHotCodes(
             [len(c.categories) for c in few], [c.has_missing for c in few], dtype=inputs.dtype
         )
         encoded = one_hot(_select(inputs, [c.position for c in few]))
-        found = [name for c in few for name in _one_hot_names(c, names[c.position])]
-        parts.add(encoded, found, one_hot.widths)
-    for category in many:
+        encoded_names = [name for c in few for name in _one_hot_names(c, names[c.position])]
+        parts.add(encoded, encoded_names, one_hot.widths)
+    for column in many:
         embedding = CodeEmbedding(
-            len(category.categories), category.has_missing, EMBEDDING_UNITS, dtype=inputs.dtype
+            len(column.categories), column.has_missing, EMBEDDING_UNITS, dtype=inputs.dtype
         )
-        found = [f"{names[category.position]}_embedding{i}" for i in range(EMBEDDING_UNITS)]
-        parts.add(embedding(_select(inputs, [category.position])), found, [EMBEDDING_UNITS])
+        encoded_names = [f"{names[column.position]}_embedding{i}" for i in range(EMBEDDING_UNITS)]
+        parts.add(embedding(_select(inputs, [column.position])), encoded_names, [EMBEDDING_UNITS])
 
 
-def _one_hot_names(category: CategoricalColumn, name: str) -> list[str]:
-    levels = [*map(str, category.categories), *(["missing"] if category.has_missing else [])]
-    return [f"{name}_{level}" for level in (levels[1:] if len(levels) == 2 else levels)]
+def _n_values(column: CategoricalColumn) -> int:
+    return len(column.categories) + column.has_missing
+
+
+def _one_hot_names(column: CategoricalColumn, name: str) -> list[str]:
+    values = [*map(str, column.categories), *(["missing"] if column.has_missing else [])]
+    return [f"{name}_{value}" for value in (values[1:] if len(values) == 2 else values)]

@@ -1,4 +1,4 @@
-"""Small validators of the builders' parameters and inputs, and nothing else."""
+"""Validation of builders' parameters and inputs."""
 
 from __future__ import annotations
 
@@ -41,25 +41,25 @@ def check_sizes(name: str, value: Any, *, allow_empty: bool = False) -> tuple[in
 
 
 def check_rate(name: str, value: Any) -> float:
-    """Return a share of units to drop as a Python float in [0, 1)."""
+    """Return a dropout rate as a Python float in [0, 1)."""
     allowed = "a number from 0 up to, but not including, 1"
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(invalid(name, allowed, describe(value)))
     rate = float(value)
-    if not 0 <= rate < 1:  # true for NaN too
+    if not 0 <= rate < 1:  # also true for NaN
         raise ValueError(invalid(name, allowed, describe(value)))
     return rate
 
 
 def check_flag(name: str, value: Any) -> bool:
-    """Return ``value`` if it is True or False."""
+    """Return ``value`` as a Python bool."""
     if not is_flag(value):
         raise TypeError(invalid(name, "True or False", describe(value)))
     return bool(value)
 
 
 def check_choice(name: str, value: Any, choices: Sequence[ChoiceT]) -> ChoiceT:
-    """Return the one of ``choices`` that ``value`` is."""
+    """Return ``value`` if it is one of ``choices``."""
     if value is None or isinstance(value, str):
         for choice in choices:
             if value == choice:
@@ -69,9 +69,9 @@ def check_choice(name: str, value: Any, choices: Sequence[ChoiceT]) -> ChoiceT:
 
 
 def check_keras_object(name: str, value: Any, module: ModuleType) -> Any:
-    """Return ``value`` if the Keras module (activations, ...) can make something of it.
+    """Return ``value`` if it is an object of the Keras module (activations, ...) or names one.
 
-    ``None`` passes: it is what Keras layers take for "none".
+    None is valid: Keras layers accept it.
     """
     noun = module.__name__.rsplit(".", 1)[-1].removesuffix("s")
     if isinstance(value, str):
@@ -94,7 +94,7 @@ _MODULE_FUNCTIONS = ("get", "serialize", "deserialize")
 
 
 def check_inputs(inputs: Any, kind: str) -> keras.KerasTensor:
-    """Return the input tensor of a backbone of this kind, as floating point numbers."""
+    """Return the input tensor of a backbone of this kind, cast to floating point if needed."""
     ranks = RANKS[kind]
     if not isinstance(inputs, keras.KerasTensor):
         raise TypeError(
@@ -110,13 +110,13 @@ def check_inputs(inputs: Any, kind: str) -> keras.KerasTensor:
                 "Choose a backbone for this kind of data, or reshape X.",
             )
         )
-    # The last axis of an image of rank 3 is its width, which may vary; elsewhere it is channels.
+    # The last axis of an image of rank 3 is its width, which may vary; otherwise it is channels.
     if inputs.shape[-1] is None and not (kind == "image" and len(inputs.shape) == 3):
         raise ValueError(invalid("inputs", "of a known size along the last axis", describe(inputs)))
     dtype = keras.backend.standardize_dtype(inputs.dtype)
     if dtype == "string":
         raise ValueError(invalid("inputs", "numbers", describe(inputs), "Encode the text first."))
-    # Whole numbers (pixels as uint8) stay small in memory until they are here.
+    # Integers such as uint8 pixels are cast only here, to save memory.
     return inputs if "float" in dtype else ops.cast(inputs, keras.config.floatx())
 
 
@@ -127,8 +127,8 @@ def check_mask(mask: Any, inputs: keras.KerasTensor) -> keras.KerasTensor | None
     allowed = "None or a boolean Keras tensor of shape (batch, steps), True at real steps"
     if not isinstance(mask, keras.KerasTensor):
         raise TypeError(invalid("mask", allowed, describe(mask)))
-    steps, given = inputs.shape[1], mask.shape[1] if len(mask.shape) == 2 else -1
-    fits = given != -1 and (steps is None or given is None or steps == given)
+    steps, mask_steps = inputs.shape[1], mask.shape[1] if len(mask.shape) == 2 else -1
+    fits = mask_steps != -1 and (steps is None or mask_steps is None or steps == mask_steps)
     if not fits or keras.backend.standardize_dtype(mask.dtype) != "bool":
         raise ValueError(
             invalid("mask", allowed, describe(mask), f"The inputs have shape {inputs.shape}.")

@@ -1,4 +1,4 @@
-"""A backbone for tables that turns each column into a token and lets the tokens attend."""
+"""FT-Transformer: a transformer whose tokens are the columns of a table."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from keras_multiclass._shared.messages import describe, invalid
 
 _DEFAULTS = TrainingDefaults(
     optimizer="scheduled_adam",
-    # Ten times the rate of the paper, whose tokens are three times as long. The authors stop early;
-    # a schedule that ends needs no rows to be held out.
+    # Ten times the paper's rate; its tokens are three times as long. The authors use early
+    # stopping; a schedule with a fixed end needs no validation rows.
     optimizer_arguments={"learning_rate": 1e-3, "schedule": "cosine", "weight_decay": 1e-5},
     epochs=60,
     scaling="quantile",
@@ -47,25 +47,25 @@ def ft_transformer(
 ) -> keras.KerasTensor:
     """Build the FT-Transformer of Gorishniy et al. [1]_: a transformer over the columns of a table.
 
-    Each column becomes a token of ``units`` numbers, behind a first token that collects what the
-    others tell. ``num_layers`` times follows, with normalisation before each part but the very
-    first (section 3.3 and appendix E of [1]_)::
+    Each column becomes a token of ``units`` numbers, preceded by a class token that gathers
+    information from the others. Each of the ``num_layers`` layers computes, with normalization
+    before each part except the very first (section 3.3 and appendix E of [1]_)::
 
         x = x + residual_dropout(Attention(Norm(x)))
         x = x + residual_dropout(Dense(dropout(Dense(Norm(x)) * activation(Dense(Norm(x))))))
 
-    The features are ``activation(Norm(first token))``. Of the last layer only the first token is
-    computed, for no other is read. The projections inside the attention have no bias: that of the
-    keys cannot change the softmax, and those of the others can be had from what is around them.
+    The features are ``activation(Norm(class token))``. The last layer computes only the class
+    token, since no other token is used. The attention projections have no bias: a bias of the keys
+    cannot change the softmax, and the surrounding layers can represent the other biases.
 
     Parameters
     ----------
     inputs : KerasTensor of shape (batch, n_inputs)
         The table.
     table : TableLayout, default=None
-        Which inputs are numbers, and which belong together; None if all are numbers.
+        Layout of the inputs; None if all are numbers.
     units : int, default=64
-        Length of a token, and so the number of features; 192 in [1]_.
+        Length of a token and number of features; 192 in [1]_.
     num_layers : int, default=3
         Number of layers.
     num_heads : int, default=8
@@ -73,13 +73,13 @@ def ft_transformer(
     feedforward_units : int, default=86
         Width of the gated layer between two attentions; four thirds of ``units`` in [1]_.
     activation : str, callable or None, default="relu"
-        Activation of the gates and of the features, any of Keras.
+        Activation of the gates and the features, any Keras activation.
     dropout : float, default=0.1
-        Share of the gated values that is dropped while training, in [0, 1).
+        Dropout rate of the gated values, in [0, 1).
     attention_dropout : float, default=0.0
-        Share of the attention weights that is dropped while training, in [0, 1).
+        Dropout rate of the attention weights, in [0, 1).
     residual_dropout : float, default=0.0
-        Share of what is added to the tokens that is dropped while training, in [0, 1).
+        Dropout rate of the residual updates, in [0, 1).
 
     Returns
     -------
@@ -89,7 +89,7 @@ def ft_transformer(
     Raises
     ------
     TypeError, ValueError
-        If a parameter or the rank of ``inputs`` is wrong; the message names it.
+        If a parameter or the rank of ``inputs`` is invalid; the message names it.
 
     References
     ----------
@@ -119,17 +119,17 @@ def ft_transformer(
     drop = RowDropout(x)
     x = FeatureTokenizer(units, table.n_numeric, table.block_widths)(x)
     for layer in range(num_layers):
-        ready = x if layer == 0 else normalize(x, "layer")
-        asking = ready
+        normalized = x if layer == 0 else normalize(x, "layer")
+        queries = normalized
         if layer == num_layers - 1:
-            x, asking = x[:, :1], ready[:, :1]
+            x, queries = x[:, :1], normalized[:, :1]
         attention = layers.MultiHeadAttention(
             num_heads, units // num_heads, dropout=attention_dropout, use_bias=False
         )
-        x = layers.Add()([x, drop(attention(asking, ready), residual_dropout)])
-        ready = normalize(x, "layer")
-        gates = layers.Dense(feedforward_units, activation=activation)(ready)
-        hidden = layers.Multiply()([layers.Dense(feedforward_units)(ready), gates])
+        x = layers.Add()([x, drop(attention(queries, normalized), residual_dropout)])
+        normalized = normalize(x, "layer")
+        gates = layers.Dense(feedforward_units, activation=activation)(normalized)
+        hidden = layers.Multiply()([layers.Dense(feedforward_units)(normalized), gates])
         change = layers.Dense(units)(drop(hidden, dropout))
         x = layers.Add()([x, drop(change, residual_dropout)])
     return activate(normalize(layers.Flatten()(x), "layer"), activation)

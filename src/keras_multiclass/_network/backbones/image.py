@@ -1,4 +1,4 @@
-"""The backbone for images and volumes: a small residual convolutional network."""
+"""The backbone for images and volumes, a small residual convolutional network."""
 
 from __future__ import annotations
 
@@ -36,49 +36,49 @@ def cnn(
     normalization: str | None = "group",
     stem_strides: int | str = "auto",
 ) -> keras.KerasTensor:
-    """Build a small residual network for images of any size, or for volumes.
+    """Build a small residual network for images or volumes of any size.
 
-    A convolution (the stem) is followed by stages of residual blocks with pre-activation [1]_;
-    each stage but the first begins by halving the image. The average over all pixels of the
-    normalised and activated last map are the features. ``"same"`` padding throughout lets tiny
-    images and odd sizes pass. With ``Conv`` a convolution::
+    A convolution (the stem) is followed by stages of pre-activation residual blocks [1]_; every
+    stage except the first starts by halving the image. The features are the average over all pixels
+    of the last map after normalization and activation. ``"same"`` padding throughout supports tiny
+    images and odd sizes. With ``Conv`` a convolution::
 
         Block(x) = shortcut(x) + Conv(dropout(activation(Norm(Conv(activation(Norm(x)))))))
 
-    Group normalisation [2]_ is the default because it looks at one image at a time: batch
-    statistics are poor with the small batches that images often mean, differ between training
-    and prediction, and couple rows, so that weighting a row would differ from repeating it.
+    Group normalization [2]_ is the default because it treats each image separately: batch
+    statistics are poor for the small batches common with images, differ between training and
+    prediction, and couple rows, so that weighting a row would differ from repeating it.
 
     Parameters
     ----------
     inputs : KerasTensor of shape (batch, height, width), (batch, height, width, channels) or \
             (batch, depth, height, width, channels)
-        The images, best scaled to about unit variance. Without channels they are grey.
+        The images, ideally scaled to about unit variance. Without channels they are grayscale.
     filters : int or sequence of int, default=(32, 64, 128)
-        Channels of each stage.
+        Number of channels of each stage.
     num_layers : int, default=1
-        Residual blocks in each stage.
+        Number of residual blocks per stage.
     kernel_size : int, default=3
         Side of the convolution windows.
     activation : str, callable or None, default="relu"
         Any Keras activation.
     dropout : float, default=0.0
-        Share of the values inside a block that is dropped while training, in [0, 1).
+        Dropout rate inside a block, in [0, 1).
     normalization : {"group", "layer", "batch"} or None, default="group"
-        ``"layer"`` normalises over the channels of each pixel.
+        Normalization; ``"layer"`` normalizes over the channels of each pixel.
     stem_strides : int or "auto", default="auto"
-        Step of the first convolution. ``"auto"`` takes 1 for images with a side of fewer than
-        64 pixels, 2 for fewer than 128 and 4 for larger ones, which keeps the cost in bounds.
+        Stride of the first convolution. ``"auto"`` is 1 if the shortest side has fewer than 64
+        pixels, 2 for fewer than 128 and 4 otherwise, which limits the cost.
 
     Returns
     -------
     KerasTensor of shape (batch, n_features)
-        ``n_features`` is the last of ``filters``.
+        ``n_features`` is the last value of ``filters``.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter or the rank of ``inputs`` is wrong; the message names it.
+        If a parameter or the rank of ``inputs`` is invalid; the message names it.
 
     References
     ----------
@@ -104,19 +104,20 @@ def cnn(
     if len(x.shape) == 3:
         x = ops.expand_dims(x, -1)
     stride = _resolve_stem_strides(stem_strides, x.shape[1:-1])
-    # Every reader of the maps starts with Norm, and batch normalisation subtracts any bias again.
+    # Everything that reads the maps starts with Norm, and batch normalization would subtract any
+    # bias.
     use_bias = normalization != "batch"
-    # The window of a long step covers every pixel.
+    # With a long stride, the window must still cover every pixel.
     x = _convolve(x, filters[0], max(kernel_size, 2 * stride - 1), stride, use_bias)
     for stage, width in enumerate(filters):
         for layer in range(num_layers):
             stride = 2 if stage > 0 and layer == 0 else 1
-            ready = activate(normalize(x, normalization), activation)
-            change = _convolve(ready, width, kernel_size, stride, use_bias)
+            activated = activate(normalize(x, normalization), activation)
+            change = _convolve(activated, width, kernel_size, stride, use_bias)
             change = drop(activate(normalize(change, normalization), activation), dropout)
             change = _convolve(change, width, kernel_size, 1, use_bias)
             if stride > 1 or x.shape[-1] != width:
-                x = _convolve(ready, width, 1, stride, use_bias=False)
+                x = _convolve(activated, width, 1, stride, use_bias=False)
             x = layers.Add()([x, change])
     x = activate(normalize(x, normalization), activation)
     pooling = layers.GlobalAveragePooling2D if len(x.shape) == 4 else layers.GlobalAveragePooling3D
@@ -132,7 +133,7 @@ def _convolve(
         kernel_size,
         strides=strides,
         padding="same",
-        # The user's Keras configuration may prefer channels first; our inputs never have them.
+        # The user's Keras configuration may prefer channels first; our inputs never do.
         data_format="channels_last",
         use_bias=use_bias,
         kernel_initializer="he_normal",
@@ -140,7 +141,7 @@ def _convolve(
 
 
 def _resolve_stem_strides(stem_strides: Any, sides: Sequence[int | None]) -> int:
-    """Choose the step of the stem, for ``"auto"`` from the shortest side of the image."""
+    """Return the stride of the stem, for ``"auto"`` based on the shortest side of the image."""
     if isinstance(stem_strides, str):
         check_choice("stem_strides", stem_strides, ("auto",))
         known = [side for side in sides if side is not None]

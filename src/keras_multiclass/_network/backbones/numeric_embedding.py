@@ -1,4 +1,4 @@
-"""What the backbones for tables do with numbers: leave them as they are, or embed them."""
+"""Optional embedding of the numbers of a table."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ def embed_numbers(
     n_bins: int = _BINS,
     learning_rate_factor: float = 1.0,
 ) -> keras.KerasTensor:
-    """Replace the numbers of a table by their embeddings; the other inputs follow as they are.
+    """Replace the numbers of a table by their embeddings and keep the other inputs.
 
     Parameters
     ----------
     inputs : KerasTensor of shape (batch, n_inputs)
         The table.
     table : TableLayout or None
-        Says which inputs are numbers; None for all.
+        Layout of the inputs; None if all are numbers.
     numeric_embedding : {"periodic", "piecewise"} or None
-        How they are embedded; None for not at all.
+        Kind of embedding; None for the numbers themselves.
     embedding_units : int
-        Length of each vector.
+        Length of each number's embedding.
     n_bins : int, default=48
-        Bins of a piecewise linear embedding.
+        Number of bins of a piecewise linear embedding.
     learning_rate_factor : float, default=1.0
-        By how much faster than the rest of the network a periodic embedding learns.
+        Learning rate of a periodic embedding relative to the rest of the network.
 
     Returns
     -------
     KerasTensor of shape (batch, n_features)
-        Embeddings first.
+        The embeddings, followed by the other inputs.
     """
     embedding = check_choice("numeric_embedding", numeric_embedding, _EMBEDDINGS)
     units = check_positive_int("embedding_units", embedding_units)
@@ -65,9 +65,9 @@ def embed_numbers(
 def embed_piecewise(
     numbers: keras.KerasTensor, table: TableLayout, units: int, n_bins: int
 ) -> keras.KerasTensor:
-    """Put a `PiecewiseLinearEmbedding` behind the numbers of a table, with bins of equal counts."""
+    """Apply a `PiecewiseLinearEmbedding` whose bins hold equally many training rows."""
     layer = PiecewiseLinearEmbedding(units, n_bins)
     vectors = layer(numbers)
-    # As weights and not as arguments, so that networks for other rows have the same structure.
+    # Assigned as weights, so that networks fitted to other rows have the same structure.
     layer.encoding.edges.assign(table.quantiles(np.linspace(0.0, 1.0, n_bins + 1)))
     return vectors

@@ -1,7 +1,7 @@
-"""What sequence backbones do with padded steps: blank them, and leave them out of the pooling.
+"""Padded steps of sequences: set to zero and excluded from pooling.
 
-The mask is handed on explicitly everywhere. An implicit Keras mask does not survive every
-operation, nor a round trip through a model's configuration.
+Masks are always passed explicitly. An implicit Keras mask survives neither every operation nor a
+round trip through a model's configuration.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _LOWEST = -3.0e38
 
 
 def blank_padding(x: keras.KerasTensor, mask: keras.KerasTensor | None) -> keras.KerasTensor:
-    """Set padded steps to zero, whatever they hold, even NaN."""
+    """Set padded steps to zero, even if they are NaN."""
     if mask is None:
         return x
     return ops.where(ops.expand_dims(mask, -1), x, ops.zeros_like(x))
@@ -25,17 +25,17 @@ def blank_padding(x: keras.KerasTensor, mask: keras.KerasTensor | None) -> keras
 def pool_steps(
     x: keras.KerasTensor, mask: keras.KerasTensor | None, pooling: str
 ) -> keras.KerasTensor:
-    """Average or maximum over the real steps; zeros where there is none."""
+    """Average or maximum over the real steps; zeros if there are none."""
     if mask is None:
         if pooling == "average":
             return layers.GlobalAveragePooling1D(data_format="channels_last")(x)
         return layers.GlobalMaxPooling1D(data_format="channels_last")(x)
     real = ops.expand_dims(mask, -1)
     if pooling == "average":
-        # Shares of the total, not a sum to be divided: half precision would overflow.
-        share = ops.cast(real, "float32")
-        share = share / ops.maximum(ops.sum(share, axis=1, keepdims=True), 1.0)
-        return ops.sum(blank_padding(x, mask) * ops.cast(share, x.dtype), axis=1)
+        # Weights are normalized before summation: in half precision the sum would overflow.
+        weight = ops.cast(real, "float32")
+        weight = weight / ops.maximum(ops.sum(weight, axis=1, keepdims=True), 1.0)
+        return ops.sum(blank_padding(x, mask) * ops.cast(weight, x.dtype), axis=1)
     half = keras.backend.standardize_dtype(x.dtype) == "float16"
     lowest = ops.zeros_like(x) + (_LOWEST_HALF if half else _LOWEST)
     largest = ops.max(ops.where(real, x, lowest), axis=1)

@@ -1,4 +1,4 @@
-"""RealMLP: a multilayer perceptron for tables whose defaults were tuned over many of them."""
+"""RealMLP: a multilayer perceptron whose defaults were tuned on many tables."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from keras_multiclass._network.backbones.training_defaults import TrainingDefaul
 from keras_multiclass._network.layers.dropout import RowDropout
 from keras_multiclass._network.layers.realmlp import FeatureScale, NTKDense, ParametricActivation
 
-# Learning rates of groups of parameters, as multiples of that of the kernels.
-_OF_SCALES = 6.0
-_OF_BIASES = _OF_ACTIVATIONS = _OF_EMBEDDINGS = 0.1
+# Learning rates relative to that of the kernels.
+_SCALE_FACTOR = 6.0
+_BIAS_FACTOR = _ACTIVATION_FACTOR = _EMBEDDING_FACTOR = 0.1
 _EMBEDDING_UNITS = 4
 
 _DEFAULTS = TrainingDefaults(
@@ -54,7 +54,7 @@ _SMALL_DEFAULTS = replace(
     batch_size=None,
     least_batch_size=128,
 )
-_HEAD = partial(NTKDense, bias_learning_rate_factor=_OF_BIASES)
+_HEAD = partial(NTKDense, bias_learning_rate_factor=_BIAS_FACTOR)
 
 
 @register_backbone(
@@ -72,51 +72,51 @@ def realmlp(
     dropout: float = 0.15,
     numeric_embedding: str | None = "periodic",
 ) -> keras.KerasTensor:
-    r"""Build the multilayer perceptron RealMLP-TD of Holzmüller et al. [1]_.
+    r"""Build RealMLP-TD, the multilayer perceptron of Holzmüller et al. [1]_.
 
-    With ``Linear`` in the neural tangent parametrisation (section 3 and appendix A of [1]_)::
+    With ``Linear`` in the neural tangent parametrization (section 3 and appendix A of [1]_)::
 
         features(x) = Block(...Block(scale * [Embedding(numbers of x), rest of x]))
         Block(x)    = dropout(x' + a (activation(x') - x')),  x' = Linear(x)
 
-    ``scale`` and ``a`` are learnt for each feature and begin at 1. Relative to the kernels,
-    scales learn 6 times as fast, and biases, ``a`` and embeddings a tenth as fast. Dropout falls
-    to 0 over the second half of the training. Weight decay is for all but biases, and 36 times as
-    large for scales.
+    ``scale`` and ``a`` are learned for each feature and start at 1. Relative to the kernels, scales
+    learn 6 times as fast, and biases, ``a`` and embeddings a tenth as fast. Dropout falls to 0 over
+    the second half of training. Weight decay applies to everything except biases, and is 36 times
+    as large for scales.
 
-    Three things differ from the authors' implementation (pytabkit 1.7.3). There biases begin at
-    values drawn from the training rows, here at 0; nor are kernels scaled to the rows. There
-    ``a`` and embeddings hardly decay, here they do as kernels do. On the few tables that we tried,
-    neither made it worse. And ``epochs="auto"`` is 160, not the 256 of the paper, which take 1.6
-    times as long; on eight of the tables of ``benchmarks/tables`` they lower the mean error by
-    another quarter of a point.
+    There are three differences from the authors' implementation (pytabkit 1.7.3). It initializes
+    biases from the training rows and scales kernels to them; here biases start at 0 and kernels are
+    not scaled. It hardly decays ``a`` and embeddings; here they decay like kernels. Neither made
+    results worse on the few tables we tried. Finally, ``epochs="auto"`` is 160 instead of the
+    paper's 256, which take 1.6 times as long; on eight of the tables of ``benchmarks/tables`` the
+    latter lower the mean error by another quarter of a point.
 
     Parameters
     ----------
     inputs : KerasTensor of shape (batch, n_inputs)
-        The table. The paper scales numbers by median and interquartile range, and clips them
+        The table. The paper scales numbers by median and interquartile range and clips them
         smoothly.
     table : TableLayout, default=None
-        Says which inputs are numbers; None for all. The classifier passes it.
+        Layout of the inputs, passed by the classifier; None if all are numbers.
     hidden_units : int or sequence of int, default=(256, 256, 256)
         Width of each hidden layer.
     activation : str, callable or None, default="selu"
         Any Keras activation.
     dropout : float, default=0.15
-        Share of each layer's outputs that is dropped in the first half of the training, in [0, 1).
+        Dropout rate of each layer's outputs in the first half of training, in [0, 1).
     numeric_embedding : {"periodic", "piecewise"} or None, default="periodic"
-        How each number becomes four: itself and three learnt periodic features, or a piecewise
-        linear function of it.
+        Embedding of each number as four features: itself and three learned periodic ones, or a
+        piecewise linear function of it. None for the numbers themselves.
 
     Returns
     -------
     KerasTensor of shape (batch, n_features)
-        ``n_features`` is the last of ``hidden_units``.
+        ``n_features`` is the last value of ``hidden_units``.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter or the rank of ``inputs`` is wrong; the message names it.
+        If a parameter or the rank of ``inputs`` is invalid; the message names it.
 
     References
     ----------
@@ -136,13 +136,13 @@ def realmlp(
     dropout = check_rate("dropout", dropout)
     drop = RowDropout(x)
     x = embed_numbers(
-        x, table, numeric_embedding, _EMBEDDING_UNITS, learning_rate_factor=_OF_EMBEDDINGS
+        x, table, numeric_embedding, _EMBEDDING_UNITS, learning_rate_factor=_EMBEDDING_FACTOR
     )
-    x = FeatureScale(_OF_SCALES)(x)
+    x = FeatureScale(_SCALE_FACTOR)(x)
     for width in widths:
-        x = NTKDense(width, _OF_BIASES)(x)
+        x = NTKDense(width, _BIAS_FACTOR)(x)
         if activation is not None:
-            x = ParametricActivation(activation, _OF_ACTIVATIONS)(x)
+            x = ParametricActivation(activation, _ACTIVATION_FACTOR)(x)
         x = drop(x, dropout, "flat_cosine")
     return x
 
@@ -157,36 +157,36 @@ def realmlp_small(
     dropout: float = 0.15,
     numeric_embedding: str | None = "periodic",
 ) -> keras.KerasTensor:
-    """Build a smaller `realmlp`, which ``backbone="auto"`` takes for tables.
+    """Build a smaller `realmlp`, the default backbone for tables (``backbone="auto"``).
 
-    It is narrower, is trained for fewer epochs, and smooths labels and decays less, so
-    that its probabilities are closer to the truth. Size, epochs and rates were chosen on the nine
-    tables of ``benchmarks/tables``.
+    It is narrower and trained for fewer epochs, with less label smoothing and weight decay, so that
+    its probabilities are better calibrated. Size, epochs and rates were chosen on the nine tables
+    of ``benchmarks/tables``.
 
     Parameters
     ----------
     inputs : KerasTensor of shape (batch, n_inputs)
         The table.
     table : TableLayout, default=None
-        Which inputs are numbers; the classifier gives it. None: all of them.
+        Layout of the inputs, passed by the classifier; None if all are numbers.
     hidden_units : int or sequence of int, default=(128, 128)
         Width of each hidden layer.
     activation : str, callable or None, default="selu"
         Any Keras activation.
     dropout : float, default=0.15
-        Largest share of each layer's outputs that is dropped while training, in [0, 1).
+        Largest dropout rate of each layer's outputs, in [0, 1).
     numeric_embedding : {"periodic", "piecewise"} or None, default="periodic"
-        How numbers are embedded.
+        Embedding of the numbers, as in `realmlp`.
 
     Returns
     -------
     KerasTensor of shape (batch, n_features)
-        ``n_features`` is the last of ``hidden_units``.
+        ``n_features`` is the last value of ``hidden_units``.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter or the rank of ``inputs`` is wrong; the message names it.
+        If a parameter or the rank of ``inputs`` is invalid; the message names it.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Recurrent backbones, which read a sequence step by step: LSTM and GRU."""
+"""Recurrent sequence backbones: LSTM and GRU."""
 
 from __future__ import annotations
 
@@ -36,31 +36,31 @@ def lstm(
     inputs : KerasTensor of shape (batch, steps, channels)
         The sequences.
     mask : KerasTensor of shape (batch, steps) and dtype bool, default=None
-        True at real steps; None if all are real.
+        True at real steps; None if there is no padding.
     units : int, default=64
-        Width of each layer, in each direction.
+        Width of each layer per direction.
     num_layers : int, default=1
         Number of layers.
     bidirectional : bool, default=False
-        Whether each layer also reads backwards [2]_; the number of features doubles.
+        Whether each layer also runs backwards [2]_, which doubles the number of features.
     dropout : float, default=0.0
-        Share of each layer's inputs that is dropped while training, in [0, 1).
+        Dropout rate of each layer's inputs, in [0, 1).
     recurrent_dropout : float, default=0.0
-        Share of each layer's recurrent inputs that is dropped while training, in [0, 1).
+        Dropout rate of each layer's recurrent inputs, in [0, 1).
     pooling : {"last", "average", "max"}, default="last"
-        How the steps become one row: the state after the last real step (the first one, for the
-        backward direction), or the average or largest value over the real steps.
+        Pooling over steps: the state after the last real step (the first one for the backward
+        direction), or the average or maximum over the real steps.
 
     Returns
     -------
     KerasTensor of shape (batch, n_features)
-        ``n_features`` is ``units``, or twice that if bidirectional. Zeros for a sequence without
-        a real step.
+        ``n_features`` is ``units``, or twice that if bidirectional. Zeros for a sequence of padding
+        only.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter, the mask or the rank of ``inputs`` is wrong; the message names it.
+        If a parameter, the mask or the rank of ``inputs`` is invalid; the message names it.
 
     References
     ----------
@@ -108,31 +108,31 @@ def gru(
     inputs : KerasTensor of shape (batch, steps, channels)
         The sequences.
     mask : KerasTensor of shape (batch, steps) and dtype bool, default=None
-        True at real steps; None if all are real.
+        True at real steps; None if there is no padding.
     units : int, default=64
-        Width of each layer, in each direction.
+        Width of each layer per direction.
     num_layers : int, default=1
         Number of layers.
     bidirectional : bool, default=False
-        Whether each layer also reads backwards [2]_; the number of features doubles.
+        Whether each layer also runs backwards [2]_, which doubles the number of features.
     dropout : float, default=0.0
-        Share of each layer's inputs that is dropped while training, in [0, 1).
+        Dropout rate of each layer's inputs, in [0, 1).
     recurrent_dropout : float, default=0.0
-        Share of each layer's recurrent inputs that is dropped while training, in [0, 1).
+        Dropout rate of each layer's recurrent inputs, in [0, 1).
     pooling : {"last", "average", "max"}, default="last"
-        How the steps become one row: the state after the last real step (the first one, for the
-        backward direction), or the average or largest value over the real steps.
+        Pooling over steps: the state after the last real step (the first one for the backward
+        direction), or the average or maximum over the real steps.
 
     Returns
     -------
     KerasTensor of shape (batch, n_features)
-        ``n_features`` is ``units``, or twice that if bidirectional. Zeros for a sequence without
-        a real step.
+        ``n_features`` is ``units``, or twice that if bidirectional. Zeros for a sequence of padding
+        only.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter, the mask or the rank of ``inputs`` is wrong; the message names it.
+        If a parameter, the mask or the rank of ``inputs`` is invalid; the message names it.
 
     References
     ----------
@@ -173,7 +173,7 @@ def _recurrent(
     recurrent_dropout: float,
     pooling: str,
 ) -> keras.KerasTensor:
-    """Build what ``lstm`` and ``gru`` have in common."""
+    """Build an LSTM or GRU network."""
     x = check_inputs(inputs, "sequence")
     mask = check_mask(mask, x)
     units = check_positive_int("units", units)

@@ -1,4 +1,4 @@
-"""The one place that knows which backbones exist: built-in, registered by the user, installed."""
+"""Registry of backbones: built-in, registered by the user, or offered by installed packages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RANKS = {"table": (2,), "image": (3, 4, 5), "sequence": (3,)}
 X_RANKS = {**RANKS, "sequence": (2, 3)}
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-_RESERVED = ("auto",)  # ``backbone="auto"`` already means something to the classifier
+_RESERVED = ("auto",)  # a value of the classifier's ``backbone`` parameter
 
 Builder = Callable[..., Any]
 Head = Callable[..., keras.Layer]
@@ -33,37 +33,37 @@ BuilderT = TypeVar("BuilderT", bound=Builder)
 
 @dataclasses.dataclass(frozen=True)
 class Backbone:
-    """A builder of features, under a name.
+    """A named builder of features.
 
     Parameters
     ----------
     name : str
-        What users write in ``backbone="..."``: letters, digits and underscores, beginning with
-        a letter; not ``"auto"``.
+        Value of the classifier's ``backbone``: letters, digits and underscores, starting with a
+        letter; not ``"auto"``.
     builder : callable
         ``builder(inputs, **params)``, which returns a Keras tensor of shape
         ``(batch, n_features)`` with a static ``n_features``. The builder of a sequence backbone
         may take ``mask``, a boolean Keras tensor of shape ``(batch, steps)`` that is True at
         real steps; that of a table backbone may take ``table``, a :class:`TableLayout`.
     kind : {"table", "image", "sequence"}
-        The input that the builder reads: rank 2 for tables, 3 to 5 for images and volumes,
-        3 for sequences (the batch axis included).
+        Kind of input: of rank 2 for tables, 3 to 5 for images and volumes, 3 for sequences,
+        including the batch axis.
     defaults : TrainingDefaults, default=None
-        What the classifier's parameters are where the user left them at ``"auto"``.
+        Values of the classifier's parameters that the user leaves at ``"auto"``.
     ensemble : bool, default=False
         Whether the builder returns the features of several members, as a tensor of shape
-        ``(batch, n_members, n_features)``. Each member gets a head of its own; the loss is the
-        mean of the members' losses, and the probabilities are the mean of theirs.
+        ``(batch, n_members, n_features)``. Each member gets its own head; loss and probabilities
+        are the means over the members.
     head : callable, default=None
-        ``head(n_classes, dtype=..., name=...)`` makes the layer that turns the features into one
-        logit for each class; None for ``keras.layers.Dense``.
+        ``head(n_classes, dtype=..., name=...)`` returns the layer that maps the features to one
+        logit per class; None for ``keras.layers.Dense``.
 
     Raises
     ------
     TypeError
-        If ``name`` is not a string or ``builder`` cannot be called.
+        If ``name`` is not a string or ``builder`` is not callable.
     ValueError
-        If ``name`` or ``kind`` is not one of those allowed.
+        If ``name`` or ``kind`` is invalid.
 
     Examples
     --------
@@ -80,7 +80,7 @@ class Backbone:
     head: Head | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a name, builder or kind that could not be used later."""
+        """Validate name, builder and kind."""
         _check_name(self.name)
         if not callable(self.builder):
             raise TypeError(
@@ -90,7 +90,7 @@ class Backbone:
 
 
 def check_kind(kind: Any) -> str:
-    """Return ``kind`` if it is one of the three kinds of input."""
+    """Return ``kind`` if it is valid."""
     if not isinstance(kind, str) or kind not in RANKS:
         raise ValueError(invalid("kind", f"one of {format_list(RANKS)}", describe(kind)))
     return kind
@@ -109,10 +109,10 @@ def _check_name(name: Any) -> None:
 
 
 class Registry:
-    """Backbones by name, with those of installed packages added when first needed.
+    """Backbones by name; those of installed packages are loaded on first use.
 
-    Everything that holds the lock is a plain dictionary access. Third-party modules are imported
-    outside it: one that registers a backbone while another thread imports it would deadlock.
+    The lock is held only for dictionary accesses. Third-party modules are imported outside it: a
+    module that registers a backbone while another thread imports it would deadlock.
     """
 
     def __init__(self) -> None:
@@ -121,7 +121,7 @@ class Registry:
         self._entry_points_loaded = False
 
     def add(self, backbone: Backbone, *, overwrite: bool = False) -> None:
-        """Store a backbone; a name that is taken is an error unless ``overwrite``."""
+        """Store a backbone; raise if the name is taken, unless ``overwrite``."""
         with self._lock:
             if backbone.name in self._backbones and not overwrite:
                 raise BackboneError(
@@ -134,45 +134,45 @@ class Registry:
             self._backbones[backbone.name] = backbone
 
     def get(self, name: str) -> Backbone:
-        """Return the backbone called ``name``; look at installed packages before giving up."""
+        """Return the backbone called ``name``, loading installed packages if necessary."""
         if not isinstance(name, str):
             raise BackboneError(invalid("backbone", "the name of a backbone", describe(name)))
         with self._lock:
-            found = self._backbones.get(name)
-        if found is not None:
-            return found
+            backbone = self._backbones.get(name)
+        if backbone is not None:
+            return backbone
         names = self.names()
         with self._lock:
-            found = self._backbones.get(name)
-        if found is None:
+            backbone = self._backbones.get(name)
+        if backbone is None:
             raise BackboneError(
                 invalid("backbone", f"'auto' or one of {format_list(names)}", describe(name))
                 + did_you_mean(name, names)
             )
-        return found
+        return backbone
 
     def names(self, kind: str | None = None) -> tuple[str, ...]:
-        """Return the names in alphabetical order, of one kind or of all."""
+        """Return the names of one kind, or all names, in alphabetical order."""
         if kind is not None:
             check_kind(kind)
         self._load_entry_points()
         with self._lock:
-            found = list(self._backbones.values())
-        return tuple(sorted(b.name for b in found if kind is None or b.kind == kind))
+            backbones = list(self._backbones.values())
+        return tuple(sorted(b.name for b in backbones if kind is None or b.kind == kind))
 
     def _load_entry_points(self) -> None:
-        # Two threads may both get here: loading twice changes nothing, waiting could deadlock.
+        # Two threads may both get here: loading twice is harmless, waiting could deadlock.
         if self._entry_points_loaded:
             return
         problems = []
         for entry_point in entry_points(group=ENTRY_POINT_GROUP):
             try:
                 self._add_entry_point(entry_point)
-            # Any exception may come out of someone else's module.
+            # A third-party module may raise anything.
             except Exception as error:
                 problems.append((entry_point, error))
         self._entry_points_loaded = True
-        # Only now: a filter that turns warnings into errors must not cut the loading short.
+        # Warn last: a filter that turns warnings into errors must not interrupt the loading.
         for entry_point, cause in problems:
             warnings.warn(
                 f"The backbone {entry_point.name!r} ({entry_point.value}) of the package "
@@ -185,13 +185,13 @@ class Registry:
         backbone = _as_backbone(entry_point.name, entry_point.load())
         with self._lock:
             present = self._backbones.setdefault(backbone.name, backbone)
-        # A module may also have registered its builder itself, while it was imported.
+        # The module may have registered its builder itself when it was imported.
         if present.builder is not backbone.builder:
             raise BackboneError(f"another backbone is already called {backbone.name!r}.")
 
 
 def _as_backbone(name: str, value: Any) -> Backbone:
-    """Make a backbone of what an entry point named."""
+    """Convert the object of an entry point to a backbone."""
     if isinstance(value, Backbone):
         return dataclasses.replace(value, name=name)
     kind = getattr(value, "kind", None)
@@ -249,50 +249,50 @@ def register_backbone(
     head: Head | None = None,
     overwrite: bool = False,
 ) -> Builder:
-    """Make a builder available as ``backbone=name``; a function call or a decorator.
+    """Register a builder under a name, as a function call or a decorator.
 
     Parameters
     ----------
     name : str
-        Letters, digits and underscores, beginning with a letter; not ``"auto"``.
+        Letters, digits and underscores, starting with a letter; not ``"auto"``.
     builder : callable, default=None
         ``builder(inputs, **params)``, which returns a Keras tensor of shape
-        ``(batch, n_features)``; its keyword parameters are the ones that users set as
-        ``backbone__...``. Left out, a decorator is returned.
+        ``(batch, n_features)``; users set its keyword parameters as ``backbone__...``. If None, a
+        decorator is returned.
     kind : {"table", "image", "sequence"}
-        The input that the builder reads: rank 2 for tables, 3 to 5 for images and volumes,
-        3 for sequences (the batch axis included).
+        Kind of input: of rank 2 for tables, 3 to 5 for images and volumes, 3 for sequences,
+        including the batch axis.
     defaults : TrainingDefaults, default=None
-        What the classifier's parameters are where the user left them at ``"auto"``.
+        Values of the classifier's parameters that the user leaves at ``"auto"``.
     ensemble : bool, default=False
         Whether the builder returns the features of several members, as a tensor of shape
-        ``(batch, n_members, n_features)``. Each member gets a head of its own; the loss is the
-        mean of the members' losses, and the probabilities are the mean of theirs.
+        ``(batch, n_members, n_features)``. Each member gets its own head; loss and probabilities
+        are the means over the members.
     head : callable, default=None
-        ``head(n_classes, dtype=..., name=...)`` makes the layer that turns the features into one
-        logit for each class; None for ``keras.layers.Dense``.
+        ``head(n_classes, dtype=..., name=...)`` returns the layer that maps the features to one
+        logit per class; None for ``keras.layers.Dense``.
     overwrite : bool, default=False
-        Whether a backbone that has the name already is replaced.
+        Whether to replace an existing backbone of this name.
 
     Returns
     -------
     callable
-        The builder unchanged, or a decorator that returns it unchanged.
+        The unchanged builder, or a decorator that returns it.
 
     Raises
     ------
     BackboneError
         If the name is taken and ``overwrite`` is False.
     TypeError
-        If ``name`` is not a string or ``builder`` cannot be called.
+        If ``name`` is not a string or ``builder`` is not callable.
     ValueError
-        If ``name`` or ``kind`` is not one of those allowed.
+        If ``name`` or ``kind`` is invalid.
 
     Notes
     -----
-    A package offers its backbones through the entry point group
-    ``"keras_multiclass.backbones"``. An entry point names a ``Backbone``, or a builder with
-    an attribute ``kind``; its own name becomes the name of the backbone.
+    Packages provide backbones through the entry point group ``"keras_multiclass.backbones"``. An
+    entry point refers to a ``Backbone``, or to a builder with an attribute ``kind``; its name
+    becomes the name of the backbone.
 
     Examples
     --------
@@ -305,20 +305,20 @@ def register_backbone(
     True
     """
 
-    def made(given: Builder) -> Backbone:
-        return Backbone(name, given, kind, defaults, ensemble, head)
+    def to_backbone(builder: Builder) -> Backbone:
+        return Backbone(name, builder, kind, defaults, ensemble, head)
 
     if builder is None:
-        # A wrong name or kind shows at the decorator, not at the function below it.
+        # Report an invalid name or kind at the decorator rather than at the function.
         _check_name(name)
         check_kind(kind)
 
         def decorate(decorated: BuilderT) -> BuilderT:
-            _REGISTRY.add(made(decorated), overwrite=overwrite)
+            _REGISTRY.add(to_backbone(decorated), overwrite=overwrite)
             return decorated
 
         return decorate
-    _REGISTRY.add(made(builder), overwrite=overwrite)
+    _REGISTRY.add(to_backbone(builder), overwrite=overwrite)
     return builder
 
 
@@ -328,18 +328,18 @@ def get_backbone(name: str) -> Backbone:
     Parameters
     ----------
     name : str
-        A built-in name, one given to :func:`register_backbone`, or one that an installed
-        package offers.
+        Name of a built-in backbone, one registered with :func:`register_backbone`, or one provided
+        by an installed package.
 
     Returns
     -------
     Backbone
-        The frozen record of name, builder and kind.
+        The registered backbone.
 
     Raises
     ------
     BackboneError
-        If there is no such backbone; the message lists those that there are.
+        If there is no such backbone; the message lists the available ones.
 
     Examples
     --------
@@ -352,22 +352,22 @@ def get_backbone(name: str) -> Backbone:
 
 
 def list_backbones(kind: str | None = None) -> tuple[str, ...]:
-    """List the names of all backbones, those of installed packages included.
+    """List the names of all backbones, including those of installed packages.
 
     Parameters
     ----------
     kind : {"table", "image", "sequence"}, default=None
-        Only the backbones that read this kind of input; None for all.
+        Return only backbones for this kind of input; None for all.
 
     Returns
     -------
     tuple of str
-        In alphabetical order.
+        Names in alphabetical order.
 
     Raises
     ------
     ValueError
-        If ``kind`` is not one of those allowed.
+        If ``kind`` is invalid.
 
     Examples
     --------

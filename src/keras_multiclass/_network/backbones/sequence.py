@@ -1,4 +1,4 @@
-"""Backbones that see all steps of a sequence at once: convolutions and a transformer encoder."""
+"""Sequence backbones that process all steps at once: convolutions and a transformer encoder."""
 
 from __future__ import annotations
 
@@ -37,48 +37,48 @@ def conv1d(
     normalization: str | None = "layer",
     pooling: str = "average",
 ) -> keras.KerasTensor:
-    """Build a residual network of dilated convolutions along time.
+    """Build a residual network of dilated convolutions over time.
 
-    After a projection of each step to ``filters`` channels, block ``i`` (from 0) sees steps
-    ``2 ** i`` apart, as in temporal convolutional networks [1]_, but to both sides, and with
+    Each step is projected to ``filters`` channels. The convolutions of block ``i`` (from 0) are
+    dilated by ``2 ** i``, as in temporal convolutional networks [1]_ but not causal, and with
     pre-activation [2]_::
 
         Block(x) = x + Conv(dropout(activation(Norm(Conv(activation(Norm(x)))))))
 
-    A feature thus sees ``1 + 2 * (kernel_size - 1) * (2 ** num_layers - 1)`` steps (57 with the
-    defaults) before pooling. No step is skipped and ``Norm`` looks at one step at a time, so
-    the result does not depend on the length to which sequences are padded.
+    The receptive field before pooling is ``1 + 2 * (kernel_size - 1) * (2 ** num_layers - 1)``
+    steps (57 with the defaults). No step is skipped and ``Norm`` treats each step separately, so
+    the result does not depend on the padded length.
 
     Parameters
     ----------
     inputs : KerasTensor of shape (batch, steps, channels)
         The sequences.
     mask : KerasTensor of shape (batch, steps) and dtype bool, default=None
-        True at real steps; None if all are real.
+        True at real steps; None if there is no padding.
     filters : int, default=64
-        Number of channels, and so of features.
+        Number of channels and of features.
     num_layers : int, default=3
         Number of residual blocks.
     kernel_size : int, default=5
-        Number of steps that a convolution sees at once.
+        Width of the convolutions in steps.
     activation : str, callable or None, default="relu"
         Any Keras activation.
     dropout : float, default=0.0
-        Share of the values inside a block that is dropped while training, in [0, 1).
+        Dropout rate inside a block, in [0, 1).
     normalization : {"layer"} or None, default="layer"
-        Normalisation over the channels of each step.
+        Normalization over the channels of each step.
     pooling : {"average", "max"}, default="average"
-        How the real steps become one row.
+        Pooling over the real steps.
 
     Returns
     -------
     KerasTensor of shape (batch, filters)
-        The features; zeros for a sequence without a real step.
+        The features; zeros for a sequence of padding only.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter, the mask or the rank of ``inputs`` is wrong; the message names it.
+        If a parameter, the mask or the rank of ``inputs`` is invalid; the message names it.
 
     References
     ----------
@@ -135,25 +135,24 @@ def transformer(
     positions: str | None = "sinusoidal",
     pooling: str = "average",
 ) -> keras.KerasTensor:
-    """Build a transformer encoder [1]_ with normalisation before each part [2]_.
+    """Build a transformer encoder [1]_ with pre-normalization [2]_.
 
-    After a projection of each step to ``units`` channels and the addition of its position::
+    Each step is projected to ``units`` channels and its position added. Then each layer computes::
 
         x = x + dropout(Attention(Norm(x)))
         x = x + dropout(Dense(dropout(activation(Dense(Norm(x))))))
 
-    ``num_layers`` times, then ``Norm`` and the pooling of the real steps. The projections
-    inside the attention have no bias: that of the keys cannot change the softmax, and those of
-    the others can be had from ``Norm``.
+    ``Norm`` and pooling over the real steps follow. The attention projections have no bias: a bias
+    of the keys cannot change the softmax, and ``Norm`` can represent the other biases.
 
     Parameters
     ----------
     inputs : KerasTensor of shape (batch, steps, channels)
         The sequences.
     mask : KerasTensor of shape (batch, steps) and dtype bool, default=None
-        True at real steps; None if all are real.
+        True at real steps; None if there is no padding.
     units : int, default=64
-        Width of the residual stream, and so the number of features.
+        Width of the residual stream and number of features.
     num_layers : int, default=2
         Number of encoder layers.
     num_heads : int, default=4
@@ -161,26 +160,25 @@ def transformer(
     feedforward_units : int, default=128
         Width of the hidden layer between two attentions.
     activation : str, callable or None, default="gelu"
-        Activation of that hidden layer, any of Keras.
+        Activation of that hidden layer, any Keras activation.
     dropout : float, default=0.0
-        Share of values that is dropped while training, in [0, 1): of the steps with their
-        positions, of the hidden layers, and of what is added to the residual stream (section
-        5.4 of [1]_). Attention weights are not dropped.
+        Dropout rate, in [0, 1), of the projected steps, the hidden layers and the residual updates
+        (section 5.4 of [1]_). Attention weights are not dropped.
     positions : {"sinusoidal", "learned"} or None, default="sinusoidal"
-        How a step knows its place: by sines and cosines (section 3.5 of [1]_), by a trained
-        vector for each place, which needs a fixed number of steps, or not at all.
+        Position encoding: sines and cosines (section 3.5 of [1]_), a trained vector per position,
+        which requires a fixed number of steps, or none.
     pooling : {"average", "max"}, default="average"
-        How the real steps become one row.
+        Pooling over the real steps.
 
     Returns
     -------
     KerasTensor of shape (batch, units)
-        The features; zeros for a sequence without a real step.
+        The features; zeros for a sequence of padding only.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter, the mask or the rank of ``inputs`` is wrong; the message names it.
+        If a parameter, the mask or the rank of ``inputs`` is invalid; the message names it.
 
     References
     ----------
@@ -209,12 +207,12 @@ def transformer(
 
     x = layers.Dense(units)(blank_padding(x, mask))
     x = drop(_add_positions(x, positions), dropout)
-    # One row of allowed keys for all queries: (batch, 1, steps).
+    # The same keys are allowed for all queries: (batch, 1, steps).
     keys = None if mask is None else ops.expand_dims(mask, 1)
     for _ in range(num_layers):
-        ready = normalize(x, "layer")
+        normalized = normalize(x, "layer")
         change = layers.MultiHeadAttention(num_heads, units // num_heads, use_bias=False)(
-            ready, ready, attention_mask=keys
+            normalized, normalized, attention_mask=keys
         )
         x = layers.Add()([x, drop(change, dropout)])
         hidden = layers.Dense(feedforward_units, activation=activation)(normalize(x, "layer"))
@@ -224,13 +222,13 @@ def transformer(
 
 
 def _add_positions(x: keras.KerasTensor, positions: str | None) -> keras.KerasTensor:
-    """Add to each step a vector that depends on its place only."""
+    """Add to each step a vector that depends only on its position."""
     if positions is None:
         return x
     steps, units = x.shape[1:]
-    # 0, 1, 2, ... along time, of shape (batch, steps, 1). Counted, not a constant, so that the
-    # number of steps may vary and the configuration of the model stays small.
-    place = ops.cumsum(ops.ones_like(x[:, :, :1], dtype="float32"), axis=1) - 1.0
+    # 0, 1, 2, ... over time, of shape (batch, steps, 1). Computed rather than constant, so that the
+    # number of steps may vary and the model configuration stays small.
+    position = ops.cumsum(ops.ones_like(x[:, :, :1], dtype="float32"), axis=1) - 1.0
     if positions == "learned":
         if steps is None:
             raise ValueError(
@@ -240,11 +238,11 @@ def _add_positions(x: keras.KerasTensor, positions: str | None) -> keras.KerasTe
                     "'learned'",
                 )
             )
-        place = ops.cast(ops.squeeze(place, -1), "int32")
-        return layers.Add()([x, layers.Embedding(steps, units)(place)])
+        position = ops.cast(ops.squeeze(position, -1), "int32")
+        return layers.Add()([x, layers.Embedding(steps, units)(position)])
     exponents = np.arange(0, units, 2, dtype="float32") / units
-    angles = place * (_LONGEST_WAVELENGTH**-exponents).astype("float32")
-    # Sines first, then cosines, where the paper has them in turn: the same up to the order of
-    # channels, which mean nothing yet. An odd width has one cosine fewer.
+    angles = position * (_LONGEST_WAVELENGTH**-exponents).astype("float32")
+    # Sines first, then cosines; the paper alternates them, which only permutes the channels. An odd
+    # width has one cosine fewer.
     waves = ops.concatenate([ops.sin(angles), ops.cos(angles[:, :, : units // 2])], axis=-1)
     return layers.Add()([x, ops.cast(waves, x.dtype)])

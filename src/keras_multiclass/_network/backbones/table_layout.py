@@ -1,4 +1,4 @@
-"""What a builder may be told of the table behind its inputs."""
+"""Describes the inputs of a table backbone to its builder."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from keras_multiclass._data.statistics import normal_quantiles
 
 @dataclass(frozen=True)
 class TableLayout:
-    """The inputs of a table backbone: first all numbers, then one block for each other column.
+    """Layout of the inputs of a table backbone: all numbers, then one block per other column.
 
     Attributes
     ----------
     n_numeric : int
-        How many of the first inputs are numbers; scaled, without gaps.
+        Number of numeric inputs, which come first, scaled and without missing values.
     block_widths : tuple of int
-        How many inputs each of the blocks has that follow: the one-hot columns or the embedding
-        of a category, or the indicator of gaps in a number. Their sum and ``n_numeric`` make up
-        all inputs.
+        Number of inputs of each following block: the one-hot columns or the embedding of a
+        categorical column, or the missing-value indicator of a number. Together with the numeric
+        inputs, the blocks make up all inputs.
     quantiles : callable
-        ``quantiles(levels)`` gives quantiles of each number over the (weighted) training rows,
-        scaled as the inputs are, for levels from 0 to 1: an array of shape
-        ``(n_numeric, len(levels))``, not decreasing along the last axis.
+        ``quantiles(levels)`` returns quantiles of each number over the (weighted) training rows,
+        scaled like the inputs, at levels from 0 to 1: an array of shape
+        ``(n_numeric, len(levels))``, nondecreasing along the last axis.
     """
 
     n_numeric: int
@@ -36,17 +36,17 @@ class TableLayout:
 
     @classmethod
     def of_numbers(cls, n_numeric: int) -> TableLayout:
-        """Describe inputs that are all numbers, with the quantiles of a normal distribution.
+        """Return the layout of normally distributed numbers only.
 
         Parameters
         ----------
         n_numeric : int
-            How many there are.
+            Number of inputs.
 
         Returns
         -------
         TableLayout
-            The description.
+            Layout whose quantiles are those of the normal distribution.
         """
 
         def quantiles(levels: NDArray[Any]) -> NDArray[np.float64]:

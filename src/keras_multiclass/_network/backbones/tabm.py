@@ -1,4 +1,4 @@
-"""A backbone for tables that is an ensemble of networks which share most of their weights."""
+"""TabM: an ensemble of multilayer perceptrons for tables that share most of their weights."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _VARIANTS = ("full", "mini")
 
 _DEFAULTS = TrainingDefaults(
     optimizer="scheduled_adam",
-    # Twice the rate of the paper, whose layers are four times as wide. The authors stop early; a
-    # schedule that ends needs no rows to be held out.
+    # Twice the paper's rate; its layers are four times as wide. The authors use early stopping; a
+    # schedule with a fixed end needs no validation rows.
     optimizer_arguments={"learning_rate": 4e-3, "schedule": "cosine"},
     epochs=60,
     scaling="quantile",
@@ -49,21 +49,21 @@ def tabm(
     embedding_units: int = 16,
     n_bins: int = 48,
 ) -> keras.KerasTensor:
-    """Build TabM [1]_: multilayer perceptrons that share kernels and are trained side by side.
+    """Build TabM [1]_: jointly trained multilayer perceptrons that share their kernels.
 
-    Each member sees the inputs times factors of its own, which start at random. Then each layer
-    computes ``dropout(activation(((x * r) @ kernel) * s + bias))`` with a kernel for all members,
-    and ``r``, ``s`` and ``bias`` of each member (section 3.3 of [1]_). The classifier gives each
-    member a head and a loss, and averages their probabilities.
+    The inputs are first multiplied by factors that differ between members and start at random. Each
+    layer then computes ``dropout(activation(((x * r) @ kernel) * s + bias))`` with a shared kernel
+    and separate ``r``, ``s`` and ``bias`` for each member (section 3.3 of [1]_). The classifier
+    gives each member a head and a loss, and averages their probabilities.
 
-    The layers of [1]_ have 512 units. Those of 128 take a sixteenth of the multiplications.
+    The layers of [1]_ have 512 units. With 128, a sixteenth of the multiplications are needed.
 
     Parameters
     ----------
     inputs : KerasTensor of shape (batch, n_inputs)
         The table.
     table : TableLayout, default=None
-        Which inputs are numbers, and their quantiles; None if all are numbers.
+        Layout of the inputs and quantiles of the numbers; None if all inputs are numbers.
     n_members : int, default=32
         Number of members.
     units : int, default=128
@@ -73,15 +73,15 @@ def tabm(
     activation : str, callable or None, default="relu"
         Any Keras activation.
     dropout : float, default=0.1
-        Share of each layer's outputs that is dropped while training, in [0, 1).
+        Dropout rate of each layer's outputs, in [0, 1).
     variant : {"full", "mini"}, default="full"
-        ``"mini"`` is TabM-mini: members differ in their first factors and their heads only.
+        ``"mini"`` is TabM-mini: members differ only in their first factors and their heads.
     numeric_embedding : {"periodic", "piecewise"} or None, default=None
-        Piecewise linear embeddings of the numbers [2]_ in place of the numbers themselves.
+        Embedding of the numbers [2]_; None for the numbers themselves.
     embedding_units : int, default=16
-        Length of the embedding of a number.
+        Length of each number's embedding.
     n_bins : int, default=48
-        Number of bins of the embedding, which hold equally many training rows.
+        Number of bins of a piecewise embedding, which hold equally many training rows.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def tabm(
     Raises
     ------
     TypeError, ValueError
-        If a parameter or the rank of ``inputs`` is wrong; the message names it.
+        If a parameter or the rank of ``inputs`` is invalid; the message names it.
 
     References
     ----------
@@ -117,7 +117,7 @@ def tabm(
 
     drop = RowDropout(x)
     x = embed_numbers(x, table, numeric_embedding, embedding_units, n_bins)
-    # Signs keep the inputs of all members on one scale; of embeddings none is special.
+    # Random signs preserve the scale of each input; embeddings need no such care.
     x = MemberScaling(n_members, "signs" if numeric_embedding is None else "normal")(x)
     for _ in range(num_layers):
         x = BatchEnsembleDense(units, scaled=variant == "full")(x)

@@ -1,4 +1,4 @@
-"""Backbones for tables: a multilayer perceptron and a residual network."""
+"""Table backbones: a multilayer perceptron and a residual network."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def mlp(
     numeric_embedding: str | None = None,
     embedding_units: int = 16,
 ) -> keras.KerasTensor:
-    """Build a multilayer perceptron: dense layers one after the other.
+    """Build a multilayer perceptron.
 
     Each layer computes ``dropout(activation(normalization(x @ kernel + bias)))``.
 
@@ -48,35 +48,35 @@ def mlp(
     inputs : KerasTensor of shape (batch, n_inputs)
         The table.
     table : TableLayout, default=None
-        Which inputs are numbers, and their quantiles; None if all are numbers.
+        Layout of the inputs and quantiles of the numbers; None if all inputs are numbers.
     hidden_units : int or sequence of int, default=(128, 128)
-        Width of each hidden layer. An empty sequence gives the inputs themselves, so that the
-        classifier is a multinomial logistic regression.
+        Width of each hidden layer. An empty sequence returns the inputs themselves, which makes the
+        classifier a multinomial logistic regression.
     activation : str, callable or None, default="relu"
         Any Keras activation.
     dropout : float, default=0.0
-        Share of each layer's outputs that is dropped while training, in [0, 1).
+        Dropout rate of each layer's outputs, in [0, 1).
     normalization : {"layer", "batch"} or None, default=None
-        Normalisation before each activation. Batch normalisation couples the rows of a batch:
-        a sample weight of 2 is then no longer the same as the row given twice.
+        Normalization before each activation. Batch normalization couples the rows of a batch, so
+        that a sample weight of 2 is no longer equivalent to repeating the row.
     kernel_initializer : str or keras.initializers.Initializer, default="glorot_uniform"
-        How the kernels start.
+        Initializer of the kernels.
     kernel_regularizer : str, keras.regularizers.Regularizer or None, default=None
         Penalty on the kernels, such as ``keras.regularizers.L2(1e-4)``.
     numeric_embedding : {"periodic", "piecewise"} or None, default=None
-        Piecewise linear embeddings of the numbers [1]_ in place of the numbers themselves.
+        Embedding of the numbers [1]_; None for the numbers themselves.
     embedding_units : int, default=16
-        Length of the embedding of a number.
+        Length of each number's embedding.
 
     Returns
     -------
     KerasTensor of shape (batch, n_features)
-        ``n_features`` is the last of ``hidden_units``.
+        ``n_features`` is the last value of ``hidden_units``.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter or the rank of ``inputs`` is wrong; the message names it.
+        If a parameter or the rank of ``inputs`` is invalid; the message names it.
 
     References
     ----------
@@ -102,9 +102,9 @@ def mlp(
     for width in widths:
         x = layers.Dense(
             width,
-            # Without normalisation the layer applies the activation itself: half the layers.
+            # Without normalization, the layer applies the activation itself: half the layers.
             activation=activation if normalization is None else None,
-            # Batch normalisation subtracts any bias again.
+            # Batch normalization would subtract any bias.
             use_bias=normalization != "batch",
             kernel_initializer=_fresh(initializer),
             kernel_regularizer=regularizer,
@@ -130,41 +130,41 @@ def resnet(
     numeric_embedding: str | None = None,
     embedding_units: int = 16,
 ) -> keras.KerasTensor:
-    r"""Build the residual network for tables of Gorishniy et al. [1]_.
+    r"""Build the residual network of Gorishniy et al. [1]_ for tables.
 
-    With ``Linear`` a dense layer and ``Norm`` the chosen normalisation (section 3.2 of [1]_)::
+    With ``Linear`` a dense layer and ``Norm`` the chosen normalization (section 3.2 of [1]_)::
 
         features(x) = activation(Norm(Block(...Block(Linear(x)))))
         Block(x)    = x + residual_dropout(Linear(dropout(activation(Linear(Norm(x))))))
 
-    The paper's ``Norm`` is batch normalisation and its dropout is tuned. Here the defaults are
-    layer normalisation and no dropout, so that rows don't influence one another and weighting
-    a row is the same as repeating it.
+    The paper uses batch normalization and tunes dropout. The defaults here are layer normalization
+    and no dropout, so that rows do not influence one another and weighting a row is equivalent to
+    repeating it.
 
     Parameters
     ----------
     inputs : KerasTensor of shape (batch, n_inputs)
         The table.
     table : TableLayout, default=None
-        Which inputs are numbers, and their quantiles; None if all are numbers.
+        Layout of the inputs and quantiles of the numbers; None if all inputs are numbers.
     units : int, default=128
-        Width of the residual stream, and so the number of features.
+        Width of the residual stream and number of features.
     num_layers : int, default=2
         Number of residual blocks.
     hidden_factor : int, default=2
-        Width inside a block, in multiples of ``units``.
+        Hidden width of a block as a multiple of ``units``.
     activation : str, callable or None, default="relu"
         Any Keras activation.
     dropout : float, default=0.0
-        Share of a block's hidden values that is dropped while training, in [0, 1).
+        Dropout rate of a block's hidden values, in [0, 1).
     residual_dropout : float, default=0.0
-        Share of a block's outputs that is dropped while training, in [0, 1).
+        Dropout rate of a block's outputs, in [0, 1).
     normalization : {"layer", "batch"} or None, default="layer"
-        Normalisation at the start of each block and at the end.
+        Normalization at the start of each block and at the end.
     numeric_embedding : {"periodic", "piecewise"} or None, default=None
-        Piecewise linear embeddings of the numbers [2]_ in place of the numbers themselves.
+        Embedding of the numbers [2]_; None for the numbers themselves.
     embedding_units : int, default=16
-        Length of the embedding of a number.
+        Length of each number's embedding.
 
     Returns
     -------
@@ -174,7 +174,7 @@ def resnet(
     Raises
     ------
     TypeError, ValueError
-        If a parameter or the rank of ``inputs`` is wrong; the message names it.
+        If a parameter or the rank of ``inputs`` is invalid; the message names it.
 
     References
     ----------
@@ -200,8 +200,8 @@ def resnet(
     normalization = check_choice("normalization", normalization, _NORMALIZATIONS)
     x = embed_numbers(x, table, numeric_embedding, embedding_units)
 
-    # Every reader of the residual stream starts with Norm, and batch normalisation subtracts
-    # any bias again.
+    # Everything that reads the residual stream starts with Norm, and batch normalization would
+    # subtract any bias.
     use_bias = normalization != "batch"
     drop = RowDropout(inputs)
     x = layers.Dense(units, use_bias=use_bias)(x)
@@ -213,7 +213,7 @@ def resnet(
 
 
 def _fresh(initializer: Any) -> Any:
-    """Copy an initializer: one object used twice would start two layers with equal values."""
+    """Copy an initializer: one object used twice would give two layers equal initial values."""
     if isinstance(initializer, keras.initializers.Initializer):
         return type(initializer).from_config(initializer.get_config())
     return initializer

@@ -1,4 +1,4 @@
-"""How a backbone is best trained and what its inputs should look like."""
+"""Training parameters recommended by a backbone."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingDefaults:
-    """Values for the classifier's parameters that a backbone is best trained with.
+    """Training parameters that a backbone recommends.
 
-    They stand where the user left a parameter at ``"auto"``. What the user sets wins: a routed
-    argument such as ``optimizer__learning_rate`` over that argument alone, ``optimizer`` or
-    ``loss`` over the whole of it.
+    They replace parameters that the user leaves at ``"auto"``. A routed argument such as
+    ``optimizer__learning_rate`` overrides only that argument; ``optimizer`` or ``loss`` overrides
+    the optimizer or loss including its arguments.
 
     Parameters
     ----------
     optimizer : str, class or None, default=None
-        As the classifier's parameter; None for the classifier's own choice, as with the others.
+        As in the classifier. Here and below, None means the classifier's own default.
     optimizer_arguments : mapping, default={}
-        Arguments of the optimizer, by name without a prefix.
+        Arguments of the optimizer, without prefix.
     loss_arguments : mapping, default={}
         Arguments of the cross-entropy, such as ``{"label_smoothing": 0.1}``.
     epochs : int or None, default=None
-        How often to go through the training rows.
+        Number of passes over the training rows.
     batch_size : int or None, default=None
-        Rows per step.
+        Number of rows per step.
     least_batch_size : int, default=64
-        The least that ``batch_size="auto"`` gives where `batch_size` is None.
+        Lower bound of ``batch_size="auto"``, used if `batch_size` is None.
     early_stopping : bool, int, mapping or None, default=None
-        As the classifier's parameter.
+        As in the classifier.
     validation_split : float or None, default=None
-        Fraction of the rows that `early_stopping` holds out.
+        Fraction of the rows held out for `early_stopping`.
     scaling : str or None, default=None
-        How numbers are scaled: ``"standard"``, ``"robust"`` or ``"quantile"``.
+        Scaling of the numbers: ``"standard"``, ``"robust"`` or ``"quantile"``.
     n_ensemble : int or None, default=None
-        How many networks are trained side by side.
+        Number of ensemble members.
     """
 
     optimizer: Any = None

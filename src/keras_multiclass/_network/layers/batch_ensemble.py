@@ -1,4 +1,4 @@
-"""Layers of networks with several members that share most of their weights."""
+"""Layers of BatchEnsemble networks, whose members share most of their weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _register = keras.saving.register_keras_serializable(package="keras_multiclass")
 
 
 def _scaling(name: str) -> Any:
-    """Return the initializer of a scaling: all ones, random signs or normally distributed."""
+    """Return the initializer of the factors: ones, random signs or normally distributed."""
     if name != "signs":
         return {"ones": "ones", "normal": keras.initializers.RandomNormal(stddev=1.0)}[name]
     uniform = keras.initializers.RandomUniform(-1.0, 1.0)
@@ -23,16 +23,16 @@ def _scaling(name: str) -> Any:
 
 @_register
 class MemberScaling(keras.layers.Layer):
-    """Gives each member the inputs times factors of its own.
+    """Multiply the inputs by separate factors for each member.
 
     Parameters
     ----------
     n_members : int
         Number of members.
     scaling : {"ones", "signs", "normal"}, default="signs"
-        How the factors start.
+        Initialization of the factors.
     **kwargs
-        As in ``keras.layers.Layer``.
+        Keyword arguments of ``keras.layers.Layer``.
 
     Notes
     -----
@@ -47,7 +47,7 @@ class MemberScaling(keras.layers.Layer):
         self.scaling = scaling
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
-        """Make the factors."""
+        """Create the factors."""
         self.factors = self.add_weight(
             name="factors",
             shape=(self.n_members, input_shape[-1]),
@@ -73,7 +73,7 @@ class MemberScaling(keras.layers.Layer):
 
 @_register
 class BatchEnsembleDense(keras.layers.Layer):
-    r"""A dense layer of which members share the kernel (equation 5 of [1]_).
+    r"""A dense layer whose members share the kernel (equation 5 of [1]_).
 
     Member :math:`i` computes :math:`((x_i \circ r_i) W) \circ s_i + b_i`.
 
@@ -82,16 +82,16 @@ class BatchEnsembleDense(keras.layers.Layer):
     units : int
         Number of outputs of each member.
     scaled : bool, default=True
-        Whether members have factors and a bias of their own. Otherwise it is a plain dense layer,
-        the same for all of them.
+        Whether each member has its own factors and bias. Otherwise all members share one plain
+        dense layer.
     **kwargs
-        As in ``keras.layers.Layer``.
+        Keyword arguments of ``keras.layers.Layer``.
 
     Notes
     -----
-    Maps ``(batch, n_members, n_features)`` to ``(batch, n_members, units)``. As in TabM [2]_ all
-    factors start as ones and the bias equal for all members, which differ in what they get.
-    Kernel and bias are uniform within ``1 / sqrt(n_features)``.
+    Maps ``(batch, n_members, n_features)`` to ``(batch, n_members, units)``. As in TabM [2]_, all
+    factors start at 1 and all members start with the same bias; only their inputs differ. Kernel
+    and bias are initialized uniformly within ``1 / sqrt(n_features)``.
 
     References
     ----------
@@ -107,7 +107,7 @@ class BatchEnsembleDense(keras.layers.Layer):
         self.scaled = scaled
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
-        """Make the weights."""
+        """Create the weights."""
         _, n_members, n_features = input_shape
         bound = 1.0 / np.sqrt(n_features)
         uniform = keras.initializers.RandomUniform(-bound, bound)

@@ -1,4 +1,4 @@
-"""The layer that turns each column of a table into a token."""
+"""Turns each column of a table into a token."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="keras_multiclass")
 class FeatureTokenizer(keras.layers.Layer):
-    """Turns each column of a table into a token, behind a token of its own (section 3.3 of [1]_).
+    """Turn each column of a table into a token and prepend a class token (section 3.3 of [1]_).
 
-    The token of a number is ``x * kernel + bias``, that of a block ``x @ kernel + bias``, each
-    with weights of its own. The first token is a trained vector, the same for all rows.
+    The token of a number is ``x * kernel + bias`` and that of a block ``x @ kernel + bias``, with
+    separate weights for each column. The class token is a trained vector, equal for all rows.
 
     Parameters
     ----------
     units : int
         Length of a token.
     n_numeric : int
-        How many of the first inputs are numbers.
+        Number of numeric inputs, which come first.
     block_widths : sequence of int, default=()
-        How many inputs each of the blocks has that follow.
+        Number of inputs of each block after the numeric inputs.
     **kwargs
-        As in ``keras.layers.Layer``.
+        Keyword arguments of ``keras.layers.Layer``.
 
     Notes
     -----
-    Maps ``(batch, n_inputs)`` to ``(batch, 1 + n_columns, units)``. All weights start uniform
-    within ``1 / sqrt(units)``.
+    Maps ``(batch, n_inputs)`` to ``(batch, 1 + n_columns, units)``. All weights are initialized
+    uniformly within ``1 / sqrt(units)``.
 
     References
     ----------
@@ -50,7 +50,7 @@ class FeatureTokenizer(keras.layers.Layer):
         self.block_widths = tuple(block_widths)
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
-        """Make the weights."""
+        """Create the weights."""
         n_columns = self.n_numeric + len(self.block_widths)
         bound = 1.0 / np.sqrt(self.units)
         shapes = {"kernel": input_shape[-1], "bias": n_columns, "first_token": 1}

@@ -1,4 +1,4 @@
-"""Last layers of a network: logits of several members, their average, and a temperature."""
+"""Output layers: logits of ensemble members, their average, and temperature scaling."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _register = keras.saving.register_keras_serializable(package="keras_multiclass")
 
 
 def average_members(logits: Any) -> Any:
-    """Average the probabilities of members.
+    """Average the probabilities of ensemble members.
 
     Parameters
     ----------
     logits : tensor of shape (batch, n_members, n_classes)
-        Those of each member.
+        Logits of each member.
 
     Returns
     -------
     tensor of shape (batch, n_classes)
-        Logarithms of the mean probabilities, which are logits too.
+        Logarithms of the mean probabilities, which are valid logits.
     """
     logs = ops.log_softmax(logits, axis=-1)
     return ops.logsumexp(logs, axis=1) - float(np.log(logits.shape[1]))
@@ -32,20 +32,20 @@ def average_members(logits: Any) -> Any:
 
 @_register
 class MemberDense(keras.layers.Layer):
-    """A dense layer of its own for each member.
+    """A separate dense layer for each member.
 
     Parameters
     ----------
     units : int
         Number of outputs of each member.
     **kwargs
-        As in ``keras.layers.Layer``.
+        Keyword arguments of ``keras.layers.Layer``.
 
     Notes
     -----
-    Maps ``(batch, n_members, n_features)`` to ``(batch, n_members, units)``. Kernels and biases
-    start as those of PyTorch's linear layer do, uniform within ``1 / sqrt(n_features)``, so that
-    the first kernels don't depend on the number of members.
+    Maps ``(batch, n_members, n_features)`` to ``(batch, n_members, units)``. Kernels and biases are
+    initialized like those of PyTorch's linear layer, uniformly within ``1 / sqrt(n_features)``, so
+    that the initial scale does not depend on the number of members.
     """
 
     weights_per_position = True
@@ -55,7 +55,7 @@ class MemberDense(keras.layers.Layer):
         self.units = units
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
-        """Make the weights."""
+        """Create the weights."""
         _, n_members, n_features = input_shape
         bound = 1.0 / np.sqrt(n_features)
         self.kernel = self.add_weight(
@@ -71,7 +71,7 @@ class MemberDense(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return the outputs of the members."""
-        # With the members in front it is one batch of products, whose gradient is one too.
+        # With the members first, forward pass and gradient are one batched product each.
         outputs = ops.matmul(ops.transpose(inputs, (1, 0, 2)), self.kernel)
         return ops.transpose(outputs, (1, 0, 2)) + self.bias
 
@@ -86,19 +86,19 @@ class MemberDense(keras.layers.Layer):
 
 @_register
 class MemberAverage(keras.layers.Layer):
-    """Lets the logits of members through in training, and averages them otherwise.
+    """Return the members' logits during training and their average otherwise.
 
-    Each member has a loss of its own then, while whoever uses the network sees ordinary logits.
+    Each member thus gets its own loss, while predictions are ordinary logits.
 
     Parameters
     ----------
     **kwargs
-        As in ``keras.layers.Layer``.
+        Keyword arguments of ``keras.layers.Layer``.
 
     Notes
     -----
-    Maps ``(batch, n_members, n_classes)`` to itself in training, to ``(batch, n_classes)``
-    otherwise: logarithms of the mean of the members' probabilities.
+    Maps ``(batch, n_members, n_classes)`` to itself during training, and to ``(batch, n_classes)``
+    otherwise: the logarithms of the members' mean probabilities.
     """
 
     xla_is_fast = True
@@ -108,28 +108,28 @@ class MemberAverage(keras.layers.Layer):
         return inputs if training else average_members(inputs)
 
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Return the shape outside of training."""
+        """Return the shape outside training."""
         return (input_shape[0], input_shape[2])
 
 
 @_register
 class Temperature(keras.layers.Layer):
-    """Divides logits by a number that is 1 during the training.
+    """Divide logits by a temperature, which is 1 during training.
 
     Parameters
     ----------
     **kwargs
-        As in ``keras.layers.Layer``.
+        Keyword arguments of ``keras.layers.Layer``.
 
     Notes
     -----
-    The weight ``inverse_temperature`` is not trained; others assign it.
+    The weight ``inverse_temperature`` is not trainable; calibration sets it after training.
     """
 
     xla_is_fast = True
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
-        """Make the weight."""
+        """Create the weight."""
         self.inverse_temperature = self.add_weight(
             name="inverse_temperature", shape=(), initializer="ones", trainable=False
         )
@@ -139,5 +139,5 @@ class Temperature(keras.layers.Layer):
         return inputs * self.inverse_temperature
 
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Say that the shape stays."""
+        """Return the input shape."""
         return input_shape

@@ -1,4 +1,4 @@
-"""Numbers as several periodic features each."""
+"""Periodic embeddings of numbers."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from keras import initializers, ops
 
 @keras.saving.register_keras_serializable(package="keras_multiclass")
 class PeriodicEmbedding(keras.layers.Layer):
-    """Embed each number by cosines of learnt frequency and phase, and a linear layer of its own.
+    """Embed each number by cosines with learned frequency and phase, followed by a linear layer.
 
-    A number ``x`` becomes the vector ``[x, V cos(2 pi w x + b) + c]``, with ``w``, ``b``, ``V`` and
-    ``c`` of its own. These are the embeddings "PBLD" (periodic, bias, linear, DenseNet) of RealMLP
-    [1]_, section 3 and appendix A; those of Gorishniy et al. [2]_ have sines beside the cosines
-    instead of phases, and a ReLU.
+    A number ``x`` becomes the vector ``[x, V cos(2 pi w x + b) + c]``, with separate ``w``, ``b``,
+    ``V`` and ``c`` for each column. These are the "PBLD" (periodic, bias, linear, DenseNet)
+    embeddings of RealMLP [1]_, section 3 and appendix A; those of Gorishniy et al. [2]_ use sines
+    and cosines instead of phases, and a ReLU.
 
     Parameters
     ----------
     units : int, default=4
-        Length of the vector, ``x`` itself included.
+        Length of the vector, including ``x`` itself.
     n_frequencies : int, default=16
         Number of cosines.
     frequency_scale : float, default=0.1
-        Standard deviation of the first frequencies.
+        Standard deviation of the initial frequencies.
     learning_rate_factor : float, default=1.0
-        By how much faster than the rest of the network the layer learns with Adam: its variables
-        are those of the formula, divided by the factor.
+        Learning rate of the layer under Adam, relative to the rest of the network: its variables
+        are those of the formula divided by this factor.
     **kwargs : dict
-        Arguments of every Keras layer.
+        Keyword arguments of ``keras.layers.Layer``.
 
     References
     ----------
@@ -55,7 +55,7 @@ class PeriodicEmbedding(keras.layers.Layer):
         self.learning_rate_factor = learning_rate_factor
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
-        """Make the variables, for each number apart."""
+        """Create separate variables for each column."""
         n, k, d = input_shape[-1], self.n_frequencies, self.units - 1
         c = self.learning_rate_factor
         spread = 1 / math.sqrt(k)
@@ -71,7 +71,7 @@ class PeriodicEmbedding(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         """Embed a batch of shape ``(batch, n)`` as ``(batch, n * units)``."""
         n, k, c = inputs.shape[-1], self.n_frequencies, self.learning_rate_factor
-        # With the batch last: operations on long rows are faster than on many short ones.
+        # The batch axis is last: operations on few long rows are faster than on many short ones.
         frequency, phase = (ops.reshape(w, (n, k, 1)) for w in (self.frequency, self.phase))
         rows = ops.expand_dims(ops.transpose(inputs), 1)
         waves = ops.cos((2 * math.pi * c) * frequency * rows + c * phase)
@@ -80,11 +80,11 @@ class PeriodicEmbedding(keras.layers.Layer):
         return ops.concatenate([mixed + c * self.bias, inputs], axis=-1)
 
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Say how long the vectors are together."""
+        """Return ``(batch, n * units)``."""
         return (*input_shape[:-1], input_shape[-1] * self.units)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor."""
+        """Return the constructor arguments."""
         return {
             **super().get_config(),
             "units": self.units,

@@ -13,24 +13,24 @@ _register = keras.saving.register_keras_serializable(package="keras_multiclass")
 
 @_register
 class PiecewiseLinearEncoding(keras.layers.Layer):
-    r"""Says for each number which part of each bin lies below it (equation 1 of [1]_).
+    r"""Encode each number by the fraction of each bin below it (equation 1 of [1]_).
 
     With edges :math:`b_0 \le b_1 \le \dots \le b_T` the components are
-    :math:`e_t = (x - b_{t-1}) / (b_t - b_{t-1})`, cut off below 0 and above 1. The first one is
-    not cut off below, and the last one not above, so that numbers outside of all bins stay apart.
+    :math:`e_t = (x - b_{t-1}) / (b_t - b_{t-1})`, clipped to [0, 1]. The first is not clipped from
+    below and the last not from above, so that numbers outside all bins remain distinct.
 
     Parameters
     ----------
     n_bins : int
         Number of bins.
     **kwargs
-        As in ``keras.layers.Layer``.
+        Keyword arguments of ``keras.layers.Layer``.
 
     Notes
     -----
-    Maps ``(batch, n_features)`` to ``(batch, n_features, n_bins)``. The edges are weights that are
-    not trained, ``edges`` of shape ``(n_features, n_bins + 1)``, evenly spaced from -1 to 1 until
-    others are assigned. A bin without width, between equal edges, is always 0.
+    Maps ``(batch, n_features)`` to ``(batch, n_features, n_bins)``. The non-trainable weight
+    ``edges``, of shape ``(n_features, n_bins + 1)``, is evenly spaced from -1 to 1 until other
+    edges are assigned. The component of an empty bin, between equal edges, is always 0.
 
     References
     ----------
@@ -53,14 +53,14 @@ class PiecewiseLinearEncoding(keras.layers.Layer):
         self.n_bins = n_bins
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
-        """Make the edges."""
+        """Create the edges."""
         n_edges = self.n_bins + 1
         self.edges = self.add_weight(
             name="edges",
             shape=(input_shape[-1], n_edges),
             initializer="zeros",
             trainable=False,
-            autocast=False,  # half precision could not tell narrow bins from empty ones
+            autocast=False,  # half precision cannot distinguish narrow bins from empty ones
         )
         self.edges.assign(np.tile(np.linspace(-1.0, 1.0, n_edges), (input_shape[-1], 1)))
 
@@ -71,7 +71,7 @@ class PiecewiseLinearEncoding(keras.layers.Layer):
         width = self.edges[:, 1:] - left
         real = ops.cast(width > 0, dtype)
         slope = real / ops.where(width > 0, width, ops.ones_like(width))
-        number = ops.cumsum(real, axis=1) * real  # 1 for the first real bin, and so on
+        number = ops.cumsum(real, axis=1) * real  # 1 for the first nonempty bin, and so on
         last = ops.max(number, axis=1, keepdims=True)
         lowest = ops.where(number == 1, -np.inf, 0.0)
         highest = ops.where(ops.logical_and(number == last, width > 0), np.inf, 1.0)
@@ -91,23 +91,23 @@ class PiecewiseLinearEncoding(keras.layers.Layer):
 
 @_register
 class PiecewiseLinearEmbedding(keras.layers.Layer):
-    """Turns each number into a vector: a linear map of its own, and one of its encoding.
+    """Embed each number as the sum of a linear map of it and one of its encoding.
 
-    The map of the encoding starts at zero, so that training begins with the plain linear one.
+    The map of the encoding starts at zero, so that training starts from the plain linear map.
 
     Parameters
     ----------
     units : int
-        Length of the vector of each number.
+        Length of each vector.
     n_bins : int
         Number of bins of the encoding.
     **kwargs
-        As in ``keras.layers.Layer``.
+        Keyword arguments of ``keras.layers.Layer``.
 
     Notes
     -----
-    Maps ``(batch, n_features)`` to ``(batch, n_features, units)``. It is the embedding of TabM
-    [1]_, which adds the linear map to the piecewise linear embedding of [2]_.
+    Maps ``(batch, n_features)`` to ``(batch, n_features, units)``. This is the embedding of TabM
+    [1]_, which adds a linear map to the piecewise linear embedding of [2]_.
 
     References
     ----------
@@ -126,7 +126,7 @@ class PiecewiseLinearEmbedding(keras.layers.Layer):
         self.encoding = PiecewiseLinearEncoding(n_bins, dtype=self.dtype_policy, name="encoding")
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
-        """Make the weights."""
+        """Create the weights."""
         n_features = input_shape[-1]
         self.encoding.build(input_shape)
         bound = 1.0 / np.sqrt(self.units)

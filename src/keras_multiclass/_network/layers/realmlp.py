@@ -1,7 +1,7 @@
-"""Layers of RealMLP: learning rates of their own for kernels, biases, scales and activations.
+"""Layers of RealMLP, with separate learning rates for kernels, biases, scales and activations.
 
-Adam moves every variable by about the learning rate. A weight that is ``c`` times its variable
-therefore learns ``c`` times as fast, with no need for the optimizer to know.
+Adam moves every variable by about the learning rate. A weight computed as ``c`` times its variable
+therefore learns ``c`` times as fast, without any support from the optimizer.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from keras import activations, initializers, ops
 
 @keras.saving.register_keras_serializable(package="keras_multiclass")
 class FeatureScale(keras.layers.Layer):
-    """Multiply each feature by a learnt number, which begins at 1.
+    """Multiply each feature by a learned scale, initially 1.
 
     Parameters
     ----------
     learning_rate_factor : float, default=1.0
-        By how much faster than the rest of the network the numbers are learnt with Adam. Their
-        weight decay has the factor's square.
+        Learning rate of the scales under Adam, relative to the rest of the network. Their weight
+        decay is multiplied by its square.
     **kwargs : dict
-        Arguments of every Keras layer.
+        Keyword arguments of ``keras.layers.Layer``.
     """
 
     def __init__(self, learning_rate_factor: float = 1.0, **kwargs: Any) -> None:
@@ -31,40 +31,40 @@ class FeatureScale(keras.layers.Layer):
         self.learning_rate_factor = learning_rate_factor
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
-        """Make the variable."""
+        """Create the variable."""
         one = initializers.Constant(1 / self.learning_rate_factor)
         self.scale = self.add_weight(shape=(input_shape[-1],), initializer=one, name="scale")
-        # As in the authors' implementation (pytabkit 1.7.3); it matters on small tables.
+        # As in the authors' implementation (pytabkit 1.7.3); this matters on small tables.
         self.scale.decay_share = self.learning_rate_factor**2
 
     def call(self, inputs: Any) -> Any:
-        """Scale a batch."""
+        """Return the scaled inputs."""
         return inputs * (self.learning_rate_factor * self.scale)
 
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Say that the shape stays."""
+        """Return the input shape."""
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor."""
+        """Return the constructor arguments."""
         return {**super().get_config(), "learning_rate_factor": self.learning_rate_factor}
 
 
 @keras.saving.register_keras_serializable(package="keras_multiclass")
 class NTKDense(keras.layers.Layer):
-    """A dense layer in the neural tangent parametrisation: ``x @ kernel / sqrt(n_inputs) + bias``.
+    """A dense layer in the neural tangent parametrization: ``x @ kernel / sqrt(n_inputs) + bias``.
 
-    The elements of the kernel begin with variance 1 whatever the width (Jacot, Gabriel and Hongler,
-    NeurIPS 2018), and so they all learn equally fast.
+    Kernel elements are initialized with variance 1 for any width (Jacot, Gabriel and Hongler,
+    NeurIPS 2018), so they all learn equally fast.
 
     Parameters
     ----------
     units : int
         Number of outputs.
     bias_learning_rate_factor : float, default=1.0
-        By how much faster than the kernel the bias learns with Adam.
+        Learning rate of the bias under Adam, relative to the kernel.
     **kwargs : dict
-        Arguments of every Keras layer.
+        Keyword arguments of ``keras.layers.Layer``.
     """
 
     def __init__(self, units: int, bias_learning_rate_factor: float = 1.0, **kwargs: Any) -> None:
@@ -73,7 +73,7 @@ class NTKDense(keras.layers.Layer):
         self.bias_learning_rate_factor = bias_learning_rate_factor
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
-        """Make a kernel from the standard normal distribution, and a bias of zeros."""
+        """Create a kernel drawn from the standard normal distribution, and a zero bias."""
         n_inputs = input_shape[-1]
         normal = initializers.RandomNormal(stddev=1.0)
         self.kernel = self.add_weight(
@@ -83,16 +83,16 @@ class NTKDense(keras.layers.Layer):
         self.gain = 1 / math.sqrt(max(1, n_inputs))
 
     def call(self, inputs: Any) -> Any:
-        """Compute the outputs of a batch."""
+        """Return the outputs."""
         outputs = ops.matmul(inputs, self.gain * self.kernel)
         return outputs + self.bias_learning_rate_factor * self.bias
 
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Say how many outputs there are."""
+        """Return ``(..., units)``."""
         return (*input_shape[:-1], self.units)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor."""
+        """Return the constructor arguments."""
         return {
             **super().get_config(),
             "units": self.units,
@@ -102,18 +102,18 @@ class NTKDense(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_multiclass")
 class ParametricActivation(keras.layers.Layer):
-    """Mix an activation and the identity, with learnt shares: ``x + a (activation(x) - x)``.
+    """Interpolate between identity and activation: ``x + a (activation(x) - x)``.
 
-    Each feature has an ``a`` of its own, which begins at 1.
+    Each feature has its own learned ``a``, initially 1.
 
     Parameters
     ----------
     activation : str or callable
         Any Keras activation.
     learning_rate_factor : float, default=1.0
-        By how much faster than the rest of the network the shares are learnt with Adam.
+        Learning rate of ``a`` under Adam, relative to the rest of the network.
     **kwargs : dict
-        Arguments of every Keras layer.
+        Keyword arguments of ``keras.layers.Layer``.
     """
 
     def __init__(self, activation: Any, learning_rate_factor: float = 1.0, **kwargs: Any) -> None:
@@ -122,21 +122,21 @@ class ParametricActivation(keras.layers.Layer):
         self.learning_rate_factor = learning_rate_factor
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
-        """Make the variable."""
+        """Create the variable."""
         one = initializers.Constant(1 / self.learning_rate_factor)
         self.share = self.add_weight(shape=(input_shape[-1],), initializer=one, name="share")
 
     def call(self, inputs: Any) -> Any:
-        """Activate a batch."""
+        """Return the activations."""
         share = self.learning_rate_factor * self.share
         return inputs + share * (self.activation(inputs) - inputs)
 
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Say that the shape stays."""
+        """Return the input shape."""
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor."""
+        """Return the constructor arguments."""
         return {
             **super().get_config(),
             "activation": activations.serialize(self.activation),

@@ -1,7 +1,7 @@
-"""Keras layers that turn the columns of a table into what a backbone reads.
+"""Preprocessing layers for the columns of a table: missing values, scaling and categories.
 
-They take a float matrix of raw numbers and codes (see `_columns.py`), NaN where a value is missing.
-What they know of the training rows is in weights where possible, so that networks for other rows
+They take a float matrix of raw numbers and category codes, with NaN for missing values. Statistics
+of the training rows are stored as weights where possible, so that networks fitted to other rows
 have the same structure.
 """
 
@@ -21,14 +21,14 @@ _LARGEST_SCALED = 1e6
 
 @keras.saving.register_keras_serializable(package="keras_multiclass")
 class SelectColumns(keras.layers.Layer):
-    """Take some columns, in the order given.
+    """Select columns in the given order.
 
     Parameters
     ----------
     positions : sequence of int
-        Their numbers.
+        Indices of the columns.
     **options : dict
-        As of every layer.
+        Keyword arguments of ``keras.layers.Layer``.
     """
 
     xla_is_fast = True
@@ -42,30 +42,30 @@ class SelectColumns(keras.layers.Layer):
         return ops.take(inputs, np.array(self.positions, np.int32), axis=-1)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what the layer is made of."""
+        """Return the constructor arguments."""
         return {**super().get_config(), "positions": list(self.positions)}
 
 
 @keras.saving.register_keras_serializable(package="keras_multiclass")
 class FillGaps(keras.layers.Layer):
-    """Put a number of each column in place of NaN: its weights ``fill``, which begin at zero."""
+    """Replace NaN by one number per column, the weight ``fill``, initially zero."""
 
     xla_is_fast = True
 
     def build(self, input_shape: Any) -> None:
-        """Make the weights."""
+        """Create the weights."""
         self.fill = self.add_weight(
             shape=(input_shape[-1],), initializer="zeros", trainable=False, name="fill"
         )
 
     def call(self, inputs: Any) -> Any:
-        """Return a tensor of the shape of ``inputs`` without NaN."""
+        """Return ``inputs`` without NaN."""
         return ops.where(ops.isnan(inputs), ops.convert_to_tensor(self.fill), inputs)
 
 
 @keras.saving.register_keras_serializable(package="keras_multiclass")
 class GapIndicator(keras.layers.Layer):
-    """Tell which values are missing: 1 for NaN and 0 for others."""
+    """Mark missing values: 1 for NaN, 0 otherwise."""
 
     xla_is_fast = True
 
@@ -76,7 +76,7 @@ class GapIndicator(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_multiclass")
 class SmoothClip(keras.layers.Layer):
-    r"""Bound numbers smoothly: ``x / sqrt(1 + (x / limit)**2)``, between -limit and limit.
+    r"""Bound numbers smoothly to (-limit, limit): ``x / sqrt(1 + (x / limit)**2)``.
 
     See section 3 of Holzmüller et al., "Better by default: Strong pre-tuned MLPs and boosted trees
     on tabular data", NeurIPS 2024.
@@ -84,9 +84,9 @@ class SmoothClip(keras.layers.Layer):
     Parameters
     ----------
     limit : float, default=3.0
-        What large numbers become.
+        Bound that large numbers approach.
     **options : dict
-        As of every layer.
+        Keyword arguments of ``keras.layers.Layer``.
     """
 
     xla_is_fast = True
@@ -97,11 +97,11 @@ class SmoothClip(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return a tensor of the shape of ``inputs``."""
-        x = ops.clip(inputs, -_LARGEST_SCALED, _LARGEST_SCALED)  # whose square is finite
+        x = ops.clip(inputs, -_LARGEST_SCALED, _LARGEST_SCALED)  # keeps the square finite
         return x * ops.rsqrt(1.0 + ops.square(x * (1.0 / self.limit)))
 
     def get_config(self) -> dict[str, Any]:
-        """Return what the layer is made of."""
+        """Return the constructor arguments."""
         return {**super().get_config(), "limit": self.limit}
 
 
@@ -109,15 +109,15 @@ class SmoothClip(keras.layers.Layer):
 class QuantileToNormal(keras.layers.Layer):
     """Map each number to the normal quantile of its rank among the training rows.
 
-    The rank is a piecewise-linear function of the number. A value that many rows share gets the
-    middle of their ranks.
+    The rank is a piecewise linear function of the number. A value shared by many rows is mapped to
+    the middle of their ranks.
 
     Parameters
     ----------
     n_bins : int, default=64
-        How many pieces the function has.
+        Number of pieces of the function.
     **options : dict
-        As of every layer.
+        Keyword arguments of ``keras.layers.Layer``.
     """
 
     xla_is_fast = True
@@ -127,7 +127,7 @@ class QuantileToNormal(keras.layers.Layer):
         self.n_bins = n_bins
 
     def build(self, input_shape: Any) -> None:
-        """Make the weights: where each piece begins, 1 / its width, and how far the rank rises."""
+        """Create the weights: start, 1 / width and increase in rank of each piece."""
         shape = (input_shape[-1], self.n_bins)
         self.starts, self.slopes, self.rises = (
             self.add_weight(shape=shape, initializer="zeros", trainable=False, name=name)
@@ -138,12 +138,12 @@ class QuantileToNormal(keras.layers.Layer):
         )
 
     def adapt(self, quantiles: np.ndarray) -> None:
-        """Learn the ranks.
+        """Set the weights from quantiles.
 
         Parameters
         ----------
         quantiles : ndarray of shape (n_columns, n_bins + 1)
-            Quantiles of each column for evenly spaced levels from 0 to 1.
+            Quantiles of each column at evenly spaced levels from 0 to 1.
         """
         levels = np.linspace(0.0, 1.0, self.n_bins + 1)
         starts, slopes, rises = np.zeros((3, len(quantiles), self.n_bins))
@@ -154,11 +154,11 @@ class QuantileToNormal(keras.layers.Layer):
             n = len(values) - 1
             starts[i, :n], lowest[i] = values[:-1], ranks[0]
             slopes[i, :n], rises[i, :n] = 1 / np.diff(values), np.diff(ranks)
-        for weight, found in zip(self.weights, (starts, slopes, rises, lowest), strict=True):
-            weight.assign(found)
+        for weight, value in zip(self.weights, (starts, slopes, rises, lowest), strict=True):
+            weight.assign(value)
 
     def call(self, inputs: Any) -> Any:
-        """Return a tensor of the shape of ``inputs``; NaN stays."""
+        """Return a tensor of the shape of ``inputs``; NaN stays NaN."""
         x = ops.expand_dims(inputs, -1)
         passed = ops.clip((x - self.starts) * self.slopes, 0.0, 1.0)
         rank = self.lowest + ops.sum(passed * self.rises, axis=-1)
@@ -166,24 +166,24 @@ class QuantileToNormal(keras.layers.Layer):
         return ops.erfinv(2.0 * rank - 1.0) * float(np.sqrt(2.0))
 
     def get_config(self) -> dict[str, Any]:
-        """Return what the layer is made of."""
+        """Return the constructor arguments."""
         return {**super().get_config(), "n_bins": self.n_bins}
 
 
 @keras.saving.register_keras_serializable(package="keras_multiclass")
 class OneHotCodes(keras.layers.Layer):
-    """Encode columns of codes: a column of two levels as -1 or 1, others as one column per level.
+    """One-hot encode columns of codes; two categories become one column of -1 and 1.
 
-    A code that is unknown is 0 everywhere.
+    Unknown codes are encoded as zeros.
 
     Parameters
     ----------
     n_levels : sequence of int
-        How many levels each column has.
+        Number of categories of each column.
     gaps : sequence of bool
-        Whether NaN is a level of its own, the last.
+        Whether missing values form an additional last category of the column.
     **options : dict
-        As of every layer.
+        Keyword arguments of ``keras.layers.Layer``.
     """
 
     xla_is_fast = True
@@ -195,7 +195,7 @@ class OneHotCodes(keras.layers.Layer):
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """How many columns each column becomes."""
+        """Number of encoded columns per column."""
         totals = [n + gap for n, gap in zip(self.n_levels, self.gaps, strict=True)]
         return tuple(1 if total == 2 else total for total in totals)
 
@@ -208,43 +208,43 @@ class OneHotCodes(keras.layers.Layer):
             total = self.n_levels[i] + self.gaps[i]
             sources += [i] * width
             ones += [1] if total == 2 else range(total)
-            minus_ones += [0 if total == 2 else _NEVER] * width
-        last = np.where(self.gaps, self.n_levels, _NEVER).astype(np.float32)
+            minus_ones += [0 if total == 2 else _NO_CODE] * width
+        last = np.where(self.gaps, self.n_levels, _NO_CODE).astype(np.float32)
         codes = ops.where(ops.isnan(inputs), ops.cast(last, inputs.dtype), inputs)
         codes = ops.take(codes, np.array(sources, np.int32), axis=-1)
-        encoded = ops.cast(ops.equal(codes, _levels(ones, codes)), self.compute_dtype)
+        encoded = ops.cast(ops.equal(codes, _as_codes(ones, codes)), self.compute_dtype)
         if 2 not in [n + gap for n, gap in zip(self.n_levels, self.gaps, strict=True)]:
             return encoded
-        opposite = ops.equal(codes, _levels(minus_ones, codes))
+        opposite = ops.equal(codes, _as_codes(minus_ones, codes))
         return encoded - ops.cast(opposite, self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what the layer is made of."""
+        """Return the constructor arguments."""
         own = {"n_levels": list(self.n_levels), "gaps": list(self.gaps)}
         return {**super().get_config(), **own}
 
 
-_NEVER = -2  # no code
+_NO_CODE = -2
 
 
-def _levels(levels: Sequence[int], like: Any) -> Any:
-    return ops.cast(np.array(levels, np.float32), like.dtype)
+def _as_codes(codes: Sequence[int], like: Any) -> Any:
+    return ops.cast(np.array(codes, np.float32), like.dtype)
 
 
 @keras.saving.register_keras_serializable(package="keras_multiclass")
 class CodeEmbedding(keras.layers.Layer):
-    """Give each level of one column of codes a vector of its own; an unknown one is zeros.
+    """Embed the codes of one column; unknown codes become zeros.
 
     Parameters
     ----------
     n_levels : int
-        How many levels there are.
+        Number of categories.
     gaps : bool
-        Whether NaN is a level of its own.
+        Whether missing values form an additional category.
     units : int
         Length of the vectors.
     **options : dict
-        As of every layer.
+        Keyword arguments of ``keras.layers.Layer``.
     """
 
     def __init__(self, n_levels: int, gaps: bool, units: int, **options: Any) -> None:
@@ -252,7 +252,7 @@ class CodeEmbedding(keras.layers.Layer):
         self.n_levels, self.gaps, self.units = int(n_levels), bool(gaps), int(units)
 
     def build(self, input_shape: Any) -> None:
-        """Make the vectors."""
+        """Create the vectors."""
         self.embeddings = self.add_weight(
             shape=(self.n_levels + self.gaps, self.units),
             initializer=keras.initializers.RandomNormal(stddev=self.units**-0.5),
@@ -260,14 +260,14 @@ class CodeEmbedding(keras.layers.Layer):
         )
 
     def call(self, inputs: Any) -> Any:
-        """Return a tensor of shape ``(batch, units)`` for one of shape ``(batch, 1)``."""
-        last = self.n_levels if self.gaps else _NEVER
+        """Map codes of shape ``(batch, 1)`` to vectors of shape ``(batch, units)``."""
+        last = self.n_levels if self.gaps else _NO_CODE
         codes = ops.where(ops.isnan(inputs), ops.cast(last, inputs.dtype), inputs)[:, 0]
         known = ops.cast(ops.expand_dims(codes >= 0, -1), self.compute_dtype)
         rows = ops.cast(ops.maximum(codes, 0), "int32")
         return ops.take(self.embeddings, rows, axis=0) * known
 
     def get_config(self) -> dict[str, Any]:
-        """Return what the layer is made of."""
+        """Return the constructor arguments."""
         own = {"n_levels": self.n_levels, "gaps": self.gaps, "units": self.units}
         return {**super().get_config(), **own}

@@ -1,4 +1,4 @@
-"""Makes labels, output layer, loss and metrics agree.
+"""Makes labels, output layer, loss and metrics agree with one another.
 
 Imports only `_shared` and `_network.layers`; the rest of `_network`, `_training` and the classifier
 may import it.

@@ -1,6 +1,6 @@
-"""Keras losses and metrics that take class indices and raw model output, whatever is inside.
+"""Adapters that let losses and metrics of any input form take class indices and raw output.
 
-They are used only where the plain Keras object cannot be compiled as it is.
+They are used only where the Keras object cannot be compiled directly.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def _restore(cls: Any, state: dict[str, Any]) -> Any:
 
 
 class _Frozen:
-    """Pickles a loss by its attributes: Keras' own way needs every class to be registered."""
+    """Pickle a loss by its attributes; Keras would require its class to be registered."""
 
     def __init__(self, loss: keras.losses.Loss) -> None:
         self.loss = loss
@@ -49,19 +49,19 @@ class _Frozen:
 
 @_register
 class AdaptedLoss(keras.losses.Loss):
-    """A loss of any form, fed with class indices and raw model output.
+    """A loss of any input form that takes class indices and raw model output.
 
     Parameters
     ----------
     inner : keras.losses.Loss or callable
-        What computes the values; called as ``inner.call(y_true, y_pred)`` or
+        Loss to adapt, called as ``inner.call(y_true, y_pred)`` or
         ``inner(y_true, y_pred, **arguments)``.
     forms : InputForms
-        The forms that ``inner`` wants.
+        Forms that ``inner`` expects.
     arguments : dict, default=None
-        Keyword arguments for a function.
+        Keyword arguments of a function.
     per_sample : bool, default=True
-        Whether there is one value for each row. One scalar for a batch cannot be weighted.
+        Whether the loss returns one value per row. A scalar for a batch cannot be weighted.
     reduction, name, dtype
         As in ``keras.losses.Loss``.
     """
@@ -83,9 +83,9 @@ class AdaptedLoss(keras.losses.Loss):
         self.per_sample = per_sample
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return one value for each row, shape ``(n,)``, or one for the batch.
+        """Return one value per row, of shape ``(n,)``, or a scalar for the batch.
 
-        Of logits of members, ``(n, n_members, units)``, it is the mean of the members' losses.
+        For logits of ensemble members, ``(n, n_members, units)``, this is the mean over members.
         """
         if len(y_pred.shape) == 3:
             n_members, units = y_pred.shape[1:]
@@ -99,11 +99,11 @@ class AdaptedLoss(keras.losses.Loss):
         else:
             values = self.inner(target, prediction, **self.arguments)
         values = ops.convert_to_tensor(values)
-        # A rank-1 result is passed on untouched, because Keras ties its mask to that tensor.
+        # A rank-1 result must be returned unchanged because Keras attaches its mask to that tensor.
         return ops.reshape(values, (-1,)) if len(values.shape) > 1 else values
 
     def get_config(self) -> dict[str, Any]:
-        """Return the constructor arguments, serialised."""
+        """Return the serialized constructor arguments."""
         return {
             **super().get_config(),
             "dtype": self.dtype,
@@ -115,7 +115,7 @@ class AdaptedLoss(keras.losses.Loss):
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> AdaptedLoss:
-        """Make the loss of what :meth:`get_config` returned."""
+        """Build the loss from its configuration."""
         return cls(**_revive(config, "inner", "arguments"))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -126,7 +126,7 @@ class AdaptedLoss(keras.losses.Loss):
 
 
 class _Adapted(keras.metrics.Metric):
-    """What the wrappers of metrics share: the forms, and where better values lie."""
+    """Base of the adapted metrics."""
 
     def __init__(
         self,
@@ -148,7 +148,7 @@ class _Adapted(keras.metrics.Metric):
         return target, self.forms.predictions(raw), weight
 
     def get_config(self) -> dict[str, Any]:
-        """Return the constructor arguments, serialised."""
+        """Return the serialized constructor arguments."""
         return {
             "name": self.name,
             "dtype": self.dtype,
@@ -159,16 +159,16 @@ class _Adapted(keras.metrics.Metric):
 
 @_register
 class AdaptedMetric(_Adapted):
-    """A Keras metric of any form, fed with class indices and raw model output.
+    """A Keras metric of any input form that takes class indices and raw model output.
 
     Parameters
     ----------
     inner : keras.metrics.Metric
-        What keeps the state.
+        Metric to adapt.
     forms : InputForms
-        The forms that ``inner`` wants.
+        Forms that ``inner`` expects.
     direction : {"up", "down"} or None, default=None
-        Where better values lie; that of ``inner`` where it says so.
+        Direction of better values, unless ``inner`` defines it.
     name, dtype
         As in ``keras.metrics.Metric``.
     """
@@ -191,8 +191,8 @@ class AdaptedMetric(_Adapted):
         self._create_variables()
 
     def _create_variables(self) -> None:
-        # Some Keras metrics make their variables at the first update, which would be inside a
-        # traced function; made here, they exist before anything is traced.
+        # Some Keras metrics create their variables at the first update, which would be inside a
+        # traced function; create them before anything is traced.
         if not self.inner.variables:
             units = 1 if self.forms.output_form.startswith("binary") else self.forms.n_classes
             self.update_state(ops.zeros((1,), dtype="int32"), ops.ones((1, units)) / (units + 1))
@@ -207,20 +207,20 @@ class AdaptedMetric(_Adapted):
             self.inner.update_state(target, prediction, sample_weight=weight)
 
     def result(self) -> Any:
-        """Return what the inner metric has found."""
+        """Return the result of the inner metric."""
         return self.inner.result()
 
     def reset_state(self) -> None:
-        """Forget all batches."""
+        """Reset the state."""
         self.inner.reset_state()
 
     def get_config(self) -> dict[str, Any]:
-        """Return the constructor arguments, serialised."""
+        """Return the serialized constructor arguments."""
         return {**super().get_config(), "inner": keras.saving.serialize_keras_object(self.inner)}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> AdaptedMetric:
-        """Make the metric of what :meth:`get_config` returned."""
+        """Build the metric from its configuration."""
         return cls(**_revive(config, "inner"))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -235,21 +235,21 @@ def _unpickle_metric(cls: type, config: dict[str, Any]) -> Any:
 
 @_register
 class MeanOfFunction(_Adapted):
-    """The weighted mean, over all rows of an epoch, of a function of labels and predictions.
+    """The weighted mean of a function of labels and predictions over all rows of an epoch.
 
     Parameters
     ----------
     function : callable
         ``function(y_true, y_pred, **arguments)``.
     forms : InputForms
-        The forms that ``function`` wants.
+        Forms that ``function`` expects.
     arguments : dict, default=None
-        Keyword arguments for it.
+        Keyword arguments of ``function``.
     per_sample : bool, default=True
-        Whether there is one value for each row; one scalar for a batch counts as many times as
-        the batch has rows, and cannot be weighted.
+        Whether ``function`` returns one value per row. A scalar for a batch counts once per row of
+        the batch and cannot be weighted.
     direction : {"up", "down"} or None, default=None
-        Where better values lie.
+        Direction of better values.
     name, dtype
         As in ``keras.metrics.Metric``.
     """
@@ -266,7 +266,7 @@ class MeanOfFunction(_Adapted):
     ) -> None:
         super().__init__(forms, direction, name or "metric", dtype)
         self.function = function
-        # As a tuple, since Keras wraps the containers that it sees assigned.
+        # A tuple, because Keras wraps lists and dicts that are assigned as attributes.
         self._arguments = tuple((arguments or {}).items())
         self.per_sample = per_sample
         self.takes_weights = per_sample
@@ -291,7 +291,7 @@ class MeanOfFunction(_Adapted):
         return ops.divide_no_nan(self.total, self.count)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the constructor arguments, serialised."""
+        """Return the serialized constructor arguments."""
         return {
             **super().get_config(),
             "function": keras.saving.serialize_keras_object(self.function),
@@ -301,7 +301,7 @@ class MeanOfFunction(_Adapted):
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> MeanOfFunction:
-        """Make the metric of what :meth:`get_config` returned."""
+        """Build the metric from its configuration."""
         return cls(**_revive(config, "function", "arguments"))
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -1,6 +1,6 @@
-"""Metrics over classes, exact over an epoch or close to it, weighted as scikit-learn weights them.
+"""Classification metrics that match scikit-learn over a whole epoch, exactly or closely.
 
-They keep sums over the rows, never means of batches, and compute the score from the sums.
+They accumulate sums over rows, rather than averaging over batches, and compute the score from them.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ _register = keras.saving.register_keras_serializable(package="keras_multiclass")
 
 # --- scores of counts -------------------------------------------------------------------------
 
-# Of each class: the weight of its rows, of the rows found to be of it, and of those found rightly.
+# Per class: weights of its true rows, of the rows predicted as it, and of the correct predictions.
 
 
-def _precision(true: Any, found: Any, right: Any) -> Any:
-    return ops.divide_no_nan(right, found)
+def _precision(true: Any, predicted: Any, correct: Any) -> Any:
+    return ops.divide_no_nan(correct, predicted)
 
 
-def _recall(true: Any, found: Any, right: Any) -> Any:
-    return ops.divide_no_nan(right, true)
+def _recall(true: Any, predicted: Any, correct: Any) -> Any:
+    return ops.divide_no_nan(correct, true)
 
 
-def _f1(true: Any, found: Any, right: Any) -> Any:
-    return ops.divide_no_nan(2 * right, true + found)
+def _f1(true: Any, predicted: Any, correct: Any) -> Any:
+    return ops.divide_no_nan(2 * correct, true + predicted)
 
 
 def _mean(values: Any, weights: Any) -> Any:
@@ -45,33 +45,37 @@ def _where_positive(values: Any) -> Any:
     return ops.cast(ops.greater(values, 0), values.dtype)
 
 
-def _macro(score: Any, true: Any, found: Any, right: Any) -> Any:
-    # As in scikit-learn, a class that is neither among the labels nor found does not count.
-    return _mean(score(true, found, right), _where_positive(true + found))
+def _macro(score: Any, true: Any, predicted: Any, correct: Any) -> Any:
+    # As in scikit-learn, a class that occurs neither in labels nor in predictions is ignored.
+    return _mean(score(true, predicted, correct), _where_positive(true + predicted))
 
 
-def _micro(score: Any, true: Any, found: Any, right: Any) -> Any:
-    return score(ops.sum(true), ops.sum(found), ops.sum(right))
+def _micro(score: Any, true: Any, predicted: Any, correct: Any) -> Any:
+    return score(ops.sum(true), ops.sum(predicted), ops.sum(correct))
 
 
-def _weighted(score: Any, true: Any, found: Any, right: Any) -> Any:
-    return _mean(score(true, found, right), true)
+def _weighted(score: Any, true: Any, predicted: Any, correct: Any) -> Any:
+    return _mean(score(true, predicted, correct), true)
 
 
-def _balanced_accuracy(true: Any, found: Any, right: Any) -> Any:
-    return _mean(_recall(true, found, right), _where_positive(true))
+def _balanced_accuracy(true: Any, predicted: Any, correct: Any) -> Any:
+    return _mean(_recall(true, predicted, correct), _where_positive(true))
 
 
-def _cohen_kappa(true: Any, found: Any, right: Any) -> Any:
-    true, found, right = (ops.divide_no_nan(part, ops.sum(true)) for part in (true, found, right))
-    by_chance = ops.sum(true * found)
-    return ops.divide_no_nan(ops.sum(right) - by_chance, 1 - by_chance)
+def _shares(true: Any, predicted: Any, correct: Any) -> Any:
+    return (ops.divide_no_nan(weights, ops.sum(true)) for weights in (true, predicted, correct))
 
 
-def _matthews_correlation(true: Any, found: Any, right: Any) -> Any:
-    true, found, right = (ops.divide_no_nan(part, ops.sum(true)) for part in (true, found, right))
-    spreads = (1 - ops.sum(true * true)) * (1 - ops.sum(found * found))
-    covariance = ops.sum(right) - ops.sum(true * found)
+def _cohen_kappa(true: Any, predicted: Any, correct: Any) -> Any:
+    true, predicted, correct = _shares(true, predicted, correct)
+    by_chance = ops.sum(true * predicted)
+    return ops.divide_no_nan(ops.sum(correct) - by_chance, 1 - by_chance)
+
+
+def _matthews_correlation(true: Any, predicted: Any, correct: Any) -> Any:
+    true, predicted, correct = _shares(true, predicted, correct)
+    spreads = (1 - ops.sum(true * true)) * (1 - ops.sum(predicted * predicted))
+    covariance = ops.sum(correct) - ops.sum(true * predicted)
     return ops.divide_no_nan(covariance, ops.sqrt(ops.maximum(spreads, 0)))
 
 
@@ -89,7 +93,7 @@ COUNTED: Mapping[str, Callable[[Any, Any, Any], Any]] = {
     },
     **{f"per_class_{name}": score for name, score in _OF_EACH_CLASS.items()},
 }
-"""What `ClassScore` computes, by name, from the three weights of each class."""
+"""Scores of `ClassScore` by name, as functions of three weights per class."""
 
 SCIKIT_LEARN_NAMES: Mapping[str, str] = {
     **{
@@ -101,11 +105,11 @@ SCIKIT_LEARN_NAMES: Mapping[str, str] = {
     "roc_auc_ovr": "macro_auc",
     "roc_auc_ovr_weighted": "weighted_auc",
 }
-"""Names of scikit-learn's scorers, and ours for the same."""
+"""Names of scikit-learn's scorers and our names of the same metrics."""
 
 
 class _OverClasses(keras.metrics.Metric):
-    """What both metrics share: their arguments, and names for the values of classes."""
+    """Base of the metrics: arguments and names of per-class values."""
 
     def __init__(
         self,
@@ -122,7 +126,7 @@ class _OverClasses(keras.metrics.Metric):
         self.class_names = None if class_names is None else tuple(class_names)
 
     def _named(self, value: Any) -> Any:
-        """Name the values of classes, ``recall/fir``; one value for all stays as it is."""
+        """Name per-class values, as in ``recall/fir``; return a scalar unchanged."""
         if not len(value.shape):
             return value
         names = self.class_names or range(self.n_classes)
@@ -157,24 +161,24 @@ def _rows(y_true: Any, sample_weight: Any, dtype: Any) -> tuple[Any, Any]:
 
 @_register
 class ClassScore(_OverClasses):
-    """A score of predicted labels, exact over an epoch, as scikit-learn computes it.
+    """A score of predicted labels, computed exactly over an epoch as in scikit-learn.
 
     Parameters
     ----------
     n_classes : int
         Number of classes.
     score : str
-        Which one, of `COUNTED`: ``"macro_f1"``, ``"balanced_accuracy"``, ...
+        A key of `COUNTED`: ``"macro_f1"``, ``"balanced_accuracy"``, ...
     class_names : sequence of str, default=None
-        What the values of ``"per_class_*"`` are called after; numbers if there are none.
+        Names of the classes in the values of ``"per_class_*"``; their indices if None.
     name, dtype
         As in ``keras.metrics.Metric``.
 
     Notes
     -----
-    Takes class indices ``(n,)`` and scores ``(n, n_classes)``. Adds up three weights of each class
-    (of its rows, of the rows found to be of it, of those found rightly), which is less than a
-    confusion matrix and enough for all the scores.
+    Takes class indices ``(n,)`` and scores ``(n, n_classes)``. Accumulates three weights per class
+    (true rows, predicted rows, correct predictions), which take less memory than a confusion matrix
+    and suffice for all scores.
 
     Examples
     --------
@@ -199,15 +203,15 @@ class ClassScore(_OverClasses):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch."""
         index, weight = _rows(y_true, sample_weight, self.dtype)
-        found = ops.cast(ops.argmax(ops.convert_to_tensor(y_pred), axis=-1), "int32")
-        right = weight * ops.cast(ops.equal(index, found), self.dtype)
-        cells = ops.concatenate([index, found + self.n_classes, index + 2 * self.n_classes])
-        weights = ops.concatenate([weight, weight, right])
+        predicted = ops.cast(ops.argmax(ops.convert_to_tensor(y_pred), axis=-1), "int32")
+        correct = weight * ops.cast(ops.equal(index, predicted), self.dtype)
+        cells = ops.concatenate([index, predicted + self.n_classes, index + 2 * self.n_classes])
+        weights = ops.concatenate([weight, weight, correct])
         counts = ops.segment_sum(weights, cells, num_segments=3 * self.n_classes)
         self.counts.assign_add(ops.reshape(counts, (3, self.n_classes)))
 
     def result(self) -> Any:
-        """Return the score so far, 0 before the first row; of ``"per_class_*"`` a dict."""
+        """Return the score so far, 0 before the first row; a dict for ``"per_class_*"``."""
         counts = ops.convert_to_tensor(self.counts)
         return self._named(COUNTED[self.score](counts[0], counts[1], counts[2]))
 
@@ -219,38 +223,38 @@ AUCS: Mapping[str, Callable[[Any, Any, Any], Any]] = {
     "weighted_auc": lambda areas, own, others: _mean(areas, own * _where_positive(others)),
     "per_class_auc": lambda areas, own, others: areas,
 }
-"""What `ClassAUC` computes, by name, from each class's area, its weight and that of the others."""
+"""Scores of `ClassAUC` by name, from each class's area, its weight and that of the rest."""
 
 _N_BINS = 4096
-_FINEST = 0.01  # up to this distance from the centre, in log-odds, bins are of about equal width
-_FARTHEST = 100.0  # what lies farther away is in the outermost bins
+_FINEST = 0.01  # bins have about equal width up to this distance, in log-odds, from the center
+_FARTHEST = 100.0  # values farther away fall into the outermost bins
 _TINY = 1e-37
 
 
 @_register
 class ClassAUC(_OverClasses):
-    """Area under the ROC curve of each class against the rest, over a whole epoch.
+    """One-vs-rest area under the ROC curve over a whole epoch.
 
     Parameters
     ----------
     n_classes : int
         Number of classes.
     score : {"macro_auc", "weighted_auc", "per_class_auc"}
-        The mean of the classes' areas, that weighted by the rows of the classes, or each.
+        The mean of the per-class areas, their mean weighted by class weight, or each of them.
     class_names : sequence of str, default=None
-        What the values of ``"per_class_auc"`` are called after; numbers if there are none.
+        Names of the classes in the values of ``"per_class_auc"``; their indices if None.
     name, dtype
         As in ``keras.metrics.Metric``.
 
     Notes
     -----
-    Takes class indices ``(n,)`` and logits ``(n, n_classes)``. For each class it counts the rows of
-    it, and the others, in 4096 bins of the log-odds of its probability. Rows in the same bin count
-    as ties, so the error of an area is at most half the share of the pairs (one row of the class,
-    one of the others) that lie in one bin. Bins are as wide as 0.5 % of their distance from a
-    centre, which is the mean of the first batch; that share is small, then, whether log-odds
-    spread over 0.1 or over 10. Of log-odds that are normally distributed one pair in 1300 is in
-    one bin. Classes without rows, or without other rows, are left out of means.
+    Takes class indices ``(n,)`` and logits ``(n, n_classes)``. For each class, its rows and the
+    remaining rows are counted in 4096 bins of the log-odds of its probability. Rows in the same bin
+    count as ties, so the error of an area is at most half the fraction of pairs (one row of the
+    class, one of the rest) that share a bin. The width of a bin is 0.5 % of its distance from a
+    center, the mean of the first batch, so that this fraction is small whether log-odds spread over
+    0.1 or over 10. For normally distributed log-odds, one pair in 1300 shares a bin. Classes
+    without rows, or without other rows, are excluded from means.
 
     Examples
     --------
@@ -270,7 +274,7 @@ class ClassAUC(_OverClasses):
         dtype: Any = None,
     ) -> None:
         super().__init__(n_classes, score, class_names, name, dtype)
-        shape = (2, n_classes, _N_BINS)  # the others first
+        shape = (2, n_classes, _N_BINS)  # the rest first
         self.counts = self.add_variable(shape, "zeros", dtype=self.dtype, name="counts")
         self.centers = self.add_variable((n_classes,), "zeros", dtype=self.dtype, name="centers")
         self.begun = self.add_variable((), "zeros", dtype=self.dtype, name="begun")
@@ -283,8 +287,8 @@ class ClassAUC(_OverClasses):
         centers = ops.where(ops.greater(begun, 0), centers, ops.mean(scores, axis=0))
         self.centers.assign(centers)
         self.begun.assign(ops.ones_like(begun))
-        places = ops.arcsinh((scores - centers) / _FINEST) / math.asinh(_FARTHEST / _FINEST)
-        bins = ops.cast(ops.clip((places + 1) * (_N_BINS / 2), 0, _N_BINS - 1), "int32")
+        positions = ops.arcsinh((scores - centers) / _FINEST) / math.asinh(_FARTHEST / _FINEST)
+        bins = ops.cast(ops.clip((positions + 1) * (_N_BINS / 2), 0, _N_BINS - 1), "int32")
         classes = ops.arange(self.n_classes, dtype="int32")
         own = ops.cast(ops.equal(ops.expand_dims(index, -1), classes), "int32")
         cells = ops.reshape((own * self.n_classes + classes) * _N_BINS + bins, (-1,))
@@ -293,7 +297,7 @@ class ClassAUC(_OverClasses):
         self.counts.assign_add(ops.reshape(counts, self.counts.shape))
 
     def result(self) -> Any:
-        """Return the area so far, 0 before the first row; of ``"per_class_auc"`` a dict."""
+        """Return the area so far, 0 before the first row; a dict for ``"per_class_auc"``."""
         counts = ops.convert_to_tensor(self.counts)
         others, own = counts[0], counts[1]
         n_others, n_own = ops.sum(others, axis=1), ops.sum(own, axis=1)
@@ -303,9 +307,9 @@ class ClassAUC(_OverClasses):
 
 
 def _log_odds(logits: Any) -> Any:
-    """Compute each class's log-odds against the rest, without loss of digits near certainty."""
+    """Compute each class's log-odds against the rest, accurately near certainty."""
     shifted = logits - ops.max(logits, axis=-1, keepdims=True)
     lower = 1 - ops.one_hot(ops.argmax(logits, axis=-1), logits.shape[-1], dtype=logits.dtype)
-    powers = ops.exp(shifted) * lower  # that of the greatest, which is 1, is added below
+    powers = ops.exp(shifted) * lower  # the largest, which is 1, is added below
     rest = ops.sum(powers, axis=-1, keepdims=True) - powers + lower
     return shifted - ops.log(ops.maximum(rest, _TINY))

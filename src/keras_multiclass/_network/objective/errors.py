@@ -1,4 +1,4 @@
-"""The wording of disagreements between labels, output layer and loss."""
+"""Error for labels, output layer and loss or metric that do not agree."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["describe_output", "mismatch_error"]
 
 
 def describe_output(form: OutputForm, n_classes: int) -> str:
-    """Say what the output layer emits."""
+    """Describe the output layer for an error message."""
     return {
         "logits": f"{n_classes} units of logits",
         "probabilities": f"{n_classes} units of softmax probabilities",

@@ -1,7 +1,7 @@
-"""Finds out by experiment which form of labels a user's own loss or metric wants.
+"""Detects by trial calls which input forms a user's loss or metric expects.
 
-A function is tried on a few made-up rows: the right form is the one for which right predictions
-are told from wrong ones, row by row.
+A function is called on a few synthetic rows: the right forms are those for which it distinguishes
+right predictions from wrong ones, row by row.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["DetectedForms", "detect_forms"]
 Evaluate = Callable[[Any, Any], Any]
 
 _TARGETS: tuple[TargetForm, ...] = ("index", "one_hot", "float_index", "column", "float_column")
-_SHOWN = {
+_DESCRIPTIONS = {
     "index": "class indices (n,)",
     "float_index": "float class indices (n,)",
     "column": "class indices (n, 1)",
@@ -38,7 +38,7 @@ _SHOWN = {
 
 @dataclass(frozen=True)
 class DetectedForms:
-    """How a function wants to be called, and where its better values lie."""
+    """Input forms of a function, and the direction of its better values."""
 
     forms: InputForms
     per_sample: bool
@@ -47,7 +47,7 @@ class DetectedForms:
 
 @dataclass(frozen=True)
 class _TrialRows:
-    """Made-up rows: true classes, and probabilities that are right or wrong for each of them."""
+    """Synthetic rows: true classes, and a right and a wrong prediction for each of them."""
 
     classes: np.ndarray
     right: np.ndarray
@@ -55,8 +55,8 @@ class _TrialRows:
 
     @classmethod
     def make(cls, n_classes: int) -> _TrialRows:
-        # The number of rows differs from the number of classes (and from 1), so that the two
-        # axes cannot be confused by broadcasting.
+        # The number of rows differs from the number of classes (and from 1), so that broadcasting
+        # cannot confuse the two axes.
         n = 7 if n_classes != 7 else 9
         classes = np.linspace(0, n_classes - 1, n).round().astype("int32")
         others = (classes + 1 + np.arange(n) % (n_classes - 1)) % n_classes
@@ -64,15 +64,15 @@ class _TrialRows:
         rest[np.arange(n), classes] = 0.0
         right = 0.2 * rest / rest.sum(axis=1, keepdims=True)
         right[np.arange(n), classes] = 0.8
-        # Wrong rows hold the same numbers, two of them swapped: a function that ignores which
-        # class is meant sees no difference.
+        # Wrong rows hold the same numbers with two of them swapped: a function that ignores the
+        # true class sees no difference.
         wrong = right.copy()
         wrong[np.arange(n), classes] = right[np.arange(n), others]
         wrong[np.arange(n), others] = 0.8
         return cls(classes, right, wrong)
 
     def mixed(self, k: int) -> np.ndarray:
-        """Return predictions of which the first ``k`` rows are right."""
+        """Return predictions whose first ``k`` rows are right and whose other rows are wrong."""
         return np.concatenate([self.right[:k], self.wrong[k:]])
 
 
@@ -84,27 +84,27 @@ def detect_forms(
     scores: bool = False,
     required: Literal["down"] | None = None,
 ) -> tuple[DetectedForms | None, str]:
-    """Look for the forms of labels and predictions that a function understands.
+    """Find the forms of labels and predictions that a function expects.
 
     Parameters
     ----------
     evaluate : callable
-        ``evaluate(y_true, y_pred)``, eager; one value for each row or one in all.
+        ``evaluate(y_true, y_pred)``, run eagerly; returns one value per row or a scalar.
     n_classes : int
         Number of classes.
     output_form : OutputForm
-        What the model emits.
+        Output form of the model.
     scores : bool, default=False
-        Whether the function was told ``from_logits``, so that it takes what the model emits.
+        Whether ``from_logits`` was set, so that the function takes the model's output directly.
     required : "down" or None, default=None
-        The direction that better values must lie in; either one when None.
+        Required direction of better values; None allows both.
 
     Returns
     -------
     detected : DetectedForms or None
-        None when no form fits.
+        None if no forms fit.
     tried : str
-        What was tried and what came of it, for a message.
+        The attempts and their outcomes, for an error message.
     """
     trial = _TrialRows.make(n_classes)
     tried = []
@@ -120,12 +120,12 @@ def detect_forms(
                     forms = _prefer_logits(evaluate, forms, trial)
                 return DetectedForms(forms, per_sample, direction), ""
             outcome = f"a result of shape {shape} that does not tell right from wrong"
-        tried.append(f"{_SHOWN[forms.target]}: {outcome}")
+        tried.append(f"{_DESCRIPTIONS[forms.target]}: {outcome}")
     return None, "; ".join(tried)
 
 
 def _candidates(n_classes: int, output_form: OutputForm, scores: bool) -> Iterable[InputForms]:
-    """Yield the forms to try; one unit is what functions for one-unit models know best."""
+    """Yield the forms to try; for one-unit models, one-unit forms come first."""
     single: list[tuple[TargetForm, PredictionForm]] = []
     if n_classes == 2:
         one_unit: PredictionForm = "positive"
@@ -139,7 +139,7 @@ def _candidates(n_classes: int, output_form: OutputForm, scores: bool) -> Iterab
 
 
 def _raw(probabilities: np.ndarray, form: OutputForm) -> np.ndarray:
-    """Return the model output that means these probabilities."""
+    """Return the model output that corresponds to these probabilities."""
     if form == "probabilities":
         return probabilities
     if form == "logits":
@@ -151,7 +151,7 @@ def _raw(probabilities: np.ndarray, form: OutputForm) -> np.ndarray:
 def _compare(
     evaluate: Evaluate, forms: InputForms, trial: _TrialRows
 ) -> tuple[tuple[int, ...], Literal["up", "down"] | None]:
-    """Return the shape of the result and the direction in which right predictions move it."""
+    """Return the shape of the result and the direction in which right predictions change it."""
     n = len(trial.classes)
     wrong = _evaluate(evaluate, forms, trial, trial.wrong)
     right = _evaluate(evaluate, forms, trial, trial.right)
@@ -160,7 +160,7 @@ def _compare(
         return shape, _direction((right - wrong).ravel(), right, wrong, share=1.0)
     if shape != ():
         return shape, None
-    # One number for the batch: each further right row has to move it the same way.
+    # A scalar: each additional right row must change it in the same direction.
     between = [_evaluate(evaluate, forms, trial, trial.mixed(k)) for k in range(1, n)]
     return shape, _direction(np.diff([wrong, *between, right]), right, wrong, share=0.5)
 
@@ -191,11 +191,11 @@ def _call(evaluate: Evaluate, target: Any, prediction: Any) -> np.ndarray:
 
 
 def _prefer_logits(evaluate: Evaluate, forms: InputForms, trial: _TrialRows) -> InputForms:
-    """Feed logits to a function that has its own softmax or sigmoid inside.
+    """Pass logits to a function that applies a softmax or sigmoid itself.
 
-    A softmax does not change when a constant is added to all classes, and a sigmoid loss is the
-    same for a logit of one class as for the negative logit of the other; functions of
-    probabilities have neither property.
+    A softmax is invariant to adding a constant to all classes, and a sigmoid loss is the same for
+    the logit of one class as for the negated logit of the other; functions of probabilities have
+    neither property.
     """
     dtype = keras.config.floatx()
     target = forms.targets(trial.classes, dtype)

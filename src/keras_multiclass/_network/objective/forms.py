@@ -1,7 +1,7 @@
-"""Translates class indices and raw model output into what a loss or metric wants to see.
+"""Forms of labels and predictions, and conversion to those a loss or metric expects.
 
-Two things vary: the form of the labels (class indices or one-hot) and the form of the
-predictions (logits, probabilities, labels). A :class:`InputForms` names both.
+Labels are class indices or one-hot; predictions are logits, probabilities or labels. An
+:class:`InputForms` combines the two.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from keras_multiclass._network.layers.heads import average_members
 __all__ = ["InputForms", "OutputForm", "PredictionForm", "TargetForm", "is_binary_unit"]
 
 OutputForm = Literal["logits", "probabilities", "binary_logit", "binary_probability"]
-"""What a model emits: ``n_classes`` units, or one unit that speaks for the second class."""
+"""Output of a model: ``n_classes`` units, or one unit for the second of two classes."""
 
 TargetForm = Literal["index", "float_index", "column", "float_column", "one_hot"]
-"""Labels as ``(n,)`` or ``(n, 1)`` class indices, integer or float, or ``(n, n_classes)``."""
+"""Integer or float class indices ``(n,)`` or ``(n, 1)``, or one-hot labels ``(n, n_classes)``."""
 
 PredictionForm = Literal["scores", "logits", "probabilities", "labels", "positive", "margin"]
-"""``scores`` are logits or probabilities, whichever the model emits; ``labels`` is ``(n,)``;
-``positive`` and ``margin`` are the second class's probability and logit, ``(n, 1)``."""
+"""``scores`` are logits or probabilities, whichever the model emits; ``labels`` are ``(n,)``;
+``positive`` and ``margin`` are the probability and logit of the second class, ``(n, 1)``."""
 
-# Smaller than any probability that matters, and far enough from zero for float32 gradients.
+# Smaller than any probability that matters, yet large enough for float32 gradients.
 _SMALLEST = 1e-30
 
 
 def is_binary_unit(form: OutputForm) -> bool:
-    """Whether one unit speaks for two classes."""
+    """Whether one unit represents two classes."""
     return form in ("binary_logit", "binary_probability")
 
 
 @dataclass(frozen=True)
 class InputForms:
-    """From (class indices, raw model output) to (labels, predictions) of the required forms."""
+    """Converts class indices and raw model output to the forms a loss or metric expects."""
 
     target: TargetForm
     prediction: PredictionForm
@@ -44,7 +44,7 @@ class InputForms:
     n_classes: int
 
     def targets(self, y_true: Any, dtype: Any) -> Any:
-        """Class indices of shape ``(n,)`` or ``(n, 1)`` in the required form."""
+        """Convert class indices of shape ``(n,)`` or ``(n, 1)`` to the target form."""
         index = ops.reshape(ops.cast(y_true, "int32"), (-1,))
         if self.target == "one_hot":
             return ops.one_hot(index, self.n_classes, dtype=dtype)
@@ -53,9 +53,9 @@ class InputForms:
         return ops.cast(index, dtype) if self.target.startswith("float") else index
 
     def predictions(self, raw: Any) -> Any:
-        """Raw model output of shape ``(n, units)`` in the required form.
+        """Convert raw model output of shape ``(n, units)`` to the prediction form.
 
-        Logits of members, ``(n, n_members, units)``, are averaged first.
+        Logits of ensemble members, ``(n, n_members, units)``, are averaged first.
         """
         form = self.output_form
         raw = average_members(raw) if len(raw.shape) == 3 else raw
@@ -73,12 +73,12 @@ class InputForms:
         return both[:, 1:2] if self.prediction == "positive" else both
 
     def config(self) -> dict[str, Any]:
-        """Return the fields as a plain dict, for ``get_config``."""
+        """Return the fields as a dict, for ``get_config``."""
         return asdict(self)
 
 
 def logits_of(raw: Any, form: OutputForm) -> Any:
-    """Turn raw output into ``(n, n_classes)`` logits (Keras ops)."""
+    """Convert raw output to logits of shape ``(n, n_classes)`` (Keras ops)."""
     if form == "logits":
         return raw
     if form == "binary_logit":
@@ -87,14 +87,14 @@ def logits_of(raw: Any, form: OutputForm) -> Any:
 
 
 def probabilities_of(raw: Any, form: OutputForm) -> Any:
-    """Turn raw output into ``(n, n_classes)`` probabilities above zero (Keras ops)."""
+    """Convert raw output to positive probabilities of shape ``(n, n_classes)`` (Keras ops)."""
     if form == "logits":
-        found = ops.softmax(raw, axis=-1)
+        probabilities = ops.softmax(raw, axis=-1)
     elif form == "binary_logit":
-        found = ops.concatenate([ops.sigmoid(-raw), ops.sigmoid(raw)], axis=-1)
+        probabilities = ops.concatenate([ops.sigmoid(-raw), ops.sigmoid(raw)], axis=-1)
     elif form == "binary_probability":
-        found = ops.concatenate([1.0 - raw, raw], axis=-1)
+        probabilities = ops.concatenate([1.0 - raw, raw], axis=-1)
     else:
-        found = raw
-    # At exactly zero, losses such as p**q or log(p) have infinite gradients, hence NaN weights.
-    return ops.clip(found, _SMALLEST, 1.0)
+        probabilities = raw
+    # At zero, losses such as p**q or log(p) have infinite gradients, which make weights NaN.
+    return ops.clip(probabilities, _SMALLEST, 1.0)

@@ -1,4 +1,4 @@
-"""The loss: any Keras or user loss, made to take class indices and raw model output."""
+"""Adapts any Keras or user loss to class indices and raw model output."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ __all__ = ["resolve_loss"]
 _MEAN = "mean_with_sample_weight"
 _AUTOMATIC = ("auto", "crossentropy", "ce")
 
-# The forms that the Keras losses for exclusive classes want. "scores" are what the model emits,
-# together with the right `from_logits` where the loss has one.
+# Input forms of the Keras losses for exclusive classes. "scores" are the raw output, with the
+# matching `from_logits` where the loss has one.
 _MULTICLASS: dict[str, tuple[TargetForm, PredictionForm]] = {
     "SparseCategoricalCrossentropy": ("index", "scores"),
     "CategoricalCrossentropy": ("one_hot", "scores"),
@@ -64,41 +64,41 @@ def resolve_loss(
     output_form: OutputForm,
     ensemble: bool = False,
 ) -> keras.losses.Loss:
-    """Make a loss that takes class indices and the raw output of the model.
+    """Build a loss that takes class indices and the raw output of the model.
 
     Parameters
     ----------
     loss : str, class, instance or callable, default="auto"
-        ``"auto"`` is cross-entropy. Any Keras loss for exclusive classes by name, class,
-        instance or function; any ``keras.losses.Loss`` of the user's, or function
-        ``(y_true, y_pred)``. Whether it wants class indices or one-hot labels, logits or
-        probabilities, is found out here.
+        ``"auto"`` is cross-entropy. Otherwise any Keras loss for exclusive classes by name, class,
+        instance or function, any user-defined ``keras.losses.Loss``, or a function
+        ``(y_true, y_pred)``. Whether it expects class indices or one-hot labels, logits or
+        probabilities, is detected automatically.
     routed : mapping of str to object, default=None
-        Arguments, ``{"label_smoothing": 0.1}``.
+        Routed arguments, such as ``{"label_smoothing": 0.1}``.
     n_classes : int
         Number of classes.
     output_form : OutputForm
-        What the model emits.
+        Output form of the model.
     ensemble : bool, default=False
-        Whether it emits the logits of several members in training, of shape
-        ``(n, n_members, units)``; the loss of a row is then the mean of theirs.
+        Whether the model emits the members' logits during training, of shape
+        ``(n, n_members, units)``. The loss of a row is then the mean over members.
 
     Returns
     -------
     keras.losses.Loss
         Takes ``y_true`` of shape ``(n,)`` or ``(n, 1)`` and ``y_pred`` of shape
-        ``(n, units)``. The reduction is the weighted mean, unless the user asked for a sum. Its
-        attribute ``per_sample`` (True where absent) is False for a loss that gives one number
-        for a whole batch and so cannot be weighted.
+        ``(n, units)``. The reduction is the weighted mean unless the user requests a sum. Its
+        attribute ``per_sample`` (True where absent) is False for a loss that returns one number
+        per batch and thus cannot be weighted.
 
     Raises
     ------
     ObjectiveError
-        For a loss that does not fit the labels and the output layer.
+        If the loss does not fit the labels and the output layer.
     ValueError
-        For unknown names or arguments.
+        If a name or argument is unknown.
     TypeError
-        For a wrong kind of choice.
+        If `loss` has an invalid type.
     """
     arguments = dict(routed or {})
     if loss is None or (isinstance(loss, str) and loss in _AUTOMATIC):
@@ -127,7 +127,7 @@ def _takes_logits(output_form: OutputForm) -> bool:
 
 
 def _automatic(arguments: Mapping[str, Any], output_form: OutputForm) -> type:
-    """Choose the cross-entropy that takes the given arguments."""
+    """Return the cross-entropy that accepts the arguments."""
     losses = keras.losses
     if is_binary_unit(output_form):
         return losses.BinaryCrossentropy
@@ -139,7 +139,7 @@ def _automatic(arguments: Mapping[str, Any], output_form: OutputForm) -> type:
 
 
 def _as_class(loss: Any) -> Any:
-    """Replace names, Keras functions and configurations by the Keras class that they mean."""
+    """Replace names and Keras functions by the corresponding Keras class."""
     if isinstance(loss, str):
         return _class_of_function(loss_lookup(loss))
     if isinstance(loss, functools.partial) and not inspect.isclass(loss.func):
@@ -152,13 +152,13 @@ def _as_class(loss: Any) -> Any:
 def _class_of_function(loss: Any) -> Any:
     name = getattr(loss, "__name__", "")
     if inspect.isfunction(loss) and loss is getattr(keras.losses, name, None):
-        found = loss_lookup(name)
-        return found if inspect.isclass(found) else loss
+        loss_class = loss_lookup(name)
+        return loss_class if inspect.isclass(loss_class) else loss
     return loss
 
 
 def _known_name(spec: Any) -> str | None:
-    """Return the name of a Keras loss, or None for anything of the user's."""
+    """Return the name of a Keras loss, or None for a user-defined one."""
     if is_config(spec):
         spec = loss_lookup(spec["class_name"])
     if isinstance(spec, functools.partial):
@@ -195,7 +195,7 @@ def _check_known(
 
 
 def _build(spec: Any, arguments: Mapping[str, Any], takes_logits: bool) -> Any:
-    """Build a fresh loss with the right ``from_logits``, reduction and precision."""
+    """Build a new loss with the right ``from_logits``, reduction and precision."""
     target = spec.func if isinstance(spec, functools.partial) else spec
     is_instance = isinstance(spec, keras.losses.Loss)
     if isinstance(spec, Mapping):
@@ -208,7 +208,7 @@ def _build(spec: Any, arguments: Mapping[str, Any], takes_logits: bool) -> Any:
         if "reduction" in taken:
             forced["reduction"] = _reduction(spec, arguments)
         dtype = getattr(spec, "dtype", None) if is_instance else None
-        # "float32" is what an instance gets unasked, so it follows the precision set now.
+        # "float32" is the default of an instance, so it follows the current precision.
         if "dtype" in taken and "dtype" not in arguments and dtype not in (None, "float32"):
             forced["dtype"] = dtype
     return build_object(
@@ -222,21 +222,21 @@ def _build(spec: Any, arguments: Mapping[str, Any], takes_logits: bool) -> Any:
 
 
 def _reduction(spec: Any, arguments: Mapping[str, Any]) -> str:
-    """Return the weighted mean, unless something else was asked for.
+    """Return the weighted mean, unless another reduction is requested.
 
-    An instance's "sum_over_batch_size" is what it gets unasked, and no reduction at all would
-    leave nothing to minimise.
+    "sum_over_batch_size" is an instance's default, and without reduction there would be nothing to
+    minimize.
     """
-    asked = getattr(spec, "reduction", None)
+    requested = getattr(spec, "reduction", None)
     if isinstance(spec, functools.partial):
-        asked = spec.keywords.get("reduction")
+        requested = spec.keywords.get("reduction")
     elif isinstance(spec, Mapping):
-        asked = spec.get("config", {}).get("reduction")
+        requested = spec.get("config", {}).get("reduction")
     if "reduction" in arguments:
-        asked = arguments["reduction"]
-    elif asked == "sum_over_batch_size" and not isinstance(spec, functools.partial):
-        asked = _MEAN
-    return _MEAN if asked in (None, "none") else str(asked)
+        requested = arguments["reduction"]
+    elif requested == "sum_over_batch_size" and not isinstance(spec, functools.partial):
+        requested = _MEAN
+    return _MEAN if requested in (None, "none") else str(requested)
 
 
 def _adapt(built: Any, forms: InputForms, per_sample: bool, reduction: str) -> AdaptedLoss:
@@ -252,25 +252,25 @@ def _adapt(built: Any, forms: InputForms, per_sample: bool, reduction: str) -> A
         arguments,
         per_sample=per_sample,
         reduction=reduction,
-        name=name if name.isidentifier() else "loss",  # "<lambda>" is no name for a Keras scope
+        name=name if name.isidentifier() else "loss",  # "<lambda>" is not a valid Keras scope
         dtype=dtype,
     )
 
 
 def _open_partial(function: Any) -> tuple[Any, Mapping[str, Any]]:
-    """Split off keyword arguments, because Keras can save functions but not partials."""
+    """Split off the keyword arguments, since Keras can save functions but not partials."""
     if isinstance(function, functools.partial) and not function.args:
         return function.func, function.keywords
     return function, {}
 
 
-# --- the user's own ---------------------------------------------------------------------------
+# --- user-defined losses -----------------------------------------------------------------------
 
 
 def _user_loss(
     spec: Any, arguments: Mapping[str, Any], n_classes: int, output_form: OutputForm
 ) -> AdaptedLoss:
-    """Find out by experiment how a loss of the user's wants to be called."""
+    """Adapt a user-defined loss after detecting its input forms."""
     if not callable(spec) and not is_config(spec) and not isinstance(spec, keras.losses.Loss):
         allowed = "'auto', a name, a keras Loss class, a keras Loss instance or a function"
         raise TypeError(invalid("loss", f"{allowed} (y_true, y_pred)", describe(spec)))
@@ -292,7 +292,7 @@ def _build_user_loss(spec: Any, arguments: Mapping[str, Any], output_form: Outpu
     except ValueError:
         takes = accepted_parameters(type(spec)).names
         if isinstance(spec, keras.losses.Loss) and not arguments and "from_logits" not in takes:
-            # It has no complete get_config. Losses keep no state, so it can be used as it is.
+            # Its get_config is incomplete. Losses have no state, so the instance can be reused.
             return spec
         raise
 
@@ -300,12 +300,12 @@ def _build_user_loss(spec: Any, arguments: Mapping[str, Any], output_form: Outpu
 def _unusable(
     spec: Any, scores: bool, n_classes: int, output_form: OutputForm, tried: str
 ) -> ObjectiveError:
-    fed = "what the model emits, with the fitting from_logits" if scores else "probabilities"
+    inputs = "the model's output and matching from_logits" if scores else "probabilities"
     return mismatch_error(
         n_classes,
         describe_output(output_form, n_classes),
         f"loss {describe(spec)}",
-        f"Called on a few made-up rows with {fed}, it did not give smaller values for right "
+        f"Called on a few synthetic rows with {inputs}, it did not return smaller values for right "
         f"predictions than for wrong ones. Tried: {tried}.",
         "A loss of your own takes 'y_true', 'y_pred', where y_true are class indices (n,) or "
         "one-hot labels (n, n_classes) and y_pred are probabilities (n, n_classes), and returns n "

@@ -1,4 +1,4 @@
-"""Metrics: any Keras or user metric, made to take class indices and raw model output."""
+"""Adapts any Keras or user metric to class indices and raw model output."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ _FORMS: dict[str, tuple[TargetForm, PredictionForm]] = {
         _ONE_HOT,
     ),
 }
-# For two classes these tell about the second one, as in scikit-learn; for more they count over
-# all classes (one against the rest), as in Keras.
+# For two classes these refer to the second one, as in scikit-learn; for more they count over all
+# classes (one against the rest), as in Keras.
 _ONE_CLASS = (
     "AUC",
     "Precision",
@@ -110,46 +110,46 @@ def resolve_metrics(
     ensemble: bool = False,
     class_names: Sequence[str] | None = None,
 ) -> list[keras.metrics.Metric]:
-    """Make metrics that take class indices and the raw output of the model.
+    """Build metrics that take class indices and the raw output of the model.
 
     Parameters
     ----------
-    metrics : None, one choice, list, tuple or dict
-        Each a Keras metric's name, class or instance, whatever form of labels it wants; a
-        function ``(y_true, y_pred)``; ``"accuracy"``, ``"crossentropy"``, ``"top_3_accuracy"``
-        (any number), or a name of `COUNTED`, `AUCS` or `SCIKIT_LEARN_NAMES`. A dict names the
+    metrics : None, one metric, list, tuple or dict
+        Each is a Keras metric's name, class or instance, with any input form; a function
+        ``(y_true, y_pred)``; ``"accuracy"``, ``"crossentropy"``, ``"top_3_accuracy"`` (or any other
+        number); or a name in `COUNTED`, `AUCS` or `SCIKIT_LEARN_NAMES`. The keys of a dict name the
         metrics.
     routed : mapping of str to object, default=None
-        Arguments, ``{"0__threshold": 0.5}``.
+        Routed arguments, such as ``{"0__threshold": 0.5}``.
     n_classes : int
         Number of classes.
     output_form : OutputForm
-        What the model emits.
+        Output form of the model.
     ensemble : bool, default=False
-        Whether it emits the logits of several members in training, of shape
-        ``(n, n_members, units)``; metrics see the mean of the members' probabilities.
+        Whether the model emits the members' logits during training, of shape
+        ``(n, n_members, units)``. Metrics then use the mean of the members' probabilities.
     class_names : sequence of str, default=None
-        What the values of ``"per_class_*"`` are called after; numbers if there are none.
+        Names of the classes in the values of ``"per_class_*"``; their indices if None.
 
     Returns
     -------
     list of keras.metrics.Metric
-        Take ``y_true`` of shape ``(n,)`` or ``(n, 1)`` and ``y_pred`` of shape ``(n, units)``,
-        and have unique names that don't depend on what ran before. The attribute
-        ``takes_weights`` (True where absent) is False for one that cannot be weighted.
+        They take ``y_true`` of shape ``(n,)`` or ``(n, 1)`` and ``y_pred`` of shape ``(n, units)``,
+        and have unique, reproducible names. The attribute ``takes_weights`` (True where absent) is
+        False for a metric that cannot be weighted.
 
     Raises
     ------
     ObjectiveError
-        For a metric that does not fit the labels and the output layer.
+        If a metric does not fit the labels and the output layer.
     ValueError
-        For unknown names or arguments.
+        If a name or argument is unknown.
     TypeError
-        For a wrong kind of choice.
+        If a metric has an invalid type.
     """
     metrics = _without_nones(metrics)
     built = build_objects(
-        _map_choices(metrics, lambda spec: _with_classes(spec, n_classes)),
+        _map_metrics(metrics, lambda spec: _with_classes(spec, n_classes)),
         routed,
         lookup=functools.partial(_lookup, n_classes=n_classes, class_names=class_names),
         what="metrics",
@@ -189,7 +189,7 @@ def metric_modes(
     return modes
 
 
-# --- choices and names ------------------------------------------------------------------------
+# --- values and names -------------------------------------------------------------------------
 
 
 def _without_nones(metrics: Any) -> Any:
@@ -198,24 +198,24 @@ def _without_nones(metrics: Any) -> Any:
     return metrics
 
 
-def _map_choices(metrics: Any, change: Any) -> Any:
+def _map_metrics(metrics: Any, change: Any) -> Any:
     if isinstance(metrics, (list, tuple)):
-        return [_map_choices(spec, change) for spec in metrics]
+        return [_map_metrics(spec, change) for spec in metrics]
     if isinstance(metrics, Mapping) and not is_config(metrics):
-        return {key: _map_choices(spec, change) for key, spec in metrics.items()}
+        return {key: _map_metrics(spec, change) for key, spec in metrics.items()}
     return change(metrics)
 
 
 def _with_classes(spec: Any, n_classes: int) -> Any:
-    """Tell a class that asks for the number of classes what it is."""
-    asks = inspect.isclass(spec) and {"num_classes", "n_classes"} & set(
+    """Fill in the number of classes for a class that takes it."""
+    parameter = inspect.isclass(spec) and {"num_classes", "n_classes"} & set(
         accepted_parameters(spec).names
     )
-    return functools.partial(spec, **{asks.pop(): n_classes}) if asks else spec
+    return functools.partial(spec, **{parameter.pop(): n_classes}) if parameter else spec
 
 
 def _lookup(name: str, n_classes: int, class_names: Sequence[str] | None) -> Any:
-    """Find a metric by one of our names, a name of scikit-learn's or a Keras name."""
+    """Look up a metric by our name, scikit-learn's or Keras'."""
     metrics = keras.metrics
     if name in ("accuracy", "acc"):
         return functools.partial(metrics.SparseCategoricalAccuracy, name=name)
@@ -227,7 +227,7 @@ def _lookup(name: str, n_classes: int, class_names: Sequence[str] | None) -> Any
     score = SCIKIT_LEARN_NAMES.get(name, name)
     if score in COUNTED or score in AUCS:
         cls = ClassScore if score in COUNTED else ClassAUC
-        # Names only where they are used, so that other models can share what was traced.
+        # Names only where they are used, so that other models can share the trace.
         names = class_names if score.startswith("per_class_") else None
         return functools.partial(
             cls, n_classes=n_classes, score=score, class_names=names, name=name
@@ -238,7 +238,7 @@ def _lookup(name: str, n_classes: int, class_names: Sequence[str] | None) -> Any
 
 
 def _default_name(cls: type) -> str:
-    """Return the name that Keras gives a metric of this class unasked."""
+    """Return Keras' default name for a metric of this class."""
     default = inspect.signature(cls).parameters.get("name")
     if default is not None and isinstance(default.default, str):
         return default.default
@@ -246,7 +246,7 @@ def _default_name(cls: type) -> str:
 
 
 def _name(key: str, metric: Any, spec: Any, metrics: Any, named: bool) -> str:
-    """Choose the name in the history: dict key, the user's own name, or that of the choice."""
+    """Return the name for the history: dict key, the user's own name, or the given name."""
     if isinstance(metrics, Mapping) and not is_config(metrics) and key in metrics:
         name = str(key)
     elif not isinstance(metric, keras.metrics.Metric):
@@ -254,11 +254,11 @@ def _name(key: str, metric: Any, spec: Any, metrics: Any, named: bool) -> str:
         name = getattr(function, "__name__", snake_name(type(function).__name__))
         name = name if name.isidentifier() else "metric"
     else:
-        usual = _default_name(type(metric))
+        default = _default_name(type(metric))
         # Keras numbers unnamed metrics over the whole process: precision, precision_1, ...
-        unasked = re.fullmatch(rf"{re.escape(usual)}(_[1-9]\d*)?", metric.name) is not None
-        name = usual if unasked else metric.name
-        if unasked and isinstance(spec, str) and not named:
+        unnamed = re.fullmatch(rf"{re.escape(default)}(_[1-9]\d*)?", metric.name) is not None
+        name = default if unnamed else metric.name
+        if unnamed and isinstance(spec, str) and not named:
             name = spec
     if name == "loss" or name.startswith("val_"):
         raise ValueError(
@@ -277,7 +277,7 @@ def _unique(name: str, taken: list[str]) -> str:
     return f"{name}_{i}"
 
 
-# --- forms -----------------------------------------------------------------------------------
+# --- adaptation ------------------------------------------------------------------------------
 
 
 def _adapt(
@@ -289,7 +289,7 @@ def _adapt(
         return _adapt_user_metric(metric, name, n_classes, output_form)
     metric = _corrected(metric, n_classes, output_form)
     target, prediction = _known_form(metric, n_classes, output_form)
-    # TensorFlow finds the top k of float32 only, whatever the precision of the model.
+    # TensorFlow's top-k supports float32 only, whatever the precision of the model.
     dtype = "float32" if type(metric).__name__ in _RANKED else None
     plain = not (is_binary_unit(output_form) or ensemble) and dtype is None
     metric.name = name
@@ -307,7 +307,7 @@ def _is_keras(metric: Any) -> bool:
 
 
 def _corrected(metric: Any, n_classes: int, output_form: OutputForm) -> Any:
-    """Rebuild our copy where an argument does not agree with the model or the classes."""
+    """Rebuild our copy if an argument does not match the model or the classes."""
     changes: dict[str, Any] = {}
     config = metric.get_config()
     cls = type(metric)
@@ -315,14 +315,14 @@ def _corrected(metric: Any, n_classes: int, output_form: OutputForm) -> Any:
         scored = _FORMS.get(cls.__name__, _ONE_HOT)[1] == "scores"
         changes["from_logits"] = scored and output_form in ("logits", "binary_logit")
     if cls.__name__ in _OVERLAP or cls is keras.metrics.BinaryIoU:
-        # Counted in integers unless told otherwise, which would cut fractional weights to 0.
+        # By default they count in integers, which would truncate fractional weights to 0.
         changes["dtype"] = keras.config.floatx()
     elif config.get("dtype") == "float32":
         changes["dtype"] = keras.config.floatx()
-    asked = config.get("num_classes", n_classes)
-    if cls.__name__ in _OVERLAP and asked != n_classes:
+    n_counted = config.get("num_classes", n_classes)
+    if cls.__name__ in _OVERLAP and n_counted != n_classes:
         raise ObjectiveError(
-            f"metrics: {cls.__name__} was made for {asked} classes, but the labels have "
+            f"metrics: {cls.__name__} was made for {n_counted} classes, but the labels have "
             f"{n_classes}. Pass the class or its name, and the number is filled in."
         )
     changes = {k: v for k, v in changes.items() if k not in config or config[k] != v}
@@ -356,7 +356,7 @@ def _known_form(
     raise mismatch_error(n_classes, output, f"metric {snake_name(cls)!r}", reason, cure)
 
 
-# --- functions and the user's own -------------------------------------------------------------
+# --- user-defined metrics --------------------------------------------------------------------
 
 
 def _adapt_function(
@@ -415,7 +415,7 @@ def _unusable(metric: Any, n_classes: int, output_form: OutputForm, tried: str) 
         n_classes,
         describe_output(output_form, n_classes),
         f"metric {describe(metric)}",
-        "Called on a few made-up rows, it did not tell right predictions from wrong ones. "
+        "Called on a few synthetic rows, it did not distinguish right predictions from wrong ones. "
         f"Tried: {tried}.",
         "A metric of your own takes 'y_true', 'y_pred', where y_true are class indices (n,) or "
         "one-hot labels (n, n_classes) and y_pred are probabilities (n, n_classes).",

@@ -1,4 +1,4 @@
-"""The output layer: what a whole model emits, and how that becomes logits or probabilities."""
+"""Output form of a model, and conversion of its raw output to logits and probabilities."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from keras_multiclass._shared.messages import describe, format_list, invalid
 from keras_multiclass.exceptions import ObjectiveError
 
 __all__ = [
-    "OutputForm",
     "inspect_output",
     "to_log_probabilities",
     "to_logits",
@@ -25,11 +24,11 @@ __all__ = [
 _TINY = float(np.finfo(np.float64).tiny)
 _HUGE = 1e300
 
-# How far the rows of a softmax may be from summing to one, in half precision.
+# Tolerance for rows of a softmax to sum to one in half precision.
 _SUM_TOLERANCE = 1e-2
 
 
-# --- from raw output to numbers for people -----------------------------------------------------
+# --- conversion of raw output ----------------------------------------------------------------
 
 
 def _check_raw(raw: Any, form: OutputForm) -> np.ndarray:
@@ -44,19 +43,19 @@ def _check_raw(raw: Any, form: OutputForm) -> np.ndarray:
 
 
 def to_logits(raw: Any, form: OutputForm) -> np.ndarray:
-    """Turn raw model output into logits.
+    """Convert raw model output to logits.
 
     Parameters
     ----------
     raw : array of shape (n_samples, units)
-        What the model emits.
+        Raw output of the model.
     form : OutputForm
-        What it means, as :func:`inspect_output` found.
+        Output form, from :func:`inspect_output`.
 
     Returns
     -------
     ndarray of shape (n_samples, n_classes), float64
-        Finite for finite input; of one unit, the first class's logit is zero.
+        Finite for finite input; for one unit, the logit of the first class is zero.
     """
     values = _check_raw(raw, form)
     if form == "logits":
@@ -70,14 +69,14 @@ def to_logits(raw: Any, form: OutputForm) -> np.ndarray:
 
 
 def to_probabilities(raw: Any, form: OutputForm) -> np.ndarray:
-    """Turn raw model output into probabilities.
+    """Convert raw model output to probabilities.
 
     Parameters
     ----------
     raw : array of shape (n_samples, units)
-        What the model emits.
+        Raw output of the model.
     form : OutputForm
-        What it means, as :func:`inspect_output` found.
+        Output form, from :func:`inspect_output`.
 
     Returns
     -------
@@ -100,14 +99,14 @@ def to_probabilities(raw: Any, form: OutputForm) -> np.ndarray:
 
 
 def to_log_probabilities(raw: Any, form: OutputForm) -> np.ndarray:
-    """Turn raw model output into log-probabilities, exact where probabilities underflow.
+    """Convert raw model output to log-probabilities, accurate where probabilities underflow.
 
     Parameters
     ----------
     raw : array of shape (n_samples, units)
-        What the model emits.
+        Raw output of the model.
     form : OutputForm
-        What it means, as :func:`inspect_output` found.
+        Output form, from :func:`inspect_output`.
 
     Returns
     -------
@@ -126,24 +125,24 @@ def _stack_probabilities(values: np.ndarray, form: OutputForm) -> np.ndarray:
     return np.hstack([1.0 - values, values]) if form == "binary_probability" else values
 
 
-# --- what a model emits -------------------------------------------------------------------------
+# --- detection ---------------------------------------------------------------------------------
 
 
 def inspect_output(
     model: keras.Model, n_classes: int, sample: Any, *, loss: Any = "auto"
 ) -> OutputForm:
-    """Find out what a whole model emits, and whether it fits the classes.
+    """Detect the output form of a model and check that it fits the classes.
 
     Parameters
     ----------
     model : keras.Model
-        Functional, sequential or subclassed; built by the call when it is not yet built.
+        Functional, sequential or subclassed; built if necessary.
     n_classes : int
-        Number of classes among the labels.
+        Number of classes.
     sample : array, or list or dict of arrays
-        A few real rows of X. Needed where the last layer does not say what it emits.
+        A few rows of X, evaluated if the last layer does not reveal the output form.
     loss : object, default="auto"
-        The user's choice, for messages only.
+        The `loss` parameter, for messages only.
 
     Returns
     -------
@@ -154,8 +153,8 @@ def inspect_output(
     Raises
     ------
     ObjectiveError
-        When the model has not one output of shape ``(n, units)``, when the units don't fit the
-        classes, or when its last activation is not one for exclusive classes.
+        If the model does not have one output of shape ``(n, units)``, the number of units does not
+        fit the classes, or the last activation is not one for exclusive classes.
     """
     raw = _run(model, sample)
     units = int(raw.shape[-1])
@@ -167,14 +166,14 @@ def inspect_output(
         cure += " or, for two classes, one unit." if n_classes == 2 else "."
         reason = f"Exclusive classes need one unit for each of the {n_classes} classes."
         raise mismatch_error(n_classes, output, f"loss {describe(loss)}", reason, cure)
-    found = activation or _activation_by_experiment(model, sample, raw)
-    return _form(found, units, n_classes, loss)
+    activation = activation or _infer_activation(model, sample, raw)
+    return _form(activation, units, n_classes, loss)
 
 
 def _form(activation: str, units: int, n_classes: int, loss: Any) -> OutputForm:
     output = f"{units} unit{'s' if units > 1 else ''} with {activation} activation"
     cure = f"End the model with Dense({n_classes}) (logits) or Dense({n_classes}, 'softmax')."
-    said = f"loss {describe(loss)}"
+    loss_text = f"loss {describe(loss)}"
     if activation in ("linear", "log_softmax") and (units > 1 or activation == "linear"):
         return "logits" if units > 1 else "binary_logit"
     if units == 1 and activation in ("sigmoid", "hard_sigmoid"):
@@ -191,11 +190,11 @@ def _form(activation: str, units: int, n_classes: int, loss: Any) -> OutputForm:
         )
     else:
         reason = f"The range of {activation} fits neither logits nor probabilities."
-    raise mismatch_error(n_classes, output, said, reason, cure)
+    raise mismatch_error(n_classes, output, loss_text, reason, cure)
 
 
 def _run(model: keras.Model, sample: Any) -> np.ndarray:
-    """Evaluate the model and check that it emits one tensor of rank 2."""
+    """Evaluate the model and check that its output is one tensor of rank 2."""
     rows = keras.tree.map_structure(ops.convert_to_tensor, sample)
     raw = model(rows, training=False)
     if isinstance(raw, (list, tuple, dict)):
@@ -227,7 +226,7 @@ _NAMED_LAYERS = {
     keras.layers.ELU: "elu",
     keras.layers.PReLU: "prelu",
 }
-# softplus, tanh, relu and so on are refused by name; anything not named here is tried out.
+# Softplus, tanh, relu and so on are rejected by name; other activations are inferred from outputs.
 _NAMED_ACTIVATIONS = [
     "linear",
     "softmax",
@@ -256,7 +255,7 @@ _NAMED_ACTIVATIONS = [
 
 
 def _last_activation(model: Any) -> str | None:
-    """Read the activation of the last layer, or None where the structure doesn't tell."""
+    """Return the activation of the last layer, or None if the structure does not reveal it."""
     last = _last_operation(model)
     if last is None:
         return None
@@ -266,18 +265,18 @@ def _last_activation(model: Any) -> str | None:
         return _NAMED_LAYERS[type(last)]
     if type(last) in (keras.layers.Dense, keras.layers.Activation):
         name = _activation_name(last.activation)
-        # Activation("linear", dtype="float32") is how mixed precision is ended: what it lets
-        # through was made before it.
-        passes = name == "linear" and type(last) is keras.layers.Activation
-        return None if passes else name
+        # Activation("linear", dtype="float32") ends a model of mixed precision; the activation that
+        # matters comes before it.
+        is_cast = name == "linear" and type(last) is keras.layers.Activation
+        return None if is_cast else name
     return None
 
 
 def _last_operation(model: Any) -> Any:
     if isinstance(model, keras.Sequential):
         return model.layers[-1] if model.layers else None
-    # Operations of a functional model are sorted by depth, so its one output comes last. A
-    # user's subclass may override `call` and do more than its graph says.
+    # Operations of a functional model are sorted by depth, so its single output comes last. A
+    # subclass may override `call` and differ from its graph.
     plain = type(model).__name__ == "Functional" and type(model).__module__.startswith("keras.")
     return model.operations[-1] if plain else None
 
@@ -289,17 +288,16 @@ def _activation_name(function: Any) -> str | None:
     return None
 
 
-def _activation_by_experiment(model: keras.Model, sample: Any, raw: np.ndarray) -> str:
-    """Judge by the numbers that come out, for real rows and for much larger ones."""
+def _infer_activation(model: keras.Model, sample: Any, raw: np.ndarray) -> str:
+    """Infer the activation from the outputs for the sample and for much larger inputs."""
     values = np.concatenate([raw, *_scaled_outputs(model, sample)])
     values = values[np.isfinite(values).all(axis=1)]
     if not len(values):
         raise ObjectiveError(
             invalid(
                 "The output of `model`",
-                "finite, as far as its structure doesn't say whether it emits logits or "
-                "probabilities",
-                "NaN or infinity for every row that was tried",
+                "finite, unless its structure reveals whether it emits logits or probabilities",
+                "NaN or infinity for every row tried",
                 "Check the rows of X, or end the model with a Dense, Activation or Softmax layer.",
             )
         )
@@ -320,10 +318,10 @@ def _activation_by_experiment(model: keras.Model, sample: Any, raw: np.ndarray) 
 
 
 def _scaled_outputs(model: keras.Model, sample: Any) -> list[np.ndarray]:
-    """Run the model on much larger rows: logits grow, probabilities stay within bounds."""
+    """Run the model on much larger inputs: logits grow, probabilities remain bounded."""
     leaves = [np.asarray(leaf) for leaf in keras.tree.flatten(sample)]
     if any(leaf.dtype.kind != "f" for leaf in leaves):
-        return []  # token ids and the like have no meaning when scaled
+        return []  # scaled token ids have no meaning
     outputs = []
     for factor in (10.0, -10.0, 1000.0):
         scaled = [(leaf * factor + np.sign(factor)).astype(leaf.dtype) for leaf in leaves]
