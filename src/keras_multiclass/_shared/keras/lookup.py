@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import keras
+
 from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
 
 __all__ = [
@@ -82,8 +84,6 @@ def public_members(module: Any, base: type, *, functions: bool = False) -> dict[
 
 def schedule_lookup(name: str) -> type:
     """Find a Keras learning-rate schedule class by name: ``"cosine_decay"``, ..."""
-    import keras
-
     schedules = keras.optimizers.schedules
     return look_up(
         name, "optimizer__learning_rate", public_members(schedules, schedules.LearningRateSchedule)
@@ -92,14 +92,10 @@ def schedule_lookup(name: str) -> type:
 
 def loss_lookup(name: str) -> Any:
     """Find a Keras loss class (or function) by CamelCase or snake_case name."""
-    import keras
-
     return look_up(name, "loss", public_members(keras.losses, keras.losses.Loss, functions=True))
 
 
 def metric_lookup(name: str, others: Sequence[str] = ()) -> Any:
     """Find a Keras metric class (or function); the message for an unknown name has others too."""
-    import keras
-
     known = public_members(keras.metrics, keras.metrics.Metric, functions=True)
     return look_up(name, "metrics", known, others)

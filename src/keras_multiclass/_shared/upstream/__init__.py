@@ -1,0 +1,1 @@
+"""Private names of other packages, each with the reason why no public one will do."""
