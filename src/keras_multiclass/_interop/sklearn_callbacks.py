@@ -1,6 +1,6 @@
-"""Tells scikit-learn's own callbacks of a fit and of each of its epochs.
+"""Support for scikit-learn's callbacks, which are called for a fit and each of its epochs.
 
-They came with scikit-learn 1.9; before, an estimator has no `set_callbacks` and nothing is told.
+They were added in scikit-learn 1.9; with older versions, estimators have no `set_callbacks`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ try:
 except ImportError:
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Adds nothing, in place of scikit-learn's mixin."""
+        """Replacement for scikit-learn's mixin that adds nothing."""
 
     def with_callbacks(method: Callable[..., Any]) -> Callable[..., Any]:
-        """Leave a method as it is."""
+        """Return the method unchanged."""
         return method
 
 
@@ -27,18 +27,18 @@ __all__ = ["CallbackSupportMixin", "EpochTasks", "with_callbacks"]
 
 
 class EpochTasks(EpochRecorder):
-    """A Keras callback that hands a fit on to scikit-learn's callbacks, one task an epoch.
+    """A Keras callback that reports a fit to scikit-learn's callbacks, one task for each epoch.
 
     Parameters
     ----------
     estimator : KerasMulticlassClassifier
-        The estimator that is being fitted.
+        The estimator being fitted.
     epochs : int
-        How many epochs there are at most.
+        Maximum number of epochs.
     data : dict
-        ``X``, ``y`` and ``metadata``, as the callbacks get them.
+        ``X``, ``y`` and ``metadata`` as passed to the callbacks.
     progress : callable
-        Gives the fitted attributes that tell of the epochs so far, from their history.
+        Returns the fitted attributes after the epochs so far, computed from their history.
     """
 
     def __init__(
@@ -49,29 +49,31 @@ class EpochTasks(EpochRecorder):
         progress: Callable[[History], dict[str, Any]],
     ) -> None:
         super().__init__()
-        self._told = {"estimator": estimator, **data}
+        self._arguments = {"estimator": estimator, **data}
         self._progress = lambda: progress(self.history)
         self._fit = estimator._init_callback_context(max_subtasks=epochs)
-        self._fit.call_on_fit_task_begin(**self._told)
+        self._fit.call_on_fit_task_begin(**self._arguments)
         self._epoch: Any = None
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Begin the task of an epoch."""
+        """Begin the task of the epoch."""
         self._epoch = self._fit.subcontext(task_name="epoch")
-        self._epoch.call_on_fit_task_begin(**self._told, reconstruction_attributes=self._progress)
+        self._epoch.call_on_fit_task_begin(
+            **self._arguments, reconstruction_attributes=self._progress
+        )
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """End the task of an epoch, and the training if a callback asks for that."""
+        """End the task of the epoch, and the training if a callback requests it."""
         super().on_epoch_end(epoch, logs)
         task, self._epoch = self._epoch, None
-        if task.call_on_fit_task_end(**self._told, reconstruction_attributes=self._progress):
+        if task.call_on_fit_task_end(**self._arguments, reconstruction_attributes=self._progress):
             self.model.stop_training = True
 
     def on_train_end(self, logs: Any = None) -> None:
-        """End the task of an epoch that the user interrupted."""
+        """End the task of an epoch that was interrupted."""
         if self._epoch is not None:
-            self._epoch.call_on_fit_task_end(**self._told)
+            self._epoch.call_on_fit_task_end(**self._arguments)
 
     def end(self) -> None:
-        """End the task of the fit; the estimator is fitted."""
-        self._fit.call_on_fit_task_end(**self._told, reconstruction_attributes={})
+        """End the task of the fit, once the estimator is fitted."""
+        self._fit.call_on_fit_task_end(**self._arguments, reconstruction_attributes={})

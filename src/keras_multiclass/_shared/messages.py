@@ -62,7 +62,7 @@ def format_list(names: Iterable[Any]) -> str:
 
 
 def shorten(label: Any, longest: int) -> str:
-    """Return a label on one line, with its middle replaced by dots beyond ``longest`` characters."""
+    """Return a label on one line, shortened in the middle to ``longest`` characters."""
     text = " ".join(str(label).split())
     if len(text) <= longest:
         return text
