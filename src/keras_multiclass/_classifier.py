@@ -27,6 +27,7 @@ from keras_multiclass._network.compile import PackedModel
 from keras_multiclass._network.objective import to_log_probabilities, to_logits, to_probabilities
 from keras_multiclass._shared.keras.copying import LayerSnapshot
 from keras_multiclass._shared.keras.environment import keras_environment, start_quietly
+from keras_multiclass._shared.keras.weight_decay import apply_patterns, collect_patterns
 from keras_multiclass._shared.seeding import seeded
 from keras_multiclass._shared.signatures import accepted_parameters
 from keras_multiclass._shared.typing import ArrayLike, History
@@ -715,7 +716,10 @@ class KerasMulticlassClassifier(
     # Persistence
 
     def __getstate__(self) -> dict[str, Any]:
-        state = dict(super().__getstate__())
+        state = {**super().__getstate__(), "_format": _PICKLE_FORMAT}
+        built = [self._state.compile_spec.optimizer] if "model_" in state else []
+        optimizers = [*state.values(), *self._routed.values(), *built]
+        state["_excluded_from_weight_decay"] = collect_patterns(optimizers)
         if "model_" in state:
             with keras_environment(self._state.dtype):
                 state["model_"] = PackedModel.pack(self.model_, self._state.compile_spec)
@@ -726,10 +730,24 @@ class KerasMulticlassClassifier(
         return state
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
+        pickle_format = state.get("_format")
+        if pickle_format != _PICKLE_FORMAT:
+            raise ValueError(
+                f"The format of a saved KerasMulticlassClassifier must be {_PICKLE_FORMAT} for "
+                f"this version of keras-multiclass; got {pickle_format}. "
+                + (
+                    "A development version saved it: fit the classifier again."
+                    if pickle_format is None
+                    else "Upgrade keras-multiclass to the version that saved it."
+                )
+            )
         restored = {
             name: value.restore() if isinstance(value, LayerSnapshot) else value
             for name, value in state.items()
         }
+        del restored["_format"]
+        for optimizer, patterns in restored.pop("_excluded_from_weight_decay"):
+            apply_patterns(optimizer, patterns, "optimizer")
         if "model_" in restored:
             start_quietly()
             with keras_environment(restored["_state"].dtype), seeded(0):
@@ -738,9 +756,14 @@ class KerasMulticlassClassifier(
         super().__setstate__(restored)
 
 
+# Raised whenever the attributes of a fitted classifier change, so that an older version of the
+# package refuses what it cannot read.
+_PICKLE_FORMAT = 1
+
+
 def _is_fitted(name: str) -> bool:
     return name == "_state" or (name.endswith("_") and not name.startswith("_"))
 
 
 def _is_keras(value: Any) -> bool:
-    return isinstance(value, keras.Layer)
+    return isinstance(value, (keras.Layer, keras.optimizers.Optimizer, keras.losses.Loss))

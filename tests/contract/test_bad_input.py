@@ -487,7 +487,7 @@ def test_one_value_for_a_batch_cannot_be_weighted(fitted, params):
     (name,) = params
     weights = np.linspace(1, 2, 150)
     message = refusal(fitted, lambda c: c.fit(X, y, sample_weight=weights), **params)
-    assert f"`{name}` must return one value for each row when there are weights" in message
+    assert f"`{name}` must return one value for each row when rows are weighted" in message
     message = refusal(fitted, lambda c: c.fit(X, y), class_weight="balanced", **params)
     assert "class_weight" in message
     assert tiny(epochs=1, **params).fit(X, y).n_iter_ == 1  # without weights it is fine

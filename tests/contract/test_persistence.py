@@ -218,6 +218,52 @@ def test_pickles_are_small_and_hold_no_training_data(fitted):
     assert len(pickle.dumps(classifier)) < 40_000 < rows.nbytes
 
 
+def decaying(excluded):
+    """Return an optimizer whose steps halve the weights and hardly follow their gradients."""
+    optimizer = keras.optimizers.SGD(1e-4, weight_decay=5e3)
+    optimizer.exclude_from_weight_decay(var_names=excluded)
+    return optimizer
+
+
+def build_biased(optimizer=None):
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(3, "softmax", bias_initializer="ones")]
+    )
+    if optimizer is not None:
+        model.compile(optimizer, "sparse_categorical_crossentropy")
+    return model
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["parameter", "compiled by the builder"])
+def test_biases_excluded_from_weight_decay_are_not_decayed_by_fits_copies_and_clones(compiled):
+    def fit(excluded):
+        optimizer = {"optimizer": decaying(excluded)}
+        if compiled:
+            optimizer = {"model__optimizer": decaying(excluded)}
+        classifier = KerasMulticlassClassifier(model=build_biased, epochs=1, batch_size=75)
+        return classifier.set_params(**optimizer).fit(X, y)
+
+    def bias(classifier):
+        return classifier.model_.get_weights()[1]
+
+    np.testing.assert_allclose(bias(fit([])), 0.25, atol=0.01)  # leaves a trace behind
+    classifier = fit(["bias"])
+    loaded = pickle.loads(pickle.dumps(classifier)).partial_fit(X, y)
+    for each in (classifier, loaded, clone(classifier).fit(X, y)):
+        np.testing.assert_allclose(bias(each), 1.0, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("pickle_format", "cure"),
+    [(2, "Upgrade keras-multiclass"), (None, "fit the classifier again")],
+    ids=["newer", "none"],
+)
+def test_a_pickle_of_another_format_is_refused(pickle_format, cure):
+    state = {**KerasMulticlassClassifier().__getstate__(), "_format": pickle_format}
+    with pytest.raises(ValueError, match=f"must be 1 .*; got {pickle_format}. .*{cure}"):
+        KerasMulticlassClassifier().__setstate__(state)
+
+
 def predict_elsewhere(path, folder):
     """Load a classifier in a new process, predict, train on and predict again."""
     classifier = joblib.load(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keras
+import numpy as np
 import pytest
 
 from keras_multiclass._network.optimizers import optimizer_lookup
@@ -11,6 +12,7 @@ from keras_multiclass._shared.keras.object_lists import build_objects
 from keras_multiclass._shared.keras.objects import build_object, extract
 from keras_multiclass._shared.signatures import accepted_parameters
 from keras_multiclass._training.callbacks import callback_lookup
+from keras_multiclass._training.engine.fingerprint import fingerprint
 
 ExponentialDecay = keras.optimizers.schedules.ExponentialDecay
 EarlyStopping = keras.callbacks.EarlyStopping
@@ -103,6 +105,76 @@ def test_an_instance_is_copied_and_never_touched():
     assert built is not mine
     assert (mine.momentum, built.momentum) == (0.3, 0.5)
     assert float(built.learning_rate) == 0.25
+
+
+def decayed_by(optimizer):
+    """Return a kernel and a bias of ones after one step with gradients of zero."""
+    variables = [keras.Variable(np.ones(1), name=name) for name in ("kernel", "bias")]
+    optimizer.build(variables)
+    optimizer.apply([np.zeros(1, "float32")] * 2)
+    return [float(variable[0]) for variable in variables]
+
+
+def without_biases(optimizer):
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    return optimizer
+
+
+def scaling(optimizer):
+    return keras.optimizers.LossScaleOptimizer(optimizer)
+
+
+def mapped(optimizer):
+    if not hasattr(keras.optimizers, "MultiOptimizer"):
+        pytest.skip("This version of Keras has no MultiOptimizer.")
+    optimizers = keras.optimizers.OptimizerMap(optimizer, {"embedding": keras.optimizers.Adam()})
+    return keras.optimizers.MultiOptimizer(optimizers)
+
+
+@pytest.mark.parametrize("wrap", [lambda optimizer: optimizer, scaling, mapped])
+def test_a_copied_optimizer_does_not_decay_the_variables_that_the_original_excludes(wrap):
+    original = wrap(without_biases(keras.optimizers.SGD(0.1, weight_decay=0.5)))
+    assert decayed_by(optimizer(original)) == pytest.approx([0.95, 1.0])
+
+
+def test_an_exclusion_from_weight_decay_is_kept_with_routed_arguments():
+    original = without_biases(keras.optimizers.SGD(0.1, weight_decay=0.5))
+    assert decayed_by(optimizer(original, weight_decay=0.2)) == pytest.approx([0.98, 1.0])
+
+
+def test_an_optimizer_passed_as_an_argument_is_copied_too():
+    inner = without_biases(keras.optimizers.SGD(0.1, weight_decay=0.5))
+    built = optimizer(keras.optimizers.LossScaleOptimizer, inner_optimizer=inner)
+    assert decayed_by(built) == pytest.approx([0.95, 1.0])
+    assert not inner.built
+
+
+def test_variables_excluded_from_weight_decay_one_by_one_are_an_error():
+    original = keras.optimizers.SGD(0.1, weight_decay=0.5)
+    original.exclude_from_weight_decay(var_list=[keras.Variable(1.0)])
+    with pytest.raises(ValueError, match=r"optimizer: variables .* by name.*var_names=\['bias'\]"):
+        optimizer(original)
+
+
+def test_optimizers_that_exclude_different_variables_share_no_trace():
+    fingerprints = set()
+    for names in (["bias"], ["kernel"], []):
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, name="last")])
+        sgd = keras.optimizers.SGD(0.1, weight_decay=0.5)
+        sgd.exclude_from_weight_decay(var_names=names)
+        model.compile(sgd, keras.losses.MeanSquaredError())
+        fingerprints.add(fingerprint(model))
+    assert len(fingerprints) == 3
+
+
+def test_arguments_that_keras_leaves_out_of_a_configuration_are_copied():
+    y_true, y_pred = np.array([[0.0, 1.0]]), np.array([[3.0, 1.5]])
+    for original, changes in (
+        (keras.losses.Huber(delta=0.5), {"name": "mine"}),
+        (keras.metrics.CosineSimilarity(axis=0), {}),
+    ):
+        copied = build_object(original, changes, lookup=None, what="loss", base=type(original))
+        assert float(copied(y_true, y_pred)) == pytest.approx(float(original(y_true, y_pred)))
 
 
 def test_a_keras_configuration_is_a_choice():

@@ -1,9 +1,9 @@
 """The adapter to SciKeras, and the only module that imports it.
 
-SciKeras turns a builder function, metadata and routed parameters into a Keras model; that is what
-it serves here. It is imported when first needed, and what its import replaces in Keras (how
-models, losses, metrics and optimizers are pickled and copied) is put back at once. Existing
-SciKeras classifiers are read here too: their parameters as ours, and what they learnt.
+SciKeras builds a Keras model from a builder function, metadata and routed parameters. It is
+imported on first use, and the methods of Keras that its import replaces (for pickling and copying
+models, losses, metrics and optimizers) are restored immediately. This module also reads the
+parameters and the fitted state of existing SciKeras classifiers.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ _PATCHED = (
 
 
 @contextlib.contextmanager
-def _keras_left_alone() -> Iterator[None]:
+def _restore_patched_methods() -> Iterator[None]:
     missing = object()
     before = [owner.__dict__.get(name, missing) for owner, name in _PATCHED]
     try:
@@ -78,15 +78,15 @@ def _keras_left_alone() -> Iterator[None]:
 
 
 def import_scikeras() -> ModuleType:
-    """Import ``scikeras.wrappers`` and leave Keras' classes as they were."""
+    """Import ``scikeras.wrappers`` without changing Keras' classes."""
     if "scikeras.wrappers" in sys.modules:
         return sys.modules["scikeras.wrappers"]
-    with _keras_left_alone():
+    with _restore_patched_methods():
         return importlib.import_module("scikeras.wrappers")
 
 
 def follows_scikeras(builder: Callable[..., Any]) -> bool:
-    """Whether a builder asks for ``meta``, ``compile_kwargs`` or ``params``."""
+    """Whether a builder takes ``meta``, ``compile_kwargs`` or ``params``."""
     try:
         parameters = inspect.signature(builder).parameters.values()
     except (TypeError, ValueError):
@@ -94,25 +94,25 @@ def follows_scikeras(builder: Callable[..., Any]) -> bool:
     return any(p.name in SCIKERAS_ARGUMENTS or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
-def build_model(
+def build_scikeras_model(
     builder: Callable[..., Any],
     *,
     metadata: Mapping[str, Any],
     compile_kwargs: Mapping[str, Any],
     params: Mapping[str, Any],
 ) -> Any:
-    """Call a SciKeras-style builder with the arguments that it asks for.
+    """Call a SciKeras-style builder with the arguments that it takes.
 
     Parameters
     ----------
     builder : callable
         Takes any of ``meta``, ``compile_kwargs``, ``params`` and its own arguments.
     metadata : mapping
-        What ``meta`` holds, under the names of SciKeras (``n_features_in_``, ``n_classes_``, ...).
+        Content of ``meta`` under SciKeras' names (``n_features_in_``, ``n_classes_``, ...).
     compile_kwargs : mapping
         Arguments for `keras.Model.compile`.
     params : mapping
-        All parameters of the estimator; those that begin with ``model__`` are the builder's own.
+        All parameters of the estimator; the builder's own start with ``model__``.
     """
     wrappers = import_scikeras()
     needed = ("_build_keras_model", "_get_metadata", "_get_compile_kwargs")
@@ -122,11 +122,11 @@ def build_model(
             "The installed version of SciKeras cannot call builders with `meta`, `compile_kwargs` "
             f"or `params`, as it lacks {format_list(missing)}. Install scikeras 0.13."
         )
-    # SciKeras lets users declare `hidden` for our `model__hidden`; `params` holds it under both.
+    # In SciKeras, `model__hidden` can also be declared as `hidden`; `params` holds both names.
     visible = {**extract(params, "model"), **params}
 
     class BuilderHost(wrappers.KerasClassifier):  # type: ignore[name-defined]
-        """Lends SciKeras' routing; parameters and metadata are ours."""
+        """Use SciKeras' routing with our parameters and metadata."""
 
         _random_state = None
 
@@ -139,13 +139,13 @@ def build_model(
         def _get_compile_kwargs(self) -> dict[str, Any]:
             return dict(compile_kwargs)
 
-    # SciKeras takes plain functions and partials only; a partial makes any callable one of these.
+    # SciKeras accepts only plain functions and partials, so other callables need the partial.
     return BuilderHost(model=functools.partial(builder))._build_keras_model()
 
 
-# --- from a SciKeras classifier to ours ---------------------------------------------------------
+# --- converting a SciKeras classifier -----------------------------------------------------------
 
-SCIKERAS_BATCH_SIZE = 32  # what Keras makes of SciKeras' default, None
+SCIKERAS_BATCH_SIZE = 32  # Keras' value for SciKeras' default, None
 
 _SAME = (
     *("optimizer", "metrics", "callbacks", "class_weight"),
@@ -159,7 +159,7 @@ _COMPILE_ONLY = frozenset({"run_eagerly", "jit_compile", "steps_per_execution"})
 _HARMLESS_OVERRIDES = frozenset({"_tags", "_more_tags", "_estimator_type"})
 
 _CURES = {
-    "predict__callbacks": "callbacks run in training only",
+    "predict__callbacks": "callbacks run only during training",
     "fit__validation_data": "pass X_val and y_val to `fit`",
     "fit__sample_weight": "pass sample_weight to `fit`",
     "fit__class_weight": "use class_weight",
@@ -169,12 +169,12 @@ _CURES = {
 
 
 def check_scikeras_classifier(estimator: Any) -> None:
-    """Refuse anything but a SciKeras classifier whose methods are SciKeras' own."""
+    """Raise unless `estimator` is a SciKeras classifier that overrides no methods."""
     wrappers = sys.modules.get("scikeras.wrappers")
     if wrappers is None or not isinstance(estimator, wrappers.KerasClassifier):
         cure = ""
         if wrappers is not None and isinstance(estimator, wrappers.BaseWrapper):
-            cure = "Regressors predict numbers, not classes."
+            cure = "Regressors cannot be converted."
         elif inspect.isclass(estimator):
             cure = "Pass an instance of the class."
         raise TypeError(
@@ -196,17 +196,17 @@ def check_scikeras_classifier(estimator: Any) -> None:
     if changed:
         raise ValueError(
             f"{type(estimator).__name__} overrides {format_list(sorted(changed))} of SciKeras' "
-            "classifier, which cannot be carried over. Only `__init__` and `_keras_build_fn` can."
+            "classifier, which cannot be converted. Override only `__init__` and `_keras_build_fn`."
         )
 
 
 def convert_parameters(estimator: Any) -> dict[str, Any]:
-    """Express the parameters of a SciKeras classifier as ours, its defaults included.
+    """Convert all parameters of a SciKeras classifier to ours, defaults included.
 
     Parameters
     ----------
     estimator : scikeras.wrappers.KerasClassifier
-        One that passed `check_scikeras_classifier`.
+        Checked by `check_scikeras_classifier`.
 
     Returns
     -------
@@ -216,11 +216,11 @@ def convert_parameters(estimator: Any) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If parameters have no counterpart; the message names all of them.
+        If parameters have no counterpart; they are reported together.
     """
-    given = estimator.get_params(deep=False)
-    plain = {name: value for name, value in given.items() if "__" not in name}
-    routed, lost = _convert_routed({n: v for n, v in given.items() if "__" in n})
+    params = estimator.get_params(deep=False)
+    plain = {name: value for name, value in params.items() if "__" not in name}
+    routed, lost = _convert_routed({n: v for n, v in params.items() if "__" in n})
     for name in (*_COMPILE, "run_eagerly"):
         plain[name] = routed.pop(f"compile__{name}", plain[name])
     builder, own, foreign = _resolve_builder(estimator, plain)
@@ -228,8 +228,8 @@ def convert_parameters(estimator: Any) -> dict[str, Any]:
     lost += [*foreign, *([] if dtype in DTYPES else [f"the dtype policy {dtype!r}"])]
     if lost:
         raise ValueError(
-            f"{type(estimator).__name__} has settings that cannot be carried over: "
-            f"{', '.join(lost)}. Convert a SciKeras classifier without them."
+            f"{type(estimator).__name__} has settings that cannot be converted: "
+            f"{', '.join(lost)}. Remove them before the conversion."
         )
     plain["callbacks"] = _without_models(plain["callbacks"])
     converted = {
@@ -252,9 +252,9 @@ def convert_parameters(estimator: Any) -> dict[str, Any]:
 
 
 class InheritedOptimizer(str):
-    """The name of an optimizer that SciKeras set because the user chose none.
+    """Name of SciKeras' default optimizer, which the user did not choose.
 
-    A builder that compiles its model itself overrules it, as with SciKeras.
+    As in SciKeras, the optimizer of a builder that compiles its model takes precedence.
     """
 
 
@@ -268,7 +268,7 @@ def _batch_size(value: Any) -> Any:
 
 
 def _without_models(callbacks: Any) -> Any:
-    """Copy callbacks that SciKeras has used: each holds the network, and would be pickled so."""
+    """Copy callbacks that SciKeras has used, without the network that they hold."""
     if isinstance(callbacks, Mapping):
         return {name: _without_models(callback) for name, callback in callbacks.items()}
     if isinstance(callbacks, (list, tuple)):
@@ -278,15 +278,15 @@ def _without_models(callbacks: Any) -> Any:
     return callbacks
 
 
-def _convert_routed(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Split routed parameters into those that mean something here and those that do not."""
+def _convert_routed(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Split routed parameters into those with a counterpart, converted, and those without."""
     routed: dict[str, Any] = {}
     lost: list[str] = []
-    for name, value in given.items():
+    for name, value in params.items():
         prefix, _, argument = name.partition("__")
         head = argument.partition("__")[0]
         if name in ("predict__verbose", "predict__batch_size"):
-            # Prediction is silent, and the same in batches of any size.
+            # Prediction prints nothing, and its result does not depend on the batch size.
             if argument == "batch_size" and value not in (None, -1):
                 routed[name] = value
         elif name == "fit__validation_batch_size" and value in (None, -1):
@@ -308,13 +308,13 @@ def _convert_routed(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]
 def _resolve_builder(
     estimator: Any, plain: Mapping[str, Any]
 ) -> tuple[Any, dict[str, Any], list[str]]:
-    """Find what builds the model, its arguments, and attributes that nothing could receive."""
+    """Return the builder of the model, its arguments, and attributes that it does not take."""
     base = inspect.signature(import_scikeras().KerasClassifier.__init__).parameters
     own = {name: value for name, value in plain.items() if name not in base}
     builder = plain["model"] if plain["model"] is not None else plain["build_fn"]
     if builder is not None:
         declared: set[str] = getattr(estimator, "_user_params", set())
-        foreign = [f"`{name}` (give it to the builder)" for name in own if name not in declared]
+        foreign = [f"`{name}` (pass it to the builder)" for name in own if name not in declared]
         return builder, own, foreign
     if not hasattr(estimator, "_keras_build_fn"):
         raise ValueError(
@@ -332,13 +332,13 @@ def _dtype_policy(estimator: Any, builder: Any) -> str:
 class SubclassBuilder:
     """The ``_keras_build_fn`` of a subclass of SciKeras' classifier, as a builder function.
 
-    What the subclass keeps as attributes are arguments here, so that they can be searched
+    The attributes of the subclass become arguments, so that they can be tuned
     (``model__hidden``).
 
     Parameters
     ----------
     estimator : scikeras.wrappers.KerasClassifier
-        Is copied without what it learnt.
+        Copied without its fitted attributes.
     """
 
     def __init__(self, estimator: Any) -> None:
@@ -355,29 +355,29 @@ class SubclassBuilder:
         params: Mapping[str, Any],
         **arguments: Any,
     ) -> Any:
-        """Build with an instance that has the arguments and the metadata as attributes."""
+        """Build with an instance whose attributes are the arguments and the metadata."""
         host = copy.copy(self.template)
-        taken = inspect.signature(host._keras_build_fn).parameters
-        is_open = any(p.kind is p.VAR_KEYWORD for p in taken.values())
+        accepted = inspect.signature(host._keras_build_fn).parameters
+        is_open = any(p.kind is p.VAR_KEYWORD for p in accepted.values())
         attributes = {name for name in vars(host) if name not in self.declared}
         for name in arguments:
-            if not (name in taken or name in vars(host) or is_open):
+            if not (name in accepted or name in vars(host) or is_open):
                 raise TypeError(f"{self.__name__} takes no argument {name!r}.")
         vars(host).update(meta)
         vars(host).update({n: v for n, v in arguments.items() if n in vars(self.template)})
-        offered = {"meta": meta, "compile_kwargs": compile_kwargs, "params": params, **arguments}
+        available = {"meta": meta, "compile_kwargs": compile_kwargs, "params": params, **arguments}
         return host._keras_build_fn(
             **{
                 name: value
-                for name, value in offered.items()
-                if name in taken or (is_open and name not in attributes)
+                for name, value in available.items()
+                if name in accepted or (is_open and name not in attributes)
             }
         )
 
 
 @dataclass(frozen=True)
 class SciKerasFit:
-    """What a fitted SciKeras classifier has learnt, under plain names."""
+    """Fitted state of a SciKeras classifier."""
 
     model: keras.Model
     classes: np.ndarray
@@ -389,7 +389,7 @@ class SciKerasFit:
 
 
 def read_fit(estimator: Any) -> SciKerasFit | None:
-    """Read what a SciKeras classifier has learnt; None when it was not fitted."""
+    """Return the fitted state of a SciKeras classifier, or None if it is not fitted."""
     if not estimator.initialized_:
         return None
     encoder = estimator.target_encoder_
@@ -397,10 +397,10 @@ def read_fit(estimator: Any) -> SciKerasFit | None:
     if kind not in ("binary", "multiclass", "multiclass-onehot") or encoder.n_classes_ < 2:
         raise ValueError(
             invalid(
-                "The target that the SciKeras classifier was fitted on",
-                "one of at least two classes for each row",
+                "The target of the fitted SciKeras classifier",
+                "one class for each row, with at least two classes in all",
                 f"a {kind} target" if encoder.n_classes_ != 1 else "a target of one class",
-                "Convert the classifier before it is fitted, and fit it on such a target.",
+                "Convert the classifier before fitting it on such a target.",
             )
         )
     return SciKerasFit(

@@ -17,7 +17,7 @@ try:
 except ImportError:
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Adds nothing, in place of scikit-learn's mixin."""
+        """Replacement for scikit-learn's mixin that adds nothing."""
 
     def with_callbacks(method: Callable[..., Any]) -> Callable[..., Any]:
         """Return the method unchanged."""
@@ -44,18 +44,18 @@ def has_sklearn_callbacks(estimator: Any) -> bool:
 
 
 class EpochTasks(EpochRecorder):
-    """A Keras callback that reports a fit to scikit-learn's callbacks, as one task per epoch.
+    """A Keras callback that reports a fit to scikit-learn's callbacks, one task for each epoch.
 
     Parameters
     ----------
     estimator : KerasMulticlassClassifier
-        The estimator that is being fitted.
+        The estimator being fitted.
     epochs : int
         Maximum number of epochs.
     data : dict
-        ``X``, ``y`` and ``metadata`` for the callbacks.
+        ``X``, ``y`` and ``metadata`` as passed to the callbacks.
     progress : callable
-        Returns, for a history, the fitted attributes after its epochs.
+        Returns the fitted attributes after the epochs so far, computed from their history.
     """
 
     def __init__(
@@ -73,21 +73,21 @@ class EpochTasks(EpochRecorder):
         self._epoch: Any = None
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Begin the task of an epoch."""
+        """Begin the task of the epoch."""
         self._epoch = self._fit.subcontext(task_name="epoch")
         self._epoch.call_on_fit_task_begin(
             **self._arguments, reconstruction_attributes=self._progress
         )
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """End the task of an epoch, and stop the training if a callback requests it."""
+        """End the task of the epoch, and the training if a callback requests it."""
         super().on_epoch_end(epoch, logs)
         task, self._epoch = self._epoch, None
         if task.call_on_fit_task_end(**self._arguments, reconstruction_attributes=self._progress):
             self.model.stop_training = True
 
     def on_train_end(self, logs: Any = None) -> None:
-        """End the task of an epoch that the user interrupted."""
+        """End the task of an epoch that was interrupted."""
         if self._epoch is not None:
             self._epoch.call_on_fit_task_end(**self._arguments)
 

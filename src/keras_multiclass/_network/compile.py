@@ -28,9 +28,9 @@ from keras_multiclass.exceptions import ObjectiveError
 
 CLASS_SCORES = ("per_class_precision", "per_class_recall", "per_class_f1")
 _UNWEIGHTABLE = (
-    "`{}` must return one value for each row when there are weights; got one that returns a "
-    "single value for the whole batch, together with `sample_weight` or `class_weight`. Return "
-    "the values before they are averaged."
+    "`{}` must return one value for each row when rows are weighted; got a single value for the "
+    "whole batch, together with `sample_weight` or `class_weight`. Return the values before they "
+    "are averaged."
 )
 
 
@@ -53,9 +53,9 @@ class CompileArguments(TypedDict):
 
 @dataclass(frozen=True)
 class CompileSpec:
-    """Optimizer, loss and metrics as the user chose them, with what they have to fit.
+    """Optimizer, loss and metrics as the user passed them, and the labels and output they are for.
 
-    With ``class_scores``, those of each class are among the metrics whatever the user chose.
+    With ``class_scores``, precision, recall and F1 of each class are added to the metrics.
     """
 
     optimizer: Any
@@ -79,11 +79,11 @@ class CompileSpec:
         return replace(self, **changed)
 
     def build_optimizer(self) -> keras.optimizers.Optimizer:
-        """Make a fresh optimizer."""
+        """Build a new optimizer."""
         return build_optimizer(self.optimizer, self.optimizer_arguments)
 
     def build_loss(self) -> keras.losses.Loss:
-        """Make the loss: class indices and raw model output in, one number per row out."""
+        """Build the loss, which takes class indices and raw model output."""
         return resolve_loss(
             self.loss,
             self.loss_arguments,
@@ -93,7 +93,7 @@ class CompileSpec:
         )
 
     def build_metrics(self) -> list[keras.metrics.Metric]:
-        """Make the metrics: class indices and raw model output in."""
+        """Build the metrics, which take class indices and raw model output."""
         metrics = self._resolve_metrics(self.metrics, self.metrics_arguments)
         if self.class_scores:
             names = {metric.name for metric in metrics}
@@ -123,7 +123,7 @@ class CompileSpec:
         return {"loss": "min", **metric_modes(self.build_metrics())}
 
     def check_weightable(self) -> None:
-        """Raise unless loss and metrics give one value for each row, which weights can multiply."""
+        """Raise unless loss and metrics return one value for each row, which can be weighted."""
         if not getattr(self.build_loss(), "per_sample", True):
             raise ObjectiveError(_UNWEIGHTABLE.format("loss"))
         for metric in self.build_metrics():
@@ -133,17 +133,17 @@ class CompileSpec:
     def compile(
         self, model: keras.Model, optimizer: keras.optimizers.Optimizer | None = None
     ) -> None:
-        """Compile ``model``, with a fresh optimizer unless one is given."""
+        """Compile ``model`` with ``optimizer``, by default a new one."""
         model.compile(
             optimizer=optimizer or self.build_optimizer(),
             loss=self.build_loss(),
-            # Weighted, so that what is reported counts rows as the loss does.
+            # Weighted, so that metrics count rows as the loss does.
             weighted_metrics=self.build_metrics() or None,
             **self.options,
         )
 
     def recompile(self, model: keras.Model, previous: CompileSpec) -> None:
-        """Take over what changed since ``previous``; the optimizer keeps its moments."""
+        """Compile again with what changed since ``previous``; the optimizer keeps its slots."""
         if same(self, previous):
             return
         old = model.optimizer
@@ -161,11 +161,11 @@ class CompileSpec:
                     target.assign(source)
 
 
-def build_optimizer(choice: Any, arguments: Mapping[str, Any]) -> keras.optimizers.Optimizer:
-    """Make a fresh optimizer from a name, class or instance and routed arguments."""
+def build_optimizer(optimizer: Any, routed: Mapping[str, Any]) -> keras.optimizers.Optimizer:
+    """Build a new optimizer from a name, class or instance and routed arguments."""
     return build_object(
-        choice,
-        arguments,
+        optimizer,
+        routed,
         lookup=optimizer_lookup,
         what="optimizer",
         base=keras.optimizers.Optimizer,
@@ -173,7 +173,7 @@ def build_optimizer(choice: Any, arguments: Mapping[str, Any]) -> keras.optimize
 
 
 def same(first: Any, second: Any) -> bool:
-    """Whether two choices are the same; what cannot be compared counts as different."""
+    """Whether two values are equal; values that cannot be compared count as different."""
     if first is second:
         return True
     try:
@@ -184,14 +184,14 @@ def same(first: Any, second: Any) -> bool:
 
 @contextlib.contextmanager
 def restored_on_failure(model: keras.Model, compile_spec: CompileSpec) -> Iterator[None]:
-    """Put a model back to its weights, optimizer, loss and metrics when the block raises."""
+    """Restore the weights, optimizer, loss and metrics of a model if the block raises."""
     optimizer, loss = model.optimizer, model.loss
     values = read_values(model)
     optimizer_values = read_values(optimizer) if optimizer.built else None
     try:
         yield
     except BaseException:
-        if optimizer_values is None:  # it had not begun, so a fresh one is the same
+        if optimizer_values is None:  # not used yet, so a new one is the same
             compile_spec.compile(model)
         elif model.optimizer is not optimizer or model.loss is not loss:
             compile_spec.compile(model, optimizer)
@@ -211,13 +211,13 @@ class PackedModel:
 
     @classmethod
     def pack(cls, model: keras.Model, compile_spec: CompileSpec) -> PackedModel:
-        """Describe ``model`` and the state of its optimizer."""
+        """Pack a model and the state of its optimizer."""
         optimizer = model.optimizer
         values = tuple(read_values(optimizer)) if optimizer and optimizer.built else None
         return cls(LayerSnapshot.take(model), compile_spec, values)
 
     def unpack(self) -> keras.Model:
-        """Rebuild the model, compiled and ready to go on training."""
+        """Rebuild the model, compiled and ready to continue training."""
         model = self.snapshot.restore()
         self.compile_spec.compile(model)
         if self.optimizer_values is not None:

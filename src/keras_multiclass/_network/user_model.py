@@ -1,4 +1,4 @@
-"""The ``model`` parameter: a whole network of the user's, built or copied and looked into."""
+"""The ``model`` parameter: the user's whole network, built or copied, and how it was compiled."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_multiclass._interop import scikeras as _scikeras
+from keras_multiclass._interop.scikeras import (
+    InheritedOptimizer,
+    build_scikeras_model,
+    follows_scikeras,
+)
 from keras_multiclass._network.builder_arguments import check_arguments
 from keras_multiclass._network.compile import CompileArguments, build_optimizer
 from keras_multiclass._network.name_collisions import NameCollisionError, is_name_collision
@@ -24,7 +28,7 @@ _STAND_IN_LOSS = "sparse_categorical_crossentropy"
 
 
 def build_whole_model(
-    choice: Any,
+    model: Any,
     params: Mapping[str, Any],
     arguments: Mapping[str, Any],
     compile_kwargs: Mapping[str, Any],
@@ -33,47 +37,62 @@ def build_whole_model(
 ) -> tuple[keras.Model, keras.Model]:
     """Build or copy the user's model.
 
+    Parameters
+    ----------
+    model : callable or keras.Model
+        The ``model`` parameter.
+    params : mapping
+        All parameters of the estimator.
+    arguments : mapping
+        Arguments of the builder.
+    compile_kwargs : mapping
+        Arguments of `keras.Model.compile`, for SciKeras-style builders.
+    metadata : mapping
+        Metadata of the data, for SciKeras-style builders.
+    sample : ndarray
+        A few rows of X.
+
     Returns
     -------
     model : keras.Model
-        A model of our own to train.
+        A model to train.
     compiled : keras.Model
-        The model that the user compiled, if they did: the same one, or their original.
+        The model that the user may have compiled: the same one, or the original of a copy.
     """
-    if isinstance(choice, keras.Model):
+    if isinstance(model, keras.Model):
         if arguments:
             raise BackboneError(
                 f"{format_list(f'model__{name}' for name in arguments)} must reach a function that "
                 "builds the model; got a finished keras.Model as `model`. Pass the function "
                 "instead."
             )
-        return check_model(copy_layer(choice), sample), choice
-    if not callable(choice):
+        return check_model(copy_layer(model), sample), model
+    if not callable(model):
         raise BackboneError(
             invalid(
                 "`model`",
                 "a function that returns a keras.Model, or a keras.Model",
-                describe(choice),
-                "Names such as 'mlp' go to `backbone`.",
+                describe(model),
+                "Pass names such as 'mlp' as `backbone`.",
             )
         )
-    label = f"the model builder {getattr(choice, '__name__', type(choice).__name__)}"
-    is_model_class = inspect.isclass(choice) and issubclass(choice, keras.Model)
+    label = f"the model builder {getattr(model, '__name__', type(model).__name__)}"
+    is_model_class = inspect.isclass(model) and issubclass(model, keras.Model)
     if not is_model_class:
-        check_arguments(choice, arguments, prefix="model", target=label)
+        check_arguments(model, arguments, prefix="model", target=label)
     try:
-        if not is_model_class and _scikeras.follows_scikeras(choice):
-            model = _scikeras.build_model(
-                choice, metadata=metadata, compile_kwargs=compile_kwargs, params=params
+        if not is_model_class and follows_scikeras(model):
+            built = build_scikeras_model(
+                model, metadata=metadata, compile_kwargs=compile_kwargs, params=params
             )
         else:
-            model = choice(**arguments)
+            built = model(**arguments)
     except Exception as error:
         error_class = NameCollisionError if is_name_collision(error) else BackboneError
         raise error_class(
             f"Building with {label} failed: {type(error).__name__}: {error}"
         ) from error
-    return check_model(model, sample), model
+    return check_model(built, sample), built
 
 
 def build_compile_kwargs(
@@ -140,7 +159,7 @@ def adopt_compiled(
     if not compiled.compiled:
         return adopted
     open_optimizer = open_optimizer or isinstance(
-        compile_arguments["optimizer"], _scikeras.InheritedOptimizer
+        compile_arguments["optimizer"], InheritedOptimizer
     )
     if open_optimizer and compiled.optimizer is not compile_kwargs["optimizer"]:
         adopted["optimizer"] = build_optimizer(compiled.optimizer, {})

@@ -1,4 +1,4 @@
-"""The wording of errors and names: how a value is described, what is near, what is too long."""
+"""Wording of error messages: descriptions of values, suggestions for typos, lists of names."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _LONGEST_REPR = 80
 
 
 def describe(value: Any) -> str:
-    """Say what a value is without ever printing a user's data.
+    """Describe a value without printing the user's data.
 
-    Arrays and tables are described by type, shape and dtype; short scalars and
-    strings by their ``repr``; everything else by its type.
+    Arrays and tables are described by type, shape and dtype, short scalars and strings by their
+    ``repr``, and everything else by its type.
     """
     if value is None or isinstance(value, (bool, numbers.Number, str, bytes)):
         text = repr(value)
@@ -37,25 +37,24 @@ def describe(value: Any) -> str:
 
 
 def invalid(what: str, allowed: str, got: str, cure: str = "") -> str:
-    """One sentence pattern for every error: what, what is allowed, what came, what to do."""
+    """Format an error message: what is invalid, what is allowed, what was passed, how to fix it."""
     sentence = f"{what} must be {allowed}; got {got}."
     return f"{sentence} {cure}" if cure else sentence
 
 
 def did_you_mean(name: str, candidates: Iterable[str], prefix: str = "") -> str:
-    """Return ``" Did you mean 'x'?"``, or nothing when no candidate is near.
+    """Return ``" Did you mean 'x'?"``, or an empty string if no candidate is similar.
 
-    ``prefix`` is what goes before each candidate, as in ``optimizer__``; it does not count for
-    how near it is.
+    ``prefix``, such as ``optimizer__``, is put in front of the suggestions after matching.
     """
-    near = difflib.get_close_matches(str(name), [str(c) for c in candidates], n=3, cutoff=0.6)
-    if not near:
+    similar = difflib.get_close_matches(str(name), [str(c) for c in candidates], n=3, cutoff=0.6)
+    if not similar:
         return ""
-    return f" Did you mean {' or '.join(repr(prefix + n) for n in near)}?"
+    return f" Did you mean {' or '.join(repr(prefix + n) for n in similar)}?"
 
 
 def format_list(names: Iterable[Any]) -> str:
-    """Write names as a readable list, cut short when it is long."""
+    """Join names with commas, truncating long lists."""
     shown = [repr(n) for n in names]
     if len(shown) > 12:
         return ", ".join(shown[:12]) + f", ... ({len(shown)} in all)"
@@ -63,7 +62,7 @@ def format_list(names: Iterable[Any]) -> str:
 
 
 def shorten(label: Any, longest: int) -> str:
-    """Write a label in one line, without its middle if it is longer than that many letters."""
+    """Return a label on one line, shortened in the middle to ``longest`` characters."""
     text = " ".join(str(label).split())
     if len(text) <= longest:
         return text

@@ -1,8 +1,8 @@
-"""Owns randomness: one seed for each fit, streams derived from it, and clean global states.
+"""Seeds: one for each fit, everything else derived from it, global generators restored.
 
-Everything random in a fit follows from one integer. TensorFlow's global seed is never read nor
-written: it has no public way to be put back, and nothing here needs it (Keras draws the default
-seeds of initialisers and dropout from Python's ``random``).
+All randomness in a fit derives from a single integer. TensorFlow's global seed is neither read nor
+set: there is no public way to restore it, and nothing here needs it, since Keras draws the default
+seeds of initialisers and dropout from Python's ``random``.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from sklearn.utils import check_random_state
 
 from keras_multiclass._shared.messages import describe, invalid
 
-_EPOCH_SEED, _PERMUTATION = 0, 1  # first words of the spawn keys: independent streams
+_EPOCH_SEED, _PERMUTATION = 0, 1  # first words of the spawn keys, for independent generators
 
 
 def resolve_seed(random_state: Any) -> int:
-    """Turn `random_state` into one integer seed.
+    """Return an integer seed for `random_state`.
 
     Parameters
     ----------
     random_state : int, RandomState, Generator or None
-        An integer is taken as it is. A ``RandomState`` or ``Generator`` is drawn from, so that
-        two fits with the same object differ. None takes fresh entropy from the system.
+        An integer is used unchanged. A ``RandomState`` or ``Generator`` is drawn from, so two
+        fits with the same object differ. None takes fresh entropy from the system.
 
     Returns
     -------
     int
-        At least 0 and below ``2**32``.
+        At least 0 and less than ``2**32``.
 
     Raises
     ------
     ValueError
-        If `random_state` is anything else, or an integer out of range.
+        If `random_state` has another type or is out of range.
     """
     if random_state is None:
         return int(np.random.SeedSequence().generate_state(1)[0])
@@ -58,26 +58,26 @@ def resolve_seed(random_state: Any) -> int:
 
 
 def epoch_seed(seed: int, epoch: int) -> int:
-    """Derive the seed of one epoch; the same for every engine, whatever ran before.
+    """Derive the seed of an epoch, which depends on nothing but the arguments.
 
     Parameters
     ----------
     seed : int
         Seed of the fit.
     epoch : int
-        Epoch counted from 0 over the whole life of the model.
+        Epoch, counted from 0 over all fits of the model.
 
     Returns
     -------
     int
-        At least 0 and below ``2**31``.
+        At least 0 and less than ``2**31``.
     """
     sequence = np.random.SeedSequence(seed, spawn_key=(_EPOCH_SEED, epoch))
     return int(sequence.generate_state(1)[0] >> 1)
 
 
 def permutation(n: int, seed: int, epoch: int) -> np.ndarray:
-    """Derive the order of the rows in one epoch.
+    """Derive the order of the rows in an epoch.
 
     Parameters
     ----------
@@ -96,16 +96,16 @@ def permutation(n: int, seed: int, epoch: int) -> np.ndarray:
 
 @contextlib.contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seed Python's and NumPy's global generators inside, and put both back afterwards.
+    """Seed Python's and NumPy's global generators within a context, then restore their states.
 
-    They are put back to the bit, after an exception too. TensorFlow's global state is left alone.
-    The states are those of the process: other threads that draw from them meanwhile get seeded
-    numbers.
+    The states are restored exactly, also after an exception. TensorFlow's global state is not
+    touched. The generators belong to the process, so other threads that draw from them meanwhile
+    get seeded numbers.
 
     Parameters
     ----------
     seed : int
-        At least 0 and below ``2**32``.
+        At least 0 and less than ``2**32``.
     """
     python_state = random.getstate()
     numpy_state = np.random.get_state(legacy=False)

@@ -1,4 +1,4 @@
-"""Reads which arguments a class or function takes."""
+"""Which arguments classes and functions accept."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ __all__ = ["Accepted", "accepted_parameters", "read_signature", "target_name"]
 
 
 class Accepted(NamedTuple):
-    """Names that a callable takes, in order, and whether it may take others (``**kwargs``)."""
+    """Argument names of a callable, in order, and whether it accepts others (``**kwargs``)."""
 
     names: tuple[str, ...]
     open: bool
 
 
 def accepted_parameters(target: Any) -> Accepted:
-    """Say which keyword arguments a class or function takes.
+    """Return the keyword arguments that a class or function accepts.
 
-    For a class with ``**kwargs`` the constructors along its method resolution order are read
-    too, because Keras classes hand them on to their bases.
+    If a constructor takes ``**kwargs``, those of the base classes are included, because Keras
+    classes pass their keyword arguments on to them.
     """
     if isinstance(target, functools.partial):
         return accepted_parameters(target.func)
@@ -30,16 +30,16 @@ def accepted_parameters(target: Any) -> Accepted:
     for owner in target.__mro__:
         if owner is object or "__init__" not in vars(owner):
             continue
-        here = read_signature(vars(owner)["__init__"], skip_first=True)
-        names += [n for n in here.names if n not in names]
-        if not here.open:
+        own = read_signature(vars(owner)["__init__"], skip_first=True)
+        names += [n for n in own.names if n not in names]
+        if not own.open:
             return Accepted(tuple(names), False)
-    # Keras' own base classes take ``**kwargs`` only to refuse what is in them.
+    # Keras' own base classes accept ``**kwargs`` only to raise an error for what they contain.
     return Accepted(tuple(names), bool(names) and not target.__module__.startswith("keras."))
 
 
 def read_signature(function: Any, skip_first: bool = False) -> Accepted:
-    """Read the keyword arguments of one function; ``skip_first`` leaves out ``self``."""
+    """Return the keyword arguments of a function, without ``self`` if ``skip_first`` is true."""
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
@@ -52,7 +52,7 @@ def read_signature(function: Any, skip_first: bool = False) -> Accepted:
 
 
 def target_name(target: Any) -> str:
-    """Return the name of a class or function, looking through ``functools.partial``."""
+    """Return the name of a class or function, also of one in a ``functools.partial``."""
     if isinstance(target, functools.partial):
         target = target.func
     return getattr(target, "__name__", type(target).__name__)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ArrayLike: TypeAlias = Any
-"""Whatever scikit-learn takes as an array: arrays, lists, data frames, sparse matrices."""
+"""Anything that scikit-learn accepts as an array: arrays, lists, data frames, sparse matrices."""
 
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
 IndexArray: TypeAlias = NDArray[np.integer[Any]]

@@ -1,8 +1,8 @@
-"""A Keras model or layer as plain data, from which an equal and independent one is rebuilt.
+"""Snapshots of Keras layers and models as plain data, from which equal copies are rebuilt.
 
-Serves the copy of a user's backbone for each fit, pickling, and putting back the state of a model
-whose training failed. Keras' own ``deepcopy`` and ``pickle`` refuse lambdas and unregistered
-custom layers; here their classes travel along.
+They are used to copy the user's backbone for each fit, to pickle models, and to restore a model
+whose training failed. Keras' own ``deepcopy`` and ``pickle`` fail for lambdas and unregistered
+custom layers; a snapshot keeps their classes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from keras_multiclass._shared.upstream.keras import refresh_derived
 
 @dataclass(frozen=True)
 class LayerSnapshot:
-    """Configuration, custom objects and values of a Keras layer or model."""
+    """Configuration, custom objects and variable values of a Keras layer or model."""
 
     config: dict[str, Any]
     custom_objects: dict[str, Any]
@@ -30,8 +30,8 @@ class LayerSnapshot:
 
     @classmethod
     def take(cls, layer: keras.Layer) -> LayerSnapshot:
-        """Describe ``layer`` completely; raise ``TypeError`` when it does not describe itself."""
-        import_quietly("tensorflow")  # Keras does it on every backend, to know TensorFlow's types
+        """Take a snapshot of a layer; raise ``TypeError`` if its configuration is incomplete."""
+        import_quietly("tensorflow")  # Keras imports it on every backend, to recognise its types
         layer_class = type(layer)
         _refuse_lost_arguments(layer)
         try:
@@ -44,15 +44,15 @@ class LayerSnapshot:
             }
         except Exception as error:
             raise TypeError(
-                f"{describe(layer)} cannot be copied, because a layer of it does not describe "
-                "itself: give that layer a `get_config` method that returns its constructor "
+                f"{describe(layer)} cannot be copied, because one of its layers has no usable "
+                "configuration: give that layer a `get_config` method that returns its constructor "
                 "arguments, or pass a function that builds the network instead of the network."
             ) from error
         values = tuple(read_values(layer)) if layer.built else None
         return cls(config, collect_custom_objects(layer), values)
 
     def restore(self) -> Any:
-        """Build an equal layer or model that shares nothing with the original."""
+        """Build a copy of the layer or model that shares nothing with the original."""
         layer = keras.saving.deserialize_keras_object(
             self.config, custom_objects=self.custom_objects, safe_mode=False
         )
@@ -62,10 +62,10 @@ class LayerSnapshot:
 
 
 def _refuse_lost_arguments(layer: keras.Layer) -> None:
-    """Refuse subclassed models without `get_config`: they would be rebuilt with defaults.
+    """Raise for subclassed models without `get_config`, which would be rebuilt with defaults.
 
-    Keras notes the arguments of custom layers by itself. For models it notes only the defaults,
-    whatever was given.
+    Keras records the arguments of custom layers automatically. For models, it records only the
+    defaults.
     """
     for inner in iterate_layers(layer):
         cls = type(inner)
@@ -78,10 +78,10 @@ def _refuse_lost_arguments(layer: keras.Layer) -> None:
         lost = {p.name for p in parameters if p.kind in kinds} - {"name", "trainable", "dtype"}
         if lost:
             raise TypeError(
-                f"The model {cls.__name__} cannot be copied or saved, because it does not tell "
-                f"its constructor arguments {format_list(sorted(lost))}: give it a `get_config` "
-                "method that returns them too, or pass a function that builds the network "
-                "instead of the network."
+                f"The model {cls.__name__} cannot be copied or saved, because its configuration "
+                f"lacks the constructor arguments {format_list(sorted(lost))}: give it a "
+                "`get_config` method that returns them too, or pass a function that builds the "
+                "network instead of the network."
             )
 
 
@@ -92,18 +92,18 @@ def copy_layer(layer: keras.Layer) -> Any:
 
 def read_values(owner: Any) -> list[np.ndarray]:
     """Copy the values of all variables of a layer, model or optimizer, random states included."""
-    # Not the variables themselves: TensorFlow's do not take the `copy` that NumPy passes on, and
-    # PyTorch's do not become arrays while they have a gradient.
+    # Not from the variables themselves: TensorFlow's do not accept the `copy` argument that NumPy
+    # passes, and PyTorch's cannot be converted while they require a gradient.
     tensors = (keras.ops.stop_gradient(variable.value) for variable in owner.variables)
     return [np.array(keras.ops.convert_to_numpy(tensor)) for tensor in tensors]
 
 
 def write_values(owner: Any, values: Any) -> None:
-    """Assign values read by `read_values` to an owner of the same structure."""
+    """Assign the values that `read_values` returned for an object of the same structure."""
     variables = owner.variables
     if len(variables) != len(values):
         raise TypeError(
-            f"{describe(owner)} has {len(variables)} variables where {len(values)} were saved: "
+            f"{describe(owner)} has {len(variables)} variables, but {len(values)} were saved: "
             "it does not rebuild the same variables from its configuration."
         )
     for variable, value in zip(variables, values, strict=True):
@@ -113,7 +113,7 @@ def write_values(owner: Any, values: Any) -> None:
 
 
 def iterate_layers(layer: keras.Layer) -> Iterator[keras.Layer]:
-    """Yield a layer and all layers inside it, each once."""
+    """Yield a layer and all layers nested in it, each once."""
     seen: set[int] = set()
     pending: list[keras.Layer] = [layer]
     while pending:
@@ -126,27 +126,27 @@ def iterate_layers(layer: keras.Layer) -> Iterator[keras.Layer]:
 
 
 def inner_layers(layer: keras.Layer) -> list[keras.Layer]:
-    """List the layers that a layer consists of, as far as it keeps them in attributes or lists."""
-    found = list(getattr(layer, "layers", []))
+    """List the layers that a layer holds in its attributes, directly or in lists."""
+    held = list(getattr(layer, "layers", []))
     for value in vars(layer).values():
-        found.extend(value if isinstance(value, (list, tuple)) else [value])
-    return [item for item in found if isinstance(item, keras.Layer)]
+        held.extend(value if isinstance(value, (list, tuple)) else [value])
+    return [item for item in held if isinstance(item, keras.Layer)]
 
 
 def collect_custom_objects(layer: keras.Layer) -> dict[str, Any]:
-    """Find the classes and functions that Keras would have to look up by name."""
-    found: dict[str, Any] = {}
+    """Collect the classes and functions that Keras has to look up by name."""
+    objects: dict[str, Any] = {}
     for inner in iterate_layers(layer):
-        # Keras wraps some methods for each instance, which are no objects to look up.
+        # Keras sets wrapped methods on each instance, which need no look-up.
         own = [v for k, v in vars(inner).items() if k not in ("build", "call", "quantize")]
         for value in [type(inner), *own]:
             custom = value if inspect.isclass(value) or inspect.isfunction(value) else type(value)
             module = str(getattr(custom, "__module__", None))
             if module.split(".")[0] in _KNOWN_MODULES or custom.__name__ == "<lambda>":
                 continue
-            found[custom.__name__] = custom
-            found[keras.saving.get_registered_name(custom)] = custom
-    return found
+            objects[custom.__name__] = custom
+            objects[keras.saving.get_registered_name(custom)] = custom
+    return objects
 
 
 _KNOWN_MODULES = frozenset(

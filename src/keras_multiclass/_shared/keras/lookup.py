@@ -1,10 +1,12 @@
-"""Finds public Keras classes by name, in CamelCase or snake_case, with suggestions for typos."""
+"""Look up public Keras classes by name, in CamelCase or snake_case."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import keras
 
 from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
 
@@ -29,7 +31,7 @@ _SHORT_NAMES = {
 
 
 def snake_name(name: str) -> str:
-    """Write a CamelCase name as Keras does in snake_case (``F1Score`` -> ``f1_score``)."""
+    """Convert a CamelCase name to snake_case as Keras does (``F1Score`` -> ``f1_score``)."""
     pieces: list[str] = []
     for i, char in enumerate(name):
         before = name[i - 1] if i else ""
@@ -41,18 +43,35 @@ def snake_name(name: str) -> str:
     return "".join(pieces)
 
 
-def _plain(name: str) -> str:
-    """Reduce a name so that CamelCase and snake_case spellings meet."""
+def _normalise(name: str) -> str:
+    """Normalise a name, so that its CamelCase and snake_case spellings are equal."""
     return name.replace("_", "").lower()
 
 
 def look_up(name: str, what: str, public: Mapping[str, Any], others: Sequence[str] = ()) -> Any:
-    """Find a class or function by name, in CamelCase or snake_case, or raise ``ValueError``."""
-    wanted = _plain(_SHORT_NAMES.get(name.lower(), name))
-    for known, target in public.items():
-        if _plain(known) == wanted:
+    """Return the class or function of a name in CamelCase or snake_case.
+
+    Parameters
+    ----------
+    name : str
+        Name passed by the user.
+    what : str
+        Name of the parameter in error messages.
+    public : mapping of str to class or function
+        Known names.
+    others : sequence of str, default=()
+        Further names to list in the error message.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+    """
+    normalised = _normalise(_SHORT_NAMES.get(name.lower(), name))
+    for public_name, target in public.items():
+        if _normalise(public_name) == normalised:
             return target
-    candidates = [*others, *(n for known in public for n in (known, snake_name(known)))]
+    candidates = [*others, *(n for key in public for n in (key, snake_name(key)))]
     raise ValueError(
         invalid(
             what,
@@ -64,26 +83,24 @@ def look_up(name: str, what: str, public: Mapping[str, Any], others: Sequence[st
 
 
 def public_members(module: Any, base: type, *, functions: bool = False) -> dict[str, Any]:
-    """Collect the public classes (and functions) of a Keras namespace, classes first."""
+    """Return the public classes of a Keras namespace, followed by its functions if requested."""
     members = {n: v for n, v in vars(module).items() if not n.startswith("_")}
-    found: dict[str, Any] = {
+    public: dict[str, Any] = {
         n: v
         for n, v in members.items()
         if inspect.isclass(v) and issubclass(v, base) and v is not base
     }
     if functions:
         tools = {"get", "serialize", "deserialize"}
-        taken = {_plain(n) for n in found}
+        taken = {_normalise(n) for n in public}
         for n, v in members.items():
-            if inspect.isfunction(v) and n not in tools and _plain(n) not in taken:
-                found[n] = v
-    return found
+            if inspect.isfunction(v) and n not in tools and _normalise(n) not in taken:
+                public[n] = v
+    return public
 
 
 def schedule_lookup(name: str) -> type:
-    """Find a Keras learning-rate schedule class by name: ``"cosine_decay"``, ..."""
-    import keras
-
+    """Return the Keras learning-rate schedule of a name such as ``"cosine_decay"``."""
     schedules = keras.optimizers.schedules
     return look_up(
         name, "optimizer__learning_rate", public_members(schedules, schedules.LearningRateSchedule)
@@ -91,15 +108,11 @@ def schedule_lookup(name: str) -> type:
 
 
 def loss_lookup(name: str) -> Any:
-    """Find a Keras loss class (or function) by CamelCase or snake_case name."""
-    import keras
-
+    """Return the Keras loss class or function of a name."""
     return look_up(name, "loss", public_members(keras.losses, keras.losses.Loss, functions=True))
 
 
 def metric_lookup(name: str, others: Sequence[str] = ()) -> Any:
-    """Find a Keras metric class (or function); the message for an unknown name has others too."""
-    import keras
-
+    """Return the Keras metric class or function of a name; an error lists ``others`` too."""
     known = public_members(keras.metrics, keras.metrics.Metric, functions=True)
     return look_up(name, "metrics", known, others)

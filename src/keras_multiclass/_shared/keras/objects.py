@@ -12,7 +12,14 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import keras
+
 from keras_multiclass._shared.keras.lookup import schedule_lookup
+from keras_multiclass._shared.keras.weight_decay import (
+    apply_patterns,
+    read_exclusions,
+    read_patterns,
+)
 from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
 from keras_multiclass._shared.signatures import (
     Accepted,
@@ -20,6 +27,7 @@ from keras_multiclass._shared.signatures import (
     read_signature,
     target_name,
 )
+from keras_multiclass._shared.upstream.keras import wrapped_arguments
 
 __all__ = [
     "Lookup",
@@ -28,6 +36,7 @@ __all__ = [
     "is_config",
     "is_partial_class",
     "rebuild_from_config",
+    "unreported_settings",
 ]
 
 Lookup = Callable[[str], Any]
@@ -215,8 +224,6 @@ def _configured(config: Mapping[str, Any] | None, name: str) -> Any:
     """Return an argument from an instance's configuration; a serialised schedule is rebuilt."""
     value = None if config is None else config.get(name)
     if is_config(value):
-        import keras
-
         return keras.saving.deserialize_keras_object(value)
     return value
 
@@ -226,7 +233,7 @@ def _build_argument(value: Any, routed: Mapping[str, Any], what: str, lookup: Lo
         return build_object(value, routed, lookup=lookup, what=what)
     if inspect.isclass(value) and (routed or hasattr(value, "from_config")):
         return build_object(value, routed, lookup=None, what=what)
-    if not routed:
+    if not routed and not isinstance(value, keras.optimizers.Optimizer):
         return value
     if value is None or isinstance(value, (str, bool, int, float)):
         first = next(iter(routed))
@@ -252,13 +259,16 @@ def _copy_instance(
             ) from error
         config.update(_build_arguments(cls, routed, what, lookup, config))
         try:
-            return rebuild_from_config(instance, config)
+            rebuilt = rebuild_from_config(instance, config)
         except Exception as error:
             raise ValueError(
                 f"{what}: the instance of {cls.__name__} cannot be rebuilt from its "
                 f"configuration: {error} Let get_config return every constructor argument, or "
                 "pass the class and routed arguments."
             ) from error
+        if isinstance(instance, keras.optimizers.Optimizer):
+            apply_patterns(rebuilt, read_patterns(instance, what), what)
+        return rebuilt
     if routed:
         return _rebuild_from_attributes(instance, routed, what, lookup)
     return _duplicate(instance)
@@ -268,14 +278,23 @@ def rebuild_from_config(instance: Any, config: Mapping[str, Any]) -> Any:
     """Build an object like ``instance`` from a configuration.
 
     The configuration may name functions and classes that Keras does not know but the instance
-    holds.
+    holds, and may lack constructor arguments that the instance passes on to a wrapped function.
     """
-    import keras
-
+    accepted = accepted_parameters(type(instance)).names
+    wrapped = {n: v for n, v in wrapped_arguments(instance).items() if n in accepted}
     held: list[Any] = [v for v in vars(instance).values() if inspect.isfunction(v)]
     held += [type(v) for v in vars(instance).values() if hasattr(v, "get_config")]
     with keras.saving.custom_object_scope({v.__name__: v for v in held}):
-        return type(instance).from_config(dict(config))
+        return type(instance).from_config({**wrapped, **config})
+
+
+def unreported_settings(instance: Any, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a Keras object that its configuration leaves out."""
+    is_optimizer = isinstance(instance, keras.optimizers.Optimizer)
+    return {
+        "arguments": {n: v for n, v in wrapped_arguments(instance).items() if n not in config},
+        "weight decay": list(map(tuple, read_exclusions(instance))) if is_optimizer else [],
+    }
 
 
 def _rebuild_from_attributes(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -50,6 +50,14 @@ UNDOCUMENTED = {
     "_exclude_from_weight_decay": (
         "whether weight decay spares some variables",
         "optimizers with weight decay update each variable on its own",
+    ),
+    "_exclude_from_weight_decay_pattern": (
+        "names of the variables that weight decay spares, for copies of an optimizer",
+        "copies of an optimizer decay every variable, and tests of copies fail",
+    ),
+    "_fn_kwargs": (
+        "arguments of losses and metrics that `get_config` leaves out",
+        "copies of them take the defaults, and tests of copies fail",
     ),
     "overwrite_with_gradient": (
         "whether a gradient replaces its variable",
@@ -254,3 +262,39 @@ def slots_of(
     if remaining or any(len(of_kind) != len(trainable) for of_kind in kinds.values()):
         return None
     return {kind: [slots[n] for n in range(len(trainable))] for kind, slots in kinds.items()}
+
+
+class WeightDecayExclusion(NamedTuple):
+    """Variables that an optimizer does not decay.
+
+    Attributes
+    ----------
+    pattern : str or None
+        Regular expression found in the names of excluded variables.
+    variable_keys : frozenset
+        Keys of the variables that were excluded one by one.
+    """
+
+    pattern: str | None
+    variable_keys: frozenset[Any]
+
+
+def weight_decay_exclusion(optimizer: Any) -> WeightDecayExclusion:
+    """Return what ``optimizer.exclude_from_weight_decay`` was called with.
+
+    Keras offers no way to read it back, and ``get_config`` leaves it out. If the attributes are
+    renamed, nothing is found, copies of an optimizer decay every variable, and tests of copies
+    fail.
+    """
+    pattern = getattr(optimizer, "_exclude_from_weight_decay_pattern", None)
+    keys = getattr(optimizer, "_exclude_from_weight_decay", ())
+    return WeightDecayExclusion(None if pattern is None else pattern.pattern, frozenset(keys))
+
+
+def wrapped_arguments(instance: Any) -> dict[str, Any]:
+    """Return the arguments that a loss or metric passes on to the function it wraps.
+
+    Some classes leave theirs out of ``get_config``, such as ``axis`` of ``CosineSimilarity``. If
+    the attribute is renamed, nothing is found, copies take the defaults, and tests of copies fail.
+    """
+    return dict(getattr(instance, "_fn_kwargs", {}))

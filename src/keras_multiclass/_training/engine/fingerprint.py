@@ -20,6 +20,7 @@ import numpy as np
 
 from keras_multiclass._shared.keras.copying import inner_layers
 from keras_multiclass._shared.keras.object_names import fresh_names
+from keras_multiclass._shared.keras.objects import unreported_settings
 from keras_multiclass._shared.messages import describe
 from keras_multiclass._shared.seeding import seeded
 from keras_multiclass._shared.upstream.keras import compiled_metrics
@@ -161,7 +162,8 @@ class _Describer:
             raise UndescribableError(f"{describe(value)} has no description")
         parts: list[Any] = [cls]
         if is_keras or isinstance(value, keras.Model):
-            parts.append(_config_of(value))
+            config = _config_of(value)
+            parts += [config, unreported_settings(value, config)]
         attributes = dict(vars(value))
         if isinstance(value, keras.Layer):
             parts += [value.trainable, value.dtype_policy.get_config(), *inner_layers(value)]
