@@ -140,6 +140,31 @@ def test_exclusions_from_weight_decay_keep_the_users_optimizer(monkeypatch):
     assert [of_keras.may_spare_from_decay(o) for o in optimizers] == [False, True, True]
 
 
+def test_without_names_of_exclusions_optimizers_with_weight_decay_are_passed_by_class(monkeypatch):
+    monkeypatch.setattr(of_keras, "_knows_exclusions", lambda: False)
+    with pytest.raises(ValueError, match=r"SGD.* Pass the class"):
+        fit(optimizer=keras.optimizers.SGD(weight_decay=0.1))
+    arguments = {"optimizer__weight_decay": 0.1, "optimizer__learning_rate": 0.01}
+    assert fit(optimizer=keras.optimizers.SGD, **arguments).n_iter_ == 2
+    assert fit(optimizer=keras.optimizers.SGD()).n_iter_ == 2
+
+
+def test_without_wrapped_arguments_losses_are_copied_only_if_their_configuration_is_complete(
+    monkeypatch,
+):
+    complete, incomplete = (
+        of_keras._unreported_arguments(loss)
+        for loss in (keras.losses.CategoricalCrossentropy(), keras.losses.CosineSimilarity(axis=0))
+    )
+    assert (complete, incomplete) == ([], ["axis"])
+    monkeypatch.setattr(of_keras, "_knows_wrapped_arguments", lambda: False)
+    loss = keras.losses.CosineSimilarity(axis=0)
+    assert of_keras.wrapped_arguments(loss) == {"axis": 0}
+    del loss._fn_kwargs
+    with pytest.raises(ValueError, match=r"argument 'axis'.* Pass the class"):
+        of_keras.wrapped_arguments(loss)
+
+
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
 def test_where_slots_have_other_names_no_optimizer_stands_in(optimizer, monkeypatch):
     expected = fit(optimizer=optimizer)

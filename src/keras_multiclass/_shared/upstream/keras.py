@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -53,11 +54,11 @@ UNDOCUMENTED = {
     ),
     "_exclude_from_weight_decay_pattern": (
         "names of the variables that weight decay spares, for copies of an optimizer",
-        "copies of an optimizer decay every variable, and tests of copies fail",
+        "instances of optimizers with weight decay are refused",
     ),
     "_fn_kwargs": (
         "arguments of losses and metrics that `get_config` leaves out",
-        "copies of them take the defaults, and tests of copies fail",
+        "instances of these classes are refused",
     ),
     "overwrite_with_gradient": (
         "whether a gradient replaces its variable",
@@ -206,7 +207,9 @@ def may_spare_from_decay(optimizer: keras.optimizers.Optimizer) -> bool:
 def _knows_exclusions() -> bool:
     with_exclusions = keras.optimizers.SGD()
     with_exclusions.exclude_from_weight_decay(var_names=["bias"])
-    return hasattr(with_exclusions, "_exclude_from_weight_decay")
+    return hasattr(with_exclusions, "_exclude_from_weight_decay") and hasattr(
+        with_exclusions, "_exclude_from_weight_decay_pattern"
+    )
 
 
 def replaces_by_gradient(variable: keras.Variable) -> bool:
@@ -279,13 +282,27 @@ class WeightDecayExclusion(NamedTuple):
     variable_keys: frozenset[Any]
 
 
-def weight_decay_exclusion(optimizer: Any) -> WeightDecayExclusion:
+def weight_decay_exclusion(optimizer: keras.optimizers.Optimizer) -> WeightDecayExclusion:
     """Return what ``optimizer.exclude_from_weight_decay`` was called with.
 
-    Keras offers no way to read it back, and ``get_config`` leaves it out. If the attributes are
-    renamed, nothing is found, copies of an optimizer decay every variable, and tests of copies
-    fail.
+    Keras has no public way to read it back, and ``get_config`` leaves it out.
+
+    Parameters
+    ----------
+    optimizer : keras.optimizers.Optimizer
+        The optimizer to read from.
+
+    Raises
+    ------
+    ValueError
+        If the optimizer has weight decay, and this version of Keras keeps the exclusion elsewhere.
     """
+    if optimizer.weight_decay and not _knows_exclusions():
+        raise ValueError(
+            "An optimizer with weight decay must be passed by name or class; got an instance of "
+            f"{type(optimizer).__name__}, and this version of Keras does not say which variables "
+            "it excludes from weight decay. Pass the class, and its arguments as optimizer__*."
+        )
     pattern = getattr(optimizer, "_exclude_from_weight_decay_pattern", None)
     keys = getattr(optimizer, "_exclude_from_weight_decay", ())
     return WeightDecayExclusion(None if pattern is None else pattern.pattern, frozenset(keys))
@@ -294,7 +311,40 @@ def weight_decay_exclusion(optimizer: Any) -> WeightDecayExclusion:
 def wrapped_arguments(instance: Any) -> dict[str, Any]:
     """Return the arguments that a loss or metric passes on to the function it wraps.
 
-    Some classes leave theirs out of ``get_config``, such as ``axis`` of ``CosineSimilarity``. If
-    the attribute is renamed, nothing is found, copies take the defaults, and tests of copies fail.
+    Some classes leave theirs out of ``get_config``, such as ``axis`` of ``CosineSimilarity``.
+
+    Parameters
+    ----------
+    instance : object
+        A loss, metric or another Keras object.
+
+    Raises
+    ------
+    ValueError
+        If `instance` is of such a class, and this version of Keras keeps the arguments elsewhere.
     """
-    return dict(getattr(instance, "_fn_kwargs", {}))
+    if hasattr(instance, "_fn_kwargs") or _knows_wrapped_arguments():
+        return dict(getattr(instance, "_fn_kwargs", {}))
+    unreported = _unreported_arguments(instance)
+    if unreported:
+        raise ValueError(
+            f"An instance of {type(instance).__name__} cannot be copied, because this version of "
+            f"Keras does not say what its argument {unreported[0]!r} is. Pass the class, and its "
+            "arguments as loss__* or metrics__*."
+        )
+    return {}
+
+
+@functools.cache
+def _knows_wrapped_arguments() -> bool:
+    return "axis" in getattr(keras.losses.CosineSimilarity(), "_fn_kwargs", {})
+
+
+def _unreported_arguments(instance: Any) -> list[str]:
+    """List the arguments of a loss or metric of Keras that its configuration leaves out."""
+    cls = type(instance)
+    is_wrapper = isinstance(instance, (keras.losses.Loss, keras.metrics.Metric))
+    if not is_wrapper or cls.__module__.partition(".")[0] != "keras":
+        return []
+    names = inspect.signature(cls).parameters.keys() - {"name", "dtype", "reduction"}
+    return sorted(names - instance.get_config().keys())

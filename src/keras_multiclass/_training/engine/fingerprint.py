@@ -162,8 +162,7 @@ class _Describer:
             raise UndescribableError(f"{describe(value)} has no description")
         parts: list[Any] = [cls]
         if is_keras or isinstance(value, keras.Model):
-            config = _config_of(value)
-            parts += [config, unreported_settings(value, config)]
+            parts += _settings_of(value)
         attributes = dict(vars(value))
         if isinstance(value, keras.Layer):
             parts += [value.trainable, value.dtype_policy.get_config(), *inner_layers(value)]
@@ -177,6 +176,15 @@ class _Describer:
             if relevant:
                 parts += [name, item]
         return ("object", *map(self.describe, parts))
+
+
+def _settings_of(value: Any) -> list[Any]:
+    """Return the configuration of a Keras object, and what its class leaves out of it."""
+    config = _config_of(value)
+    try:
+        return [config, unreported_settings(value, config)]
+    except ValueError as error:
+        raise UndescribableError(f"{describe(value)} has unknown arguments") from error
 
 
 def _config_of(value: Any) -> Any:
