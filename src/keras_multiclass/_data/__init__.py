@@ -1,4 +1,4 @@
-"""What the user gives: features, labels, weights and streams, checked and turned into arrays.
+"""The user's data: features, labels, weights and streams, validated and converted to arrays.
 
-May import `_shared` only; knows nothing of networks or training.
+Imports only `_shared`; networks, training and evaluation may import it.
 """

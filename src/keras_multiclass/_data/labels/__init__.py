@@ -1,4 +1,4 @@
-"""Labels of any format to class indices and back.
+"""Labels of any format as class indices, and class indices as labels of the same format.
 
-`parse` reads a target, `codec` maps labels to indices, `incremental` learns classes batch by batch.
+Anything that may import `_data` may import it; it imports only `_shared` and `_data.frames`.
 """
