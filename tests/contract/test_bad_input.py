@@ -193,7 +193,7 @@ def test_an_unknown_class_is_refused_wherever_it_comes(fitted):
     message = refusal(fitted, lambda c: c.partial_fit(X, y, classes=["setosa", "virgin"]))
     assert "classes must be None or the 3 classes that were fitted" in message
     assert "1 new label: 'virgin' and 2 missing labels: 'versicolor', 'virginica'" in message
-    with pytest.raises(ValueError, match="classes must be all labels, among them those of y"):
+    with pytest.raises(ValueError, match="classes must be all labels, including those of y"):
         tiny().partial_fit(X, y, classes=["setosa", "versicolor"])
     with pytest.raises(ValueError, match="classes must be different labels"):
         tiny().partial_fit(X, y, classes=[*IRIS.target_names, "setosa"])

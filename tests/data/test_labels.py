@@ -1,4 +1,4 @@
-"""Labels: every format goes in, the same format comes out, and bad targets are refused."""
+"""Labels: encoding and decoding keep every format, and invalid targets are rejected."""
 
 import datetime
 import pickle
@@ -33,7 +33,7 @@ any_labels = st.one_of(
 
 @settings(max_examples=150, deadline=None)
 @given(any_labels)
-def test_any_labels_come_back_and_classes_are_those_of_numpy_unique(labels):
+def test_labels_round_trip_and_classes_equal_numpy_unique(labels):
     y = np.asarray(labels)
     codec = LabelCodec.learn(labels)
     codes = codec.encode(labels)
@@ -64,7 +64,7 @@ def test_any_labels_come_back_and_classes_are_those_of_numpy_unique(labels):
     ],
     ids=lambda y: f"{type(y).__name__}-{getattr(y, 'dtype', '')}"[:30],
 )
-def test_strings_in_any_container_are_sorted_classes(y):
+def test_strings_in_any_container_become_sorted_classes(y):
     codec = LabelCodec.learn(y)
     assert codec.classes.tolist() == ["apple", "fig", "pear"]
     assert codec.encode(y).tolist() == NAME_CODES
@@ -115,18 +115,18 @@ def test_a_column_vector_is_flattened_with_scikit_learns_warning(y):
 
 
 @pytest.mark.parametrize("dtype", ["int64", "uint8", "float32", "float64", "bool"])
-def test_one_hot_matrices_come_back_with_their_dtype(dtype):
+def test_decoded_one_hot_matrices_keep_their_dtype(dtype):
     y = ONE_HOT.astype(dtype)
     codec = LabelCodec.learn(y)
     assert codec.form == "one_hot"
     assert codec.classes.tolist() == [0, 1, 2]
     assert codec.encode(y).tolist() == ONE_HOT_CODES
-    back = codec.decode(ONE_HOT_CODES)
-    assert back.dtype == y.dtype
-    np.testing.assert_array_equal(back, y)
+    decoded = codec.decode(ONE_HOT_CODES)
+    assert decoded.dtype == y.dtype
+    np.testing.assert_array_equal(decoded, y)
 
 
-def test_one_hot_lists_and_object_matrices_are_read():
+def test_one_hot_lists_and_object_matrices_are_accepted():
     for y in (ONE_HOT.tolist(), ONE_HOT.astype(object), ONE_HOT.astype(bool).tolist()):
         codec = LabelCodec.learn(y)
         assert codec.encode(y).tolist() == ONE_HOT_CODES
@@ -134,18 +134,18 @@ def test_one_hot_lists_and_object_matrices_are_read():
 
 
 @pytest.mark.parametrize("make", [sparse.csr_matrix, sparse.coo_matrix, sparse.csc_array])
-def test_sparse_one_hot_matrices_come_back_sparse_in_the_same_family(make):
+def test_decoded_sparse_one_hot_matrices_stay_matrices_or_arrays(make):
     y = make(ONE_HOT)
     codec = LabelCodec.learn(y)
     assert codec.encode(y).tolist() == ONE_HOT_CODES
-    back = codec.decode(ONE_HOT_CODES)
-    assert sparse.isspmatrix(back) == sparse.isspmatrix(y)
-    assert back.dtype == y.dtype
-    np.testing.assert_array_equal(back.toarray(), ONE_HOT)
+    decoded = codec.decode(ONE_HOT_CODES)
+    assert sparse.isspmatrix(decoded) == sparse.isspmatrix(y)
+    assert decoded.dtype == y.dtype
+    np.testing.assert_array_equal(decoded.toarray(), ONE_HOT)
 
 
 @pytest.mark.parametrize("dtype", ["bool", "int64", "float32", "boolean", "Int64", "Sparse[int]"])
-def test_one_hot_pandas_frames_come_back_with_columns_and_dtype(dtype):
+def test_decoded_one_hot_pandas_frames_keep_columns_and_dtype(dtype):
     y = pd.DataFrame(ONE_HOT, columns=["pear", "apple", "fig"]).astype(dtype)
     codec = LabelCodec.learn(y)
     assert codec.form == "one_hot_frame"
@@ -154,7 +154,7 @@ def test_one_hot_pandas_frames_come_back_with_columns_and_dtype(dtype):
     pd.testing.assert_frame_equal(codec.decode(ONE_HOT_CODES), y)
 
 
-def test_pandas_get_dummies_round_trip():
+def test_pandas_get_dummies_round_trips():
     y = pd.get_dummies(pd.Series(NAMES))
     codec = LabelCodec.learn(y)
     assert codec.encode(y).tolist() == NAME_CODES
@@ -162,7 +162,7 @@ def test_pandas_get_dummies_round_trip():
 
 
 @pytest.mark.parametrize("dtype", [pl.UInt8, pl.Int64, pl.Boolean, pl.Float32])
-def test_one_hot_polars_frames_come_back_with_columns_and_dtype(dtype):
+def test_decoded_one_hot_polars_frames_keep_columns_and_dtype(dtype):
     y = pl.DataFrame(ONE_HOT, schema=["pear", "apple", "fig"]).cast(dtype)
     codec = LabelCodec.learn(y)
     assert codec.classes.tolist() == ["pear", "apple", "fig"]
@@ -171,13 +171,13 @@ def test_one_hot_polars_frames_come_back_with_columns_and_dtype(dtype):
     assert codec.decode(ONE_HOT_CODES).schema == y.schema
 
 
-def test_a_one_hot_column_that_is_never_used_is_a_class():
+def test_a_one_hot_column_without_rows_is_a_class():
     codec = LabelCodec.learn(np.eye(4, dtype=int)[[0, 1, 3]])
     assert codec.n_classes == 4
     assert codec.decode([2]).tolist() == [[0, 0, 1, 0]]
 
 
-def test_encoding_matches_frames_by_column_name_whatever_their_order():
+def test_columns_of_data_frames_are_matched_by_name_in_any_order():
     codec = LabelCodec.learn(pd.DataFrame(ONE_HOT, columns=["a", "b", "c"]))
     shuffled = pd.DataFrame(ONE_HOT[:, [2, 0, 1]], columns=["c", "a", "b"])
     assert codec.encode(shuffled).tolist() == ONE_HOT_CODES
@@ -186,7 +186,7 @@ def test_encoding_matches_frames_by_column_name_whatever_their_order():
     assert codec.encode(fewer).tolist() == [2, 0]
 
 
-def test_encoding_accepts_another_format_when_it_is_unambiguous():
+def test_encode_accepts_other_unambiguous_formats():
     matrix = LabelCodec.learn(ONE_HOT)
     assert matrix.encode([2, 0, 1]).tolist() == [2, 0, 1]
     frame = LabelCodec.learn(pd.DataFrame(ONE_HOT, columns=["a", "b", "c"]))
@@ -201,7 +201,7 @@ def test_encoding_accepts_another_format_when_it_is_unambiguous():
         frame.encode(pd.DataFrame({"a": [1, 0], "d": [0, 1]}), "y_val")
 
 
-def test_numbers_are_the_same_label_in_any_dtype():
+def test_equal_numbers_of_any_dtype_are_the_same_label():
     codec = LabelCodec.learn(np.array([0, 1, 2]))
     for y in ([2.0, 0.0], np.array([2, 0], np.uint64), np.array([2, 0], object)):
         assert codec.encode(y).tolist() == [2, 0]
@@ -209,21 +209,21 @@ def test_numbers_are_the_same_label_in_any_dtype():
     assert LabelCodec.learn([0.0, 1.0]).encode([1, 0]).tolist() == [1, 0]
 
 
-def test_integers_beyond_float_precision_are_told_apart():
+def test_integers_beyond_float_precision_are_distinguished():
     codec = LabelCodec.learn(np.array([2**53, 2**53 + 1]))
     assert codec.encode(np.array([2**53 + 1, 2**53], np.uint64)).tolist() == [1, 0]
     with pytest.raises(ValueError, match="1 unknown label"):
         codec.encode(np.array([2**53 + 2], np.uint64))
 
 
-def test_longer_strings_than_those_learned_are_compared_whole():
+def test_strings_longer_than_the_classes_are_not_truncated():
     codec = LabelCodec.learn(np.array(["cat", "dog"]))
     assert codec.encode(np.array(["dog", "cat"], dtype="U50")).tolist() == [1, 0]
     with pytest.raises(ValueError, match="catfish"):
         codec.encode(np.array(["cat", "catfish"]))
 
 
-def test_classes_may_name_more_labels_than_y_has():
+def test_classes_may_include_labels_that_y_lacks():
     codec = LabelCodec.learn([3, 3], classes=[5, 3, 4])
     assert codec.classes.tolist() == [3, 4, 5]
     assert codec.encode([3, 5]).tolist() == [0, 2]
@@ -252,7 +252,7 @@ def test_classes_may_name_more_labels_than_y_has():
         (pd.DataFrame(ONE_HOT, columns=list("abc")), ["a", "b"], "without 1 label: 'c'"),
     ],
 )
-def test_bad_classes_are_refused(y, classes, message):
+def test_invalid_classes_are_rejected(y, classes, message):
     with pytest.raises(ValueError, match=message):
         LabelCodec.learn(y, classes=classes)
 
@@ -314,17 +314,17 @@ NAN_MESSAGE = re.escape("Input y contains NaN.")
     ],
     ids=lambda value: None if isinstance(value, str) else type(value).__name__,
 )
-def test_targets_that_are_not_multi_class_are_refused(y, message):
+def test_targets_that_are_not_multi_class_are_rejected(y, message):
     with pytest.raises(ValueError, match=message):
         LabelCodec.learn(y)
 
 
-def test_a_lazy_frame_is_to_be_collected_first():
+def test_a_lazy_frame_must_be_collected_first():
     with pytest.raises(TypeError, match=r"y\.collect\(\)"):
         LabelCodec.learn(pl.DataFrame({"a": [1, 0]}).lazy())
 
 
-def test_unknown_labels_are_counted_and_a_few_shown():
+def test_errors_count_unknown_labels_and_list_the_first_few():
     codec = LabelCodec.learn(["apple", "fig", "pear"])
     with pytest.raises(ValueError, match="y_val .* 3 known classes; got 1 unknown label: 'aple'"):
         codec.encode(["fig", "aple", "aple"], "y_val")
@@ -360,14 +360,14 @@ def test_index_of_finds_a_label_of_any_equal_type():
 )
 def test_a_codec_survives_pickling(y):
     codec = LabelCodec.learn(y)
-    back = pickle.loads(pickle.dumps(codec))
-    np.testing.assert_array_equal(back.classes, codec.classes)
-    decoded, expected = back.decode([2, 0, 1]), codec.decode([2, 0, 1])
+    restored = pickle.loads(pickle.dumps(codec))
+    np.testing.assert_array_equal(restored.classes, codec.classes)
+    decoded, expected = restored.decode([2, 0, 1]), codec.decode([2, 0, 1])
     assert type(decoded) is type(expected)
     np.testing.assert_array_equal(np.asarray(decoded), np.asarray(expected))
 
 
-def test_the_callers_labels_are_left_alone():
+def test_the_users_labels_are_not_modified():
     y = np.array([2.0, 1.0, 2.0])
     y.flags.writeable = False
     codec = LabelCodec.learn(y)

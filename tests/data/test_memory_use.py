@@ -15,7 +15,7 @@ from keras_multiclass import KerasMulticlassClassifier
 from keras_multiclass._data import memory_map, statistics
 from keras_multiclass._training.engine import selection
 
-# Smaller chunks than the 32 MiB of a normal run, so that a small file tells them from a copy.
+# Much smaller chunks than the default of 32 MiB, so that loading even a small file stands out.
 memory_map._CHUNK_VALUES = statistics._CHUNK_VALUES = 2**18
 
 
@@ -81,10 +81,10 @@ print(json.dumps(measured))
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_a_long_stream_and_large_memory_mapped_arrays_are_never_loaded_whole(tmp_path):
-    """All in one process, since most of the time goes into starting TensorFlow.
+    """Measured in one process, since starting TensorFlow takes most of the time.
 
-    The stream has 57 MiB and the arrays 46 MiB in float32, the dtype of the network: keeping a
-    copy of any would exceed its bound, while a batch and a chunk need less than 10 MiB.
+    In float32, the dtype of the network, the stream has 57 MiB and each array 46 MiB. A copy of
+    any of them exceeds the bound by far; batches and chunks need about 10 MiB.
     """
     command = [sys.executable, "-c", MEASURE, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

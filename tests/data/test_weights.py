@@ -1,4 +1,4 @@
-"""Weights of rows and classes: scikit-learn's formulas, new arrays, and clear refusals."""
+"""Sample weights and class weights: scikit-learn's formulas, products and errors."""
 
 import numpy as np
 import pytest
@@ -37,13 +37,13 @@ CODES = CODEC.encode(LABELS)
     ids=lambda w: type(w).__name__,
 )
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_weights_in_any_container_become_an_array_of_the_dtype(weights, dtype):
+def test_weights_in_any_container_become_an_array_of_the_requested_dtype(weights, dtype):
     checked = check_sample_weight(weights, 3, dtype)
     assert checked.dtype == dtype
     assert checked.tolist() == [1, 2, 0]
 
 
-def test_no_weights_stay_none_and_a_number_stands_for_equal_weights():
+def test_none_stays_none_and_a_number_is_the_weight_of_every_row():
     assert check_sample_weight(None, 3) is None
     assert check_sample_weight(2, 3).tolist() == [2, 2, 2]
     assert check_sample_weight(np.float32(0.5), 2).tolist() == [0.5, 0.5]
@@ -67,27 +67,27 @@ def test_no_weights_stay_none_and_a_number_stands_for_equal_weights():
         ([], "sample_weight|minimum of 1"),
     ],
 )
-def test_bad_weights_are_refused(weights, message):
+def test_invalid_weights_are_rejected(weights, message):
     with pytest.raises(ValueError, match=message):
         check_sample_weight(weights, 3)
     with pytest.raises(ValueError, match="w_val"):
         check_sample_weight([1, 2], 3, name="w_val")
 
 
-def test_balanced_is_scikit_learns_formula():
+def test_balanced_class_weights_match_scikit_learn():
     expected = compute_class_weight("balanced", classes=CODEC.classes, y=np.array(LABELS))
     np.testing.assert_allclose(resolve_class_weight("balanced", CODEC, CODES), expected)
     assert expected.tolist() == pytest.approx([2, 1, 2 / 3])
 
 
 @given(hnp.arrays(int, len(LABELS), elements=st.integers(1, 4)))
-def test_balanced_counts_a_row_of_weight_k_as_k_rows(weights):
+def test_balanced_class_weights_count_a_row_of_weight_k_as_k_rows(weights):
     weighted = resolve_class_weight("balanced", CODEC, CODES, weights.astype(np.float32))
     repeated = resolve_class_weight("balanced", CODEC, np.repeat(CODES, weights))
     np.testing.assert_allclose(weighted, repeated)
 
 
-def test_balanced_gives_absent_classes_and_those_of_weight_zero_one():
+def test_balanced_weight_of_absent_classes_and_of_classes_with_weight_zero_is_one():
     codec = LabelCodec.learn([0, 0, 1], classes=[0, 1, 2])
     weights = resolve_class_weight("balanced", codec, np.array([0, 0, 1]))
     np.testing.assert_allclose(weights, [0.75, 1.5, 1])
@@ -95,7 +95,7 @@ def test_balanced_gives_absent_classes_and_those_of_weight_zero_one():
     np.testing.assert_allclose(dropped, [1, 1, 1])
 
 
-def test_a_dict_is_keyed_by_label_and_missing_labels_weigh_one():
+def test_a_dict_is_keyed_by_label_and_missing_labels_have_weight_one():
     weights = resolve_class_weight({"b": 5}, CODEC, CODES)
     assert weights.tolist() == [1, 5, 1]
     np.testing.assert_allclose(
@@ -123,7 +123,7 @@ def test_keys_match_labels_of_any_equal_type(y, class_weight, expected):
     assert weights.tolist() == expected
 
 
-def test_no_class_weight_and_an_empty_dict_change_nothing():
+def test_none_and_an_empty_dict_are_no_class_weights():
     assert resolve_class_weight(None, CODEC, CODES) is None
     assert resolve_class_weight({}, CODEC, CODES) is None
 
@@ -143,18 +143,18 @@ def test_no_class_weight_and_an_empty_dict_change_nothing():
         ({"a": 0, "b": 0, "c": 0}, ValueError, "all zero"),
     ],
 )
-def test_bad_class_weights_are_refused(class_weight, error, message):
+def test_invalid_class_weights_are_rejected(class_weight, error, message):
     with pytest.raises(error, match=message):
         resolve_class_weight(class_weight, CODEC, CODES)
 
 
-def test_an_unknown_label_brings_the_near_one():
+def test_an_unknown_label_suggests_a_similar_one():
     codec = LabelCodec.learn(["setosa", "virginica"])
     with pytest.raises(ValueError, match="Did you mean 'setosa'"):
         resolve_class_weight({"Setosa": 2}, codec, np.array([0, 1]))
 
 
-def test_weights_multiply_into_a_new_array():
+def test_weights_are_multiplied_into_a_new_array():
     sample_weight = np.array([1, 2, 3], dtype=np.float32)
     class_weight = np.array([1.0, 10.0])
     codes = np.array([0, 1, 1])
@@ -169,7 +169,7 @@ def test_weights_multiply_into_a_new_array():
     assert combine_weights(None, class_weight, codes, np.float64).dtype == np.float64
 
 
-def test_products_that_vanish_or_overflow_are_refused():
+def test_products_that_are_all_zero_or_overflow_are_rejected():
     codes = np.array([0, 1])
     with pytest.raises(ValueError, match="all rows are zero"):
         combine_weights(np.array([1.0, 0.0]), np.array([0.0, 1.0]), codes)
@@ -177,7 +177,7 @@ def test_products_that_vanish_or_overflow_are_refused():
         combine_weights(np.array([1e30, 1.0]), np.array([1e30, 1.0]), codes)
 
 
-def test_rows_of_weight_zero_are_marked_for_dropping():
+def test_the_mask_is_false_for_rows_of_weight_zero():
     codes = np.array([0, 1, 2, 2])
     assert nonzero_weight_mask(None, codes) is None
     assert nonzero_weight_mask(np.ones(4), codes) is None
@@ -185,7 +185,7 @@ def test_rows_of_weight_zero_are_marked_for_dropping():
     assert kept.tolist() == [True, True, False, False]
 
 
-def test_one_class_left_after_dropping_is_refused_unless_allowed():
+def test_a_single_remaining_class_is_rejected_unless_allowed():
     codes, weights = np.array([0, 1, 1]), np.array([0, 1.0, 1])
     with pytest.raises(ValueError, match="at least 2 classes; got 1 class after dropping"):
         nonzero_weight_mask(weights, codes)

@@ -1,4 +1,4 @@
-"""The user's data: checks features, labels, weights and streams and converts them to arrays.
+"""The user's data: features, labels, weights and streams, validated and converted to arrays.
 
-May import `_shared`. Imported by `_network`, `_training`, `evaluation` and `_classifier`.
+Imports only `_shared`; networks, training and evaluation may import it.
 """

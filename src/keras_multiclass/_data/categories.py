@@ -1,4 +1,4 @@
-"""Columns of categories in a table: which they are, and their levels as codes and back.
+"""Categorical columns of a table: finding them, and encoding their categories as codes.
 
 A network reads categories as codes, and an exported network needs nothing else: the categories of
 a column are 0, 1, ... in the order of `CategoricalColumn.categories`, a category that the training
@@ -21,24 +21,24 @@ from keras_multiclass._shared.messages import describe, did_you_mean, format_lis
 UNKNOWN = -1
 
 _ALLOWED = "'from_dtype', None, or a mask, indices or names of columns"
-# Declared levels that no row has cost a little; many of them would cost much.
+# A few declared categories without rows cost little; many would cost a lot.
 _MAX_UNOBSERVED = 8
 
 
 @dataclass(frozen=True)
 class CategoricalColumn:
-    """A column of categories as the training rows had it.
+    """A categorical column of the training rows.
 
     Attributes
     ----------
     position : int
-        Number of the column.
+        Index of the column in the table.
     categories : tuple
-        Its levels, sorted: the observed ones, or those that a categorical dtype declares.
+        The sorted categories: those observed, or those that a categorical dtype declares.
     observed : frozenset
-        The levels that some training row had.
+        The categories that occur in the training rows.
     has_missing : bool
-        Whether some training row had none.
+        Whether the training rows have missing values.
     """
 
     position: int
@@ -46,40 +46,60 @@ class CategoricalColumn:
     observed: frozenset[Hashable]
     has_missing: bool
 
+    @classmethod
+    def learn(cls, position: int, column: Any, name: str) -> CategoricalColumn:
+        """Collect the categories of a column.
+
+        Parameters
+        ----------
+        position : int
+            Index of the column in the table.
+        column : Series or ndarray of shape (n_rows,)
+            The training values.
+        name : str
+            Name of the column in error messages.
+        """
+        indices, values = _factorize(column, name)
+        observed = frozenset(values)
+        declared = _declared_categories(column)
+        use_declared = declared and len(declared) - len(observed) <= _MAX_UNOBSERVED
+        categories = tuple(_sorted(declared if use_declared else values))
+        return cls(position, categories, observed, bool((indices == -1).any()))
+
     def encode(self, column: Any, name: str) -> NDArray[np.float64]:
-        """Turn the values of the column into codes.
+        """Encode values as codes.
 
         Parameters
         ----------
         column : Series or ndarray of shape (n_rows,)
             The values.
         name : str
-            Its name in messages.
+            Name of the column in error messages.
 
         Returns
         -------
         ndarray of shape (n_rows,)
-            Whole numbers, or NaN for a missing value if training rows had some.
+            Codes. A missing value is NaN if the training rows have missing values, else unknown.
         """
         indices, values = _factorize(column, name)
         _check_same_kind(self.categories, values, name)
-        known = {level: i for i, level in enumerate(self.categories) if level in self.observed}
+        code_of = {value: i for i, value in enumerate(self.categories) if value in self.observed}
         missing = np.nan if self.has_missing else UNKNOWN
-        # The index of a missing value is -1, the last place.
-        codes = np.array([*(known.get(value, UNKNOWN) for value in values), missing], np.float64)
+        # A missing value has index -1, which is the last code.
+        codes = np.array([*(code_of.get(value, UNKNOWN) for value in values), missing], np.float64)
         return codes[indices]
 
 
 @dataclass(frozen=True)
 class CategoricalColumns:
-    """All columns of a table of which some are categories.
+    """The columns of a table with at least one categorical column.
 
     Attributes
     ----------
     n_columns : int
-        How many there are.
+        Number of columns of the table.
     categorical : tuple of CategoricalColumn
-        Those of categories, by position.
+        The categorical columns, sorted by position.
     """
 
     n_columns: int
@@ -87,42 +107,42 @@ class CategoricalColumns:
 
     @property
     def numeric(self) -> list[int]:
-        """Positions of the columns of numbers."""
-        taken = {category.position for category in self.categorical}
-        return [i for i in range(self.n_columns) if i not in taken]
+        """Positions of the numeric columns."""
+        categorical = {column.position for column in self.categorical}
+        return [i for i in range(self.n_columns) if i not in categorical]
 
     @classmethod
-    def learn(cls, X: Any, choice: Any) -> CategoricalColumns | None:
-        """Find the columns of categories and their levels.
+    def learn(cls, X: Any, categorical_features: Any) -> CategoricalColumns | None:
+        """Find the categorical columns and their categories.
 
         Parameters
         ----------
         X : array-like or data frame of shape (n_rows, n_columns)
             The training rows.
-        choice : "from_dtype", None or array-like
-            The parameter `categorical_features`.
+        categorical_features : "from_dtype", None or array-like
+            The parameter of this name.
 
         Returns
         -------
         CategoricalColumns or None
-            None if all columns are numbers.
+            None if all columns are numeric.
 
         Raises
         ------
         ValueError, TypeError
-            If `choice` does not fit X, or a value cannot be a level.
+            If `categorical_features` does not fit X, or a value cannot be a category.
         """
-        positions = _categorical_positions(X, choice)
+        positions = _categorical_positions(X, categorical_features)
         if not positions:
             return None
         table = _Table(X)
         return cls(
             table.n_columns,
-            tuple(_learn_column(i, table.column(i), table.name(i)) for i in positions),
+            tuple(CategoricalColumn.learn(i, table.column(i), table.name(i)) for i in positions),
         )
 
     def encode(self, X: Any, dtype: DTypeLike) -> NDArray[Any]:
-        """Turn a table into numbers: codes for categories, other columns as they are.
+        """Encode categorical columns as codes and copy numeric columns.
 
         Parameters
         ----------
@@ -134,120 +154,125 @@ class CategoricalColumns:
         Returns
         -------
         ndarray of shape (n_rows, n_columns)
-            May have NaN.
+            May contain NaN.
 
         Raises
         ------
         ValueError
-            If a column of numbers has something else, or infinity.
+            If a numeric column contains infinity or anything but numbers.
         """
         table = _Table(X)
         encoded = np.empty((table.n_rows, self.n_columns), dtype)
-        for category in self.categorical:
-            i = category.position
-            encoded[:, i] = category.encode(table.column(i), table.name(i))
+        for column in self.categorical:
+            i = column.position
+            encoded[:, i] = column.encode(table.column(i), table.name(i))
         if self.numeric:
             encoded[:, self.numeric] = check_array(
-                table.part(self.numeric), dtype=dtype, ensure_all_finite="allow-nan", input_name="X"
+                table.columns(self.numeric),
+                dtype=dtype,
+                ensure_all_finite="allow-nan",
+                input_name="X",
             )
         return encoded
 
 
 class _Table:
-    """A frame or an array, column by column."""
+    """Uniform access to the columns of a data frame or an array."""
 
     def __init__(self, X: Any) -> None:
         self.library = library_of_frame(X)
-        self.X: Any = X if self.library else _as_objects(X)
+        self.X: Any = X if self.library else _to_array(X)
         self.n_rows, self.n_columns = self.X.shape
 
     def column(self, i: int) -> Any:
-        if self.library == "pandas":
-            return self.X.iloc[:, i]
-        return self.X[:, i]
+        return self.X.iloc[:, i] if self.library == "pandas" else self.X[:, i]
 
-    def part(self, positions: list[int]) -> Any:
+    def columns(self, positions: list[int]) -> Any:
         return self.X.iloc[:, positions] if self.library == "pandas" else self.X[:, positions]
 
     def name(self, i: int) -> str:
         return f"column {self.X.columns[i]!r}" if self.library else f"column {i}"
 
 
-def _as_objects(X: Any) -> NDArray[Any]:
-    # Without a dtype a list of strings and numbers would become strings.
+def _to_array(X: Any) -> NDArray[Any]:
+    # Without a dtype, NumPy would convert a list of strings and numbers to strings.
     array = X if hasattr(X, "dtype") else np.asarray(X, dtype=object)
     if array.ndim != 2:
-        raise ValueError(
-            invalid("X with `categorical_features`", "a table of 2 dimensions", describe(X))
-        )
+        raise ValueError(invalid("X with `categorical_features`", "a 2-d table", describe(X)))
     return np.asarray(array)
 
 
-# --- which columns -----------------------------------------------------------------------------
+# --- finding the columns -----------------------------------------------------------------------
 
 
-def _categorical_positions(X: Any, choice: Any) -> list[int]:
-    if choice is None:
+def _categorical_positions(X: Any, categorical_features: Any) -> list[int]:
+    if categorical_features is None:
         return []
-    if isinstance(choice, str):
-        if choice != "from_dtype":
-            raise ValueError(invalid("`categorical_features`", _ALLOWED, describe(choice)))
+    if isinstance(categorical_features, str):
+        if categorical_features != "from_dtype":
+            raise _invalid_parameter(categorical_features)
         library = library_of_frame(X)
         if library is None:
             return []
-        finder = _is_categorical_in_pandas if library == "pandas" else _is_categorical_in_polars
-        return [i for i in range(X.shape[1]) if finder(X, i)]
-    return _positions_from_parameter(X, choice)
-
-
-def _is_categorical_in_pandas(X: Any, i: int) -> bool:
-    dtype = X.dtypes.iloc[i]
-    if dtype.kind == "O":
-        if isinstance(dtype, np.dtype):
-            return _has_strings_or_booleans(X.iloc[:, i])
-        return str(dtype).startswith(("category", "string")) or str(dtype) == "str"
-    return bool(dtype.kind == "b")
-
-
-def _has_strings_or_booleans(column: Any) -> bool:
-    kinds = (str, bytes, bool, np.bool_)
-    return any(isinstance(value, kinds) for value in column.array)
-
-
-def _is_categorical_in_polars(X: Any, i: int) -> bool:
-    kind = str(X.dtypes[i]).partition("(")[0]
-    return kind in ("String", "Utf8", "Categorical", "Enum", "Boolean", "Object")
-
-
-def _positions_from_parameter(X: Any, choice: Any) -> list[int]:
-    wanted = np.asarray(choice)
-    if wanted.ndim == 0 or wanted.ndim > 1 or (wanted.size and wanted.dtype.kind not in "biuUO"):
-        raise ValueError(invalid("`categorical_features`", _ALLOWED, describe(choice)))
+        is_categorical = (
+            _pandas_dtype_is_categorical if library == "pandas" else _polars_dtype_is_categorical
+        )
+        return [i for i in range(X.shape[1]) if is_categorical(X, i)]
+    selection = np.asarray(categorical_features)
+    if selection.ndim != 1 or (selection.size and selection.dtype.kind not in "biuUO"):
+        raise _invalid_parameter(categorical_features)
     n_columns = _Table(X).n_columns
-    if wanted.dtype.kind == "b":
-        if len(wanted) != n_columns:
-            raise ValueError(
-                invalid(
-                    "`categorical_features` as a mask",
-                    f"one value for each of the {n_columns} columns of X",
-                    f"{len(wanted)}",
-                )
-            )
-        return np.flatnonzero(wanted).tolist()
-    if wanted.dtype.kind in "iu":
-        if wanted.size and not (wanted.min() >= 0 and wanted.max() < n_columns):
-            raise ValueError(
-                invalid(
-                    "`categorical_features` as indices",
-                    f"from 0 to {n_columns - 1}, the columns of X",
-                    f"{wanted.min()} to {wanted.max()}",
-                )
-            )
-        return np.unique(wanted).tolist()
-    return _positions_by_name(X, wanted.tolist())
+    if selection.dtype.kind == "b":
+        return _positions_of_mask(selection, n_columns)
+    if selection.dtype.kind in "iu":
+        return _positions_of_indices(selection, n_columns)
+    return _positions_of_names(selection.tolist(), X)
 
 
-def _positions_by_name(X: Any, wanted: list[Any]) -> list[int]:
+def _invalid_parameter(categorical_features: Any) -> ValueError:
+    return ValueError(invalid("`categorical_features`", _ALLOWED, describe(categorical_features)))
+
+
+def _pandas_dtype_is_categorical(X: Any, i: int) -> bool:
+    dtype = X.dtypes.iloc[i]
+    if dtype.kind != "O":
+        return bool(dtype.kind == "b")
+    if not isinstance(dtype, np.dtype):
+        return str(dtype).startswith(("category", "string")) or str(dtype) == "str"
+    types = (str, bytes, bool, np.bool_)
+    return any(isinstance(value, types) for value in X.iloc[:, i].array)
+
+
+def _polars_dtype_is_categorical(X: Any, i: int) -> bool:
+    dtype = str(X.dtypes[i]).partition("(")[0]
+    return dtype in ("String", "Utf8", "Categorical", "Enum", "Boolean", "Object")
+
+
+def _positions_of_mask(mask: NDArray[np.bool_], n_columns: int) -> list[int]:
+    if len(mask) != n_columns:
+        raise ValueError(
+            invalid(
+                "`categorical_features` as a mask",
+                f"one value for each of the {n_columns} columns of X",
+                f"{len(mask)}",
+            )
+        )
+    return np.flatnonzero(mask).tolist()
+
+
+def _positions_of_indices(indices: NDArray[np.integer[Any]], n_columns: int) -> list[int]:
+    if indices.size and not (indices.min() >= 0 and indices.max() < n_columns):
+        raise ValueError(
+            invalid(
+                "`categorical_features` as indices",
+                f"from 0 to {n_columns - 1}, the columns of X",
+                f"{indices.min()} to {indices.max()}",
+            )
+        )
+    return np.unique(indices).tolist()
+
+
+def _positions_of_names(names: list[Any], X: Any) -> list[int]:
     if library_of_frame(X) is None:
         raise ValueError(
             invalid(
@@ -257,32 +282,21 @@ def _positions_by_name(X: Any, wanted: list[Any]) -> list[int]:
                 "Pass X as a data frame.",
             )
         )
-    names = list(X.columns)
-    unknown = [name for name in wanted if name not in names]
+    columns = list(X.columns)
+    unknown = [name for name in names if name not in columns]
     if unknown:
         raise ValueError(
             invalid(
                 "`categorical_features`",
                 "names of columns of X",
                 format_list(unknown),
-                did_you_mean(unknown[0], names).strip(),
+                did_you_mean(unknown[0], columns).strip(),
             )
         )
-    return sorted({names.index(name) for name in wanted})
+    return sorted({columns.index(name) for name in names})
 
 
-# --- levels ------------------------------------------------------------------------------------
-
-
-def _learn_column(position: int, column: Any, name: str) -> CategoricalColumn:
-    indices, values = _factorize(column, name)
-    observed = frozenset(values)
-    declared = _declared_categories(column)
-    idle = len(declared) - len(observed)
-    levels = declared if declared and idle <= _MAX_UNOBSERVED else values
-    return CategoricalColumn(
-        position, tuple(_sorted(levels)), observed, bool((indices == -1).any())
-    )
+# --- collecting the categories -----------------------------------------------------------------
 
 
 def _declared_categories(column: Any) -> list[Any]:
@@ -291,26 +305,26 @@ def _declared_categories(column: Any) -> list[Any]:
     return [] if declared is None else list(declared)
 
 
-def _sorted(levels: Iterable[Any]) -> list[Any]:
-    def by_kind(level: Any) -> tuple[str, Any]:
-        is_number = isinstance(level, (int, float, np.number))
-        return "" if is_number else type(level).__name__, level
+def _sorted(categories: Iterable[Any]) -> list[Any]:
+    def by_type(value: Any) -> tuple[str, Any]:
+        is_number = isinstance(value, (int, float, np.number))
+        return "" if is_number else type(value).__name__, value
 
     try:
-        return sorted(levels, key=by_kind)
-    except TypeError:  # intervals and the like
-        return sorted(levels, key=str)
+        return sorted(categories, key=by_type)
+    except TypeError:  # values without an order, such as intervals
+        return sorted(categories, key=str)
 
 
 def _factorize(column: Any, name: str) -> tuple[NDArray[np.intp], list[Any]]:
-    """Give each different value of a column a number as it comes, and missing ones -1."""
+    """Return each value's index among the distinct values (-1 if missing), and these values."""
     try:
-        if hasattr(column, "factorize"):  # of pandas
+        if hasattr(column, "factorize"):  # pandas
             indices, values = column.factorize()
             return indices, values.tolist()
-        numbers: dict[Any, int] = {}
-        found = [
-            -1 if _is_missing(value) else numbers.setdefault(value, len(numbers))
+        index_of: dict[Any, int] = {}
+        indices = [
+            -1 if _is_missing(value) else index_of.setdefault(value, len(index_of))
             for value in np.asarray(column, dtype=object).tolist()
         ]
     except TypeError:
@@ -318,23 +332,23 @@ def _factorize(column: Any, name: str) -> tuple[NDArray[np.intp], list[Any]]:
             invalid(
                 f"Each category in {name} of X",
                 "a string, a number, True or False, or missing",
-                "something that cannot be compared with others",
+                "an unhashable value",
             )
         ) from None
-    return np.array(found, np.intp), list(numbers)
+    return np.array(indices, np.intp), list(index_of)
 
 
 def _is_missing(value: Any) -> bool:
     return type(value).__name__ in MISSING_TYPES or value != value
 
 
-def _check_same_kind(levels: Iterable[Any], values: list[Any], name: str) -> None:
-    """Refuse strings where there were numbers and the other way round: all would be unknown."""
-    fitted, given = (
-        {"strings" if isinstance(value, str) else "numbers" for value in found}
-        for found in (levels, values)
+def _check_same_kind(categories: Iterable[Any], values: list[Any], name: str) -> None:
+    """Raise if strings replace numbers or numbers strings: all categories would be unknown."""
+    fitted, actual = (
+        {"strings" if isinstance(value, str) else "numbers" for value in side}
+        for side in (categories, values)
     )
-    if len(fitted) == len(given) == 1 and fitted != given:
+    if len(fitted) == len(actual) == 1 and fitted != actual:
         raise ValueError(
-            invalid(f"The categories in {name} of X", f"{fitted.pop()}, as in fit", given.pop())
+            invalid(f"The categories in {name} of X", f"{fitted.pop()}, as in fit", actual.pop())
         )

@@ -1,20 +1,20 @@
-"""What kind of table X is."""
+"""Detection of pandas and polars objects without importing either library."""
 
 from __future__ import annotations
 
 import sys
 from typing import Any, Literal
 
-MISSING_TYPES = frozenset({"NoneType", "NAType", "NaTType"})  # names of those that are no NaN
+MISSING_TYPES = frozenset({"NoneType", "NAType", "NaTType"})  # type names of missing values but NaN
 
 
 def library_of(X: Any) -> Literal["pandas", "polars"] | None:
-    """Name the library that an object comes from, if it is one of data frames.
+    """Return the data frame library that defines the type of an object.
 
     Parameters
     ----------
     X : object
-        What the user gave.
+        Any object, for example a data frame, series or scalar.
     """
     top = type(X).__module__.partition(".")[0]
     if top in sys.modules:
@@ -26,12 +26,12 @@ def library_of(X: Any) -> Literal["pandas", "polars"] | None:
 
 
 def library_of_frame(X: Any) -> Literal["pandas", "polars"] | None:
-    """Name the library of a data frame in memory; None for anything else.
+    """Return the library of an in-memory data frame; None for anything else.
 
     Parameters
     ----------
     X : object
-        What the user gave.
+        Any object.
     """
     is_frame = hasattr(X, "columns") and not hasattr(X, "collect")
     return library_of(X) if is_frame else None

@@ -1,4 +1,4 @@
-"""Memory-mapped arrays of another dtype than the network's, converted as they are read."""
+"""Memory-mapped arrays that are cast to the network's dtype as they are read."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ _CHUNK_VALUES = 2**22
 
 
 class MemoryMap:
-    """An array whose rows get another dtype when they are read, so that there is no copy of it.
+    """A memory-mapped array whose rows are cast when they are read, so that it is never copied.
 
     Parameters
     ----------
     array : ndarray of shape (n_rows, ...)
-        What is mapped.
+        The mapped array.
     dtype : dtype
-        What it is to become.
+        Dtype of the rows that are read.
 
     Attributes
     ----------
     dtype : dtype
-        What it becomes.
+        Dtype of the rows that are read.
     shape : tuple of int
-        Its shape.
+        Shape of the array.
     """
 
     def __init__(self, array: NDArray[Any], dtype: DTypeLike) -> None:
@@ -38,24 +38,24 @@ class MemoryMap:
 
     def __getitem__(self, key: Any) -> Any:
         part = self._array[key]
-        # A new axis is no reading of rows.
+        # Indexing with a tuple adds an axis and reads no rows.
         return MemoryMap(part, self.dtype) if isinstance(key, tuple) else part.astype(self.dtype)
 
     def chunks(self) -> Iterator[NDArray[Any]]:
-        """Read it from the first row to the last, some megabytes at a time."""
+        """Yield all rows in order, some megabytes at a time."""
         size = max(1, _CHUNK_VALUES * self.shape[0] // max(1, self.size))
         for start in range(0, self.shape[0], size):
             yield self[start : start + size]
 
 
 def needs_cast_on_read(X: Any, dtype: DTypeLike) -> bool:
-    """Whether X is a memory-mapped array of numbers that has not the dtype yet.
+    """Return whether X is a memory-mapped array of numbers of another dtype.
 
     Parameters
     ----------
     X : object
-        What the user gave.
+        The features.
     dtype : dtype
-        What the network takes.
+        Dtype of the network's input.
     """
     return isinstance(X, np.memmap) and X.dtype.kind in "fiub" and X.dtype != np.dtype(dtype)

@@ -1,32 +1,32 @@
-"""Owns the split into training and validation rows: shuffled, stratified, losing no class."""
+"""The split into training and validation rows: stratified, with every class left in training."""
 
 from __future__ import annotations
 
 import math
-import numbers
 from typing import Any
 
 import numpy as np
 from sklearn.model_selection import StratifiedShuffleSplit
 
+from keras_multiclass._shared.checks import is_number
 from keras_multiclass._shared.messages import describe, invalid
 
 
 def validation_split(codes: np.ndarray, fraction: Any, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Split rows into training and validation.
+    """Split rows into training and validation rows.
 
-    This is scikit-learn's ``StratifiedShuffleSplit`` wherever that can split without taking a
-    class away from training. Otherwise (a class with one row, fewer validation rows than
-    classes) the shares of the classes are rounded so that each keeps a row in training.
+    Uses scikit-learn's ``StratifiedShuffleSplit`` wherever it leaves every class in training.
+    Otherwise (a class has a single row, or there are fewer validation rows than classes) the
+    shares of the classes are rounded so that each class keeps a training row.
 
     Parameters
     ----------
     codes : ndarray of shape (n_samples,)
         Class indices of the rows.
     fraction : float
-        Share of the validation rows, above 0 and below 1.
+        Fraction of validation rows, above 0 and below 1.
     seed : int
-        Seed of the shuffling.
+        Seed for shuffling.
 
     Returns
     -------
@@ -38,8 +38,7 @@ def validation_split(codes: np.ndarray, fraction: Any, seed: int) -> tuple[np.nd
     ValueError
         If `fraction` is out of range, or there are too few rows.
     """
-    is_number = isinstance(fraction, numbers.Real) and not isinstance(fraction, (bool, np.bool_))
-    if not is_number or not 0 < fraction < 1:
+    if not is_number(fraction) or not 0 < fraction < 1:
         raise ValueError(
             invalid("validation_split", "a number above 0 and below 1", describe(fraction))
         )
@@ -52,7 +51,7 @@ def validation_split(codes: np.ndarray, fraction: Any, seed: int) -> tuple[np.nd
                 "validation_split",
                 f"small enough to leave each of the {n_classes} classes a row for training",
                 f"{describe(fraction)}, {n_val} of {len(codes)} rows",
-                "Give X_val and y_val, more rows, or a smaller validation_split.",
+                "Pass X_val and y_val, more rows, or a smaller validation_split.",
             )
         )
     if counts[counts > 0].min() > 1 and n_val >= n_classes:
@@ -66,20 +65,20 @@ def validation_split(codes: np.ndarray, fraction: Any, seed: int) -> tuple[np.nd
 def _split_by_quota(
     codes: np.ndarray, counts: np.ndarray, n_val: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Take from each class its share, rounded by largest remainder, and never its last row."""
+    """Draw each class's share, rounded by largest remainder, but never its last row."""
     generator = np.random.default_rng(np.random.SeedSequence(seed))
-    most = np.maximum(counts - 1, 0)
+    max_quota = np.maximum(counts - 1, 0)
     share = n_val * counts / counts.sum()
-    quota = np.minimum(np.floor(share).astype(int), most)
-    ties = generator.random(len(counts))
+    quota = np.minimum(np.floor(share).astype(int), max_quota)
+    tie_breakers = generator.random(len(counts))
     while quota.sum() < n_val:
-        lacking = np.where(quota < most, share - quota, -np.inf)
-        quota[np.lexsort((ties, lacking))[-1]] += 1
-    chosen = [
+        remainder = np.where(quota < max_quota, share - quota, -np.inf)
+        quota[np.lexsort((tie_breakers, remainder))[-1]] += 1
+    drawn = [
         generator.choice(np.flatnonzero(codes == index), size=size, replace=False)
         for index, size in enumerate(quota)
         if size
     ]
     is_val = np.zeros(len(codes), dtype=bool)
-    is_val[np.concatenate(chosen)] = True
+    is_val[np.concatenate(drawn)] = True
     return np.flatnonzero(~is_val), np.flatnonzero(is_val)

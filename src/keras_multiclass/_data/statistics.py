@@ -1,4 +1,4 @@
-"""Measures the features of the training rows: mean and variance, quantiles, gaps, padding."""
+"""Statistics of the training features: mean and variance, quantiles, missing values, padding."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from scipy import sparse
 from scipy.stats import norm
 from sklearn.preprocessing import StandardScaler
 
-OUTERMOST_LEVEL = 1e-3  # of normal quantiles, which are infinite at 0 and 1
+OUTERMOST_LEVEL = 1e-3  # normal quantiles are infinite at levels 0 and 1
 _CHUNK_VALUES = 2**22  # numbers converted to float64 at a time: 32 MiB
-# Quantiles of more rows would hardly differ, and these fit into memory.
-_MOST_RANKED_ROWS = 2**17
-_MOST_RANKED_VALUES = 2**22
+# Quantiles of more rows would hardly differ, and a sample of this size fits into memory.
+_MAX_QUANTILE_ROWS = 2**17
+_MAX_QUANTILE_VALUES = 2**22
 
 
 def mean_and_variance(
@@ -24,41 +24,41 @@ def mean_and_variance(
     mask: np.ndarray | None = None,
     rows: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Measure mean and variance of each feature (last axis) with scikit-learn's StandardScaler.
+    """Compute mean and variance of each feature (last axis) with scikit-learn's StandardScaler.
 
-    Works in float64 and in chunks, so that memory stays small; sparse X stays sparse.
+    Works in float64 on chunks of rows, to keep memory small; sparse X stays sparse.
 
     Parameters
     ----------
     X : ndarray of shape (n_rows, ..., n_features) or CSR matrix
-        Checked features.
+        Validated features.
     sample_weight : ndarray of shape (n_samples,), default=None
-        Weights of the rows; all steps or pixels of a row have its weight.
+        Sample weights; all steps or pixels of a row have its weight.
     mask : ndarray of bool of shape (n_rows, n_steps), default=None
-        Which steps of padded sequences are real, see :func:`padding_mask`.
+        True for the real steps of padded sequences, see :func:`padding_mask`.
     rows : ndarray of shape (n_samples,), default=None
-        The rows that count; None for all.
+        Indices of the rows to use; None for all.
 
     Returns
     -------
     mean, variance : ndarray of shape (n_features,) and dtype float64
-        The variance of a constant feature is given as 1, so that dividing by it is safe.
+        The variance of a constant feature is 1, so that dividing by it is safe.
     """
     scaler = _scaler()
-    _learn_moments(scaler, X, sample_weight, mask, rows)
+    _update_moments(scaler, X, sample_weight, mask, rows)
     return _moments(scaler, X.shape[-1])
 
 
 @dataclass(frozen=True)
 class Standardization:
-    """What counts as one feature when mean and variance are measured.
+    """Which values mean and variance are computed over.
 
     Attributes
     ----------
     single_channel : bool, default=False
-        Whether all pixels are one feature.
+        Whether all pixels of an image are one feature; otherwise the last axis holds features.
     skip_padding : bool, default=False
-        Whether steps of padding are left out, see :func:`padding_mask`.
+        Whether to skip padding steps, see :func:`padding_mask`.
     """
 
     single_channel: bool = False
@@ -67,7 +67,7 @@ class Standardization:
     def moments(
         self, X: Any, sample_weight: np.ndarray | None = None, rows: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Measure mean and variance as :func:`mean_and_variance` does."""
+        """Compute mean and variance, see :func:`mean_and_variance`."""
         mask = padding_mask(X) if self.skip_padding else None
         return mean_and_variance(
             X[..., None] if self.single_channel else X, sample_weight, mask, rows
@@ -75,30 +75,30 @@ class Standardization:
 
 
 class Statistics(Protocol):
-    """What the training rows tell a network that is being built."""
+    """Statistics of the training rows that a network is built from."""
 
     def moments(self, standardization: Standardization) -> tuple[np.ndarray, np.ndarray]:
-        """Give mean and variance of each feature, as :func:`mean_and_variance` does."""
+        """Return mean and variance of each feature, see :func:`mean_and_variance`."""
 
     def quantiles(self, positions: Sequence[int], levels: np.ndarray) -> np.ndarray:
-        """Give quantiles of some columns of a table, as :func:`weighted_quantiles` does."""
+        """Return quantiles of some columns of a table, see :func:`weighted_quantiles`."""
 
     def has_missing(self) -> np.ndarray:
-        """Say for each column of a table whether some row has NaN there."""
+        """Return for each column of a table whether it has NaN in some row."""
 
 
 @dataclass(frozen=True)
 class ArrayStatistics:
-    """Statistics of rows of an array.
+    """Statistics of the rows of an array.
 
     Attributes
     ----------
     X : ndarray of shape (n_rows, ..., n_features), CSR matrix or MemoryMap
-        Checked features.
+        Validated features.
     sample_weight : ndarray of shape (n_samples,) or None
-        Weights of the samples.
+        Sample weights.
     rows : ndarray of shape (n_samples,) or None
-        The row that each sample is; None for all rows.
+        Index of the row of each sample; None for all rows.
     """
 
     X: Any
@@ -106,45 +106,45 @@ class ArrayStatistics:
     rows: np.ndarray | None = None
 
     def moments(self, standardization: Standardization) -> tuple[np.ndarray, np.ndarray]:
-        """Give mean and variance of each feature."""
+        """Return mean and variance of each feature."""
         return standardization.moments(self.X, self.sample_weight, self.rows)
 
     def quantiles(self, positions: Sequence[int], levels: np.ndarray) -> np.ndarray:
-        """Give quantiles of some columns: an array of shape (n_positions, n_levels)."""
+        """Return quantiles of some columns, of shape (n_positions, n_levels)."""
         rows = np.arange(self.X.shape[0]) if self.rows is None else self.rows
-        most = max(1, min(_MOST_RANKED_ROWS, _MOST_RANKED_VALUES // self.X.shape[1]))
-        step = -(-len(rows) // most)
+        max_rows = max(1, min(_MAX_QUANTILE_ROWS, _MAX_QUANTILE_VALUES // self.X.shape[1]))
+        step = -(-len(rows) // max_rows)
         weights = None if self.sample_weight is None else self.sample_weight[::step]
-        part = self.X[rows[::step]]
-        found = np.empty((len(positions), len(levels)))
+        sample = self.X[rows[::step]]
+        quantiles = np.empty((len(positions), len(levels)))
         for i, position in enumerate(positions):
-            column = part[:, [position]]
+            column = sample[:, [position]]
             column = column.toarray() if sparse.issparse(column) else column
-            found[i] = weighted_quantiles(column.ravel(), weights, levels)
-        return found
+            quantiles[i] = weighted_quantiles(column.ravel(), weights, levels)
+        return quantiles
 
     def has_missing(self) -> np.ndarray:
-        """Say for each column whether some row has NaN there."""
-        found = np.zeros(self.X.shape[1], bool)
+        """Return for each column whether it has NaN in some row."""
+        missing = np.zeros(self.X.shape[1], bool)
         size = max(1, _CHUNK_VALUES // 16 // self.X.shape[1])
         n_samples = self.X.shape[0] if self.rows is None else len(self.rows)
         for start in range(0, n_samples, size):
             part = slice(start, start + size)
             values = self.X[part if self.rows is None else self.rows[part]]
             if sparse.issparse(values):
-                found[values.indices[np.isnan(values.data)]] = True
+                missing[values.indices[np.isnan(values.data)]] = True
             else:
-                found |= np.isnan(values).any(axis=0)
-        return found
+                missing |= np.isnan(values).any(axis=0)
+        return missing
 
 
 def normal_quantiles(levels: np.ndarray) -> np.ndarray:
-    """Give quantiles of the standard normal distribution, 3.1 for levels next to 0 and 1.
+    """Return quantiles of the standard normal distribution, clipped to about -3.1 and 3.1.
 
     Parameters
     ----------
     levels : ndarray of shape (n_levels,)
-        From 0 to 1.
+        Quantile levels from 0 to 1.
 
     Returns
     -------
@@ -157,46 +157,46 @@ def normal_quantiles(levels: np.ndarray) -> np.ndarray:
 def weighted_quantiles(
     values: np.ndarray, weights: np.ndarray | None, levels: np.ndarray
 ) -> np.ndarray:
-    """Compute quantiles for which a weight of 2 is the same as a value given twice.
+    """Compute quantiles for which a weight of 2 equals a repeated value.
 
-    It is the definition that NumPy calls ``"averaged_inverted_cdf"``.
+    NumPy calls this definition ``"averaged_inverted_cdf"``.
 
     Parameters
     ----------
     values : ndarray of shape (n_values,)
-        NaN is left out.
+        Values; NaN is ignored.
     weights : ndarray of shape (n_values,) or None
-        Their weights.
+        Weights of the values.
     levels : ndarray of shape (n_levels,)
-        From 0 to 1.
+        Quantile levels from 0 to 1.
 
     Returns
     -------
     ndarray of shape (n_levels,) and dtype float64
-        Zeros if there is no value.
+        Zeros if there are no values.
     """
-    there = ~np.isnan(values)
+    counted = ~np.isnan(values)
     if weights is not None:
-        there &= weights > 0
-    values = values[there].astype(np.float64)
+        counted &= weights > 0
+    values = values[counted].astype(np.float64)
     if not len(values):
         return np.zeros(len(levels))
     order = np.argsort(values, kind="stable")
-    sums = np.cumsum(np.ones(len(values)) if weights is None else weights[there][order])
-    wanted, rounding = levels * sums[-1], 1e-9 * sums[-1]
-    low = np.searchsorted(sums, wanted - rounding, side="left")
-    high = np.minimum(np.searchsorted(sums, wanted + rounding, side="right"), len(values) - 1)
-    # Half of each, since the sum of two large numbers may overflow.
+    sums = np.cumsum(np.ones(len(values)) if weights is None else weights[counted][order])
+    targets, rounding = levels * sums[-1], 1e-9 * sums[-1]
+    low = np.searchsorted(sums, targets - rounding, side="left")
+    high = np.minimum(np.searchsorted(sums, targets + rounding, side="right"), len(values) - 1)
+    # Halved before adding, since the sum of two large numbers may overflow.
     return values[order[low]] / 2 + values[order[high]] / 2
 
 
 class Moments:
-    """Mean and variance of features that come in parts.
+    """Mean and variance of features, accumulated batch by batch.
 
     Parameters
     ----------
     standardization : Standardization
-        What counts as one feature.
+        Which values to compute them over.
     """
 
     def __init__(self, standardization: Standardization) -> None:
@@ -205,73 +205,76 @@ class Moments:
         self._n_features = 0
 
     def add(self, X: Any, sample_weight: np.ndarray | None, groups: np.ndarray | None) -> None:
-        """Learn from some rows.
+        """Add a batch of rows.
 
         Parameters
         ----------
         X : ndarray of shape (n_rows, ...) or CSR matrix
-            Checked features.
+            Validated features.
         sample_weight : ndarray of shape (n_rows,) or None
-            Weights of the rows.
+            Sample weights.
         groups : ndarray of int of shape (n_rows,) or None
-            The group of each row; rows of one group can be weighted when all is learned.
+            Group of each row; :meth:`combine` weights the groups.
         """
         mask = padding_mask(X) if self.standardization.skip_padding else None
         X = X[..., None] if self.standardization.single_channel else X
         self._n_features = X.shape[-1]
-        # Without weights scikit-learn would count whole rows, and lose fractions of earlier ones.
+        # Always pass weights: without, scikit-learn counts rows as integers and would truncate the
+        # fractional weights of earlier batches.
         all_weights = np.ones(X.shape[0]) if sample_weight is None else sample_weight
         for group in [0] if groups is None else np.unique(groups).tolist():
             rows = None if groups is None else np.flatnonzero(groups == group)
             weights = all_weights if rows is None else all_weights[rows]
             scaler = self._scalers.setdefault(group, _scaler())
-            _learn_moments(scaler, X, weights, mask, rows)
+            _update_moments(scaler, X, weights, mask, rows)
 
     def combine(self, group_weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        """Put the groups together.
+        """Return the weighted mean and variance over all groups.
 
         Parameters
         ----------
         group_weights : ndarray of shape (n_groups,) or None
-            What multiplies the weights of the rows of each group; None if there is one group.
+            Factor for the sample weights of each group; None if there is a single group.
 
         Returns
         -------
         mean, variance : ndarray of shape (n_features,) and dtype float64
-            As from :func:`mean_and_variance`.
+            See :func:`mean_and_variance`.
         """
         if group_weights is None:
             return _moments(self._scalers[0], self._n_features)
-        learned = [
-            (
-                group_weights[group] * np.broadcast_to(scaler.n_samples_seen_, len(scaler.mean_)),
-                scaler,
-            )
+        scalers = {
+            group: scaler
             for group, scaler in self._scalers.items()
             if group_weights[group] > 0 and hasattr(scaler, "scale_")
-        ]
-        if not learned:
+        }
+        if not scalers:
             return np.zeros(self._n_features), np.ones(self._n_features)
-        weights = np.stack([weight for weight, _ in learned])
+        weights = np.stack(
+            [
+                group_weights[group] * np.broadcast_to(scaler.n_samples_seen_, len(scaler.mean_))
+                for group, scaler in scalers.items()
+            ]
+        )
         means, variances = (
-            np.nan_to_num(np.stack([getattr(scaler, name) for _, scaler in learned]))
+            np.nan_to_num(np.stack([getattr(scaler, name) for scaler in scalers.values()]))
             for name in ("mean_", "var_")
         )
         total = np.maximum(weights.sum(axis=0), np.finfo(np.float64).tiny)
         mean = np.sum(weights * means, axis=0) / total
         variance = np.sum(weights * (variances + (means - mean) ** 2), axis=0) / total
-        # StandardScaler's bound for what rounding leaves of the variance of a constant.
+        # StandardScaler's bound for the rounding error in the variance of a constant.
         rounding = total * np.finfo(np.float64).eps
         constant = variance <= rounding * variance + (rounding * mean) ** 2
         return mean, np.where(constant, 1.0, variance)
 
 
 def _scaler() -> StandardScaler:
-    # Mean and variance are learned all the same, of dense and sparse rows.
+    # Learns mean and variance nevertheless, of dense and sparse rows.
     return StandardScaler(with_mean=False, copy=False)
 
 
-def _learn_moments(
+def _update_moments(
     scaler: StandardScaler,
     X: Any,
     sample_weight: np.ndarray | None,
@@ -284,18 +287,18 @@ def _learn_moments(
     with np.errstate(over="ignore", invalid="ignore"):
         for start in range(0, n_samples, size):
             part = slice(start, start + size)
-            chosen = part if rows is None else rows[part]
-            values, weights = _real_rows(
-                X[chosen],
+            selected = part if rows is None else rows[part]
+            values, weights = _flatten(
+                X[selected],
                 None if sample_weight is None else sample_weight[part],
-                None if mask is None else mask[chosen],
+                None if mask is None else mask[selected],
             )
             if values.shape[0]:
                 scaler.partial_fit(values, sample_weight=weights)
 
 
 def _moments(scaler: StandardScaler, n_features: int) -> tuple[np.ndarray, np.ndarray]:
-    if not hasattr(scaler, "scale_"):  # every step is padding
+    if not hasattr(scaler, "scale_"):  # all steps are padding
         return np.zeros(n_features), np.ones(n_features)
     variance = np.where(scaler.scale_ == 1.0, 1.0, scaler.var_)
     mean = np.nan_to_num(np.asarray(scaler.mean_, dtype=np.float64))
@@ -303,15 +306,15 @@ def _moments(scaler: StandardScaler, n_features: int) -> tuple[np.ndarray, np.nd
 
 
 def padding_mask(X: np.ndarray) -> np.ndarray:
-    """Mark the real steps of padded sequences.
+    """Return a mask of the real steps of padded sequences.
 
-    A step whose features are all zero is padding wherever it stands, first, last or between, as
-    in ``keras.layers.Masking(mask_value=0.)``.
+    A step whose features are all zero is padding, wherever in the sequence, as in
+    ``keras.layers.Masking(mask_value=0.)``.
 
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_steps, n_features)
-        Checked sequences, before any scaling.
+        Validated sequences, before any scaling.
 
     Returns
     -------
@@ -323,10 +326,10 @@ def padding_mask(X: np.ndarray) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def _real_rows(
+def _flatten(
     X: Any, weights: np.ndarray | None, mask: np.ndarray | None
 ) -> tuple[Any, np.ndarray | None]:
-    """Flatten a chunk to (n, n_features) float64 and leave out padding and rows of weight zero."""
+    """Flatten a chunk to (n, n_features) in float64, without padding and rows of weight zero."""
     if weights is not None and not weights.all():
         kept = weights > 0
         X, weights, mask = X[kept], weights[kept], None if mask is None else mask[kept]

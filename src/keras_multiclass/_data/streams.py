@@ -1,4 +1,4 @@
-"""Streams of batches: what counts as one, and its batches, pass by pass."""
+"""Streams of batches: recognizing them, and reading them pass by pass."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from keras_multiclass._data.frames import library_of
 from keras_multiclass._shared.messages import describe, invalid
 
 _ARRAY_TRAITS = ("shape", "dtype", "columns", "__array__", "__array_interface__", "__dataframe__")
-_FORM = "(X, y) or (X, y, sample_weight)"
+_ITEM = "(X, y) or (X, y, sample_weight)"
 
 
 class Batch(NamedTuple):
-    """One batch as it came; tensors are NumPy arrays already."""
+    """A batch as the stream yields it, but with tensors as NumPy arrays."""
 
     X: Any
     y: Any
@@ -29,18 +29,18 @@ class Batch(NamedTuple):
 
 
 def is_stream(X: Any) -> bool:
-    """Whether X gives batches one after the other instead of being an array of rows.
+    """Return whether X yields batches instead of being an array of rows.
 
     Parameters
     ----------
     X : object
-        Whatever the user gave as X.
+        The user's X.
 
     Returns
     -------
     bool
         True for a ``keras.utils.PyDataset``, a ``tf.data.Dataset``, a function, an iterator, and
-        everything else that can be iterated over and is no array, sequence, set or mapping.
+        any other iterable that is not an array, sequence, set or mapping.
     """
     if isinstance(X, keras.utils.PyDataset):
         return True
@@ -52,49 +52,49 @@ def is_stream(X: Any) -> bool:
 
 
 class Stream:
-    """The batches of one stream, in passes over it.
+    """A stream of batches that is read in passes.
 
     Parameters
     ----------
     X : object
-        What :func:`is_stream` is true for.
+        A stream, see :func:`is_stream`.
     name : {"X", "X_val"}, default="X"
-        How messages call it.
+        Name of the stream in error messages.
     steps : int, default=None
-        Batches of an epoch; None for one pass over the stream.
+        Number of batches per epoch; None for one pass over the stream.
 
     Raises
     ------
     ValueError, TypeError
-        If the stream has no end, or can be read only once, and `steps` is None.
+        If `steps` is None and the stream is endless or can be read only once.
     """
 
     def __init__(self, X: Any, name: str = "X", steps: int | None = None) -> None:
         self.name = name
         self.steps = steps
-        self._source = _find_source(X, name)
+        self._source = _source_of(X, name)
         if steps is None:
             self._check_passes(X)
-        self._running = self._without_end()
+        self._endless_batches = self._endless()
 
     def first_pass(self) -> Iterator[Batch]:
-        """Yield the batches to learn from before training.
+        """Return the batches to collect statistics from before training.
 
-        These are one pass; if nobody can tell that it ends, as many batches as an epoch has.
+        One pass over the stream, or the batches of one epoch unless the stream is known to end.
         """
-        if self.steps is None or self._source.ends:
+        if self.steps is None or self._source.finite:
             return self._one_pass()
-        batches = self._running if self._source.once else self._without_end()
+        batches = self._endless_batches if self._source.single_use else self._endless()
         return self._next_steps(batches, self.steps)
 
     def epoch(self) -> Iterator[Batch]:
-        """Yield the batches of one epoch, which begins where the last one ended."""
-        self._source.begin()
+        """Yield the batches of one epoch, starting where the last one ended."""
+        self._source.on_epoch_begin()
         if self.steps is None:
             yield from self._one_pass()
         else:
-            yield from self._next_steps(self._running, self.steps)
-        self._source.end()
+            yield from self._next_steps(self._endless_batches, self.steps)
+        self._source.on_epoch_end()
 
     def _one_pass(self) -> Iterator[Batch]:
         number = 0
@@ -106,42 +106,42 @@ class Stream:
                     self.name,
                     "a stream of at least one batch in each pass",
                     "none",
-                    "A function must return a new iterator each time; an iterator that was read "
-                    "to its end has to be made anew.",
+                    "A function must return a new iterator each time; an exhausted iterator cannot "
+                    "be used again.",
                 )
             )
 
-    def _without_end(self) -> Iterator[Batch]:
+    def _endless(self) -> Iterator[Batch]:
         yield from self._one_pass()
-        while not self._source.once:
+        while not self._source.single_use:
             yield from self._one_pass()
 
     def _next_steps(self, batches: Iterator[Batch], steps: int) -> Iterator[Batch]:
-        missing = steps
+        n_batches = 0
         for batch in islice(batches, steps):
-            missing -= 1
+            n_batches += 1
             yield batch
-        if missing:
+        if n_batches < steps:
             raise ValueError(
                 invalid(
                     self.name,
-                    f"a stream that does not end before the {steps} batches of an epoch",
-                    f"its end after {steps - missing}",
-                    "It is read once before the first epoch. Pass a function that returns a new "
-                    "iterator each time, or an iterator without end.",
+                    f"a stream of at least the {steps} batches of an epoch",
+                    f"{n_batches}",
+                    "The stream is read once before the first epoch. Pass a function that returns "
+                    "a new iterator each time, or an endless iterator.",
                 )
             )
 
     def _check_passes(self, X: Any) -> None:
-        if self._source.once:
+        if self._source.single_use:
             allowed, got = "a stream that can be read several times", f"an iterator, {describe(X)}"
             cure = "Pass the generator function itself, without calling it"
-        elif self._source.ends is False:
-            allowed, got = "a stream that ends", f"{describe(X)} without end"
-            cure = "Let it end, for example with .take(n)"
+        elif self._source.finite is False:
+            allowed, got = "a stream that ends", f"{describe(X)}, which is endless"
+            cure = "Make it finite, for example with .take(n)"
         else:
             return
-        also = ", or say how many batches an epoch has: fit__steps_per_epoch=n."
+        also = ", or set the number of batches per epoch: fit__steps_per_epoch=n."
         raise ValueError(
             invalid(self.name, allowed, got, cure + (also if self.name == "X" else "."))
         )
@@ -149,7 +149,7 @@ class Stream:
     def _read(self, item: Any, number: int) -> Batch:
         what = f"Batch {number} of {self.name}"
         if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
-            raise TypeError(invalid(what, _FORM, describe(item)))
+            raise TypeError(invalid(what, _ITEM, describe(item)))
         batch = Batch(*map(_to_array, item))
         if _is_one_row(batch):
             raise ValueError(
@@ -157,7 +157,7 @@ class Stream:
                     what,
                     "several rows, X of at least 2 dimensions and y of one label for each row",
                     f"X: {describe(batch.X)}, y: {describe(batch.y)}",
-                    "Put rows together to batches, for example with .batch(64).",
+                    "Group rows into batches, for example with .batch(64).",
                 )
             )
         return batch
@@ -165,34 +165,37 @@ class Stream:
 
 @dataclass(frozen=True)
 class _Source:
-    """How to read what the user gave.
+    """How to read the user's stream.
 
-    ``ends`` is None where nobody can tell, and ``once`` says that it cannot be read again.
+    ``finite`` is None if unknown; a ``single_use`` stream cannot be read again.
     """
 
     open: Callable[[], Iterator[Any]]
-    ends: bool | None = None
-    once: bool = False
-    begin: Callable[[], None] = lambda: None
-    end: Callable[[], None] = lambda: None
+    finite: bool | None = None
+    single_use: bool = False
+    on_epoch_begin: Callable[[], None] = lambda: None
+    on_epoch_end: Callable[[], None] = lambda: None
 
 
-def _find_source(X: Any, name: str) -> _Source:
+def _source_of(X: Any, name: str) -> _Source:
     if isinstance(X, keras.utils.PyDataset):
-        begin = getattr(X, "on_epoch_begin", lambda: None)  # since Keras 3.9
-        ends = X.num_batches is not None
-        return _Source(partial(_items, X), ends, begin=begin, end=X.on_epoch_end)
+        return _Source(
+            partial(_items, X),
+            finite=X.num_batches is not None,
+            on_epoch_begin=getattr(X, "on_epoch_begin", lambda: None),  # since Keras 3.9
+            on_epoch_end=X.on_epoch_end,
+        )
     if hasattr(X, "__next__"):
-        return _Source(lambda: X, once=True)
+        return _Source(lambda: X, single_use=True)
     if hasattr(X, "__iter__"):
-        return _Source(partial(iter, X), _ends(X))
+        return _Source(partial(iter, X), _is_finite(X))
     try:
         inspect.signature(X).bind()
     except TypeError:
         raise TypeError(
             invalid(name, "a function without arguments that returns batches", describe(X))
         ) from None
-    except ValueError:  # no signature to look at
+    except ValueError:  # a callable without a signature
         pass
     return _Source(partial(_call, X, name))
 
@@ -204,15 +207,15 @@ def _items(dataset: keras.utils.PyDataset) -> Iterator[Any]:
 
 
 def _call(function: Callable[[], Any], name: str) -> Iterator[Any]:
-    found = function()
-    if not hasattr(found, "__iter__"):
-        what = f"What the function given as {name} returns"
-        raise TypeError(invalid(what, "an iterator of batches", describe(found)))
-    return iter(found)
+    batches = function()
+    if not hasattr(batches, "__iter__"):
+        what = f"The return value of the function {name}"
+        raise TypeError(invalid(what, "an iterator of batches", describe(batches)))
+    return iter(batches)
 
 
-def _ends(X: Any) -> bool | None:
-    if hasattr(X, "cardinality"):  # tf.data.Dataset: -1 is without end, -2 unknown
+def _is_finite(X: Any) -> bool | None:
+    if hasattr(X, "cardinality"):  # tf.data.Dataset: -1 is infinite, -2 unknown
         n_batches = int(X.cardinality())
         return None if n_batches < -1 else n_batches >= 0
     try:
@@ -223,7 +226,7 @@ def _ends(X: Any) -> bool | None:
 
 
 def _to_array(value: Any) -> Any:
-    """Make a NumPy array of a tensor of any library; leave everything else as it is."""
+    """Convert a tensor of any library to a NumPy array; return anything else unchanged."""
     if library_of(value) or isinstance(value, np.ndarray) or not hasattr(value, "__array__"):
         return value
     values = np.asarray(value)
@@ -234,8 +237,8 @@ def _to_array(value: Any) -> Any:
 
 
 def _is_one_row(batch: Batch) -> bool:
-    label = isinstance(batch.y, (str, bytes, numbers.Number)) or _rank(batch.y) == 0
-    return label or _rank(batch.X) in (0, 1)
+    is_label = isinstance(batch.y, (str, bytes, numbers.Number)) or _rank(batch.y) == 0
+    return is_label or _rank(batch.X) in (0, 1)
 
 
 def _rank(values: Any) -> int | None:

@@ -1,4 +1,4 @@
-"""Owns the weights of rows and classes: checks them and multiplies them into new arrays."""
+"""Sample weights and class weights: validation, and their product for each row."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ALL_WEIGHTS_ZERO = (
     "The weights of all rows are zero; sample_weight and class_weight must leave at least one "
-    "non-zero weight."
+    "row with a non-zero weight."
 )
 
 
@@ -30,30 +30,31 @@ def check_sample_weight(
     *,
     allow_all_zero: bool = False,
 ) -> np.ndarray | None:
-    """Check the weights of the rows.
+    """Validate the sample weights.
 
     Parameters
     ----------
     sample_weight : array-like of shape (n_samples,), number or None
-        The weights; a number stands for equal weights.
+        The weights; a number is the weight of every row.
     n_samples : int
         Number of rows of X.
     dtype : dtype, default=np.float32
         Dtype of the result.
     name : str, default="sample_weight"
-        How messages call the weights.
+        Name of the weights in error messages.
     allow_all_zero : bool, default=False
-        Whether these are some rows of many, which may all have weight zero.
+        Whether all weights may be zero, as in one batch of a stream.
 
     Returns
     -------
     ndarray of shape (n_samples,) or None
-        Not to be written to: it may share memory with the argument. None if there are none.
+        The weights, which may share memory with the argument; None for no weights.
 
     Raises
     ------
     ValueError
-        If the weights are not 1-d, finite and non-negative, are all zero, or have another length.
+        If the weights are not 1-d, finite and non-negative, are all zero, or are not one for each
+        row.
     """
     if sample_weight is None:
         return None
@@ -61,7 +62,7 @@ def check_sample_weight(
         sample_weight = np.full(n_samples, sample_weight)
     if np.asarray(sample_weight).dtype.kind in "USmMc":
         raise ValueError(invalid(name, "real numbers", describe(np.asarray(sample_weight))))
-    # What overflows is reported by check_array as infinity.
+    # check_array reports values that overflow as infinity.
     with np.errstate(over="ignore", invalid="ignore"):
         weights = check_array(
             sample_weight, ensure_2d=False, allow_nd=True, dtype=dtype, input_name=name
@@ -92,31 +93,31 @@ def resolve_class_weight(
     codes: np.ndarray,
     sample_weight: np.ndarray | None = None,
 ) -> np.ndarray | None:
-    """Turn `class_weight` into one weight for each class index.
+    """Return the weight of each class index.
 
     Parameters
     ----------
     class_weight : {"balanced"}, dict of {label: weight} or None
         ``"balanced"`` is scikit-learn's ``n_samples / (n_classes * n_samples_of_class)`` over
-        the classes that occur; rows count with their `sample_weight`, as in scikit-learn's
-        ``compute_class_weight`` since 1.7, so that a weight of 2 is the same as a row twice.
-        Labels missing from a dict, and classes that do not occur, weigh 1.
+        the classes that occur, with rows counted by their `sample_weight` as in scikit-learn's
+        ``compute_class_weight`` since 1.7: a weight of 2 equals a repeated row. Labels missing
+        from a dict, and classes that do not occur, have weight 1.
     codec : LabelCodec
-        The classes.
+        Codec of the classes.
     codes : ndarray of shape (n_samples,)
         Class indices of the rows.
     sample_weight : ndarray of shape (n_samples,), default=None
-        Checked weights of the rows.
+        Validated sample weights.
 
     Returns
     -------
     ndarray of shape (n_classes,) and dtype float64, or None
-        None if all classes weigh the same by default.
+        None if `class_weight` is None or empty.
 
     Raises
     ------
     ValueError
-        If a label is not a class, or the weights are not finite and non-negative or all zero.
+        If a label is not a class, or the weights are not finite and non-negative, or all zero.
     TypeError
         If `class_weight` is of another type.
     """
@@ -141,12 +142,12 @@ def combine_weights(
     *,
     allow_all_zero: bool = False,
 ) -> np.ndarray | None:
-    """Multiply the weights of rows and classes.
+    """Multiply sample weights by class weights.
 
     Parameters
     ----------
     sample_weight : ndarray of shape (n_samples,) or None
-        Checked weights of the rows.
+        Validated sample weights.
     class_weight : ndarray of shape (n_classes,) or None
         Result of :func:`resolve_class_weight`.
     codes : ndarray of shape (n_samples,)
@@ -159,12 +160,12 @@ def combine_weights(
     Returns
     -------
     ndarray of shape (n_samples,) or None
-        A new array; None if there are no weights at all.
+        A new array; None if both weights are None.
 
     Raises
     ------
     ValueError
-        If every row ends up with weight zero, or a product exceeds `dtype`.
+        If all products are zero, or one overflows `dtype`.
     """
     if sample_weight is None and class_weight is None:
         return None
@@ -182,7 +183,7 @@ def combine_weights(
                 "sample_weight times class_weight",
                 f"finite in {np.dtype(dtype).name}",
                 "infinite products",
-                "Only the ratios of weights matter: use smaller ones.",
+                "Only the ratios of weights matter: use smaller weights.",
             )
         )
     if not allow_all_zero and not weights.any():
@@ -193,21 +194,21 @@ def combine_weights(
 def nonzero_weight_mask(
     weights: np.ndarray | None, codes: np.ndarray, min_classes: int = 2
 ) -> np.ndarray | None:
-    """Mark the rows that count, so that a weight of zero is the same as no row at all.
+    """Return a mask of the rows with a non-zero weight; the rest can be dropped.
 
     Parameters
     ----------
     weights : ndarray of shape (n_samples,) or None
-        Combined weights of the rows.
+        Products of sample weights and class weights.
     codes : ndarray of shape (n_samples,)
         Class indices of the rows.
     min_classes : int, default=2
-        How many classes must remain; 1 for a part of the data, as in ``partial_fit``.
+        Smallest number of classes that must remain; 1 in ``partial_fit``.
 
     Returns
     -------
     ndarray of bool of shape (n_samples,) or None
-        True for rows to keep; None if there is nothing to drop.
+        True for rows to keep; None to keep all rows.
 
     Raises
     ------
@@ -222,7 +223,7 @@ def nonzero_weight_mask(
         plural = "class" if remaining == 1 else "classes"
         raise ValueError(
             f"The classifier needs at least {min_classes} classes; got {remaining} {plural} "
-            "after dropping the rows of weight zero. Give rows of other classes a weight above 0."
+            "after dropping rows of weight zero. Give rows of other classes a weight above 0."
         )
     return kept
 

@@ -1,4 +1,4 @@
-"""Labels in any format, mapped to class indices and back.
+"""Labels of any format as class indices, and class indices as labels of the same format.
 
-May import `_shared`. Imported by the rooms that may import `_data`.
+Anything that may import `_data` may import it; it imports only `_shared` and `_data.frames`.
 """

@@ -1,4 +1,4 @@
-"""Owns the labels: turns every format of y into class indices, and answers in that format."""
+"""Encoding labels of any format as class indices, and decoding in the same format."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ from keras_multiclass._data.labels.parse import (
 )
 from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
 
-_MOST_SHOWN = 5
-# Kinds of NumPy dtypes between which np.searchsorted compares without rounding.
+_MAX_SHOWN = 5
+# Kinds of dtypes that np.searchsorted compares without rounding.
 _EXACT_FAMILIES = ("bi", "bu", "f", "U", "M", "m")
 
 
 @dataclass(frozen=True, eq=False)
 class LabelCodec:
-    """The classes of a problem and the format in which the user writes them.
+    """The classes of a target and its format.
 
-    Made by :meth:`learn`; never changed afterwards, so that it can be shared and pickled.
+    Created by :meth:`learn`, immutable and picklable.
 
     Attributes
     ----------
     classes : ndarray of shape (n_classes,)
-        The labels, in the order of the class indices: sorted as ``np.unique`` does for a
-        vector of labels, the order of the columns for a one-hot table.
+        The labels in the order of the class indices: sorted like ``np.unique`` for a vector of
+        labels, in the order of the columns for a one-hot table.
     form : {"vector", "one_hot", "one_hot_frame"}
-        The format of y.
+        Format of y.
     container : {"array", "csr_matrix", "csr_array", "pandas", "polars"}
-        What holds a one-hot table (``"array"`` for vectors).
+        Type of a one-hot table (``"array"`` for vectors).
     dtype : object, default=None
-        The dtype of a one-hot table (of its first column, for a data frame).
+        Dtype of a one-hot table (of its first column, for a data frame).
     columns : object, default=None
-        The columns of a one-hot data frame, as its own library keeps them.
+        Columns of a one-hot data frame, as its library represents them.
 
     Examples
     --------
@@ -63,24 +63,24 @@ class LabelCodec:
 
     @classmethod
     def learn(cls, y: Any, classes: Any = None, name: str = "y") -> LabelCodec:
-        """Learn classes and format from the target, see `learn_and_encode`."""
+        """Learn the classes and the format of a target, see `learn_and_encode`."""
         return cls.learn_and_encode(y, classes, name)[0]
 
     @classmethod
     def learn_and_encode(
         cls, y: Any, classes: Any = None, name: str = "y"
     ) -> tuple[LabelCodec, np.ndarray]:
-        """Learn classes and format from the target, and encode it.
+        """Learn the classes and the format of a target, and encode it.
 
         Parameters
         ----------
         y : array-like of shape (n_samples,), (n_samples, 1) or (n_samples, n_classes)
             Labels, or a one-hot table with exactly one 1 in each row.
         classes : array-like of shape (n_classes,), default=None
-            All classes, when y may lack some. They are sorted for a vector; for a one-hot
-            matrix they name its columns; for a one-hot data frame they hold its column names.
+            All classes, if y may lack some. They are sorted for a vector, name the columns of a
+            one-hot matrix, and include the column names of a one-hot data frame.
         name : str, default="y"
-            How messages call the target.
+            Name of the target in error messages.
 
         Returns
         -------
@@ -93,25 +93,25 @@ class LabelCodec:
         ------
         ValueError
             If y is not a multi-class target of at least two classes without missing labels, or
-            does not agree with `classes`.
+            has labels that are not in `classes`.
         """
-        read = parse_target(y, name)
-        given = None if classes is None else parse_classes(classes)
-        if read.form == "vector":
-            known = _vector_classes(read.values, given, name)
+        target = parse_target(y, name)
+        allowed = None if classes is None else parse_classes(classes)
+        if target.form == "vector":
+            learned = _vector_classes(target.values, allowed, name)
         else:
-            known = _table_classes(read, given, name)
-        if len(known) < 2:
+            learned = _table_classes(target, allowed, name)
+        if len(learned) < 2:
             source = name if classes is None else "classes"
             raise ValueError(
                 f"The classifier needs at least 2 classes; got 1 class in {source} "
-                f"({describe(known.tolist()[0])}). Check how the rows were selected."
+                f"({describe(learned.tolist()[0])}). Check how the rows were selected."
             )
-        columns = read.columns
-        if read.form == "one_hot_frame" and len(known) != len(read.names):
-            columns = None  # `classes` names more columns than this y has
-        codec = cls(known, read.form, read.container, read.dtype, columns)
-        return codec, codec._encode_target(read, y, name)
+        columns = target.columns
+        if target.form == "one_hot_frame" and len(learned) != len(target.names):
+            columns = None  # `classes` has more labels than y has columns
+        codec = cls(learned, target.form, target.container, target.dtype, columns)
+        return codec, codec._encode_target(target, y, name)
 
     @property
     def n_classes(self) -> int:
@@ -125,22 +125,22 @@ class LabelCodec:
 
     def index_of(self, label: Any) -> int | None:
         """Return the class index of one label, or None if it is not a class."""
-        table = {known: index for index, known in enumerate(self.classes)}
+        indices = {known: index for index, known in enumerate(self.classes)}
         try:
-            return table.get(label)
-        except TypeError:  # not hashable, so certainly not a class
+            return indices.get(label)
+        except TypeError:  # unhashable, so not a class
             return None
 
     def encode(self, y: Any, name: str = "y") -> np.ndarray:
-        """Turn labels into class indices.
+        """Encode labels as class indices.
 
         Parameters
         ----------
         y : array-like of shape (n_samples,), (n_samples, 1) or (n_samples, n_classes)
-            Labels in any format. A data frame is matched by its column names, a one-hot matrix
-            by position, which must then have one column for each class.
+            Labels in any format. The columns of a data frame are matched by name, those of a
+            one-hot matrix by position; it must have one column for each class.
         name : str, default="y"
-            How messages call the target.
+            Name of the target in error messages.
 
         Returns
         -------
@@ -149,20 +149,20 @@ class LabelCodec:
         Raises
         ------
         ValueError
-            If y is malformed or holds a label that is not among the classes.
+            If y is not a multi-class target or has a label that is not a class.
         """
         return self._encode_target(parse_target(y, name), y, name)
 
-    def _encode_target(self, read: ParsedTarget, y: Any, name: str) -> np.ndarray:
-        if read.form == "vector":
-            codes = _positions(self.classes, read.values)
-            self._refuse_unknown(read.values, codes, name)
-        elif read.form == "one_hot_frame":
-            positions = _positions(self.classes, read.names)
-            self._refuse_unknown(read.names, positions, f"The columns of {name}")
-            codes = positions[read.values]
+    def _encode_target(self, target: ParsedTarget, y: Any, name: str) -> np.ndarray:
+        if target.form == "vector":
+            codes = _positions(self.classes, target.values)
+            self._check_known(target.values, codes, name)
+        elif target.form == "one_hot_frame":
+            positions = _positions(self.classes, target.names)
+            self._check_known(target.names, positions, f"The columns of {name}")
+            codes = positions[target.values]
         else:
-            if read.n_columns != self.n_classes:
+            if target.n_columns != self.n_classes:
                 raise ValueError(
                     invalid(
                         name,
@@ -172,51 +172,54 @@ class LabelCodec:
                         "Add a column of zeros for a class that does not occur.",
                     )
                 )
-            codes = read.values
+            codes = target.values
         return codes.astype(np.int32, copy=False)
 
     def unknown(self, labels: np.ndarray) -> np.ndarray:
-        """Find the labels that are no classes.
+        """Return the labels that are not classes.
 
         Parameters
         ----------
         labels : ndarray of shape (n_labels,)
-            Labels as :func:`parse_target` gives them.
+            Labels, see `ParsedTarget.values`.
         """
         return labels[_positions(self.classes, labels) < 0]
 
     def check_same_classes(self, classes: Any) -> None:
-        """Refuse a list of classes that is not the learned one.
+        """Raise unless the classes are the learned ones.
 
         Parameters
         ----------
         classes : array-like of shape (n_classes,) or None
-            The labels in any order; None is always right.
+            The labels in any order; None passes.
 
         Raises
         ------
         ValueError
-            If a class is missing or new.
+            If a learned class is missing, or a new class is listed.
         """
         if classes is None:
             return
-        given = parse_classes(classes)
-        known = _positions(self.classes, given)
-        if np.all(known >= 0) and len(given) == self.n_classes:
+        labels = parse_classes(classes)
+        positions = _positions(self.classes, labels)
+        if np.all(positions >= 0) and len(labels) == self.n_classes:
             return
-        lacking = np.delete(self.classes, known[known >= 0])
-        parts = [_shown(given[known < 0], "new label"), _shown(lacking, "missing label")]
+        missing = np.delete(self.classes, positions[positions >= 0])
+        parts = [
+            _count_and_list(labels[positions < 0], "new label"),
+            _count_and_list(missing, "missing label"),
+        ]
         raise ValueError(
             invalid(
                 "classes",
                 f"None or the {self.n_classes} classes that were fitted",
                 " and ".join(part for part in parts if not part.startswith("0 ")),
-                "The output layer cannot change; for other classes fit anew.",
+                "The output layer is fixed; fit a new classifier for other classes.",
             )
         )
 
     def decode(self, indices: Any) -> Any:
-        """Turn class indices into labels in the format that was learned.
+        """Decode class indices as labels in the learned format.
 
         Parameters
         ----------
@@ -226,16 +229,16 @@ class LabelCodec:
         Returns
         -------
         ndarray of shape (n_samples,), or a one-hot table of shape (n_samples, n_classes)
-            The table has the type, dtype and columns of the learned one.
+            A table has the type, dtype and columns of the learned target.
         """
         indices = np.asarray(indices, dtype=np.intp)
         if self.form == "vector":
             return self.classes[indices]
         if self.container in ("csr_matrix", "csr_array"):
-            make = sparse.csr_matrix if self.container == "csr_matrix" else sparse.csr_array
+            csr = sparse.csr_matrix if self.container == "csr_matrix" else sparse.csr_array
             ones = np.ones(len(indices), dtype=self.dtype)
-            rows = np.arange(len(indices) + 1)
-            return make((ones, indices, rows), shape=(len(indices), self.n_classes))
+            indptr = np.arange(len(indices) + 1)
+            return csr((ones, indices, indptr), shape=(len(indices), self.n_classes))
         dtype = self.dtype if self.form == "one_hot" else np.uint8
         table = np.zeros((len(indices), self.n_classes), dtype=dtype)
         table[np.arange(len(indices)), indices] = 1
@@ -251,7 +254,7 @@ class LabelCodec:
 
         return pl.DataFrame(table, schema=[str(column) for column in columns]).cast(self.dtype)
 
-    def _refuse_unknown(self, labels: np.ndarray, codes: np.ndarray, name: str) -> None:
+    def _check_known(self, labels: np.ndarray, codes: np.ndarray, name: str) -> None:
         if np.all(codes >= 0):
             return
         unknown = unique_in_order(labels[codes < 0])
@@ -262,21 +265,21 @@ class LabelCodec:
             invalid(
                 name,
                 f"labels among the {self.n_classes} known classes",
-                _shown(unknown, "unknown label"),
+                _count_and_list(unknown, "unknown label"),
                 f"Drop these rows, or fit with every class present.{hint}",
             )
         )
 
 
 def parse_classes(classes: Any, name: str = "classes") -> np.ndarray:
-    """Check a list of classes: 1-d, different labels, in the order given.
+    """Return a list of classes as an array, or raise unless it is 1-d with distinct labels.
 
     Parameters
     ----------
     classes : array-like of shape (n_classes,)
-        The labels.
+        The labels; their order is kept.
     name : str, default="classes"
-        How messages call them.
+        Name of the classes in error messages.
     """
     values = to_array(classes, library_of(classes), name)
     if values.ndim != 1 or len(values) == 0:
@@ -291,67 +294,70 @@ def parse_classes(classes: Any, name: str = "classes") -> np.ndarray:
     return labels
 
 
-def _vector_classes(labels: np.ndarray, given: np.ndarray | None, name: str) -> np.ndarray:
-    found = _sorted_distinct(labels, name)
-    if given is None:
-        return found
-    known = _sorted_distinct(given, "classes")
-    _refuse_unlisted(found, _positions(known, found), name)
-    return known
+def _vector_classes(labels: np.ndarray, classes: np.ndarray | None, name: str) -> np.ndarray:
+    observed = _sorted_unique(labels, name)
+    if classes is None:
+        return observed
+    classes = _sorted_unique(classes, "classes")
+    _check_listed(observed, classes, name)
+    return classes
 
 
-def _table_classes(read: ParsedTarget, given: np.ndarray | None, name: str) -> np.ndarray:
-    if given is None:
-        return np.arange(read.n_columns) if read.names is None else read.names
-    if read.names is not None:
-        _refuse_unlisted(read.names, _positions(given, read.names), f"the columns of {name}")
-    elif len(given) != read.n_columns:
+def _table_classes(target: ParsedTarget, classes: np.ndarray | None, name: str) -> np.ndarray:
+    if classes is None:
+        return np.arange(target.n_columns) if target.names is None else target.names
+    if target.names is not None:
+        _check_listed(target.names, classes, f"the columns of {name}")
+    elif len(classes) != target.n_columns:
         raise ValueError(
             invalid(
                 "classes",
-                f"{read.n_columns} names, one for each column of the one-hot {name}",
-                f"{len(given)} names",
+                f"{target.n_columns} names, one for each column of the one-hot {name}",
+                f"{len(classes)} names",
             )
         )
-    return given
+    return classes
 
 
-def _refuse_unlisted(found: np.ndarray, codes: np.ndarray, name: str) -> None:
-    if np.all(codes >= 0):
-        return
-    lacking = _shown(found[codes < 0], "label")
-    raise ValueError(
-        invalid("classes", f"all labels, among them those of {name}", f"a list without {lacking}")
-    )
+def _check_listed(labels: np.ndarray, classes: np.ndarray, name: str) -> None:
+    unlisted = labels[_positions(classes, labels) < 0]
+    if len(unlisted):
+        raise ValueError(
+            invalid(
+                "classes",
+                f"all labels, including those of {name}",
+                f"a list without {_count_and_list(unlisted, 'label')}",
+            )
+        )
 
 
-def _sorted_distinct(labels: np.ndarray, name: str) -> np.ndarray:
+def _sorted_unique(labels: np.ndarray, name: str) -> np.ndarray:
     try:
         if labels.dtype.kind == "O":  # hashing millions of strings is faster than sorting them
-            found = unique_in_order(labels)
-            labels = np.empty(len(found), dtype=object)
-            labels[:] = found
+            unique = unique_in_order(labels)
+            labels = np.empty(len(unique), dtype=object)
+            labels[:] = unique
         return np.unique(labels)
     except TypeError:
         raise_mixed_types(set(map(type, labels.tolist())), name)
 
 
 def _positions(known: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Find each label in the known ones: its index, or -1."""
+    """Return the index of each label among the known labels, or -1."""
     kinds = {known.dtype.kind, labels.dtype.kind}
     if any(kinds <= set(family) for family in _EXACT_FAMILIES):
         order = np.argsort(known, kind="stable")
-        found = np.searchsorted(known, labels, sorter=order)
-        positions = order[np.minimum(found, len(known) - 1)]
+        insertion = np.searchsorted(known, labels, sorter=order)
+        positions = order[np.minimum(insertion, len(known) - 1)]
         return np.where(known[positions] == labels, positions, -1)
     # Hashes compare across types without rounding: 1, 1.0, True and any width of string.
-    table = {label: index for index, label in enumerate(known.tolist())}
-    return np.fromiter((table.get(label, -1) for label in labels.tolist()), np.intp, len(labels))
+    index_of = {label: index for index, label in enumerate(known.tolist())}
+    return np.fromiter((index_of.get(label, -1) for label in labels.tolist()), np.intp, len(labels))
 
 
-def _shown(labels: Any, noun: str) -> str:
-    """Count labels and show the first few; labels are names of classes, not data."""
+def _count_and_list(labels: Any, noun: str) -> str:
+    """Return the number of labels and the first few; they name classes, not the user's data."""
     labels = labels.tolist() if isinstance(labels, np.ndarray) else labels
     plural = "" if len(labels) == 1 else "s"
-    tail = "" if len(labels) <= _MOST_SHOWN else ", ..."
-    return f"{len(labels)} {noun}{plural}: {format_list(labels[:_MOST_SHOWN])}{tail}"
+    tail = "" if len(labels) <= _MAX_SHOWN else ", ..."
+    return f"{len(labels)} {noun}{plural}: {format_list(labels[:_MAX_SHOWN])}{tail}"

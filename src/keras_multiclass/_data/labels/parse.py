@@ -1,4 +1,4 @@
-"""Reads a target in any format: its labels or one-hot columns, and what no classifier can use."""
+"""Parsing a target of any format into labels or one-hot column indices, and rejecting the rest."""
 
 from __future__ import annotations
 
@@ -21,7 +21,25 @@ _NESTED_TYPES = (list, tuple, set, frozenset, dict, np.ndarray)
 
 @dataclass(frozen=True, eq=False)
 class ParsedTarget:
-    """A target after reading: labels of a vector, or column indices of a one-hot table."""
+    """The content and the format of a target.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_samples,)
+        The labels of a vector, or the column index of the 1 in each row of a one-hot table.
+    form : {"vector", "one_hot", "one_hot_frame"}
+        Format of the target.
+    container : {"array", "csr_matrix", "csr_array", "pandas", "polars"}
+        Type of a one-hot table (``"array"`` for vectors).
+    dtype : object, default=None
+        Dtype of a one-hot table (of its first column, for a data frame).
+    n_columns : int, default=0
+        Number of columns of a one-hot table.
+    names : ndarray of shape (n_columns,), default=None
+        Column names of a one-hot data frame, as labels.
+    columns : object, default=None
+        Columns of a one-hot data frame, as its library represents them.
+    """
 
     values: np.ndarray
     form: Form = "vector"
@@ -33,7 +51,15 @@ class ParsedTarget:
 
 
 def parse_target(y: Any, name: str) -> ParsedTarget:
-    """Find out the format of y and check that it is a multi-class target."""
+    """Detect the format of y, and raise unless it is a multi-class target.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,), (n_samples, 1) or (n_samples, n_classes)
+        Labels, or a one-hot table with exactly one 1 in each row.
+    name : str
+        Name of the target in error messages.
+    """
     if y is None:
         raise ValueError(
             f"This classifier requires y to be passed, but the target y is None. "
@@ -62,7 +88,7 @@ def parse_target(y: Any, name: str) -> ParsedTarget:
         values = column_or_1d(values, warn=True)
     if values.ndim == 1:
         return ParsedTarget(to_natural_dtype(values, name))
-    table = _natural_table(values, name)
+    table = _to_numeric_table(values, name)
     return ParsedTarget(_table_codes(table, name), "one_hot", "array", table.dtype, table.shape[1])
 
 
@@ -77,7 +103,7 @@ def _read_sparse(y: Any, name: str) -> ParsedTarget:
     rows.sum_duplicates()
     rows.eliminate_zeros()
     if not np.all(rows.data == 1):
-        _refuse_table(rows.data, describe(y), name)
+        _raise_not_one_hot(rows.data, describe(y), name)
     _check_ones_per_row(np.diff(rows.indptr), name)
     container: Container = "csr_matrix" if sparse.isspmatrix(y) else "csr_array"
     codes = rows.indices.astype(np.intp)
@@ -93,8 +119,8 @@ def _read_frame(y: Any, library: Literal["pandas", "polars"], name: str) -> Pars
         return ParsedTarget(to_natural_dtype(column_or_1d(labels.reshape(-1, 1), warn=True), name))
     missing = y.isna().to_numpy().any() if library == "pandas" else sum(y.null_count().row(0))
     if missing:
-        _refuse_missing(name)
-    table = _natural_table(y.to_numpy(), name)
+        _raise_missing(name)
+    table = _to_numeric_table(y.to_numpy(), name)
     codes = _table_codes(table, name)
     names = to_natural_dtype(np.asarray(y.columns), f"The columns of {name}")
     if len(unique_in_order(names)) < len(names):
@@ -106,7 +132,17 @@ def _read_frame(y: Any, library: Literal["pandas", "polars"], name: str) -> Pars
 
 
 def to_array(y: Any, library: str | None, name: str) -> np.ndarray:
-    """Make an array of y that still knows its missing values and mixed types."""
+    """Convert y to an array without hiding missing values or mixed types.
+
+    Parameters
+    ----------
+    y : array-like
+        Labels.
+    library : {"pandas", "polars"} or None
+        Library of y, see :func:`library_of`.
+    name : str
+        Name of the labels in error messages.
+    """
     if library == "pandas" and hasattr(y, "isna"):  # not pandas.NA and other scalars
         missing = bool(np.any(y.isna()))
     elif library == "polars" and hasattr(y, "null_count"):
@@ -114,14 +150,14 @@ def to_array(y: Any, library: str | None, name: str) -> np.ndarray:
     else:
         missing = bool(np.ma.is_masked(y))
     if missing:
-        _refuse_missing(name)
+        _raise_missing(name)
     if library and hasattr(y, "to_numpy"):
         return y.to_numpy()
     try:
         values = np.asarray(y)
     except ValueError:
-        _refuse_nested(name)
-    # NumPy writes ["a", 1, nan] as three strings; as objects they show what they are.
+        _raise_nested(name)
+    # NumPy would convert ["a", 1, nan] to three strings; an object array keeps the types.
     if values.dtype.kind in "US" and isinstance(y, Sequence) and values.ndim == 1:
         objects = np.empty(len(y), dtype=object)
         objects[:] = y
@@ -131,57 +167,61 @@ def to_array(y: Any, library: str | None, name: str) -> np.ndarray:
 
 
 def to_natural_dtype(labels: np.ndarray, name: str) -> np.ndarray:
-    """Give 1-d labels their natural dtype; refuse those that no classifier can have."""
+    """Convert objects to the dtype of their values, and raise unless the labels can be classes.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_labels,)
+        Labels of any dtype.
+    name : str
+        Name of the labels in error messages.
+    """
     if labels.dtype.kind in "OT":
-        labels = _natural_objects(labels.astype(object), name)
+        labels = _from_objects(labels.astype(object), name)
     kind = labels.dtype.kind
     if kind == "f":
-        if np.isnan(labels).any():
-            _refuse_missing(name)
-        if np.isinf(labels).any():
-            raise ValueError(
-                f"Input {name} contains infinity or a value too large for "
-                f"dtype('{labels.dtype}'). Labels must be finite: drop these rows."
-            )
-        if np.any(labels != np.trunc(labels)):
-            raise ValueError(
-                "Unknown label type: continuous. "
-                + invalid(
-                    name,
-                    "class labels",
-                    f"{describe(labels)} with values that are not whole numbers",
-                    "Bin the target into classes, or use a regressor.",
-                )
-            )
+        _check_whole_numbers(labels, name)
     elif kind in "mM" and np.isnat(labels).any():
-        _refuse_missing(name)
-    elif kind == "c":  # scikit-learn's words
-        raise ValueError(
-            "Complex data not supported. "
-            + invalid(
-                name, "integers, strings or booleans", describe(labels), "Convert the labels."
-            )
-        )
-    elif kind in "VS":
-        raise ValueError(
-            "Unknown label type: unknown. "
-            + invalid(
-                name, "integers, strings or booleans", describe(labels), "Convert the labels."
-            )
-        )
+        _raise_missing(name)
+    elif kind in "cVS":
+        # scikit-learn's estimator checks expect these prefixes.
+        prefix = "Complex data not supported" if kind == "c" else "Unknown label type: unknown"
+        allowed = "integers, strings or booleans"
+        message = invalid(name, allowed, describe(labels), "Convert the labels.")
+        raise ValueError(f"{prefix}. {message}")
     return labels
 
 
-def _natural_objects(labels: np.ndarray, name: str) -> np.ndarray:
+def _check_whole_numbers(labels: np.ndarray, name: str) -> None:
+    if np.isnan(labels).any():
+        _raise_missing(name)
+    if np.isinf(labels).any():
+        raise ValueError(
+            f"Input {name} contains infinity or a value too large for "
+            f"dtype('{labels.dtype}'). Labels must be finite: drop these rows."
+        )
+    if np.any(labels != np.trunc(labels)):
+        raise ValueError(
+            "Unknown label type: continuous. "
+            + invalid(
+                name,
+                "class labels",
+                f"{describe(labels)} with values that are not whole numbers",
+                "Bin the target into classes, or use a regressor.",
+            )
+        )
+
+
+def _from_objects(labels: np.ndarray, name: str) -> np.ndarray:
     values = labels.tolist()
     types = set(map(type, values))
     if any(kind.__name__ in MISSING_TYPES for kind in types):
-        _refuse_missing(name)
+        _raise_missing(name)
     if any(issubclass(kind, _NESTED_TYPES) for kind in types):
-        _refuse_nested(name)
+        _raise_nested(name)
     floats = any(issubclass(kind, (float, np.floating)) for kind in types)
     if floats and any(isinstance(v, (float, np.floating)) and v != v for v in values):
-        _refuse_missing(name)
+        _raise_missing(name)
     if all(issubclass(kind, str) for kind in types):
         return labels
     booleans = [issubclass(kind, (bool, np.bool_)) for kind in types]
@@ -194,64 +234,63 @@ def _natural_objects(labels: np.ndarray, name: str) -> np.ndarray:
     return labels
 
 
-def _natural_table(table: np.ndarray, name: str) -> np.ndarray:
-    """Make a 2-d target numeric, if it is a table of numbers at all."""
+def _to_numeric_table(table: np.ndarray, name: str) -> np.ndarray:
+    """Convert a 2-d target to a numeric dtype, or raise."""
     if table.dtype.kind == "O":
         table = to_natural_dtype(table.ravel(), name).reshape(table.shape)
     if table.dtype.kind not in "biuf":
-        _refuse_table(table, describe(table), name)
+        _raise_not_one_hot(table, describe(table), name)
     if table.dtype.kind == "f" and np.isnan(table).any():
-        _refuse_missing(name)
+        _raise_missing(name)
     return table
 
 
 def _table_codes(table: np.ndarray, name: str) -> np.ndarray:
     ones = table == 1
     if not np.all(ones | (table == 0)):
-        _refuse_table(table, describe(table), name)
+        _raise_not_one_hot(table, describe(table), name)
     _check_ones_per_row(ones.sum(axis=1), name)
     return ones.argmax(axis=1)
 
 
 def _check_ones_per_row(counts: np.ndarray, name: str) -> None:
-    several, none = int(np.sum(counts > 1)), int(np.sum(counts == 0))
-    if several:
+    n_several, n_none = int(np.sum(counts > 1)), int(np.sum(counts == 0))
+    if n_several:
         raise ValueError(
             invalid(
                 name,
                 "one class for each row",
-                f"a multi-label target ({several} of {len(counts)} rows have several ones)",
-                "Labels that do not exclude each other need sigmoid outputs and binary "
-                "cross-entropy: use sklearn.multioutput.MultiOutputClassifier around this "
-                "classifier, or a Keras model of your own.",
+                f"a multi-label target ({n_several} of {len(counts)} rows have several ones)",
+                "Classes that are not mutually exclusive need sigmoid outputs and binary "
+                "cross-entropy: wrap this classifier in sklearn.multioutput."
+                "MultiOutputClassifier, or write a Keras model of your own.",
             )
         )
-    if none:
+    if n_none:
         raise ValueError(
             invalid(
                 name,
                 "one-hot with exactly one 1 in each row",
-                f"{none} of {len(counts)} rows without a one",
-                "Drop these rows, or add a column for the class they stand for.",
+                f"{n_none} of {len(counts)} rows without a one",
+                "Drop these rows, or add a column for their class.",
             )
         )
 
 
-def _refuse_table(table: np.ndarray, got: str, name: str) -> NoReturn:
-    soft = table.dtype.kind == "f" and np.all((table >= 0) & (table <= 1))
-    if soft:
-        what, cure = "soft labels", "Take the likeliest class: y.argmax(axis=1)."
+def _raise_not_one_hot(table: np.ndarray, got: str, name: str) -> NoReturn:
+    if table.dtype.kind == "f" and np.all((table >= 0) & (table <= 1)):
+        what, cure = "soft labels", "Use the most likely class: y.argmax(axis=1)."
     else:
         what = "a multi-output target"
         cure = "Fit one classifier for each column: sklearn.multioutput.MultiOutputClassifier."
     raise ValueError(invalid(name, "1-d labels or a one-hot matrix", f"{what}, {got}", cure))
 
 
-def _refuse_missing(name: str) -> NoReturn:
+def _raise_missing(name: str) -> NoReturn:
     raise ValueError(f"Input {name} contains NaN. Labels must be known: drop the missing rows.")
 
 
-def _refuse_nested(name: str) -> NoReturn:
+def _raise_nested(name: str) -> NoReturn:
     raise ValueError(
         invalid(
             name,
@@ -263,16 +302,26 @@ def _refuse_nested(name: str) -> NoReturn:
 
 
 def raise_mixed_types(types: set[type], name: str) -> NoReturn:
-    kinds = ", ".join(sorted({kind.__name__ for kind in types}))
+    """Raise the error for labels of types that cannot be sorted together.
+
+    Parameters
+    ----------
+    types : set of type
+        Types of the labels.
+    name : str
+        Name of the labels in error messages.
+    """
+    names = ", ".join(sorted({kind.__name__ for kind in types}))
     raise ValueError(
         invalid(
             name,
             "labels of one type that can be sorted",
-            f"labels of type {kinds}",
+            f"labels of type {names}",
             "Convert them, for example with [str(label) for label in y].",
         )
     )
 
 
 def unique_in_order(labels: np.ndarray) -> list[Any]:
+    """Return the distinct labels in order of first occurrence."""
     return list(dict.fromkeys(labels.tolist()))
