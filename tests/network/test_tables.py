@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as npst
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, train_test_split
 from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, RobustScaler
 
 from keras_multiclass import KerasMulticlassClassifier
@@ -71,10 +71,10 @@ def test_fit_accepts_a_raw_table_and_beats_the_majority_class(real):
 
 def test_grid_search_accepts_a_raw_table(real):
     X, y = real
+    folds = StratifiedKFold(2, shuffle=True, random_state=0)
+    scalings = {"scaling": ["standard", "quantile"]}
     classifier = quick(epochs=8, optimizer__learning_rate=0.01)
-    search = GridSearchCV(
-        classifier, {"scaling": ["standard", "quantile"]}, cv=2, error_score="raise"
-    ).fit(X, y)
+    search = GridSearchCV(classifier, scalings, cv=folds, error_score="raise").fit(X, y)
     assert search.predict(X).shape == (len(X),)
     assert (search.cv_results_["mean_test_score"] > 0.4).all()
 
@@ -415,7 +415,7 @@ def test_a_weight_is_equivalent_to_a_repeated_value_in_quantiles(data):
 
 def test_categorical_columns_are_those_detected_by_histogram_boosting():
     X, y = read("eucalyptus")
-    boosting = HistGradientBoostingClassifier(max_iter=1).fit(X, y)
-    classifier = quick(epochs=1).fit(X, y)
+    boosting = HistGradientBoostingClassifier(max_iter=1, max_leaf_nodes=2).fit(X[:100], y[:100])
+    classifier = quick().initialize(X, y)
     positions = [category.position for category in classifier._state.features.columns.categorical]
     assert positions == np.flatnonzero(boosting.is_categorical_).tolist()
