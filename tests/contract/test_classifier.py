@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -477,33 +474,6 @@ def test_parameters_are_listed_set_and_printed():
     assert "optimizer__learning_rate=0.05" in repr(classifier)
     assert "epochs=7" in repr(classifier)
     assert params["epochs"] == 10  # a copy
-
-
-SILENT = """
-from sklearn.datasets import load_iris
-from keras_multiclass import KerasMulticlassClassifier
-X, y = load_iris(return_X_y=True)
-classifier = KerasMulticlassClassifier(
-    epochs=2, early_stopping=1, metrics="accuracy", backbone__hidden_units=(4,)
-)
-for _ in range(7):
-    classifier.fit(X, y)
-classifier.predict_proba(X)
-classifier.score(X, y)
-"""
-
-
-def test_importing_and_fitting_print_nothing():
-    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
-    done = subprocess.run(
-        [sys.executable, "-W", "error::UserWarning", "-c", SILENT],
-        capture_output=True,
-        text=True,
-        env=environment,
-        timeout=300,
-        check=False,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_the_random_states_and_settings_of_the_process_stay_as_they_were():
