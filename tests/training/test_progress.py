@@ -313,7 +313,7 @@ def test_the_scores_of_each_class_are_too_many_for_a_line():
     ],
 )
 def test_numbers_of_every_size_are_short(value, shown):
-    assert _progress._number(value) == shown
+    assert _progress._format_number(value) == shown
 
 
 @pytest.mark.parametrize(
@@ -329,7 +329,7 @@ def test_numbers_of_every_size_are_short(value, shown):
     ],
 )
 def test_durations_are_short(seconds, shown):
-    assert _progress._duration(seconds) == shown
+    assert _progress._format_duration(seconds) == shown
 
 
 # --- every way of training ------------------------------------------------------------------------

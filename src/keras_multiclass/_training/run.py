@@ -275,7 +275,7 @@ def _train(
         batch_size=data.batch_size,
         shuffle=settings.shuffle,
         seed=twin._state.seed,
-        callbacks=progress.behind(callbacks),
+        callbacks=progress.append_to(callbacks),
         jit_compile=recipe.options.get("jit_compile", "auto"),
         options=settings.fit_options,
     )
