@@ -57,7 +57,9 @@ def calibrate(model: keras.Model, validation: Data, engine: EngineName, batch_si
         weight = chunk.sample_weight
         weights.append(np.ones(chunk.n_samples) if weight is None else weight)
     if logits and sum(map(np.sum, weights)) > 0:
-        temperature = find_temperature(*map(np.concatenate, (logits, y, weights)))
+        temperature = find_temperature(
+            np.concatenate(logits), np.concatenate(y), np.concatenate(weights)
+        )
         set_temperature(model, temperature)
 
 
