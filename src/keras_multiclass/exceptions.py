@@ -1,4 +1,4 @@
-"""Errors and warnings of this package; all errors are ``ValueError`` as scikit-learn expects."""
+"""Errors and warnings; all errors are subclasses of ``ValueError``, as scikit-learn expects."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ __all__ = [
 
 
 class BackboneError(ValueError):
-    """A backbone or model builder cannot be used: unknown name, or an unusable result."""
+    """A backbone or model builder has an unknown name or returns an invalid result."""
 
 
 class ObjectiveError(ValueError):
-    """Labels, output layer and loss do not agree and cannot be reconciled."""
+    """Labels, output layer, loss or metrics are incompatible."""
 
 
 class DivergenceError(ValueError):
@@ -24,8 +24,8 @@ class DivergenceError(ValueError):
 
 
 class EngineError(ValueError):
-    """The engine that was asked for cannot train this model on these data."""
+    """The requested engine cannot train this model on these data."""
 
 
 class TrainingInterruptedWarning(UserWarning):
-    """Training was stopped by the user; the epochs finished so far are kept."""
+    """The user interrupted training; the epochs completed so far are kept."""

@@ -1,9 +1,11 @@
-"""`cross_validated_report`: each row is judged by a classifier that has not seen it."""
+"""`cross_validated_report`: each row is predicted by a classifier not fitted on it."""
 
 from __future__ import annotations
 
 import json
+import threading
 
+import joblib
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -37,8 +39,8 @@ WEIGHT = np.random.default_rng(0).uniform(0, 2, 150)
 TREE = DecisionTreeClassifier(max_depth=2, random_state=0)
 
 
-def by_hand(estimator, X, y, splits, weight=None):
-    """Out-of-fold labels and probabilities; every fold must have all classes."""
+def out_of_fold(estimator, X, y, splits, weight=None):
+    """Return out-of-fold labels and probabilities; every fold must have all classes."""
     predicted, proba = np.empty(len(y), dtype=y.dtype), np.empty((len(y), len(np.unique(y))))
     for train, test in splits:
         fit_weight = {} if weight is None else {"sample_weight": weight[train]}
@@ -49,17 +51,17 @@ def by_hand(estimator, X, y, splits, weight=None):
 
 @pytest.mark.parametrize("cv", [None, 3, StratifiedKFold(4, shuffle=True, random_state=0)])
 @pytest.mark.parametrize("weight", [None, WEIGHT], ids=["plain", "weighted"])
-def test_it_is_the_report_of_a_loop_over_the_folds(cv, weight):
+def test_the_report_matches_a_loop_over_the_folds(cv, weight):
     splitter = StratifiedKFold(cv or 5) if cv in (None, 3) else cv
     splits = list(splitter.split(X, Y))
-    predicted, proba = by_hand(TREE, X, Y, splits, weight)
-    found = cross_validated_report(TREE, X, Y, cv=cv, sample_weight=weight)
+    predicted, proba = out_of_fold(TREE, X, Y, splits, weight)
+    result = cross_validated_report(TREE, X, Y, cv=cv, sample_weight=weight)
     close_reports(
-        found.report,
+        result.report,
         ClassificationReport.from_predictions(Y, predicted, proba, sample_weight=weight),
     )
-    assert len(found.folds) == len(splits)
-    for fold, (_, test) in zip(found.folds, splits, strict=True):
+    assert len(result.folds) == len(splits)
+    for fold, (_, test) in zip(result.folds, splits, strict=True):
         of_fold = ClassificationReport.from_predictions(
             Y[test],
             predicted[test],
@@ -69,24 +71,24 @@ def test_it_is_the_report_of_a_loop_over_the_folds(cv, weight):
         close_reports(fold, of_fold)
 
 
-def test_it_agrees_with_scikit_learn():
-    found = cross_validated_report(TREE, X, Y, cv=5)
+def test_scores_of_the_folds_match_scikit_learn():
+    result = cross_validated_report(TREE, X, Y, cv=5)
     close(
-        [fold.overall["accuracy"] for fold in found.folds],
+        [fold.overall["accuracy"] for fold in result.folds],
         cross_val_score(TREE, X, Y, cv=5),
     )
     scores = cross_val_score(TREE, X, Y, cv=5, scoring="f1_macro")
-    close(list(found.spread["macro_f1"].values()), [scores.mean(), scores.std()])
-    assert list(found.spread["macro_f1"]) == ["mean", "std"]
+    close(list(result.spread["macro_f1"].values()), [scores.mean(), scores.std()])
+    assert list(result.spread["macro_f1"]) == ["mean", "std"]
     out_of_fold = cross_val_predict(TREE, X, Y, cv=5)
-    close(found.report.overall["accuracy"], accuracy_score(Y, out_of_fold))
-    close(found.report.averages["macro"]["f1"], f1_score(Y, out_of_fold, average="macro"))
+    close(result.report.overall["accuracy"], accuracy_score(Y, out_of_fold))
+    close(result.report.averages["macro"]["f1"], f1_score(Y, out_of_fold, average="macro"))
 
 
-def test_options_reach_the_reports():
-    found = cross_validated_report(TREE, X, Y, top_k=1, n_bins=3, zero_division=1.0)
-    assert found.report.top_k == 1
-    assert all(fold.top_k == 1 for fold in found.folds)
+def test_options_are_passed_to_the_reports():
+    result = cross_validated_report(TREE, X, Y, top_k=1, n_bins=3, zero_division=1.0)
+    assert result.report.top_k == 1
+    assert all(fold.top_k == 1 for fold in result.folds)
 
 
 @pytest.mark.parametrize(
@@ -104,60 +106,73 @@ def test_options_reach_the_reports():
     [list(Y), pd.Series(Y, index=np.arange(150)[::-1]), pl.Series(Y)],
     ids=["list", "pandas", "polars"],
 )
-def test_every_kind_of_table_and_labels(table, labels):
-    estimator = make_pipeline(StandardScaler(with_mean=False), TREE)
+def test_tables_and_labels_of_any_type_are_supported(table, labels):
     close_reports(
-        cross_validated_report(estimator, table, labels, cv=3).report,
-        cross_validated_report(estimator, X, Y, cv=3).report,
+        cross_validated_report(TREE, table, labels, cv=3).report,
+        cross_validated_report(TREE, X, Y, cv=3).report,
     )
 
 
-def test_folds_side_by_side_give_the_same():
-    one, two = (cross_validated_report(TREE, X, Y, n_jobs=n_jobs) for n_jobs in (None, 2))
-    close_reports(one.report, two.report)
-    for a, b in zip(one.folds, two.folds, strict=True):
+class Meeting(DecisionTreeClassifier):
+    """A tree whose `fit` waits until another one is being fitted."""
+
+    barrier = threading.Barrier(2)
+
+    def fit(self, X, y):
+        self.barrier.wait(timeout=60)
+        return super().fit(X, y)
+
+
+def test_folds_run_in_parallel_with_the_same_result():
+    with joblib.parallel_config(backend="threading"):
+        parallel = cross_validated_report(
+            Meeting(max_depth=2, random_state=0), X, Y, cv=4, n_jobs=2
+        )
+    serial = cross_validated_report(TREE, X, Y, cv=4)
+    close_reports(parallel.report, serial.report)
+    for a, b in zip(parallel.folds, serial.folds, strict=True):
         close_reports(a, b)
 
 
-def test_a_class_that_a_fold_was_not_trained_on_has_the_probability_zero():
-    """Without shuffling each fold holds out one class as a whole."""
-    found = cross_validated_report(TREE, X, Y, cv=KFold(3))
-    assert found.report.overall["accuracy"] == 0.0
-    assert found.report.classes.tolist() == ["ash", "fir", "oak"]
-    close([fold.per_class["support"] for fold in found.folds], np.eye(3) * 50)
-    # -log of the smallest number that scikit-learn's log_loss tells from 0.
-    close(found.report.overall["log_loss"], -np.log(np.finfo(float).eps))
+def test_a_class_missing_from_the_training_rows_has_probability_zero():
+    """Without shuffling, each fold holds out a whole class."""
+    result = cross_validated_report(TREE, X, Y, cv=KFold(3))
+    assert result.report.overall["accuracy"] == 0.0
+    assert result.report.classes.tolist() == ["ash", "fir", "oak"]
+    close([fold.per_class["support"] for fold in result.folds], np.eye(3) * 50)
+    # scikit-learn's log_loss clips probabilities to this number.
+    close(result.report.overall["log_loss"], -np.log(np.finfo(float).eps))
 
 
-def test_a_classifier_without_probabilities():
-    found = cross_validated_report(RidgeClassifier(), X, Y, cv=KFold(3))
-    assert "accuracy" in found.report.overall
-    assert "log_loss" not in found.report.overall
-    assert "log loss" not in str(found)
+def test_a_classifier_without_probabilities_has_no_log_loss():
+    result = cross_validated_report(RidgeClassifier(), X, Y, cv=KFold(3))
+    assert "accuracy" in result.report.overall
+    assert "log_loss" not in result.report.overall
+    assert "log loss" not in str(result)
 
 
 def test_groups_stay_together():
     groups = np.arange(150) // 3
-    found = cross_validated_report(TREE, X, Y, cv=GroupKFold(4), groups=groups)
-    predicted, proba = by_hand(TREE, X, Y, GroupKFold(4).split(X, Y, groups))
-    close_reports(found.report, ClassificationReport.from_predictions(Y, predicted, proba))
+    result = cross_validated_report(TREE, X, Y, cv=GroupKFold(4), groups=groups)
+    predicted, proba = out_of_fold(TREE, X, Y, GroupKFold(4).split(X, Y, groups))
+    close_reports(result.report, ClassificationReport.from_predictions(Y, predicted, proba))
 
 
 def test_a_row_that_is_predicted_several_times_counts_once():
-    """Then accuracy is the mean over the repetitions."""
+    """Accuracy is then the mean over repetitions."""
     cv = RepeatedStratifiedKFold(n_splits=3, n_repeats=4, random_state=0)
-    found = cross_validated_report(TREE, X, Y, cv=cv)
-    close(found.report.per_class["support"], [50, 50, 50])
-    assert len(found.folds) == 12
-    close(found.report.overall["accuracy"], cross_val_score(TREE, X, Y, cv=cv).mean())
+    result = cross_validated_report(TREE, X, Y, cv=cv)
+    close(result.report.per_class["support"], [50, 50, 50])
+    assert len(result.folds) == 12
+    close(result.report.overall["accuracy"], cross_val_score(TREE, X, Y, cv=cv).mean())
 
 
-def test_rows_that_are_never_predicted_are_left_out():
+def test_rows_that_are_never_predicted_are_omitted():
     order = np.random.default_rng(0).permutation(150)
     cv = TimeSeriesSplit(4)
-    found = cross_validated_report(TREE, X[order], Y[order], cv=cv)
+    result = cross_validated_report(TREE, X[order], Y[order], cv=cv)
     tests = [test for _, test in cv.split(X)]
-    assert found.report.n_samples == len(np.concatenate(tests)) < 150
+    assert result.report.n_samples == len(np.concatenate(tests)) < 150
 
 
 def test_folds_may_be_masks():
@@ -167,22 +182,30 @@ def test_folds_may_be_masks():
     close_reports(masks.report, numbers.report)
 
 
-def test_parameters_of_fit_are_selected_by_row():
+def test_fit_parameters_with_one_entry_per_row_are_split():
     estimator = make_pipeline(StandardScaler(), TREE)
     weights = {"decisiontreeclassifier__sample_weight": WEIGHT.tolist()}
-    found = cross_validated_report(estimator, X, Y, params=weights)
+    result = cross_validated_report(estimator, X, Y, params=weights)
     direct = cross_validated_report(TREE, X, Y, params={"sample_weight": WEIGHT})
-    close_reports(found.report, direct.report)
+    close_reports(result.report, direct.report)
 
 
-def test_the_estimator_is_left_as_it_is():
+def test_the_estimator_is_not_modified():
     unfitted = clone(TREE)
     cross_validated_report(unfitted, X, Y)
     assert not hasattr(unfitted, "tree_")
 
 
+@pytest.fixture(scope="module")
+def numbered():
+    """The report of a Keras classifier on class indices, from a loop over two folds."""
+    splits = StratifiedKFold(2).split(X, CODES)
+    predicted, proba = out_of_fold(tiny(epochs=2), X, CODES, splits)
+    return ClassificationReport.from_predictions(CODES, predicted, proba)
+
+
 @pytest.mark.parametrize("kind", ["names", "matrix", "sparse", "pandas", "polars"])
-def test_our_classifier(kind):
+def test_a_keras_classifier_takes_labels_of_any_format(kind, numbered):
     one_hot = np.eye(3, dtype=int)[CODES]
     labels = {
         "names": Y,
@@ -191,18 +214,16 @@ def test_our_classifier(kind):
         "pandas": pd.DataFrame(one_hot, columns=NAMES),
         "polars": pl.DataFrame(one_hot, schema=NAMES),
     }[kind]
-    found = cross_validated_report(tiny(epochs=5), X, labels, cv=2)
-    predicted, proba = by_hand(tiny(epochs=5), X, CODES, StratifiedKFold(2).split(X, CODES))
-    numbers = ClassificationReport.from_predictions(CODES, predicted, proba)
-    close(found.report.confusion_matrix, numbers.confusion_matrix)
-    np.testing.assert_allclose(found.report.overall["log_loss"], numbers.overall["log_loss"])
-    assert found.report.classes.tolist() == ([0, 1, 2] if kind in ("matrix", "sparse") else NAMES)
+    result = cross_validated_report(tiny(epochs=2), X, labels, cv=2)
+    close(result.report.confusion_matrix, numbered.confusion_matrix)
+    np.testing.assert_allclose(result.report.overall["log_loss"], numbered.overall["log_loss"])
+    assert result.report.classes.tolist() == ([0, 1, 2] if kind in ("matrix", "sparse") else NAMES)
 
 
 # --- errors -------------------------------------------------------------------------------------
 
 
-def test_what_is_no_classifier_is_refused():
+def test_an_estimator_that_is_not_a_classifier_is_rejected():
     with pytest.raises(TypeError, match="`estimator` must be a classifier"):
         cross_validated_report(DecisionTreeRegressor(), X, CODES)
 
@@ -219,49 +240,51 @@ def test_what_is_no_classifier_is_refused():
         ),
         ({"n_bins": -1}, "`n_bins` must be"),
         ({"params": 3}, "`params` must be None or a dict of parameters for `fit`; got 3"),
-        ({"cv": []}, "`cv` must be folds of rows to train on and to predict; got no fold"),
+        ({"cv": []}, "`cv` must be folds of training and test rows; got no fold"),
         ({"groups": [1]}, r"X, groups and y must have one row .* \[150, 1, 150\]"),
         ({"y": np.eye(3, dtype=int)[CODES]}, "`estimator` must be a classifier of one target"),
     ],
 )
-def test_arguments_that_do_not_go_together_are_errors(arguments, message):
+def test_invalid_or_inconsistent_arguments_are_rejected(arguments, message):
     with pytest.raises(ValueError, match=message):
         cross_validated_report(TREE, **{"X": X, "y": Y, **arguments})
 
 
-# --- how it looks -------------------------------------------------------------------------------
+# --- output formats -----------------------------------------------------------------------------
 
 
-def test_text_html_frame_and_dict():
-    found = cross_validated_report(TREE, X, Y, cv=3)
-    text = str(found)
+def test_text_html_frame_and_dict_contain_the_same_numbers():
+    result = cross_validated_report(TREE, X, Y, cv=3)
+    text = str(result)
     assert text.startswith("150 rows of 3 classes, predicted in 3 folds\n")
-    spread = found.spread["accuracy"]
-    value = found.report.overall["accuracy"]
+    spread = result.spread["accuracy"]
+    value = result.report.overall["accuracy"]
     line = next(line for line in text.splitlines() if line.startswith("accuracy"))
     assert line.split()[1:] == [f"{v:.3f}" for v in (value, spread["mean"], spread["std"])]
-    assert sorted(" ".join(Page(found._repr_html_()).texts).split()) == sorted(text.split())
-    frame = found.to_frame()
-    assert frame.shape == (3, len(found.spread))
-    close(frame.mean()["log_loss"], found.spread["log_loss"]["mean"])
-    close(frame.std(ddof=0)["log_loss"], found.spread["log_loss"]["std"])
-    plain = json.loads(json.dumps(found.to_dict()))
-    assert plain["folds"][2]["overall"] == found.folds[2].overall
-    assert repr(found).startswith("CrossValidatedReport(n_samples=150, n_classes=3, n_folds=3, ")
+    assert sorted(" ".join(Page(result._repr_html_()).texts).split()) == sorted(text.split())
+    frame = result.to_frame()
+    assert frame.shape == (3, len(result.spread))
+    close(frame.mean()["log_loss"], result.spread["log_loss"]["mean"])
+    close(frame.std(ddof=0)["log_loss"], result.spread["log_loss"]["std"])
+    plain = json.loads(json.dumps(result.to_dict()))
+    assert plain["folds"][2]["overall"] == result.folds[2].overall
+    assert repr(result).startswith("CrossValidatedReport(n_samples=150, n_classes=3, n_folds=3, ")
 
 
-def test_the_spread_leaves_out_folds_where_a_measure_is_undefined():
-    found = cross_validated_report(RidgeClassifier(), X, Y, cv=KFold(3))
-    assert np.isnan(found.folds[0].per_class["recall"]).sum() == 2
+def test_the_spread_skips_folds_where_a_score_is_undefined():
+    result = cross_validated_report(RidgeClassifier(), X, Y, cv=KFold(3))
+    assert np.isnan(result.folds[0].per_class["recall"]).sum() == 2
     leave_one_out = cross_validated_report(TREE, X[45:55], Y[45:55], cv=KFold(10))
     assert np.isnan(leave_one_out.spread["macro_roc_auc"]["mean"])
     assert leave_one_out.spread["accuracy"]["mean"] == leave_one_out.report.overall["accuracy"]
 
 
-def test_nothing_is_trained_before_top_k_is_refused():
+def test_an_invalid_top_k_is_rejected_before_training():
     class NeverTrained(DecisionTreeClassifier):
         def fit(self, X, y):
             raise AssertionError("trained")
 
-    with pytest.raises(ValueError, match="`top_k` must be None, or below the number of classes"):
+    with pytest.raises(
+        ValueError, match="`top_k` must be None, or less than the number of classes"
+    ):
         cross_validated_report(NeverTrained(), X, CODES, top_k=3)

@@ -1,4 +1,4 @@
-"""`ClassificationReport`: the numbers are scikit-learn's; text, HTML, data frame and dict."""
+"""`ClassificationReport`: scores as in scikit-learn; text, HTML, data frame and dict."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ NEWER = parse_version(sklearn.__version__) >= parse_version("1.7")
 report_of = ClassificationReport.from_predictions
 
 
-def close(found, expected):
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+def close(actual, expected):
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-12)
 
 
 def close_reports(a, b):
@@ -52,7 +52,7 @@ def close_reports(a, b):
 
 @st.composite
 def problems(draw, least_classes=2, most_classes=5):
-    """Class numbers, predictions, probabilities (many of them equal) and weights or None."""
+    """Draw class indices, predictions, probabilities (with many ties) and weights or None."""
     k, n = draw(st.integers(least_classes, most_classes)), draw(st.integers(1, 25))
     seed = draw(st.integers(0, 2**32 - 1))
     rng = np.random.default_rng(seed)
@@ -73,11 +73,11 @@ def problems(draw, least_classes=2, most_classes=5):
 def expected_calibration_error(true, proba, weights, n_bins):
     """Equation 3 of Guo et al. (2017), bin by bin, with their bins ((m - 1) / M, m / M]."""
     weights = np.ones(len(true)) if weights is None else weights
+    edges = np.linspace(0, 1, n_bins + 1)
     error = 0.0
     for m in range(1, n_bins + 1):
         total = hits = confidences = 0.0
         for row, label, weight in zip(proba, true, weights, strict=True):
-            edges = np.linspace(0, 1, n_bins + 1)
             if edges[m - 1] < max(row) <= edges[m]:
                 total += weight
                 hits += weight * (list(row).index(max(row)) == label)
@@ -87,11 +87,14 @@ def expected_calibration_error(true, proba, weights, n_bins):
     return error
 
 
-# --- the numbers --------------------------------------------------------------------------------
+# --- scores -------------------------------------------------------------------------------------
+
+few_examples = settings(max_examples=40)
 
 
+@few_examples
 @given(problems())
-def test_precision_recall_and_f1_are_those_of_scikit_learn(problem):
+def test_precision_recall_and_f1_match_scikit_learn(problem):
     k, true, predicted, proba, weight = problem
     report = report_of(true, predicted, proba, labels=range(k), sample_weight=weight)
     options = {"labels": range(k), "sample_weight": weight}
@@ -110,9 +113,9 @@ def test_precision_recall_and_f1_are_those_of_scikit_learn(problem):
             true, predicted, average=kind, zero_division=np.nan, **options
         )
         close([report.averages[kind]["recall"], report.averages[kind]["f1"]], [recall, f1])
-    # With the labels that occur, scikit-learn's own average has the precision of 0 as well.
+    # Restricted to the labels that occur, scikit-learn's average includes precisions of 0 too.
     for kind in ("macro", "weighted", "micro"):
-        found = metrics.precision_score(
+        precision = metrics.precision_score(
             true,
             predicted,
             labels=np.flatnonzero(occurs),
@@ -120,11 +123,12 @@ def test_precision_recall_and_f1_are_those_of_scikit_learn(problem):
             sample_weight=weight,
             zero_division=0.0,
         )
-        close(report.averages[kind]["precision"], found)
+        close(report.averages[kind]["precision"], precision)
 
 
+@few_examples
 @given(problems())
-def test_rankings_are_those_of_scikit_learn(problem):
+def test_ranking_scores_match_scikit_learn(problem):
     k, true, predicted, proba, weight = problem
     report = report_of(true, predicted, proba, labels=range(k), sample_weight=weight)
     total = np.ones(len(true)) if weight is None else weight
@@ -148,22 +152,23 @@ def test_rankings_are_those_of_scikit_learn(problem):
         close(report.averages["micro"][name], micro)
         if all(present):
             for kind in ("macro", "weighted"):
-                found = score(indicator, proba, average=kind, sample_weight=weight)
-                close(report.averages[kind][name], found)
+                average = score(indicator, proba, average=kind, sample_weight=weight)
+                close(report.averages[kind][name], average)
     if k > 2 and all(present):
-        found = metrics.roc_auc_score(
+        auc = metrics.roc_auc_score(
             true, proba, multi_class="ovr", labels=range(k), sample_weight=weight
         )
-        close(report.averages["macro"]["roc_auc"], found)
+        close(report.averages["macro"]["roc_auc"], auc)
 
 
+@few_examples
 @given(problems())
-def test_overall_measures_are_those_of_scikit_learn(problem):
+def test_overall_scores_match_scikit_learn(problem):
     k, true, predicted, proba, weight = problem
     report = report_of(true, predicted, proba, labels=range(k), sample_weight=weight)
     options = {"sample_weight": weight}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what is undefined
+        warnings.simplefilter("ignore")  # about undefined scores
         expected = {
             "accuracy": metrics.accuracy_score(true, predicted, **options),
             "balanced_accuracy": metrics.balanced_accuracy_score(true, predicted, **options),
@@ -185,7 +190,7 @@ def test_overall_measures_are_those_of_scikit_learn(problem):
         close(report.overall[name], value)
 
 
-def test_the_brier_score_by_hand():
+def test_the_brier_score_matches_a_manual_computation():
     """0.2² + 0.1² + 0.1² + ... over three rows; halved for two classes."""
     three = report_of([0, 1, 2], y_proba=[[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.2, 0.2, 0.6]])
     close(three.overall["brier_score"], (0.06 + 0.14 + 0.24) / 3)
@@ -193,32 +198,43 @@ def test_the_brier_score_by_hand():
     close(two.overall["brier_score"], (3 * 0.01 + 0.16) / 4)
 
 
+@few_examples
 @given(problems(), st.integers(1, 30))
 def test_the_calibration_error_is_that_of_guo_et_al(problem, n_bins):
     k, true, predicted, proba, weight = problem
-    found = report_of(
+    error = report_of(
         true, predicted, proba, labels=range(k), sample_weight=weight, n_bins=n_bins
     ).overall["expected_calibration_error"]
-    close(found, expected_calibration_error(true, proba, weight, n_bins))
+    close(error, expected_calibration_error(true, proba, weight, n_bins))
 
 
+@few_examples
 @given(problems())
-def test_a_weight_is_a_repetition_and_a_weight_of_zero_no_row(problem):
+def test_weights_act_as_repetitions_and_a_zero_weight_drops_the_row(problem):
     k, true, predicted, proba, _ = problem
     times = np.arange(len(true)) % 3
     times[0] = 1
     weighted = report_of(true, predicted, proba, labels=range(k), sample_weight=times)
     rows = np.repeat(np.arange(len(true)), times)
     repeated = report_of(true[rows], predicted[rows], proba[rows], labels=range(k))
-    close_reports(weighted, pickle.loads(pickle.dumps(repeated)))  # and reports can be pickled
+    close_reports(weighted, repeated)
     assert weighted.n_samples == np.count_nonzero(times)
-    total = report_of(true, predicted, proba, labels=range(k), sample_weight=1.0)
-    close_reports(total, report_of(true, predicted, proba, labels=range(k)))
+
+
+def test_a_scalar_weight_means_equal_weights():
+    true, proba = [0, 1, 2, 2], np.eye(3)[[0, 1, 1, 2]]
+    total = report_of(true, y_proba=proba, sample_weight=1.0)
+    close_reports(total, report_of(true, y_proba=proba))
+
+
+def test_a_report_can_be_pickled():
+    report = report_of([0, 1, 2, 2], y_proba=np.eye(3)[[0, 1, 1, 2]])
+    close_reports(pickle.loads(pickle.dumps(report)), report)
 
 
 @settings(max_examples=20)
 @given(problems(3, 3))
-def test_names_of_classes_change_no_number(problem):
+def test_class_names_do_not_change_scores(problem):
     _, true, predicted, proba, weight = problem
     numbers = report_of(true, predicted, proba, labels=range(3), sample_weight=weight)
     order = ["oak", "ash", "fir"]
@@ -236,7 +252,7 @@ def test_names_of_classes_change_no_number(problem):
 
 
 @pytest.mark.parametrize("zero_division", [0.0, 1.0, np.nan])
-def test_the_precision_of_a_class_that_is_never_predicted(zero_division):
+def test_zero_division_is_the_precision_of_a_class_that_is_never_predicted(zero_division):
     true, predicted = [0, 1, 2, 2], [0, 0, 2, 2]
     report = report_of(true, predicted, zero_division=zero_division)
     options = {"zero_division": zero_division}
@@ -247,8 +263,8 @@ def test_the_precision_of_a_class_that_is_never_predicted(zero_division):
         close(report.averages[name]["f1"], expected[key]["f1-score"])
 
 
-def test_what_is_undefined_is_nan():
-    """Class 1 has no rows; class 2 neither rows nor predictions; class 3 is never predicted."""
+def test_undefined_scores_are_nan():
+    """Class 1 has no rows, class 2 neither rows nor predictions; class 3 is never predicted."""
     proba = np.full((4, 4), 0.25)
     report = report_of([0, 0, 0, 3], [0, 0, 1, 0], proba, labels=range(4))
     close(report.per_class["precision"], [2 / 3, 0, np.nan, 0])
@@ -258,7 +274,7 @@ def test_what_is_undefined_is_nan():
     close(report.per_class["average_precision"], [0.75, np.nan, np.nan, 0.25])
 
 
-def test_one_row():
+def test_a_report_on_one_row():
     report = report_of(["a"], y_proba=[[0.75, 0.25]], labels=["a", "b"])
     close(report.overall["accuracy"], 1)
     close(report.overall["cohen_kappa"], np.nan)
@@ -269,7 +285,7 @@ def test_one_row():
     assert "1 row of 2 classes" in str(report)
 
 
-def test_one_class():
+def test_a_report_on_one_class():
     report = report_of(["a", "a"], y_proba=[[1.0], [1.0]])
     assert report.overall["log_loss"] == 0.0
     assert np.isnan(report.averages["micro"]["roc_auc"])
@@ -280,7 +296,7 @@ def test_one_class():
 
 
 @pytest.mark.parametrize(("n_classes", "expected"), [(2, None), (3, 2), (4, 3), (9, 3)])
-def test_the_default_of_top_k(n_classes, expected):
+def test_the_default_top_k_depends_on_the_number_of_classes(n_classes, expected):
     proba = np.full((n_classes, n_classes), 1 / n_classes)
     report = report_of(range(n_classes), y_proba=proba)
     assert report.top_k == expected
@@ -288,7 +304,7 @@ def test_the_default_of_top_k(n_classes, expected):
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 4])
-def test_top_k_is_chosen(k):
+def test_top_k_accuracy_matches_scikit_learn(k):
     rng = np.random.default_rng(0)
     true, proba = rng.integers(0, 5, 60), rng.dirichlet(np.ones(5), 60)
     report = report_of(true, y_proba=proba, top_k=k)
@@ -299,7 +315,7 @@ def test_top_k_is_chosen(k):
 # --- confused pairs -----------------------------------------------------------------------------
 
 
-def test_confused_pairs():
+def test_confused_pairs_are_sorted_by_frequency():
     true = ["a"] * 6 + ["b"] * 3 + ["c"] * 4
     predicted = list("aaabbc") + list("baa") + list("cccc")
     report = report_of(true, predicted)
@@ -312,7 +328,7 @@ def test_confused_pairs():
     assert report_of(true, true).confused_pairs() == []
 
 
-def test_confused_pairs_count_weights():
+def test_confused_pairs_sum_sample_weights():
     report = report_of([0, 0, 0, 1], [0, 1, 2, 0], sample_weight=[1, 0.5, 2, 1])
     assert report.confused_pairs() == [(0, 2, 2.0, 2 / 3.5), (1, 0, 1.0, 1.0), (0, 1, 0.5, 1 / 7)]
 
@@ -329,7 +345,7 @@ def test_confused_pairs_count_weights():
     ],
     ids=["tree", "pipeline", "SVC"],
 )
-def test_any_classifier(estimator):
+def test_any_scikit_learn_classifier_can_be_evaluated(estimator):
     estimator.fit(X[::2], NAMES[Y[::2]])
     weight = np.linspace(0, 1, 75)
     report = ClassificationReport.from_estimator(
@@ -337,22 +353,22 @@ def test_any_classifier(estimator):
     )
     has_proba = hasattr(estimator, "predict_proba")
     proba = estimator.predict_proba(X[1::2]) if has_proba else None
-    same = report_of(
+    expected = report_of(
         NAMES[Y[1::2]], estimator.predict(X[1::2]), proba, labels=NAMES, sample_weight=weight
     )
-    close_reports(report, same)
+    close_reports(report, expected)
     close(report.overall["accuracy"], estimator.score(X[1::2], NAMES[Y[1::2]], weight))
 
 
 @pytest.mark.parametrize("labels", [NAMES[Y], np.eye(3, dtype=int)[Y]], ids=["names", "one-hot"])
-def test_our_classifier(labels):
-    classifier = tiny(epochs=5).fit(X, labels)
+def test_a_keras_classifier_can_be_evaluated(labels):
+    classifier = tiny(epochs=2).fit(X, labels)
     report = ClassificationReport.from_estimator(classifier, X, labels)
     close(report.overall["accuracy"], classifier.score(X, labels))
     close(report.overall["log_loss"], metrics.log_loss(Y, classifier.predict_proba(X)))
 
 
-def test_without_probabilities_measures_that_need_them_are_left_out():
+def test_scores_that_need_probabilities_are_omitted_without_them():
     report = report_of([0, 1, 2], [0, 1, 1])
     assert list(report.per_class) == ["precision", "recall", "f1", "support"]
     assert list(report.overall) == [
@@ -378,23 +394,23 @@ def test_without_probabilities_measures_that_need_them_are_left_out():
         ({"n_bins": 2.5}, "`n_bins` must be an integer of at least 1; got 2.5"),
         ({"top_k": 0}, "`top_k` must be None or an integer of at least 1; got 0"),
         ({"top_k": True}, "`top_k` must be None or an integer of at least 1; got True"),
-        ({"top_k": 3}, "`top_k` must be None, or below .*; got 3 for 3 classes"),
+        ({"top_k": 3}, "`top_k` must be None, or less than .*; got 3 for 3 classes"),
     ],
 )
-def test_options_that_make_no_sense_are_errors(options, message):
+def test_invalid_options_are_rejected(options, message):
     with pytest.raises(ValueError, match=message):
         report_of([0, 1, 2], y_proba=np.eye(3), **options)
 
 
-def test_the_number_of_pairs_is_checked():
+def test_an_invalid_number_of_pairs_is_rejected():
     with pytest.raises(ValueError, match="n must be None or an integer of at least 1; got 0"):
         report_of([0, 1], [1, 0]).confused_pairs(0)
 
 
-# --- how it looks -------------------------------------------------------------------------------
+# --- output formats -----------------------------------------------------------------------------
 
 
-def test_the_data_frame():
+def test_the_data_frame_has_one_row_per_class():
     report = report_of(["b", "a", "b"], ["b", "a", "a"])
     frame = report.to_frame()
     assert frame.index.tolist() == ["a", "b"]
@@ -404,14 +420,14 @@ def test_the_data_frame():
     )
 
 
-def test_a_data_frame_without_pandas_is_an_error_that_says_so(monkeypatch):
+def test_a_data_frame_without_pandas_raises_a_helpful_error(monkeypatch):
     report = report_of([0, 1], [1, 0])
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match="needs pandas, which is not installed"):
         report.to_frame()
 
 
-def test_the_dict_is_json():
+def test_the_dict_can_be_serialized_as_json():
     report = report_of([0, 1, 2], y_proba=np.eye(3), sample_weight=[1, 2, 3])
     plain = json.loads(json.dumps(report.to_dict()))
     assert plain["classes"] == [0, 1, 2]
@@ -420,7 +436,7 @@ def test_the_dict_is_json():
     assert plain["confusion_matrix"][2] == [0.0, 0.0, 3.0]
 
 
-def test_a_dict_or_a_copy_shares_nothing_that_could_be_changed():
+def test_modifying_a_dict_or_copy_does_not_change_the_report():
     report = report_of([0, 1], [1, 0])
     report.to_dict()["overall"]["accuracy"] = 7.0
     copy.deepcopy(report).overall["accuracy"] = 7.0
@@ -433,13 +449,13 @@ def test_the_repr_is_short():
 
 
 def table_lines(text, first):
-    """The lines of the table that begins with a word, up to an empty line."""
+    """Return the lines of the table that begins with ``first``, up to an empty line."""
     lines = text.splitlines()
-    start = next(number for number, line in enumerate(lines) if line.startswith(first))
+    start = next(i for i, line in enumerate(lines) if line.startswith(first))
     return lines[start : lines.index("", start) if "" in lines[start:] else None]
 
 
-def test_text_of_many_classes_with_long_names():
+def test_long_class_names_are_shortened_in_text():
     names = [f"{'genus ' * 20}species number {k}" for k in range(25)]
     true = [name for name in names for _ in range(4)]
     proba = np.full((100, 25), 1 / 25)
@@ -447,12 +463,12 @@ def test_text_of_many_classes_with_long_names():
     lines = table_lines(text, "class ")
     assert len(lines) == 26
     assert max(map(len, text.splitlines())) <= 100
-    assert len({len(line) for line in lines}) == 1  # the last column is aligned to the right
-    assert len(set(lines)) == 26  # the ends of the names, which differ, are kept
+    assert len({len(line) for line in lines}) == 1  # the last column is right-aligned
+    assert len(set(lines)) == 26  # the distinct ends of the names are kept
     assert all(line.startswith("genus ") and "..." in line for line in lines[1:])
 
 
-def test_text_of_hundreds_of_classes_has_the_worst():
+def test_text_lists_the_worst_of_hundreds_of_classes():
     true = np.repeat(np.arange(300), 2)
     predicted = np.where(true < 7, 299, true)
     lines = table_lines(str(report_of(true, predicted)), "The 40 classes of lowest F1")
@@ -460,13 +476,13 @@ def test_text_of_hundreds_of_classes_has_the_worst():
     assert [line.split()[0] for line in lines[2:10]] == ["0", "1", "2", "3", "4", "5", "6", "299"]
 
 
-def test_names_with_line_breaks_stay_in_their_line():
+def test_line_breaks_in_names_become_spaces():
     text = str(report_of(["a\nb", "c\td"], ["a\nb", "a\nb"]))
     assert [line.split("  ")[0] for line in table_lines(text, "class")] == ["class", "a b", "c d"]
 
 
-def test_columns_stay_below_each_other_with_wide_and_combining_characters():
-    names = ["日本語", "e\u0301te\u0301", "plain"]  # 6, 3 and 5 columns of a terminal
+def test_columns_are_aligned_despite_wide_and_combining_characters():
+    names = ["日本語", "e\u0301te\u0301", "plain"]  # 6, 3 and 5 terminal columns wide
     heading, *rows = table_lines(str(report_of(names, names, labels=names)), "class")
     assert heading.startswith("class     precision")
     assert [row.split("1.000")[0] for row in rows[:3]] == [
@@ -476,14 +492,14 @@ def test_columns_stay_below_each_other_with_wide_and_combining_characters():
     ]
 
 
-def test_undefined_scores_are_dashes():
+def test_undefined_scores_are_shown_as_dashes():
     text = str(report_of([0, 0], [0, 1], np.array([[1.0, 0], [0, 1]])))
     row = table_lines(text, "class")[2].split()
     assert row == ["1", "0.000", "-", "0.000", "0", "-", "-"]
 
 
 class Page(HTMLParser):
-    """Collects tags and text, and fails if a tag is not closed."""
+    """Collect tags and text, and fail if a tag is not closed."""
 
     def __init__(self, html):
         super().__init__()
@@ -504,7 +520,7 @@ class Page(HTMLParser):
         self.texts.append(data)
 
 
-def test_html_escapes_names():
+def test_class_names_are_escaped_in_html():
     names = ["<script>alert(1)</script>", '"><img src=x>', "Q&amp;A & 'more'"]
     html = report_of(names, names[::-1], labels=names)._repr_html_()
     page = Page(html)
@@ -515,14 +531,14 @@ def test_html_escapes_names():
 
 @given(st.lists(st.text(max_size=12), min_size=1, max_size=4, unique=True))
 @settings(max_examples=30)
-def test_any_name_gives_sound_html_and_text(names):
+def test_any_class_name_gives_valid_html_and_text(names):
     names = np.array(names, dtype=object)
     report = report_of(names, names[::-1], np.full((len(names),) * 2, 1 / len(names)), labels=names)
     assert "script" not in Page(report._repr_html_()).tags
     assert str(report).count("\n\n") >= 2
 
 
-def test_html_has_the_numbers_of_the_text():
+def test_html_and_text_contain_the_same_numbers():
     report = report_of([0, 1, 2, 2], y_proba=np.eye(3)[[0, 1, 1, 2]])
     words = str(report).split()
     texts = " ".join(Page(report._repr_html_()).texts).split()

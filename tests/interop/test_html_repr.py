@@ -1,4 +1,4 @@
-"""What a notebook shows of a classifier: scikit-learn's diagram, a link, a line on the training."""
+"""Notebook representation: scikit-learn's diagram, a link and a summary of training."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ BIG = np.arange(100_000.0)
 
 
 def without_ids(page):
-    """A page without the numbers that scikit-learn counts over all pages."""
+    """Remove the ids that scikit-learn numbers consecutively over all pages."""
     return re.sub(r"-id-\d+", "", page)
 
 
 def shown_by(estimator):
-    """The HTML that IPython gets, by both of its protocols."""
+    """Return the HTML that IPython gets, checking both of its protocols."""
     page = without_ids(estimator._repr_mimebundle_()["text/html"])
     assert page == without_ids(estimator._repr_html_())
     return page
 
 
 def summary_of(estimator):
-    """The line below scikit-learn's diagram, as a reader sees it; empty if there is none."""
+    """Return the text below scikit-learn's diagram; empty if there is none."""
     diagram, page = without_ids(estimator_html_repr(estimator)), shown_by(estimator)
     assert page.startswith(diagram)
     return html.unescape(re.sub("</?div[^>]*>", "", page.removeprefix(diagram)))
 
 
-# --- the line on the training ---------------------------------------------------------------------
+# --- summary --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("params", [{}, {"validation_split": 0.2}, {"early_stopping": 2}])
-def test_a_fitted_classifier_tells_of_its_training(params):
-    classifier = tiny(epochs=5, **params).fit(X, NAMES[y])
+def test_a_fitted_classifier_summarizes_its_training(params):
+    classifier = tiny(epochs=3, **params).fit(X, NAMES[y])
     name = "val_loss" if params else "loss"
     losses = classifier.history_[name]
     assert summary_of(classifier) == (
@@ -59,38 +59,44 @@ def test_a_fitted_classifier_tells_of_its_training(params):
     )
 
 
-def test_what_early_stopping_watches_is_what_was_best():
-    watched = {"monitor": "macro_auc", "patience": 4}
-    classifier = tiny(epochs=4, metrics="macro_auc", early_stopping=watched).fit(X, y)
-    best = max(classifier.history_["macro_auc"])
-    assert f"best macro_auc {best:.4g} in epoch" in summary_of(classifier)
-    classifier.set_params(early_stopping={**watched, "mode": "min"}).fit(X, y)
-    worst = min(classifier.history_["macro_auc"])
-    assert worst < best
-    assert f"best macro_auc {worst:.4g} in epoch" in summary_of(classifier)
+@pytest.mark.parametrize(("mode", "best_of"), [({}, max), ({"mode": "min"}, min)])
+def test_the_best_epoch_is_that_of_the_monitored_metric(mode, best_of):
+    early = {"monitor": "accuracy", "patience": 4, **mode}
+    classifier = tiny(epochs=4, metrics="accuracy", early_stopping=early).fit(X, y)
+    values = classifier.history_["accuracy"]
+    assert min(values) < max(values)
+    assert f"best accuracy {best_of(values):.4g} in epoch" in summary_of(classifier)
 
 
-def test_no_epoch_is_named_where_not_all_were_validated():
+def test_the_best_epoch_is_one_that_was_validated():
     classifier = tiny(epochs=4, validation_split=0.2, fit__validation_freq=2).fit(X, y)
-    best = min(classifier.history_["val_loss"])
-    assert f"4 epochs, best val_loss {best:.4g}; engine" in summary_of(classifier)
+    losses = classifier.history_["val_loss"]
+    epoch = [2, 4][np.argmin(losses)]
+    assert f"4 epochs, best val_loss {min(losses):.4g} in epoch {epoch};" in summary_of(classifier)
+
+
+def test_no_epoch_is_named_for_a_metric_with_values_for_some_epochs_only():
+    early = {"monitor": "accuracy"}
+    classifier = tiny(epochs=1, warm_start=True, metrics="accuracy", early_stopping=early)
+    classifier.fit(X, y).set_params(metrics="crossentropy", early_stopping=False).fit(X, y)
+    best = classifier.history_["accuracy"][0]
+    assert f"2 epochs, best accuracy {best:.4g}; engine" in summary_of(classifier)
 
 
 def test_only_the_first_of_many_classes_are_named():
-    many = np.arange(300) % 100
-    classifier = tiny(epochs=1).fit(np.arange(600.0).reshape(300, 2), many)
+    classifier = tiny(epochs=1).fit(np.arange(400.0).reshape(200, 2), np.arange(200) % 100)
     assert summary_of(classifier).startswith("100 classes: 0, 1, 2, 3, 4, ...; 1 epoch, best loss")
 
 
-def test_a_network_without_training_says_so():
+def test_an_untrained_network_says_so():
     assert summary_of(tiny().initialize(X, y)) == "3 classes: 0, 1, 2; not trained yet"
 
 
-def test_a_classifier_that_is_not_fitted_has_the_diagram_alone():
+def test_an_unfitted_classifier_has_no_summary():
     assert summary_of(tiny()) == ""
 
 
-def test_labels_cannot_put_markup_into_the_page():
+def test_class_labels_are_escaped():
     labels = np.array(["<script>alert(1)</script>", "a&b", "<b>" + 50 * "x"])
     classifier = tiny(epochs=1).fit(X, labels[y])
     page = shown_by(classifier)
@@ -101,7 +107,7 @@ def test_labels_cannot_put_markup_into_the_page():
     assert 50 * "x" not in summary_of(classifier)
 
 
-def test_there_is_no_page_when_scikit_learn_is_to_print_text():
+def test_there_is_no_html_if_scikit_learn_displays_text():
     classifier = tiny(epochs=1).fit(X, y)
     with sklearn.config_context(display="text"):
         assert not hasattr(classifier, "_repr_html_")
@@ -109,12 +115,12 @@ def test_there_is_no_page_when_scikit_learn_is_to_print_text():
 
 
 @pytest.mark.parametrize("kind", ["pipeline", "search"])
-def test_the_diagram_of_what_holds_a_classifier_is_scikit_learn_s(kind):
-    holder = make_pipeline(StandardScaler(), tiny(epochs=1))
+def test_pipelines_and_searches_have_no_summary_of_their_own(kind):
+    outer = make_pipeline(StandardScaler(), tiny(epochs=1))
     if kind == "search":
         grid = {"kerasmulticlassclassifier__batch_size": [50]}
-        holder = GridSearchCV(holder, grid, cv=2)
-    for estimator in (holder, holder.fit(X, NAMES[y])):
+        outer = GridSearchCV(outer, grid, cv=2)
+    for estimator in (outer, outer.fit(X, NAMES[y])):
         assert summary_of(estimator) == ""
         page = shown_by(estimator)
         for name in ("KerasMulticlassClassifier", "StandardScaler", "backbone__hidden_units"):
@@ -124,8 +130,8 @@ def test_the_diagram_of_what_holds_a_classifier_is_scikit_learn_s(kind):
 # --- parameters -----------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(not LISTS_PARAMETERS, reason="scikit-learn lists none before 1.7")
-def test_changed_and_routed_parameters_are_marked():
+@pytest.mark.skipif(not LISTS_PARAMETERS, reason="new in scikit-learn 1.7")
+def test_changed_and_routed_parameters_are_highlighted():
     page = estimator_html_repr(KerasMulticlassClassifier(epochs=7, backbone__hidden_units=(16,)))
     rows = re.findall(r'<tr class="(default|user-set)">.*?class="param">\s*(\w+)', page, re.DOTALL)
     kinds = {name: kind for kind, name in rows}
@@ -135,7 +141,7 @@ def test_changed_and_routed_parameters_are_marked():
     assert set(kinds) == set(KerasMulticlassClassifier(backbone__hidden_units=1).get_params())
 
 
-def test_the_text_names_changed_parameters_alone():
+def test_the_repr_contains_changed_parameters_only():
     assert repr(KerasMulticlassClassifier()) == "KerasMulticlassClassifier()"
     changed = KerasMulticlassClassifier(epochs=7, backbone__hidden_units=(16,), verbose=0)
     assert repr(changed).split() == [
@@ -155,7 +161,7 @@ def test_the_text_names_changed_parameters_alone():
     ],
     ids=["model", "layer", "loss", "dict", "array", "list"],
 )
-def test_large_parameters_are_not_written_out(params):
+def test_large_parameters_are_abbreviated(params):
     classifier = KerasMulticlassClassifier(**params)
     text, page = repr(classifier), shown_by(classifier)
     assert len(text) < 2500
@@ -173,7 +179,7 @@ def test_large_parameters_are_not_written_out(params):
 
 @pytest.fixture
 def published(tmp_path, monkeypatch):
-    """Make a copy of the package's metadata, with other addresses, the installed one."""
+    """Replace the metadata of the installed package by metadata with other URLs."""
 
     def publish(*entries):
         folder = tmp_path / "keras_multiclass-9.dist-info"
@@ -188,19 +194,19 @@ def published(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("label", ["Documentation", "documentation"])
-def test_the_diagram_links_to_the_documentation_of_the_project(published, label):
+def test_the_diagram_links_to_the_project_documentation(published, label):
     published("Source, https://example.org/code", f"{label}, https://example.org/{{latest}}/docs")
     for estimator in (tiny(), make_pipeline(StandardScaler(), tiny())):
         assert 'href="https://example.org/{latest}/docs"' in estimator_html_repr(estimator)
 
 
 @pytest.mark.parametrize("entries", [(), ("Source, https://example.org/code",)])
-def test_without_an_address_there_is_no_link(published, entries):
+def test_without_a_documentation_url_there_is_no_link(published, entries):
     published(*entries)
     assert "href=" not in estimator_html_repr(tiny())
 
 
-def test_a_subclass_of_somebody_else_does_not_claim_our_documentation(published):
+def test_a_user_defined_subclass_does_not_link_to_our_documentation(published):
     published("Documentation, https://example.org/docs")
 
     class Own(KerasMulticlassClassifier):

@@ -1,8 +1,9 @@
-"""`calibration`: one temperature, fitted on the validation rows, inside the network."""
+"""`calibration`: a temperature inside the network, fitted on the validation data."""
 
 from __future__ import annotations
 
 import copy
+import functools
 import pickle
 
 import keras
@@ -25,7 +26,7 @@ from keras_multiclass.exceptions import EngineError
 
 RNG = np.random.default_rng(0)
 X, y = load_iris(return_X_y=True)
-X = X + RNG.normal(scale=0.7, size=X.shape)  # so that no network can be right and sure
+X = X + RNG.normal(scale=0.7, size=X.shape)  # so that no network can be both confident and correct
 X_TRAIN, X_VAL, Y_TRAIN, Y_VAL = train_test_split(X, y, test_size=0.5, random_state=0)
 WEIGHTS = RNG.uniform(0.1, 3.0, len(Y_VAL))
 
@@ -34,34 +35,45 @@ def calibrated(**params):
     return tiny(**{"epochs": 40, "calibration": "temperature", **params})
 
 
-def fitted_on_validation(sample_weight_val=None, **params):
+def fit_calibrated(sample_weight_val=None, **params):
     return calibrated(**params).fit(
         X_TRAIN, Y_TRAIN, X_val=X_VAL, y_val=Y_VAL, sample_weight_val=sample_weight_val
     )
 
 
+@functools.cache
+def shared_calibrated(weighted, **params):
+    """A calibrated classifier shared by several tests, which must not modify it."""
+    return fit_calibrated(WEIGHTS if weighted else None, **params)
+
+
+@functools.cache
+def shared_raw(**params):
+    """The same without calibration."""
+    return tiny(epochs=40, **params).fit(X_TRAIN, Y_TRAIN)
+
+
 def best_temperature(logits, y, weights=None):
-    """By another method, in another parametrisation."""
+    """Minimize the cross-entropy by another method, over the inverse temperature."""
 
     def loss(inverse):
         return np.average(
             -log_softmax(logits * inverse[0], axis=1)[np.arange(len(y)), y], weights=weights
         )
 
-    found = minimize(loss, [1.0], bounds=[(0.05, 20.0)], method="L-BFGS-B", tol=1e-14)
-    return 1 / found.x[0]
+    result = minimize(loss, [1.0], bounds=[(0.05, 20.0)], method="L-BFGS-B", tol=1e-14)
+    return 1 / result.x[0]
 
 
-# --- the number ---------------------------------------------------------------------------------
+# --- temperature --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["plain", "weighted"])
-def test_it_minimises_the_cross_entropy_of_the_validation_rows(weights):
-    raw = tiny(epochs=40).fit(X_TRAIN, Y_TRAIN)
-    fitted = fitted_on_validation(weights)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_temperature_minimizes_the_cross_entropy_of_the_validation_data(weighted):
+    raw, fitted = shared_raw(), shared_calibrated(weighted)
     logits = raw.decision_function(X_VAL)
-    expected = best_temperature(logits, Y_VAL, weights)
-    assert expected > 1.2  # too sure
+    expected = best_temperature(logits, Y_VAL, WEIGHTS if weighted else None)
+    assert expected > 1.2  # the network is overconfident
     np.testing.assert_allclose(fitted.temperature_, expected, rtol=1e-4)
     np.testing.assert_allclose(
         fitted.decision_function(X), raw.decision_function(X) / expected, rtol=1e-3, atol=1e-4
@@ -73,69 +85,68 @@ def test_it_minimises_the_cross_entropy_of_the_validation_rows(weights):
 
 
 @pytest.mark.skipif(
-    parse_version(sklearn.__version__) < parse_version("1.8"), reason="scikit-learn has none"
+    parse_version(sklearn.__version__) < parse_version("1.8"), reason="new in scikit-learn 1.8"
 )
 @pytest.mark.filterwarnings("ignore:Since FrozenEstimator does not appear to accept")
-@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["plain", "weighted"])
-def test_it_is_the_temperature_scaling_of_scikit_learn(weights):
-    raw = tiny(epochs=40).fit(X_TRAIN, Y_TRAIN)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_probabilities_match_temperature_scaling_of_scikit_learn(weighted):
+    raw, ours = shared_raw(), shared_calibrated(weighted)
     theirs = CalibratedClassifierCV(FrozenEstimator(raw), method="temperature", ensemble=False)
-    theirs.fit(X_VAL, Y_VAL, sample_weight=weights)
-    ours = fitted_on_validation(weights)
+    theirs.fit(X_VAL, Y_VAL, sample_weight=WEIGHTS if weighted else None)
     np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-3)
 
 
 @pytest.mark.parametrize(
     ("logits", "expected"),
     [
-        (np.eye(3)[[0, 1, 2]] * 1e-3, 0.05),  # right, and not sure enough
-        (np.eye(3)[[1, 2, 0]] * 10.0, 20.0),  # wrong
-        (np.zeros((3, 3)), 1.0),  # whatever it is
+        (np.eye(3)[[0, 1, 2]] * 1e-3, 0.05),  # correct but underconfident
+        (np.eye(3)[[1, 2, 0]] * 10.0, 20.0),  # always wrong
+        (np.zeros((3, 3)), 1.0),  # any temperature is optimal
     ],
 )
-def test_it_is_bounded(logits, expected):
-    found = find_temperature(logits, np.arange(3), np.ones(3))
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+def test_the_temperature_is_bounded(logits, expected):
+    temperature = find_temperature(logits, np.arange(3), np.ones(3))
+    np.testing.assert_allclose(temperature, expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_the_cross_entropy_never_gets_worse(seed):
+def test_the_cross_entropy_never_increases(seed):
     rng = np.random.default_rng(seed)
     logits = rng.normal(size=(10, 4)) * np.exp(rng.normal(scale=3))
     labels = rng.integers(0, 4, 10)
     temperature = find_temperature(logits, labels, np.ones(10))
-    found = [
+    before, after = (
         log_loss(labels, softmax(logits / t, axis=1), labels=range(4)) for t in (1.0, temperature)
-    ]
-    assert found[1] <= found[0]
+    )
+    assert after <= before
 
 
-def test_rows_without_weight_tell_nothing():
+def test_rows_of_weight_zero_are_ignored():
     weights = np.where(np.arange(len(Y_VAL)) < 30, WEIGHTS, 0.0)
-    some = fitted_on_validation(weights)
-    only = calibrated().fit(
+    some = fit_calibrated(weights, epochs=10)
+    only = calibrated(epochs=10).fit(
         X_TRAIN, Y_TRAIN, X_val=X_VAL[:30], y_val=Y_VAL[:30], sample_weight_val=WEIGHTS[:30]
     )
     np.testing.assert_allclose(some.temperature_, only.temperature_, rtol=1e-5)
 
 
-def test_weights_of_the_classes_count():
+def test_class_weights_apply_to_the_validation_data():
     weights = {0: 1.0, 1: 1.0, 2: 30.0}
-    fitted = fitted_on_validation(class_weight=weights)
-    raw = tiny(epochs=40, class_weight=weights).fit(X_TRAIN, Y_TRAIN)
-    of_rows = np.array([weights[label] for label in Y_VAL])
-    expected = best_temperature(raw.decision_function(X_VAL), Y_VAL, of_rows)
+    fitted = fit_calibrated(class_weight=weights, epochs=10)
+    raw = tiny(epochs=10, class_weight=weights).fit(X_TRAIN, Y_TRAIN)
+    sample_weight = np.array([weights[label] for label in Y_VAL])
+    expected = best_temperature(raw.decision_function(X_VAL), Y_VAL, sample_weight)
     np.testing.assert_allclose(fitted.temperature_, expected, rtol=1e-4)
 
 
-# --- which rows, and when -----------------------------------------------------------------------
+# --- validation data ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("params", [{}, {"early_stopping": 2}, {"validation_split": 0.3}])
 @pytest.mark.parametrize("engine", ["graph", "keras"])
 def test_rows_are_held_out_as_for_early_stopping(params, engine):
-    """The weights are those of the best epoch, of a training that knows of no temperature."""
-    params = {"engine": engine, "epochs": 20, **params}
+    """The network's weights are those of training without calibration."""
+    params = {"engine": engine, "epochs": 8, **params}
     fitted = calibrated(**params).fit(X, y)
     share = params.get("validation_split", 0.1)
     plain = tiny(**params | {"validation_split": share}).fit(X, y)
@@ -148,13 +159,13 @@ def test_rows_are_held_out_as_for_early_stopping(params, engine):
     assert fitted.temperature_ != 1.0
 
 
-def test_a_stream_of_validation_rows():
+def test_validation_data_may_be_a_stream():
     def batches():
         for start in range(0, len(X_VAL), 20):
             yield X_VAL[start : start + 20], Y_VAL[start : start + 20]
 
-    streamed = calibrated().fit(X_TRAIN, Y_TRAIN, X_val=batches)
-    expected = fitted_on_validation(engine="keras").temperature_
+    streamed = calibrated(epochs=10).fit(X_TRAIN, Y_TRAIN, X_val=batches)
+    expected = fit_calibrated(epochs=10, engine="keras").temperature_
     np.testing.assert_allclose(streamed.temperature_, expected, rtol=1e-3)
 
 
@@ -168,15 +179,15 @@ def test_rows_cannot_be_held_out_of_a_stream():
     assert fitted.temperature_ > 0
 
 
-def test_training_that_goes_on_is_not_calibrated_until_the_next_fit():
-    fitted = fitted_on_validation(warm_start=True)
+def test_partial_fit_resets_the_temperature_until_the_next_fit():
+    fitted = fit_calibrated(warm_start=True)
     first = fitted.temperature_
     fitted.partial_fit(X_TRAIN, Y_TRAIN)
     assert fitted.temperature_ == 1.0
     plain = tiny(epochs=40).fit(X_TRAIN, Y_TRAIN).partial_fit(X_TRAIN, Y_TRAIN)
     np.testing.assert_allclose(fitted.predict_proba(X), plain.predict_proba(X), atol=1e-6)
     fitted.fit(X_TRAIN, Y_TRAIN, X_val=X_VAL, y_val=Y_VAL)
-    assert fitted.temperature_ > first  # surer still
+    assert fitted.temperature_ > first  # more overconfident still
     fitted.set_params(calibration=None).fit(X_TRAIN, Y_TRAIN)
     assert fitted.temperature_ == 1.0
 
@@ -189,8 +200,8 @@ def test_initialize_and_partial_fit_hold_out_no_rows():
     np.testing.assert_allclose(*(part.predict_proba(X) for part in parts), atol=1e-6)
 
 
-def test_a_failing_fit_leaves_the_temperature():
-    fitted = fitted_on_validation(warm_start=True)
+def test_a_failed_fit_keeps_the_temperature():
+    fitted = fit_calibrated(warm_start=True, epochs=10)
     before = fitted.predict_proba(X)
     fitted.set_params(engine="graph", compile__run_eagerly=True)
     with pytest.raises(EngineError):
@@ -200,12 +211,12 @@ def test_a_failing_fit_leaves_the_temperature():
     np.testing.assert_allclose(fitted.predict_proba(X), before, atol=1e-6)
 
 
-# --- the network --------------------------------------------------------------------------------
+# --- network ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("params", [{}, {"n_ensemble": 3}, {"dtype": "float64"}])
 def test_an_exported_network_is_calibrated(params, tmp_path):
-    fitted = fitted_on_validation(**params)
+    fitted = shared_calibrated(False, **params)
     expected = fitted.decision_function(X)
     np.testing.assert_allclose(fitted.model_.predict(X, verbose=0), expected, atol=1e-4)
     fitted.model_.save(tmp_path / "network.keras")
@@ -216,33 +227,32 @@ def test_an_exported_network_is_calibrated(params, tmp_path):
         assert copied.temperature_ == fitted.temperature_
 
 
-def test_the_averaged_logits_of_an_ensemble_are_divided():
-    raw = tiny(epochs=40, n_ensemble=3).fit(X_TRAIN, Y_TRAIN)
-    fitted = fitted_on_validation(n_ensemble=3)
+def test_the_temperature_divides_the_averaged_logits_of_an_ensemble():
+    raw, fitted = shared_raw(n_ensemble=3), shared_calibrated(False, n_ensemble=3)
     expected = best_temperature(raw.decision_function(X_VAL), Y_VAL)
     np.testing.assert_allclose(fitted.temperature_, expected, rtol=1e-4)
 
 
-def test_two_classes():
+def test_two_classes_are_calibrated_like_more():
     train, held_out = Y_TRAIN > 0, Y_VAL > 0
-    fitted = calibrated().fit(
+    fitted = calibrated(epochs=10).fit(
         X_TRAIN[train], Y_TRAIN[train], X_val=X_VAL[held_out], y_val=Y_VAL[held_out]
     )
-    raw = tiny(epochs=40).fit(X_TRAIN[train], Y_TRAIN[train])
+    raw = tiny(epochs=10).fit(X_TRAIN[train], Y_TRAIN[train])
     expected = raw.decision_function(X_VAL) / fitted.temperature_
     np.testing.assert_allclose(fitted.decision_function(X_VAL), expected, rtol=1e-3, atol=1e-4)
 
 
-# --- what is refused ----------------------------------------------------------------------------
+# --- invalid uses -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("calibration", ["isotonic", True, 1.0])
-def test_there_is_one_way(calibration):
+def test_temperature_scaling_is_the_only_method(calibration):
     with pytest.raises(ValueError, match="`calibration` must be one of 'temperature', None"):
         tiny(calibration=calibration).fit(X, y)
 
 
-def test_a_whole_model_is_calibrated_by_scikit_learn():
+def test_a_whole_model_is_rejected():
     def build():
         return keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
 
@@ -251,8 +261,8 @@ def test_a_whole_model_is_calibrated_by_scikit_learn():
         classifier.fit(X, y)
 
 
-def test_a_network_that_was_fitted_without_it_cannot_get_it():
-    fitted = tiny(warm_start=True).fit(X, y).set_params(calibration="temperature")
+def test_a_network_fitted_without_calibration_cannot_be_calibrated_later():
+    fitted = tiny(warm_start=True, epochs=2).fit(X, y).set_params(calibration="temperature")
     with pytest.raises(ValueError, match=r"`calibration` must be None to go on .*warm_start=False"):
         fitted.fit(X, y)
     assert not hasattr(fitted, "temperature_")

@@ -1,4 +1,4 @@
-"""What a notebook shows of a classifier beside scikit-learn's diagram: a link and a summary."""
+"""Notebook representation: scikit-learn's diagram with a link and a summary of training."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import numpy as np
 from keras_multiclass._shared.messages import shorten
 
 _DISTRIBUTION = "keras-multiclass"
-_MOST_CLASSES = 5
-_LONGEST_LABEL = 30
+_MAX_CLASSES = 5
+_MAX_LABEL_LENGTH = 30
 
 
 class NotebookMixin:
-    """Adds to the diagram of scikit-learn's ``BaseEstimator``, through IPython's own protocols."""
+    """Extend the diagram of scikit-learn's ``BaseEstimator`` through IPython's protocols."""
 
-    # scikit-learn links to its own pages unless these say otherwise.
+    # Without these, scikit-learn links to its own documentation.
     _doc_link_module = __name__.partition(".")[0]
 
     @property
     def _doc_link_template(self) -> str:
-        return documentation_address().replace("{", "{{").replace("}", "}}")
+        return documentation_url().replace("{", "{{").replace("}", "}}")
 
     @property
     def _repr_html_(self) -> Callable[[], str]:
@@ -38,8 +38,8 @@ class NotebookMixin:
         return dict(bundle)
 
 
-def documentation_address() -> str:
-    """Find the address of the documentation in the metadata of the installed package.
+def documentation_url() -> str:
+    """Return the URL of the documentation according to the metadata of the installed package.
 
     Returns
     -------
@@ -47,14 +47,14 @@ def documentation_address() -> str:
         The entry ``Documentation`` of the project's URLs; empty if there is none.
     """
     for entry in metadata.metadata(_DISTRIBUTION).get_all("Project-URL") or ():
-        label, _, address = entry.partition(",")
+        label, _, url = entry.partition(",")
         if label.strip().lower() == "documentation":
-            return str(address.strip())
+            return str(url.strip())
     return ""
 
 
 def summary_html(estimator: Any) -> str:
-    """Say in a line what came out of the training.
+    """Summarize classes and training in one line.
 
     Parameters
     ----------
@@ -73,8 +73,8 @@ def summary_html(estimator: Any) -> str:
 
 
 def _classes_text(classes: np.ndarray) -> str:
-    shown = [shorten(label, _LONGEST_LABEL) for label in classes[:_MOST_CLASSES]]
-    more = ["..."] if len(classes) > _MOST_CLASSES else []
+    shown = [shorten(label, _MAX_LABEL_LENGTH) for label in classes[:_MAX_CLASSES]]
+    more = ["..."] if len(classes) > _MAX_CLASSES else []
     return f"{len(classes)} classes: {', '.join(shown + more)}"
 
 
@@ -82,23 +82,24 @@ def _training_text(estimator: Any) -> str:
     n_epochs = estimator.n_iter_
     if not n_epochs:
         return "not trained yet"
-    name, sign = _watched(estimator)
+    name, mode = _monitored(estimator)
     values = np.asarray(estimator.history_[name])
-    best = int(np.argmax(np.nan_to_num(sign * values, nan=-np.inf)))
-    # Not every epoch need have been validated; then nobody knows which one it was.
-    where = f" in epoch {best + 1}" if len(values) == n_epochs else ""
-    epochs = f"{n_epochs} epoch{'s' * (n_epochs != 1)}"
-    return f"{epochs}, best {name} {values[best]:.4g}{where}; engine: {estimator.engine_}"
+    is_validation = name.startswith("val_")
+    epochs = estimator.validated_epochs_ if is_validation else range(1, n_epochs + 1)
+    best = int(np.argmax(np.nan_to_num(values if mode == "max" else -values, nan=-np.inf)))
+    # A metric that was added or removed before a warm start has values for some epochs only.
+    where = f" in epoch {epochs[best]}" if len(values) == len(epochs) else ""
+    trained = f"{n_epochs} epoch{'s' * (n_epochs != 1)}"
+    return f"{trained}, best {name} {values[best]:.4g}{where}; engine: {estimator.engine_}"
 
 
-def _watched(estimator: Any) -> tuple[str, int]:
-    """Find what early stopping watches, else a loss; and 1 if it is better high, else -1."""
-    history = estimator.history_
+def _monitored(estimator: Any) -> tuple[str, str | None]:
+    """Return the quantity that early stopping monitors, or else a loss, and its mode."""
+    history, modes = estimator.history_, estimator.metric_modes_
     stopping = getattr(estimator, "resolved_params_", {}).get("early_stopping") or {}
-    name = str(stopping.get("monitor"))
-    if name not in history:
-        return "val_loss" if "val_loss" in history else "loss", -1
-    mode = stopping.get("mode", "auto")
-    if mode == "auto":
-        mode = estimator._state.compile_spec.metric_modes()[name.removeprefix("val_")]
-    return name, 1 if mode == "max" else -1
+    monitor = str(stopping.get("monitor"))
+    if monitor in history:
+        mode = stopping.get("mode", "auto")
+        return monitor, modes[monitor] if mode == "auto" else mode
+    loss = "val_loss" if "val_loss" in history else "loss"
+    return loss, modes[loss]

@@ -1,7 +1,7 @@
-"""Temperature scaling: one number, fitted on validation rows, that logits are divided by.
+"""Temperature scaling: divide logits by a temperature fitted on the validation data.
 
 Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks" (ICML 2017), section
-4.2. The number is a weight of the network's last layer, so that an exported network is calibrated.
+4.2. The temperature is a weight of the network's last layer, so exported networks are calibrated.
 """
 
 from __future__ import annotations
@@ -20,64 +20,65 @@ from keras_multiclass._training.engine import predict
 from keras_multiclass._training.engine.base import EngineName
 
 _LOWEST, _HIGHEST = 0.05, 20.0
-_PIECE_BYTES = 2**26
+_CHUNK_BYTES = 2**26
 
 
 def temperature_of(model: keras.Model) -> float | None:
-    """Return the temperature of a network; None if it was built without one."""
-    layer = _layer_of(model)
+    """Return the temperature of a network; None if it has no temperature layer."""
+    layer = _temperature_layer(model)
     return None if layer is None else 1 / float(layer.inverse_temperature)
 
 
 def set_temperature(model: keras.Model, temperature: float) -> None:
-    """Set the temperature of a network, if it was built with one."""
-    layer = _layer_of(model)
+    """Set the temperature of a network, if it has a temperature layer."""
+    layer = _temperature_layer(model)
     if layer is not None:
         layer.inverse_temperature.assign(1 / temperature)
 
 
 def calibrate(model: keras.Model, validation: Data, engine: EngineName, batch_size: int) -> None:
-    """Fit the temperature of a trained network, which is 1 so far.
+    """Fit the temperature of a trained network.
 
     Parameters
     ----------
     model : keras.Model
-        Built with a temperature.
+        Network with a temperature layer, whose temperature is 1.
     validation : TrainingData or StreamData
-        Rows with weights. If they have no weight, the temperature stays 1.
+        Validation data. If the total weight is zero, the temperature stays 1.
     engine : {"auto", "graph", "keras"}
-        What predicts.
+        Engine that predicts.
     batch_size : int
-        Rows that are predicted together.
+        Number of rows predicted together.
     """
     logits, y, weights = [], [], []
-    for part in _pieces(validation, batch_size):
-        X = part.features(slice(None))
-        logits.append(predict(engine, model, X, batch_size))
-        y.append(part.y)
-        given = part.sample_weight
-        weights.append(np.ones(part.n_samples) if given is None else given)
+    for chunk in _chunks(validation, batch_size):
+        logits.append(predict(engine, model, chunk.features(slice(None)), batch_size))
+        y.append(chunk.y)
+        weight = chunk.sample_weight
+        weights.append(np.ones(chunk.n_samples) if weight is None else weight)
     if logits and sum(map(np.sum, weights)) > 0:
-        found = find_temperature(np.concatenate(logits), np.concatenate(y), np.concatenate(weights))
-        set_temperature(model, found)
+        temperature = find_temperature(
+            np.concatenate(logits), np.concatenate(y), np.concatenate(weights)
+        )
+        set_temperature(model, temperature)
 
 
 def find_temperature(logits: FloatArray, y: IndexArray, sample_weight: FloatArray) -> float:
-    """Find the temperature of the smallest weighted cross-entropy.
+    """Return the temperature that minimizes the weighted cross-entropy.
 
     Parameters
     ----------
     logits : ndarray of shape (n_samples, n_classes)
-        Of a trained network.
+        Logits of a trained network.
     y : ndarray of int of shape (n_samples,)
         Class indices.
     sample_weight : ndarray of shape (n_samples,)
-        Weights, not all of them 0.
+        Sample weights, not all of them 0.
 
     Returns
     -------
     float
-        From 0.05 to 20, and 1 where nothing else is better.
+        Temperature between 0.05 and 20; 1 if no other is better.
     """
     values = np.asarray(logits, np.float64)
     rows = np.arange(len(y))
@@ -86,23 +87,23 @@ def find_temperature(logits: FloatArray, y: IndexArray, sample_weight: FloatArra
         losses = -log_softmax(values / np.exp(log_temperature), axis=1)[rows, y]
         return float(np.average(losses, weights=sample_weight))
 
-    found = minimize_scalar(
+    result = minimize_scalar(
         cross_entropy,
         bounds=(np.log(_LOWEST), np.log(_HIGHEST)),
         method="bounded",
         options={"xatol": 1e-8},
     )
-    return float(np.exp(found.x)) if found.fun < cross_entropy(0.0) else 1.0
+    return float(np.exp(result.x)) if result.fun < cross_entropy(0.0) else 1.0
 
 
-def _layer_of(model: keras.Model) -> Temperature | None:
+def _temperature_layer(model: keras.Model) -> Temperature | None:
     return next((layer for layer in model.layers if isinstance(layer, Temperature)), None)
 
 
-def _pieces(data: Data, batch_size: int) -> Iterator[TrainingData]:
-    """Walk through the rows in parts that fit the memory."""
+def _chunks(data: Data, batch_size: int) -> Iterator[TrainingData]:
+    """Iterate over the rows in chunks of limited size."""
     for part in data.epoch() if isinstance(data, StreamData) else (data,):
         row_bytes = max(1, int(np.prod(part.X.shape[1:])) * part.X.dtype.itemsize)
-        n_rows = max(batch_size, _PIECE_BYTES // row_bytes)
+        n_rows = max(batch_size, _CHUNK_BYTES // row_bytes)
         for start in range(0, part.n_samples, n_rows):
             yield part.take(np.arange(start, min(start + n_rows, part.n_samples)))

@@ -1,6 +1,6 @@
-"""Shows how far a fit is: one line that is kept up to date, or a line for each epoch.
+"""Show the progress of a fit: a single live line, or one line per epoch.
 
-Everything is written to the ``sys.stdout`` of the moment, and to nothing else.
+All output is written to the current ``sys.stdout``.
 """
 
 from __future__ import annotations
@@ -22,34 +22,34 @@ from keras_multiclass._shared.keras.epoch_callbacks import EpochListener
 
 _SECONDS_BETWEEN_UPDATES = 0.25
 _SECONDS_BETWEEN_LOG_LINES = 10.0
-_LONG_EPOCH = 1.0  # seconds after which the steps of an epoch are shown
+_LONG_EPOCH = 1.0  # seconds after which the steps of an epoch are shown too
 _NOTEBOOK_WIDTH = 100
-_LONGEST_BAR = 30
-_SHORTEST_BAR = 5
+_MAX_BAR = 30
+_MIN_BAR = 5
 
 Callbacks = tuple[keras.callbacks.Callback, ...]
 
 
 class Progress:
-    """What the user sees of a fit; this one shows nothing."""
+    """Progress display of a fit; this base class shows nothing."""
 
-    def behind(self, callbacks: Callbacks) -> Callbacks:
-        """Take a place behind other callbacks, which may decide to stop.
+    def append_to(self, callbacks: Callbacks) -> Callbacks:
+        """Append the display to callbacks, some of which may stop the training.
 
         Parameters
         ----------
         callbacks : tuple of keras.callbacks.Callback
-            Those that act.
+            The other callbacks.
 
         Returns
         -------
         tuple of keras.callbacks.Callback
-            These, and this one if it has to be told of the epochs.
+            The callbacks, followed by the display if it is a callback itself.
         """
         return callbacks
 
     def abandon(self) -> None:
-        """Leave the cursor where an error message can begin."""
+        """Move the cursor to a new line for an error message."""
 
 
 @contextlib.contextmanager
@@ -59,12 +59,12 @@ def show_progress(verbose: int) -> Iterator[Progress]:
     Parameters
     ----------
     verbose : {0, 1, 2}
-        0 for nothing, 1 for a line that is kept up to date, 2 for a line for each epoch.
+        0 for no output, 1 for a live line, 2 for one line per epoch.
 
     Yields
     ------
     Progress
-        To be put behind the callbacks of the fit.
+        Display to append to the callbacks of the fit.
     """
     progress = (Progress, ProgressLine, EpochLines)[verbose]()
     try:
@@ -75,26 +75,26 @@ def show_progress(verbose: int) -> Iterator[Progress]:
 
 
 class EpochLines(Progress, keras.callbacks.Callback):
-    """Writes a line for each epoch, when it has ended."""
+    """Write one line at the end of each epoch."""
 
-    def behind(self, callbacks: Callbacks) -> Callbacks:
-        """Take a place behind other callbacks; see `Progress.behind`."""
+    def append_to(self, callbacks: Callbacks) -> Callbacks:
+        """Append the display to callbacks; see `Progress.append_to`."""
         return (*callbacks, self)
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Look at the clock."""
+        """Start timing the epoch."""
         self._began = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Write the line."""
+        """Write the line of the epoch."""
         seconds = time.monotonic() - self._began
-        values = [f"{name} {_number(v):7}" for name, v in _over_classes(logs).items()]
-        numbered = _numbered(epoch + 1, self.params["epochs"])
-        _write(_joined([f"epoch {numbered}", *values, _duration(seconds)]) + "\n")
+        values = [f"{name} {_format_number(v):7}" for name, v in _overall_scalars(logs).items()]
+        count = _fraction(epoch + 1, self.params["epochs"])
+        _write(_join([f"epoch {count}", *values, _format_duration(seconds)]) + "\n")
 
 
 class ProgressLine(Progress, EpochListener):
-    """Keeps one line up to date, a few times a second at most, and ends it with a summary."""
+    """Update a single line at most a few times per second, and end it with a summary."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -109,38 +109,38 @@ class ProgressLine(Progress, EpochListener):
         self._updated = self._began
         self._display.update(0.0, "preparing")
 
-    def behind(self, callbacks: Callbacks) -> Callbacks:
-        """Take a place behind other callbacks; see `Progress.behind`."""
+    def append_to(self, callbacks: Callbacks) -> Callbacks:
+        """Append the display to callbacks; see `Progress.append_to`."""
         stoppers = [c for c in callbacks if isinstance(c, keras.callbacks.EarlyStopping)]
         self._stopper = stoppers[-1] if stoppers else None
         return (*callbacks, self)
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Show the steps of a long epoch; not every engine tells of them."""
+        """Show the steps of a long epoch; not every engine reports them."""
         now = time.monotonic()
         if now - self._epoch_began < _LONG_EPOCH or not self._is_due(now):
             return
         steps = self.params.get("steps")
-        step = f"step {batch + 1}" if steps is None else f"step {_numbered(batch + 1, steps)}"
+        step = f"step {batch + 1}" if steps is None else f"step {_fraction(batch + 1, steps)}"
         part = 0.0 if steps is None else (batch + 1) / steps
         self._update(now, {**self._logs, **(logs or {})}, step, part)
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Look at the clock, and at the number of the first epoch."""
+        """Start timing the epoch, and note the number of the first one."""
         self._epoch_began = time.monotonic()
         if not self._n_epochs:
             self._first_epoch = epoch
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Note what came out of an epoch, and show it from time to time."""
+        """Record the logs of the epoch, and show them if an update is due."""
         now = time.monotonic()
         self._logs.update(logs or {})
         self._note_best(epoch, logs or {})
         self._n_epochs += 1
         if self._n_epochs == 1:
             self._first_end = now
-        # Without the first, which traces; an engine may tell of many epochs at once, and those
-        # before this one had ended before.
+        # The first epoch is excluded since it includes tracing. An engine may report several epochs
+        # at once, so the speed is that of the epochs before this one.
         if self._last_end > self._first_end:
             self._epochs_per_second = (self._n_epochs - 2) / (self._last_end - self._first_end)
         if self._is_due(now):
@@ -148,7 +148,7 @@ class ProgressLine(Progress, EpochListener):
         self._last_end = now
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
-        """Replace the line by a summary."""
+        """Replace the line with a summary."""
         planned = self.params["epochs"] - self._first_epoch
         epochs = f"{planned} epoch{'s' * (planned != 1)}"
         if self._n_epochs < planned:
@@ -158,11 +158,11 @@ class ProgressLine(Progress, EpochListener):
             epochs += f" ({self._first_epoch + self._n_epochs} in all)"
         values = self._values(self._logs)
         values[-1:] = [f"{value}{self._best_text()}" for value in values[-1:]]
-        total = _duration(time.monotonic() - self._began)
-        self._display.finish(_joined([epochs, *values, total]))
+        total = _format_duration(time.monotonic() - self._began)
+        self._display.finish(_join([epochs, *values, total]))
 
     def abandon(self) -> None:
-        """Leave the cursor where an error message can begin."""
+        """Move the cursor to a new line for an error message."""
         self._display.abandon()
 
     def _is_due(self, now: float) -> bool:
@@ -171,31 +171,31 @@ class ProgressLine(Progress, EpochListener):
     def _update(
         self, now: float, logs: Mapping[str, Any], step: str = "", part: float = 0.0
     ) -> None:
-        """Show the epochs that have ended, and the step of the next, which is a part of it."""
+        """Show the epochs completed and, within an epoch, the step and the fraction it is."""
         self._updated = now
         last = self.params["epochs"]
         planned = last - self._first_epoch
         number = self._first_epoch + self._n_epochs + bool(step)
-        texts = [f"epoch {_numbered(number, last)}", *([step] if step else []), *self._values(logs)]
-        seconds = [_duration(now - self._began)]
+        texts = [f"epoch {_fraction(number, last)}", *([step] if step else []), *self._values(logs)]
+        times = [_format_duration(now - self._began)]
         done = self._n_epochs + part
         speed = self._epochs_per_second or (done / (now - self._began) if step else 0.0)
         if speed:
-            seconds.append(f"{_duration((planned - done) / speed)} left")
-        self._display.update(done / planned, _joined([*texts, ", ".join(seconds)]))
+            times.append(f"{_format_duration((planned - done) / speed)} left")
+        self._display.update(done / planned, _join([*texts, ", ".join(times)]))
 
     @property
-    def _shown(self) -> str:
-        """The name of what is shown beside the loss; empty if there is nothing."""
+    def _metric(self) -> str:
+        """Name of the quantity shown next to the loss; empty if there is none."""
         if self._stopper is not None:
             return str(self._stopper.monitor)
-        others = [name for name in _over_classes(self._logs) if name != "loss"]
+        others = [name for name in _overall_scalars(self._logs) if name != "loss"]
         return "val_loss" if "val_loss" in others else others[0] if others else ""
 
     def _values(self, logs: Mapping[str, Any]) -> list[str]:
         logs = _scalars(logs)
-        names = dict.fromkeys(("loss", self._shown))
-        return [f"{name} {_number(logs[name])}" for name in names if name in logs]
+        names = dict.fromkeys(("loss", self._metric))
+        return [f"{name} {_format_number(logs[name])}" for name in names if name in logs]
 
     def _note_best(self, epoch: int, logs: Mapping[str, Any]) -> None:
         loss = logs.get("val_loss", np.nan)
@@ -205,32 +205,32 @@ class ProgressLine(Progress, EpochListener):
     def _best_text(self) -> str:
         best = self._best
         if self._stopper is not None:
-            found = self._stopper.best
-            best = None if found is None else (float(found), self._stopper.best_epoch)
-        return "" if best is None else f" (best {_number(best[0])} in epoch {best[1] + 1})"
+            value = self._stopper.best
+            best = None if value is None else (float(value), self._stopper.best_epoch)
+        return "" if best is None else f" (best {_format_number(best[0])} in epoch {best[1] + 1})"
 
 
 class _Display(Protocol):
-    """Where the line of a fit stands."""
+    """Output device of the live line."""
 
     def update(self, fraction: float, text: str) -> None:
-        """Show that a fraction of the epochs has ended, and more."""
+        """Show the fraction of the epochs completed and a text."""
 
     def finish(self, text: str) -> None:
-        """Leave a last text for good."""
+        """Show the final text."""
 
     def abandon(self) -> None:
-        """Let something else be written."""
+        """Prepare for other output."""
 
 
 class _Terminal:
-    """A line that is written over by carriage returns."""
+    """A terminal line, overwritten by means of carriage returns."""
 
     def __init__(self) -> None:
         self._length = 0
 
     def update(self, fraction: float, text: str) -> None:
-        self._replace(_with_bar(fraction, text, _terminal_width() - 1))
+        self._replace(_add_bar(fraction, text, _terminal_width() - 1))
 
     def finish(self, text: str) -> None:
         self._replace(text)
@@ -247,23 +247,23 @@ class _Terminal:
 
 
 class _Notebook:
-    """A text that the notebook replaces."""
+    """A notebook output, replaced on each update."""
 
     def __init__(self, display: Any) -> None:
-        self._handle = display(_as_text(""), raw=True, display_id=True)
+        self._handle = display(_mime_bundle(""), raw=True, display_id=True)
 
     def update(self, fraction: float, text: str) -> None:
-        self._handle.update(_as_text(_with_bar(fraction, text, _NOTEBOOK_WIDTH)), raw=True)
+        self._handle.update(_mime_bundle(_add_bar(fraction, text, _NOTEBOOK_WIDTH)), raw=True)
 
     def finish(self, text: str) -> None:
-        self._handle.update(_as_text(text), raw=True)
+        self._handle.update(_mime_bundle(text), raw=True)
 
     def abandon(self) -> None:
         pass
 
 
 class _Log:
-    """Whole lines, of which a long fit leaves up to ten and a short one the last alone."""
+    """Complete lines: the final one and, for a long fit, up to ten before it."""
 
     def __init__(self) -> None:
         self._tenths = 0
@@ -283,7 +283,7 @@ class _Log:
 
 
 def _choose_display() -> _Display:
-    if not _is_main_thread():  # others would write on the same line
+    if not _is_main_thread():  # other threads would write to the same line
         return _Log()
     if _is_notebook():
         from IPython.display import display
@@ -299,14 +299,14 @@ def _is_main_thread() -> bool:
 
 
 def _is_notebook() -> bool:
-    """Whether what is printed now goes to a Jupyter kernel."""
+    """Return whether standard output currently goes to a Jupyter kernel."""
     ipython: Any = sys.modules.get("IPython")
     shell = None if ipython is None else ipython.get_ipython()
-    of_kernel = type(sys.stdout).__module__.startswith("ipykernel")
-    return of_kernel and getattr(shell, "kernel", None) is not None
+    is_kernel_stream = type(sys.stdout).__module__.startswith("ipykernel")
+    return is_kernel_stream and getattr(shell, "kernel", None) is not None
 
 
-def _as_text(text: str) -> dict[str, str]:
+def _mime_bundle(text: str) -> dict[str, str]:
     return {"text/plain": text}
 
 
@@ -322,53 +322,53 @@ def _write(text: str) -> None:
     print(text, end="", flush=True)
 
 
-def _with_bar(fraction: float, text: str, width: int) -> str:
-    """Put a bar in front of a text where there is room for it; cut the text where there is not."""
-    room = min(width - len(text) - len("[] "), _LONGEST_BAR)
-    length = room - room % _SHORTEST_BAR  # does not change with each digit of the text
-    if length < _SHORTEST_BAR:
+def _add_bar(fraction: float, text: str, width: int) -> str:
+    """Put a bar before a text if there is room for it; otherwise truncate the text."""
+    room = min(width - len(text) - len("[] "), _MAX_BAR)
+    length = room - room % _MIN_BAR  # stable while the text changes by a digit
+    if length < _MIN_BAR:
         return text[:width]
     done = int(fraction * length)
     return f"[{'=' * done}{' ' * (length - done)}] {text}"
 
 
-def _joined(parts: list[str]) -> str:
+def _join(parts: list[str]) -> str:
     return "  ".join(parts)
 
 
-def _numbered(number: int, last: int) -> str:
+def _fraction(number: int, last: int) -> str:
     return f"{number:{len(str(last))}}/{last}"
 
 
 def _scalars(logs: Mapping[str, Any] | None) -> dict[str, float]:
-    """Put losses first, and leave out vectors and dicts."""
-    found = {
+    """Return the scalar logs, losses first."""
+    scalars = {
         name: float(value)
         for name, value in (logs or {}).items()
         if not isinstance(value, Mapping) and np.ndim(value) == 0
     }
-    return {name: found[name] for name in sorted(found, key=_place)}
+    return {name: scalars[name] for name in sorted(scalars, key=_sort_key)}
 
 
-def _over_classes(logs: Mapping[str, Any] | None) -> dict[str, float]:
-    """Leave out the scores of each class too, such as ``recall/fir``: they are many."""
+def _overall_scalars(logs: Mapping[str, Any] | None) -> dict[str, float]:
+    """Return the scalar logs without the scores of individual classes, such as ``recall/fir``."""
     return {name: value for name, value in _scalars(logs).items() if "/" not in name}
 
 
-def _place(name: str) -> tuple[bool, bool]:
+def _sort_key(name: str) -> tuple[bool, bool]:
     return name.startswith("val_"), name.removeprefix("val_") != "loss"
 
 
-def _number(value: float) -> str:
-    """Write a number with four or five digits."""
+def _format_number(value: float) -> str:
+    """Format a number with four or five digits."""
     size = abs(value)
     if size and not 1e-3 <= size < 1e5:
         return f"{value:.1e}"
-    before = len(str(int(size)))
-    return f"{value:.{5 - before}f}"
+    n_integer_digits = len(str(int(size)))
+    return f"{value:.{5 - n_integer_digits}f}"
 
 
-def _duration(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     if seconds < 0.0095:
         return f"{1000 * seconds:.0f} ms"
     if seconds < 59.5:

@@ -203,7 +203,7 @@ def _plan(
         batch_size=data.batch_size,
         shuffle=settings.shuffle,
         seed=state.seed,
-        callbacks=progress.behind((*callbacks, *fit_callbacks)),
+        callbacks=progress.append_to((*callbacks, *fit_callbacks)),
         jit_compile=state.compile_spec.jit_compile,
         options=settings.fit_options,
     )

@@ -1,4 +1,4 @@
-"""How well a fitted classifier does, class by class; for every scikit-learn classifier."""
+"""Reports and displays that evaluate any scikit-learn classifier, class by class."""
 
 from keras_multiclass.evaluation._bins import ReliabilityCurve
 from keras_multiclass.evaluation._cross_validation import (

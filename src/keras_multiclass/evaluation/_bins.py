@@ -1,4 +1,4 @@
-"""Probabilities in bins, and whether they come true: for the report and for pictures."""
+"""Binned probabilities, for the calibration error and reliability diagrams."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class ReliabilityCurve:
-    """What was predicted and what came true, in bins of the predicted probability.
+    """Predicted probabilities and observed frequencies, in bins of the predicted probability.
 
     Attributes
     ----------
     name : object
-        The label of the class, or None for the probabilities of the predicted labels.
+        Label of the class, or None for the probabilities of the predicted labels.
     edges : ndarray of shape (n_bins + 1,)
-        Edges of the bins; a bin has its right edge.
+        Edges of the bins; each bin includes its right edge.
     predicted : ndarray of shape (n_bins,)
-        Mean probability of the rows of each bin; NaN for an empty bin.
+        Mean probability of the rows in each bin; NaN for an empty bin.
     observed : ndarray of shape (n_bins,)
-        In which part of the rows it came true; NaN for an empty bin.
+        Fraction of the rows in each bin that are positive; NaN for an empty bin.
     weight : ndarray of shape (n_bins,)
-        Number of rows, or the sum of their weights.
+        Number of rows in each bin, or the sum of their weights.
     """
 
     name: Any
@@ -34,14 +34,14 @@ class ReliabilityCurve:
 
     @property
     def error(self) -> float:
-        """Expected calibration error: the mean distance of predicted and observed."""
+        """Expected calibration error: the mean distance between predicted and observed."""
         filled = self.weight > 0
         gaps = np.abs(self.predicted - self.observed)[filled]
         return float(np.average(gaps, weights=self.weight[filled]))
 
 
 def equal_edges(n_bins: int) -> np.ndarray:
-    """Give the edges of bins of equal width.
+    """Return the edges of bins of equal width.
 
     Parameters
     ----------
@@ -51,35 +51,35 @@ def equal_edges(n_bins: int) -> np.ndarray:
     return np.linspace(0, 1, int(n_bins) + 1)
 
 
-def bin_rows(
+def reliability_curve(
     name: Any,
     probability: np.ndarray,
-    came_true: np.ndarray,
+    is_positive: np.ndarray,
     weight: np.ndarray,
     edges: np.ndarray,
 ) -> ReliabilityCurve:
-    """Put rows into bins by probability.
+    """Bin rows by probability.
 
     Parameters
     ----------
     name : object
-        What the curve is called.
+        Name of the curve.
     probability : ndarray of shape (n_samples,)
-        Probabilities of something.
-    came_true : ndarray of bool of shape (n_samples,)
-        Whether it came true.
+        Predicted probabilities.
+    is_positive : ndarray of bool of shape (n_samples,)
+        Whether the predicted event occurred.
     weight : ndarray of shape (n_samples,)
-        Weights of the rows.
+        Sample weights.
     edges : ndarray of shape (n_bins + 1,)
-        Edges of the bins; a bin has its right edge.
+        Edges of the bins; each bin includes its right edge.
     """
-    numbers = np.searchsorted(edges[1:-1], probability)
+    bins = np.searchsorted(edges[1:-1], probability)
 
     def total(values: np.ndarray) -> np.ndarray:
-        return np.bincount(numbers, values * weight, minlength=len(edges) - 1)
+        return np.bincount(bins, values * weight, minlength=len(edges) - 1)
 
     weights = total(np.ones(len(weight)))
-    filled = np.where(weights > 0, weights, np.nan)
+    divisor = np.where(weights > 0, weights, np.nan)
     return ReliabilityCurve(
-        name, edges, total(probability) / filled, total(came_true) / filled, weights
+        name, edges, total(probability) / divisor, total(is_positive) / divisor, weights
     )

@@ -1,8 +1,8 @@
-"""A report on rows that the classifier has not seen, by cross-validation."""
+"""Classification report by cross-validation."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,16 +37,16 @@ from keras_multiclass.evaluation._tables import Table, to_html, to_text
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CrossValidatedReport:
-    """How well a kind of classifier does on rows that it was not fitted on.
+    """Out-of-fold report of a classifier, with one report per fold.
 
-    Made by `cross_validated_report`.
+    Created by `cross_validated_report`.
 
     Attributes
     ----------
     report : ClassificationReport
-        Over the predictions for all rows, each by a classifier that was not fitted on the row.
+        Report on all rows, each predicted by a classifier that was not fitted on it.
     folds : list of ClassificationReport
-        One for the held-out rows of each fold, over the same classes.
+        One report on the test rows of each fold, over the same classes.
 
     Examples
     --------
@@ -54,8 +54,7 @@ class CrossValidatedReport:
     >>> from sklearn.tree import DecisionTreeClassifier
     >>> from keras_multiclass.evaluation import cross_validated_report
     >>> X, y = load_wine(return_X_y=True)
-    >>> found = cross_validated_report(DecisionTreeClassifier(random_state=0), X, y)
-    >>> found
+    >>> cross_validated_report(DecisionTreeClassifier(random_state=0), X, y)
     CrossValidatedReport(n_samples=178, n_classes=3, n_folds=5, accuracy=0.888 ± 0.040)
     """
 
@@ -69,22 +68,22 @@ class CrossValidatedReport:
         Returns
         -------
         dict of str to dict of str to float
-            For each overall measure and each macro average (``macro_f1``, ...) its ``mean`` and
-            ``std`` over the folds for which it is defined; as in ``cv_results_`` of
-            scikit-learn's searches, ``std`` divides by the number of folds.
+            ``mean`` and ``std`` of each overall score and each macro average (``macro_f1``, ...)
+            over the folds for which it is defined; ``std`` divides by the number of folds, as in
+            ``cv_results_`` of scikit-learn's searches.
         """
-        scores = [_summary(fold) for fold in self.folds]
-        return {name: _spread([fold[name] for fold in scores]) for name in scores[0]}
+        scores = [_summarize(fold) for fold in self.folds]
+        return {name: _mean_and_std([fold[name] for fold in scores]) for name in scores[0]}
 
     def to_frame(self) -> Any:
-        """Make a pandas data frame of the scores of the folds.
+        """Return the scores of the folds as a pandas data frame.
 
-        That of the classes is ``report.to_frame()``.
+        ``report.to_frame()`` returns those of the classes.
 
         Returns
         -------
         pandas.DataFrame
-            One row for each fold, one column for each measure of `spread`.
+            One row per fold, one column per score of `spread`.
 
         Raises
         ------
@@ -93,15 +92,15 @@ class CrossValidatedReport:
         """
         pd = import_pandas()
         index = pd.RangeIndex(len(self.folds), name="fold")
-        return pd.DataFrame([_summary(fold) for fold in self.folds], index=index)
+        return pd.DataFrame([_summarize(fold) for fold in self.folds], index=index)
 
     def to_dict(self) -> dict[str, Any]:
-        """Make a dict of plain Python values, for JSON or a log.
+        """Return the report as a dict of plain Python values, for JSON or a log.
 
         Returns
         -------
         dict
-            ``report``, ``folds`` (as `ClassificationReport.to_dict` gives them) and ``spread``.
+            ``report`` and ``folds`` (see `ClassificationReport.to_dict`), and ``spread``.
         """
         return {
             "report": self.report.to_dict(),
@@ -127,9 +126,9 @@ class CrossValidatedReport:
         return f"{report_title(self.report)}, predicted in {len(self.folds)} folds"
 
     def _tables(self) -> list[Table]:
-        """Give the tables of the report, that of all rows with the spread beside the values."""
+        """Return the tables of the report, with the spread over folds next to overall scores."""
         classes, _, *pairs = report_tables(self.report)
-        values, spread = _summary(self.report), self.spread
+        values, spread = _summarize(self.report), self.spread
         rows = [
             (
                 measure_title(name, self.report.top_k),
@@ -157,57 +156,56 @@ def cross_validated_report(
     zero_division: float = 0.0,
     n_bins: int = 15,
 ) -> CrossValidatedReport:
-    """Judge a classifier by cross-validation, class by class.
+    """Evaluate a classifier by cross-validation, class by class.
 
-    For each fold a clone of the estimator is fitted on the other folds and predicts the rows of
+    For each fold, a clone of the estimator is fitted on the other folds and predicts the rows of
     the fold.
 
     Parameters
     ----------
     estimator : classifier
-        Any scikit-learn classifier, fitted or not; it is left as it is.
+        Any scikit-learn classifier, fitted or not; it is not modified.
     X : array-like, data frame or sparse matrix of shape (n_samples, ...)
         Features.
     y : array-like of shape (n_samples,) or (n_samples, n_classes)
-        Labels in any format that the estimator takes.
+        Labels in any format that the estimator supports.
     cv : int, cross-validation generator or iterable, default=None
-        As in scikit-learn's ``cross_validate``: 5 stratified folds by default. If it predicts a
-        row several times (``RepeatedStratifiedKFold``), each of these predictions counts, with an
-        equal part of the weight of the row. Rows that it never predicts (``TimeSeriesSplit``) are
-        left out.
+        As in scikit-learn's ``cross_validate``: 5 stratified folds by default. If a row is
+        predicted several times (``RepeatedStratifiedKFold``), its weight is divided equally among
+        these predictions. Rows that are never predicted (``TimeSeriesSplit``) are omitted.
     groups : array-like of shape (n_samples,), default=None
         Groups of rows, for splitters that keep groups together.
     sample_weight : array-like of shape (n_samples,), default=None
-        Weights of the rows, in the scores and, if `fit` of the estimator has this parameter, in
-        training. A pipeline's does not: pass weights for training of one of its steps as
-        ``params={"<step>__sample_weight": ...}`` too.
+        Sample weights, used in the scores and, if `fit` of the estimator has this parameter, in
+        training. That of a pipeline does not: also pass the weights to a step as
+        ``params={"<step>__sample_weight": ...}`` to train with them.
     params : dict, default=None
-        More parameters for `fit`; of those with one entry for each row, the rows are selected.
+        Further parameters of `fit`; those with one entry per row are split like `X`.
     n_jobs : int, default=None
-        How many folds run side by side, as in scikit-learn.
+        Number of folds to run in parallel, as in scikit-learn.
     top_k : int, default=None
-        As in `ClassificationReport.from_estimator`.
+        See `ClassificationReport.from_estimator`.
     zero_division : {0.0, 1.0, nan}, default=0.0
-        As in `ClassificationReport.from_estimator`.
+        See `ClassificationReport.from_estimator`.
     n_bins : int, default=15
-        As in `ClassificationReport.from_estimator`.
+        See `ClassificationReport.from_estimator`.
 
     Returns
     -------
     CrossValidatedReport
-        The report over all rows, and one for each fold.
+        The report on all rows, and one per fold.
 
     Raises
     ------
     TypeError
-        If `estimator` is no classifier.
+        If `estimator` is not a classifier.
     ValueError
-        If an argument cannot be used.
+        If an argument is invalid.
 
     Notes
     -----
-    A classifier that was fitted without a class gives it the probability 0. The classes are those
-    of all of `y`.
+    The classes are those of all of `y`. A class absent from the training rows of a fold has
+    probability 0 there.
 
     Examples
     --------
@@ -215,16 +213,16 @@ def cross_validated_report(
     >>> from sklearn.tree import DecisionTreeClassifier
     >>> from keras_multiclass.evaluation import cross_validated_report
     >>> X, y = load_wine(return_X_y=True)
-    >>> found = cross_validated_report(DecisionTreeClassifier(random_state=0), X, y, cv=3)
-    >>> found.report.n_samples, len(found.folds)
+    >>> result = cross_validated_report(DecisionTreeClassifier(random_state=0), X, y, cv=3)
+    >>> result.report.n_samples, len(result.folds)
     (178, 3)
-    >>> sorted(found.spread["macro_f1"])
+    >>> sorted(result.spread["macro_f1"])
     ['mean', 'std']
     """
     options = ReportOptions(top_k, zero_division, n_bins)
     check_classifier(estimator)
     classes, true = read_labels(y)
-    options.top_k_for(len(classes))  # now, not after the training
+    options.top_k_for(len(classes))  # raise before training
     by_row = {"X": X, **({} if groups is None else {"groups": groups})}
     check_lengths({**{name: row_count(v) for name, v in by_row.items()}, "y": len(true)})
     if params is not None and not isinstance(params, Mapping):
@@ -233,12 +231,12 @@ def cross_validated_report(
         )
     weights = check_sample_weight(sample_weight, len(true), np.float64)
     splits = _split(cv, X, true, groups, weights)
-    # Sparse matrices of other formats have no rows to select.
+    # Other sparse formats do not support selecting rows.
     X, y = (table.tocsr() if sparse.issparse(table) else table for table in (X, y))
     fit_params = dict(params or {})
     if weights is not None and has_fit_parameter(estimator, "sample_weight"):
         fit_params.setdefault("sample_weight", weights)
-    answers = Parallel(n_jobs=n_jobs)(
+    predictions = Parallel(n_jobs=n_jobs)(
         delayed(_fit_and_predict)(clone(estimator), X, y, train, test, fit_params, classes)
         for train, test in splits
     )
@@ -246,14 +244,15 @@ def cross_validated_report(
     folds = [
         Predictions.from_predictions(
             classes[true[test]],
-            *answer,
+            y_pred,
+            y_proba,
             labels=classes,
             sample_weight=None if weights is None else weights[test],
         )
-        for test, answer in zip(tests, answers, strict=True)
+        for test, (y_pred, y_proba) in zip(tests, predictions, strict=True)
     ]
     return CrossValidatedReport(
-        build_report(_together(folds, np.concatenate(tests)), options),
+        build_report(_merge(folds, np.concatenate(tests)), options),
         [build_report(fold, options) for fold in folds],
     )
 
@@ -261,20 +260,20 @@ def cross_validated_report(
 def _split(
     cv: Any, X: Any, true: np.ndarray, groups: Any, weights: np.ndarray | None
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Find the rows to train on and to predict, fold by fold."""
-    every = np.arange(len(true))
+    """Return the indices of training and test rows of each fold."""
+    indices = np.arange(len(true))
     splitter = check_cv(cv, true, classifier=True)
-    # A splitter may hand out masks.
-    splits = [(every[train], every[test]) for train, test in splitter.split(X, true, groups)]
+    # Splitters may yield masks.
+    splits = [(indices[train], indices[test]) for train, test in splitter.split(X, true, groups)]
     if not splits:
-        raise ValueError(invalid("`cv`", "folds of rows to train on and to predict", "no fold"))
-    for number, (_, test) in enumerate(splits):
+        raise ValueError(invalid("`cv`", "folds of training and test rows", "no fold"))
+    for fold, (_, test) in enumerate(splits):
         if weights is not None and not weights[test].any():
             raise ValueError(
                 invalid(
                     "sample_weight",
                     "above 0 for at least one row of each fold",
-                    f"weights of zero for all {len(test)} rows of fold {number}",
+                    f"weights of zero for all {len(test)} rows of fold {fold}",
                     "Drop the rows of weight zero.",
                 )
             )
@@ -290,31 +289,34 @@ def _fit_and_predict(
     fit_params: dict[str, Any],
     classes: np.ndarray,
 ) -> tuple[Any, np.ndarray | None]:
-    """Fit on some rows; predict labels, and probabilities of all classes, of others."""
+    """Fit on the training rows; predict labels and probabilities of all classes for the test rows.
+
+    A classifier without ``predict_proba`` has no probabilities.
+    """
     n_samples = row_count(X)
-    chosen = {
-        name: _rows(value, train) if _is_by_row(value, n_samples) else value
+    params = {
+        name: _take_rows(value, train) if _is_by_row(value, n_samples) else value
         for name, value in fit_params.items()
     }
-    estimator.fit(_rows(X, train), _rows(y, train), **chosen)
-    held_out = _rows(X, test)
-    known = fitted_classes(estimator)
-    probabilities = predict_proba_of(estimator, held_out)
-    if probabilities is not None:
-        columns = LabelCodec(classes).encode(known, "classes_")
-        spread_out = np.zeros((len(test), len(classes)))
-        spread_out[:, columns] = probabilities
-        probabilities = spread_out
-    return estimator.predict(held_out), probabilities
+    estimator.fit(_take_rows(X, train), _take_rows(y, train), **params)
+    X_test = _take_rows(X, test)
+    known_classes = fitted_classes(estimator)
+    known = predict_proba_of(estimator, X_test)
+    probabilities = None
+    if known is not None:
+        columns = LabelCodec(classes).encode(known_classes, "classes_")
+        probabilities = np.zeros((len(test), len(classes)))
+        probabilities[:, columns] = known
+    return estimator.predict(X_test), probabilities
 
 
-def _rows(values: Any, numbers: np.ndarray) -> Any:
+def _take_rows(values: Any, indices: np.ndarray) -> Any:
     """Select rows of a list, an array or a table."""
     if hasattr(values, "iloc"):
-        return values.iloc[numbers]
+        return values.iloc[indices]
     if hasattr(values, "shape"):
-        return values[numbers]
-    return [values[number] for number in numbers]
+        return values[indices]
+    return [values[i] for i in indices]
 
 
 def _is_by_row(value: Any, n_samples: int) -> bool:
@@ -322,36 +324,39 @@ def _is_by_row(value: Any, n_samples: int) -> bool:
     return is_array and row_count(value) == n_samples
 
 
-def _together(folds: list[Predictions], rows: np.ndarray) -> Predictions:
-    """Put the folds together, in the order of the rows; each row with its weight in all."""
+def _merge(folds: list[Predictions], rows: np.ndarray) -> Predictions:
+    """Merge the folds in the order of their rows, dividing the weight of repeated rows."""
     order = np.argsort(rows, kind="stable")
+
+    def merged(arrays: Iterable[Any]) -> np.ndarray:
+        return np.concatenate(list(arrays))[order]
+
     first = folds[0]
-    weights = None
-    times = np.bincount(rows)[rows]
-    if first.sample_weight is not None or times.max() > 1:
+    weights = probabilities = None
+    repeats = np.bincount(rows)[rows]
+    if first.sample_weight is not None or repeats.max() > 1:
         each = [np.ones(len(f.true)) if f.sample_weight is None else f.sample_weight for f in folds]
-        weights = (np.concatenate(each) / times)[order]
-    has_probabilities = first.probabilities is not None
+        weights = merged(each) / repeats[order]
+    if first.probabilities is not None:
+        probabilities = merged(fold.probabilities for fold in folds)
     return Predictions(
         first.classes,
-        np.concatenate([fold.true for fold in folds])[order],
-        np.concatenate([fold.predicted for fold in folds])[order],
-        np.concatenate([fold.probabilities for fold in folds])[order]
-        if has_probabilities
-        else None,
+        merged(fold.true for fold in folds),
+        merged(fold.predicted for fold in folds),
+        probabilities,
         weights,
     )
 
 
-def _summary(report: ClassificationReport) -> dict[str, float]:
-    """Give the overall measures and the macro averages; macro recall is the balanced accuracy."""
+def _summarize(report: ClassificationReport) -> dict[str, float]:
+    """Return the overall scores and macro averages; macro recall is the balanced accuracy."""
     macro = {f"macro_{name}": score for name, score in report.averages["macro"].items()}
     del macro["macro_recall"]
     return {**report.overall, **macro}
 
 
-def _spread(scores: list[float]) -> dict[str, float]:
-    known = [score for score in scores if not np.isnan(score)]
-    if not known:
+def _mean_and_std(scores: list[float]) -> dict[str, float]:
+    defined = [score for score in scores if not np.isnan(score)]
+    if not defined:
         return {"mean": np.nan, "std": np.nan}
-    return {"mean": float(np.mean(known)), "std": float(np.std(known))}
+    return {"mean": float(np.mean(defined)), "std": float(np.std(defined))}

@@ -1,4 +1,4 @@
-"""ROC and precision-recall curves of many classes in one picture, each class against the rest."""
+"""ROC and precision-recall curves of all classes in one plot, each class against the rest."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from keras_multiclass.evaluation._drawing import (
     PALE,
     axes_for,
     class_colours,
-    class_style,
-    legend_of_classes,
-    named_value,
-    probabilities_of,
-    pyplot,
-    tidy,
-    width_of,
+    class_legend,
+    class_line_style,
+    label_width,
+    label_with_value,
+    require_probabilities,
+    require_pyplot,
+    style_axes,
 )
 from keras_multiclass.evaluation._predictions import Predictions
 
@@ -34,16 +34,16 @@ _GRID = np.linspace(0, 1, 1001)  # where curves are averaged
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """A curve of one class against the rest, or of an average.
+    """Curve of one class against the rest, or of an average.
 
     Attributes
     ----------
     name : object
-        The label of the class, or the name of the average.
+        Label of the class, or name of the average.
     x : ndarray
-        Horizontal positions: false positive rate, or recall.
+        False positive rate, or recall.
     y : ndarray
-        Vertical positions: true positive rate, or precision.
+        True positive rate, or precision.
     area : float
         Area under the ROC curve, or average precision.
     """
@@ -55,7 +55,7 @@ class Curve:
 
 
 class _CurvesDisplay(ABC):
-    """What both pictures share: one curve per class, averages, and the level of chance."""
+    """Base of both displays: one curve per class, averages, and a chance level."""
 
     _AREA: ClassVar[str]
     _AXES: ClassVar[tuple[str, str]]
@@ -86,33 +86,33 @@ class _CurvesDisplay(ABC):
         ax: Any = None,
         highlight: int = 5,
     ) -> Self:
-        """Let a fitted classifier predict, and draw.
+        """Plot the curves of a fitted classifier.
 
         Parameters
         ----------
         estimator : classifier
             Any fitted scikit-learn classifier with ``predict_proba``.
         X : array-like of shape (n_samples, ...)
-            Features, best of rows that were not trained on.
+            Features, preferably of rows not used for training.
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
             Labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+            Sample weights.
         averages : collection of {"macro", "micro"}, default=("macro",)
-            Which averages to draw too: the mean of the classes, or all decisions pooled.
+            Averages to draw as well: the mean over classes, or all decisions pooled.
         ax : Axes, default=None
             Axes to draw on; by default those of a new figure.
         highlight : int, default=5
-            How many of the worst classes get a colour, if there are more than ten.
+            Number of worst classes to colour if there are more than ten classes.
 
         Returns
         -------
         display
-            Drawn.
+            The display, already drawn.
         """
-        pyplot(f"{cls.__name__}.from_estimator")
-        found = Predictions.from_estimator(estimator, X, y, sample_weight=sample_weight)
-        return cls._computed(found, averages).plot(ax, highlight=highlight)
+        require_pyplot(f"{cls.__name__}.from_estimator")
+        predictions = Predictions.from_estimator(estimator, X, y, sample_weight=sample_weight)
+        return cls._compute(predictions, averages).plot(ax, highlight=highlight)
 
     @classmethod
     def from_predictions(
@@ -126,7 +126,7 @@ class _CurvesDisplay(ABC):
         ax: Any = None,
         highlight: int = 5,
     ) -> Self:
-        """Draw the curves of probabilities that were predicted before.
+        """Plot the curves of predicted probabilities.
 
         Parameters
         ----------
@@ -137,30 +137,30 @@ class _CurvesDisplay(ABC):
         labels : array-like of shape (n_classes,), default=None
             The classes, in the order of the columns of `y_proba`; by default the sorted labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+            Sample weights.
         averages : collection of {"macro", "micro"}, default=("macro",)
-            Which averages to draw too: the mean of the classes, or all decisions pooled.
+            Averages to draw as well: the mean over classes, or all decisions pooled.
         ax : Axes, default=None
             Axes to draw on; by default those of a new figure.
         highlight : int, default=5
-            How many of the worst classes get a colour, if there are more than ten.
+            Number of worst classes to colour if there are more than ten classes.
 
         Returns
         -------
         display
-            Drawn.
+            The display, already drawn.
         """
-        pyplot(f"{cls.__name__}.from_predictions")
-        found = Predictions.from_predictions(
+        require_pyplot(f"{cls.__name__}.from_predictions")
+        predictions = Predictions.from_predictions(
             y_true, y_proba=y_proba, labels=labels, sample_weight=sample_weight
         )
-        return cls._computed(found, averages).plot(ax, highlight=highlight)
+        return cls._compute(predictions, averages).plot(ax, highlight=highlight)
 
     @classmethod
-    def _computed(cls, predictions: Predictions, averages: Collection[str]) -> Self:
-        wanted = _check_averages(averages)
+    def _compute(cls, predictions: Predictions, averages: Collection[str]) -> Self:
+        _check_averages(averages)
         predictions = predictions.drop_zero_weight_rows()
-        probabilities = probabilities_of(predictions)
+        probabilities = require_probabilities(predictions)
         weight = predictions.sample_weight
         is_class = predictions.true[:, None] == np.arange(predictions.n_classes)
         shares = np.average(is_class, axis=0, weights=weight)
@@ -171,79 +171,82 @@ class _CurvesDisplay(ABC):
                     "The labels",
                     "of at least two classes",
                     f"{len(present)} among rows of positive weight",
-                    "A curve shows how well a class is told from the others.",
+                    "A curve shows how well a class is separated from the others.",
                 )
             )
         curves = [
             cls._curve(predictions.classes[k], is_class[:, k], probabilities[:, k], weight)
             for k in present
         ]
-        found = []
-        if "macro" in wanted:
+        mean_curves = []
+        if "macro" in averages:
             x, y = cls._mean(curves)
             area = float(np.mean([curve.area for curve in curves]))
-            found.append(Curve("macro average", x, y, area))
-        if "micro" in wanted:
+            mean_curves.append(Curve("macro average", x, y, area))
+        if "micro" in averages:
             weights = None if weight is None else np.repeat(weight, predictions.n_classes)
-            found.append(
+            mean_curves.append(
                 cls._curve("micro average", is_class.ravel(), probabilities.ravel(), weights)
             )
         absent = predictions.classes[shares == 0].tolist()
-        return cls(curves, found, chance=float(shares[present].mean()), absent=absent)
+        return cls(curves, mean_curves, chance=float(shares[present].mean()), absent=absent)
 
     @classmethod
     @abstractmethod
     def _curve(
         cls, name: Any, is_class: np.ndarray, probability: np.ndarray, weight: np.ndarray | None
-    ) -> Curve: ...
+    ) -> Curve:
+        """Compute the curve of one class, or of pooled decisions."""
 
     @classmethod
     @abstractmethod
-    def _mean(cls, curves: Sequence[Curve]) -> tuple[np.ndarray, np.ndarray]: ...
+    def _mean(cls, curves: Sequence[Curve]) -> tuple[np.ndarray, np.ndarray]:
+        """Return x and y of the mean of curves."""
 
     @abstractmethod
-    def _chance(self) -> tuple[str, list[float]]: ...
+    def _chance(self) -> tuple[str, list[float]]:
+        """Return label and heights of the line at chance level."""
 
     def plot(self, ax: Any = None, *, highlight: int = 5) -> Self:
-        """Draw the curves, averages and the level of chance.
+        """Draw the curves, the averages and the chance level.
 
         Parameters
         ----------
         ax : Axes, default=None
-            Axes to draw on; by default those of a new figure. The legend is beside them: make
-            figures of your own with ``layout="constrained"``, so that it has room.
+            Axes to draw on; by default those of a new figure. The legend is to the right of the
+            axes: create your own figures with ``layout="constrained"`` to leave room for it.
         highlight : int, default=5
-            How many of the worst classes get a colour, if there are more than ten.
+            Number of worst classes to colour if there are more than ten classes.
 
         Returns
         -------
         display
-            Itself.
+            The display itself.
         """
         caller = f"{type(self).__name__}.plot"
-        pyplot(caller)
+        require_pyplot(caller)
         areas = np.array([curve.area for curve in self.curves])
         colours = class_colours(-areas, highlight)
-        width = 5.6 + width_of(curve.name for curve in (*self.curves, *self.averages))
+        width = 5.6 + label_width(curve.name for curve in (*self.curves, *self.averages))
         (self.ax_,) = axes_for(ax, 1, caller, figsize=(width, 4.4))
         self.figure_ = self.ax_.figure
         self.lines_ = [
-            self._line(curve, **class_style(colour))
+            self._draw(curve, **class_line_style(colour))
             for curve, colour in zip(self.curves, colours, strict=True)
         ]
         self.average_lines_ = [
-            self._line(curve, color=INK, linewidth=1.6, linestyle=style, zorder=2.2)
+            self._draw(curve, color=INK, linewidth=1.6, linestyle=style, zorder=2.2)
             for curve, style in zip(self.averages, ("--", "-."), strict=False)
         ]
-        name, heights = self._chance()
+        label, heights = self._chance()
         (self.chance_line_,) = self.ax_.plot(
-            [0, 1], heights, color=PALE, linestyle=":", label=name, zorder=1.9
+            [0, 1], heights, color=PALE, linestyle=":", label=label, zorder=1.9
         )
-        horizontal, vertical = self._AXES
-        self.ax_.set_xlabel(horizontal, color=INK)
-        self.ax_.set_ylabel(vertical, color=INK)
+        x_label, y_label = self._AXES
+        self.ax_.set_xlabel(x_label, color=INK)
+        self.ax_.set_ylabel(y_label, color=INK)
         self.ax_.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
-        legend_of_classes(
+        class_legend(
             self.ax_,
             self.lines_,
             f"class  ({self._AREA})",
@@ -252,49 +255,49 @@ class _CurvesDisplay(ABC):
             others=[*self.average_lines_, self.chance_line_],
             absent=self.absent,
         )
-        tidy(self.ax_)
+        style_axes(self.ax_)
         return self
 
-    def _line(self, curve: Curve, **style: Any) -> Any:
-        label = named_value(curve.name, curve.area)
+    def _draw(self, curve: Curve, **style: Any) -> Any:
+        label = label_with_value(curve.name, curve.area)
         (line,) = self.ax_.plot(curve.x, curve.y, drawstyle=self._DRAWSTYLE, label=label, **style)
         return line
 
 
 class RocCurvesDisplay(_CurvesDisplay):
-    """ROC curves of all classes, each against the rest, in one picture.
+    """ROC curves of all classes in one plot, each class against the rest.
 
-    Make one with `from_estimator` or `from_predictions`, which also draw it. A class without rows
-    has no curve; the legend names it. Of more than ten classes the worst have colours and names,
-    and the others are thin and grey.
+    Create one with `from_estimator` or `from_predictions`, which also draw it. A class without
+    rows has no curve and is named in the legend. With more than ten classes, only the worst are
+    coloured and named; the rest are thin and grey.
 
     Parameters
     ----------
     curves : list of Curve
-        One for each class with rows.
+        One per class with rows.
     averages : list of Curve, default=()
-        Averages that are drawn too.
+        Averages to draw as well.
     chance : float, default=0.5
-        The mean share of a class.
+        Mean share of a class; not drawn.
     absent : list, default=()
         Labels of classes without rows.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        What was drawn on.
+        Axes with the curves.
     figure_ : matplotlib Figure
-        Its figure.
+        Figure containing the axes.
     lines_ : list of matplotlib Line2D
-        As ``curves``.
+        Lines of ``curves``.
     average_lines_ : list of matplotlib Line2D
-        As ``averages``.
+        Lines of ``averages``.
     chance_line_ : matplotlib Line2D
-        What guessing would give.
+        Result of guessing.
 
     See Also
     --------
-    PrecisionRecallCurvesDisplay : Tells more where classes are rare.
+    PrecisionRecallCurvesDisplay : More informative if classes are rare.
 
     Notes
     -----
@@ -337,35 +340,35 @@ class RocCurvesDisplay(_CurvesDisplay):
 
 
 class PrecisionRecallCurvesDisplay(_CurvesDisplay):
-    """Precision-recall curves of all classes, each against the rest, in one picture.
+    """Precision-recall curves of all classes in one plot, each class against the rest.
 
-    Make one with `from_estimator` or `from_predictions`, which also draw it. A class without rows
-    has no curve; the legend names it. Of more than ten classes the worst have colours and names,
-    and the others are thin and grey.
+    Create one with `from_estimator` or `from_predictions`, which also draw it. A class without
+    rows has no curve and is named in the legend. With more than ten classes, only the worst are
+    coloured and named; the rest are thin and grey.
 
     Parameters
     ----------
     curves : list of Curve
-        One for each class with rows.
+        One per class with rows.
     averages : list of Curve, default=()
-        Averages that are drawn too.
+        Averages to draw as well.
     chance : float, default=0.5
-        The mean share of a class, which is the precision of guessing.
+        Mean share of a class, which is the precision of guessing.
     absent : list, default=()
         Labels of classes without rows.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        What was drawn on.
+        Axes with the curves.
     figure_ : matplotlib Figure
-        Its figure.
+        Figure containing the axes.
     lines_ : list of matplotlib Line2D
-        As ``curves``.
+        Lines of ``curves``.
     average_lines_ : list of matplotlib Line2D
-        As ``averages``.
+        Lines of ``averages``.
     chance_line_ : matplotlib Line2D
-        What guessing would give in the mean of the classes.
+        Result of guessing, averaged over classes.
 
     See Also
     --------
@@ -408,19 +411,18 @@ class PrecisionRecallCurvesDisplay(_CurvesDisplay):
     @classmethod
     def _mean(cls, curves: Sequence[Curve]) -> tuple[np.ndarray, np.ndarray]:
         # The precision at the highest threshold that reaches a recall.
-        reached = [np.searchsorted(curve.x[::-1], _GRID) for curve in curves]
-        heights = [curve.y[::-1][at] for curve, at in zip(curves, reached, strict=True)]
+        indices = [np.searchsorted(curve.x[::-1], _GRID) for curve in curves]
+        heights = [curve.y[::-1][i] for curve, i in zip(curves, indices, strict=True)]
         return _GRID[::-1], np.mean(heights, axis=0)[::-1]
 
     def _chance(self) -> tuple[str, list[float]]:
         return f"chance (mean)  {self.chance:.3f}", [self.chance, self.chance]
 
 
-def _check_averages(averages: Collection[str]) -> Collection[str]:
+def _check_averages(averages: Any) -> None:
     allowed = f"a collection of {format_list(_AVERAGES)}"
     if isinstance(averages, str) or not isinstance(averages, Collection):
         raise ValueError(invalid("`averages`", allowed, describe(averages)))
     unknown = [name for name in averages if name not in _AVERAGES]
     if unknown:
         raise ValueError(invalid("`averages`", allowed, f"unknown {format_list(unknown)}"))
-    return averages

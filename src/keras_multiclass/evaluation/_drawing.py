@@ -1,4 +1,4 @@
-"""What all pictures share: matplotlib when it is needed, axes, colours, labels."""
+"""Drawing helpers shared by the displays: importing matplotlib, axes, colours and legends."""
 
 from __future__ import annotations
 
@@ -7,12 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from keras_multiclass._shared.messages import describe, format_list, invalid, shorten
-from keras_multiclass.evaluation._checks import is_whole
+from keras_multiclass._shared.messages import (
+    describe,
+    did_you_mean,
+    format_list,
+    invalid,
+    shorten,
+)
+from keras_multiclass.evaluation._checks import is_integer
 from keras_multiclass.evaluation._predictions import Predictions
 
 # The ten colours of Petroff, "Accessible color sequences for data visualization"
-# (arXiv:2107.02270), which stay apart with the common kinds of colour blindness; greys come last.
+# (arXiv:2107.02270), which stay distinct under common colour blindness; the greys come last.
 COLOURS = (
     "#3f90da",
     "#ffa90e",
@@ -25,21 +31,22 @@ COLOURS = (
     "#717581",
     "#94a4a2",
 )
-INK = "0.25"  # text and marks beside the data
-PALE = "0.75"  # what only gives orientation
+INK = "0.25"  # text, and marks that are not data
+PALE = "0.75"  # reference lines and other background
 _MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*", "<", ">")
-_FILLS = ("full",) + ("none",) * (len(_MARKERS) - 1)  # hollow, to be seen over the first
-_LONGEST_NAME = 36
-_MOST_NAMES = 3  # of classes without rows
+# Hollow, so that they remain visible on top of the first display.
+_FILLS = ("full",) + ("none",) * (len(_MARKERS) - 1)
+_MAX_LABEL_LENGTH = 36
+_MAX_ABSENT_CLASSES = 3
 
 
-def pyplot(caller: str) -> Any:
-    """Import ``matplotlib.pyplot``, or say how to install it.
+def require_pyplot(caller: str) -> Any:
+    """Import ``matplotlib.pyplot``, or raise an error that says how to install it.
 
     Parameters
     ----------
     caller : str
-        What needs it, for the message.
+        Function named in the message.
     """
     try:
         import matplotlib.pyplot as plt
@@ -51,53 +58,53 @@ def pyplot(caller: str) -> Any:
     return plt
 
 
-def probabilities_of(found: Predictions) -> np.ndarray:
-    """Return the probabilities, or say how to get some.
+def require_probabilities(predictions: Predictions) -> np.ndarray:
+    """Return the probabilities, or raise an error that says how to get them.
 
     Parameters
     ----------
-    found : Predictions
-        Of a classifier that may have none.
+    predictions : Predictions
+        Predictions, with or without probabilities.
     """
-    if found.probabilities is None:
+    if predictions.probabilities is None:
         raise ValueError(
             invalid(
                 "`estimator`",
                 "a classifier with `predict_proba`",
                 "one without",
-                "Put it into a CalibratedClassifierCV.",
+                "Wrap it in a CalibratedClassifierCV.",
             )
         )
-    return found.probabilities
+    return predictions.probabilities
 
 
 def axes_for(
     ax: Any, n: int, caller: str, *, figsize: tuple[float, float], columns: int = 1, **layout: Any
 ) -> np.ndarray:
-    """Return the axes to draw on: those that were given, or those of a new figure.
+    """Return the axes to draw on: the user's, or those of a new figure.
 
     Parameters
     ----------
     ax : Axes, array of Axes or None
-        What the user gave.
+        The user's value.
     n : int
-        How many are needed.
+        Number of axes needed.
     caller : str
-        Who draws, for messages.
+        Function named in messages.
     figsize : (float, float)
         Width and height of a new figure in inches.
     columns : int, default=1
-        Columns of a new figure.
+        Number of columns of a new figure.
     **layout : dict
         Further arguments of ``pyplot.subplots``.
 
     Returns
     -------
     ndarray of Axes of shape (n,)
-        In the order of reading.
+        Axes, row by row.
     """
     if ax is None:
-        figure, grid = pyplot(caller).subplots(
+        figure, grid = require_pyplot(caller).subplots(
             -(-n // columns),
             columns,
             squeeze=False,
@@ -111,38 +118,45 @@ def axes_for(
         return axes[:n]
     axes = np.asarray(ax, dtype=object).ravel()
     if len(axes) != n or not all(hasattr(one, "plot") for one in axes):
-        what = "one matplotlib Axes" if n == 1 else f"an array of {n} matplotlib Axes"
+        allowed = "one matplotlib Axes" if n == 1 else f"an array of {n} matplotlib Axes"
         got = f"{len(axes)} of them" if np.ndim(ax) else describe(ax)
-        raise ValueError(invalid("`ax`", f"None or {what}", got))
+        raise ValueError(invalid("`ax`", f"None or {allowed}", got))
     return axes
 
 
-def as_names(given: Any, what: str, known: Iterable[str]) -> list[Any]:
-    """List what is to be drawn; a name alone is a list of one.
+def check_names(value: Any, parameter: str, known: Iterable[str]) -> list[str]:
+    """Check the names of what to draw and return them as a list.
 
     Parameters
     ----------
-    given : str or collection
-        What the user gave.
-    what : str
-        The parameter, for messages.
+    value : str or collection of str
+        The user's value; a single name counts as a list of one.
+    parameter : str
+        Name of the parameter, for messages.
     known : iterable of str
-        The names there are.
+        Available names.
     """
-    if isinstance(given, str):
-        return [given]
-    if not isinstance(given, Iterable):
-        raise ValueError(invalid(what, f"names from {format_list(known)}", describe(given)))
-    return list(given)
+    known = list(known)
+    allowed = f"names from {format_list(known)}"
+    if not isinstance(value, Iterable):
+        raise ValueError(invalid(parameter, allowed, describe(value)))
+    names = [value] if isinstance(value, str) else list(value)
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        suggestion = did_you_mean(unknown[0], known).strip()
+        raise ValueError(invalid(parameter, allowed, f"unknown {format_list(unknown)}", suggestion))
+    if not names:
+        raise ValueError(invalid(parameter, allowed, "none"))
+    return names
 
 
-def tidy(ax: Any) -> None:
-    """Take away what does not tell anything: two of the four borders, and dark ticks.
+def style_axes(ax: Any) -> None:
+    """Remove clutter from axes: two of the four borders, and dark ticks.
 
     Parameters
     ----------
     ax : Axes
-        On which all has been drawn.
+        Axes with everything drawn.
     """
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set_color(PALE)
@@ -150,46 +164,59 @@ def tidy(ax: Any) -> None:
     ax.set_axisbelow(True)
 
 
-def shown(name: Any) -> str:
-    """Write the name of a class for a label, cut short when it is long.
+def class_label(name: Any) -> str:
+    """Return the label of a class, shortened if it is long.
 
     Parameters
     ----------
     name : object
         A class label.
     """
-    return as_written(shorten(name, _LONGEST_NAME))
+    return escape_math(shorten(name, _MAX_LABEL_LENGTH))
 
 
-def as_written(text: str) -> str:
-    """Keep matplotlib from reading a formula between dollar signs.
+def label_with_value(name: Any, value: float) -> str:
+    """Return a legend entry with a name and a value.
+
+    Parameters
+    ----------
+    name : object
+        A class label, or another name.
+    value : float
+        Its value.
+    """
+    return f"{class_label(name)}  {value:.3f}"
+
+
+def escape_math(text: str) -> str:
+    """Keep matplotlib from rendering text between dollar signs as a formula.
 
     Parameters
     ----------
     text : str
-        What is to be drawn.
+        Text to draw.
     """
     return text.replace("$", r"\$")
 
 
-def width_of(names: Iterable[Any]) -> float:
-    """Estimate how many inches the longest of some names takes.
+def label_width(names: Iterable[Any]) -> float:
+    """Estimate the width of the longest label in inches.
 
     Parameters
     ----------
     names : iterable
         Class labels.
     """
-    return 0.075 * max(len(shown(name)) for name in names)
+    return 0.075 * max(len(class_label(name)) for name in names)
 
 
-def legend_beside(ax: Any, **options: Any) -> Any:
-    """Put a legend to the right of the axes, where it covers no data.
+def legend_outside(ax: Any, **options: Any) -> Any:
+    """Add a legend to the right of the axes, where it covers no data.
 
     Parameters
     ----------
     ax : Axes
-        Whose labelled artists are listed.
+        Axes with labelled artists.
     **options : dict
         Further arguments of ``Axes.legend``.
     """
@@ -207,13 +234,13 @@ def legend_beside(ax: Any, **options: Any) -> Any:
     return legend
 
 
-def is_fresh(ax: Any) -> bool:
-    """Tell whether nothing is drawn on axes yet, and then give them our colours and markers.
+def set_cycle_if_empty(ax: Any) -> bool:
+    """Give empty axes a cycle of colours and markers, and return whether they were empty.
 
     Parameters
     ----------
     ax : Axes
-        Each display that is drawn on them takes the next colour and marker.
+        Axes on which several displays may be drawn, each with the next colour and marker.
     """
     if ax.has_data():
         return False
@@ -222,60 +249,47 @@ def is_fresh(ax: Any) -> bool:
 
 
 def class_colours(badness: np.ndarray, highlight: int) -> list[str | None]:
-    """Give each class a colour; of many classes only to the worst.
+    """Return a colour for each class; with many classes, for the worst only.
 
     Parameters
     ----------
     badness : ndarray of shape (n_classes,)
-        One number per class, larger for worse.
+        One number per class; higher is worse.
     highlight : int
-        How many get a colour when there are more classes than colours.
+        Number of classes with a colour if there are more classes than colours.
 
     Returns
     -------
     list of str or None
-        None for a class that stays in the background.
+        None for a class that is drawn in the background.
     """
     n_colours = len(COLOURS)
-    if not is_whole(highlight) or not 0 <= highlight <= n_colours:
+    if not is_integer(highlight) or not 0 <= highlight <= n_colours:
         allowed = f"an integer from 0 to {n_colours}"
         raise ValueError(invalid("`highlight`", allowed, describe(highlight)))
     if len(badness) <= n_colours:
         return list(COLOURS[: len(badness)])
     colours: list[str | None] = [None] * len(badness)
     worst = np.argsort(-badness, kind="stable")[:highlight]
-    for number, colour in zip(worst, COLOURS, strict=False):
-        colours[number] = colour
+    for k, colour in zip(worst, COLOURS, strict=False):
+        colours[k] = colour
     return colours
 
 
-def class_style(colour: str | None) -> dict[str, Any]:
-    """Say how the line of a class is drawn.
+def class_line_style(colour: str | None) -> dict[str, Any]:
+    """Return the line style of a class.
 
     Parameters
     ----------
     colour : str or None
-        None for a class in the background.
+        None for a class that is drawn in the background.
     """
     if colour is None:
         return {"color": PALE, "linewidth": 0.8, "zorder": 2}
     return {"color": colour, "linewidth": 1.6, "zorder": 2.1}
 
 
-def named_value(name: Any, value: float) -> str:
-    """Write a name and its value for a legend.
-
-    Parameters
-    ----------
-    name : object
-        A class label, or what else has a value.
-    value : float
-        Its value.
-    """
-    return f"{shown(name)}  {value:.3f}"
-
-
-def legend_of_classes(
+def class_legend(
     ax: Any,
     lines: Sequence[Any],
     title: str,
@@ -285,44 +299,44 @@ def legend_of_classes(
     others: Sequence[Any],
     absent: Sequence[Any],
 ) -> None:
-    """List the lines of classes; those in the background in one entry, after the worst.
+    """Add a legend of classes, worst first, with a single entry for those in the background.
 
     Parameters
     ----------
     ax : Axes
-        On which the lines are.
+        Axes with the lines.
     lines : list of Line2D
-        One for each class.
+        One per class.
     title : str
-        What the values are.
+        Title that explains the values.
     values : ndarray of shape (n_classes,)
-        As in the labels of the lines.
+        Values in the labels of the lines.
     colours : list of str or None
-        Colours from :func:`class_colours`.
+        Result of :func:`class_colours`.
     others : list of Line2D
-        What is listed after the classes.
+        Lines listed after the classes.
     absent : list
         Classes without rows.
     """
-    grey = [n for n, colour in enumerate(colours) if colour is None]
-    coloured = [n for n, colour in enumerate(colours) if colour is not None]
-    if grey:  # the worst has the first colour
-        coloured.sort(key=lambda n: COLOURS.index(str(colours[n])))
-    handles = [lines[n] for n in coloured]
+    background = [k for k, colour in enumerate(colours) if colour is None]
+    coloured = [k for k, colour in enumerate(colours) if colour is not None]
+    if background:  # the worst class has the first colour
+        coloured.sort(key=lambda k: COLOURS.index(str(colours[k])))
+    handles = [lines[k] for k in coloured]
     labels = [line.get_label() for line in handles]
-    if grey:
-        handles.append(lines[grey[0]])
-        low, high = values[grey].min(), values[grey].max()
-        labels.append(f"{len(grey)} others  {low:.3f} to {high:.3f}")
+    if background:
+        handles.append(lines[background[0]])
+        low, high = values[background].min(), values[background].max()
+        labels.append(f"{len(background)} others  {low:.3f} to {high:.3f}")
     handles += others
     labels += [line.get_label() for line in others]
     if absent:
         handles += ax.plot([], [], linestyle="none", marker="none")
-        labels.append("no rows: " + _one_per_line(absent))
-    legend_beside(ax, handles=handles, labels=labels, title=title)
+        labels.append("no rows: " + _absent_text(absent))
+    legend_outside(ax, handles=handles, labels=labels, title=title)
 
 
-def _one_per_line(names: Sequence[Any]) -> str:
-    lines = [shown(name) for name in names[:_MOST_NAMES]]
-    rest = len(names) - len(lines)
-    return "\n".join([*lines, f"and {rest} more"] if rest else lines)
+def _absent_text(names: Sequence[Any]) -> str:
+    lines = [class_label(name) for name in names[:_MAX_ABSENT_CLASSES]]
+    n_more = len(names) - len(lines)
+    return "\n".join([*lines, f"and {n_more} more"] if n_more else lines)

@@ -1,4 +1,4 @@
-"""Pictures of a training run: loss and metrics by epoch."""
+"""Plot a training run: loss and metrics by epoch."""
 
 from __future__ import annotations
 
@@ -12,63 +12,48 @@ from keras_multiclass._shared.messages import describe, did_you_mean, format_lis
 from keras_multiclass.evaluation._drawing import (
     INK,
     PALE,
-    as_names,
-    as_written,
     axes_for,
-    pyplot,
-    tidy,
+    check_names,
+    escape_math,
+    require_pyplot,
+    style_axes,
 )
 
 __all__ = ["TrainingHistoryDisplay"]
 
 _VALIDATION = "val_"
-_TRAINING_COLOUR, _VALIDATION_COLOUR = "#9ccbee", "#1f6fb2"  # two shades of one blue
-# What is better when it is smaller, by a part of its name; all else is better when it is larger.
-_SMALLER_IS_BETTER = (
-    "loss",
-    "error",
-    "entropy",
-    "hinge",
-    "divergence",
-    "poisson",
-    "cosh",
-    "false_",
-    "mse",
-    "mae",
-    "mape",
-    "msle",
-)
+_TRAINING_COLOUR, _VALIDATION_COLOUR = "#9ccbee", "#1f6fb2"  # two shades of the same blue
 _MODES = ("auto", "min", "max")
 
 
 class TrainingHistoryDisplay:
     """Loss and metrics by epoch, with the best epoch marked.
 
-    Make one with `from_estimator` or `from_history`, which also draw it.
+    Create one with `from_estimator` or `from_history`, which also draw it.
 
     Parameters
     ----------
     history : dict of str to ndarray
         One number per epoch for each quantity: ``loss``, ``val_loss``, ...
     epochs : dict of str to ndarray of int
-        The epochs, counted from 1, that the numbers of ``history`` belong to.
+        Epochs of the numbers in ``history``, counted from 1.
     monitor : str
-        The quantity that says which epoch is best.
+        Quantity that determines the best epoch.
     best_epoch : int
-        The best epoch, counted from 1.
+        Best epoch, counted from 1.
 
     Attributes
     ----------
     figure_ : matplotlib Figure
-        What was drawn on.
+        Figure containing the curves.
     axes_ : ndarray of matplotlib Axes
-        One for each quantity.
+        One per quantity.
     lines_ : dict of str to matplotlib Line2D
-        The curves, by their names in ``history``.
+        Curves, by name in ``history``.
     best_lines_ : dict of str to matplotlib Line2D
-        The vertical lines at the best epoch, by quantity.
+        Vertical lines at the best epoch, by quantity.
     best_markers_ : dict of str to matplotlib Line2D
-        The marks of the values at the best epoch, by quantity.
+        Markers of the values at the best epoch, by quantity.
 
     See Also
     --------
@@ -77,9 +62,8 @@ class TrainingHistoryDisplay:
 
     Notes
     -----
-    A history does not tell where a list that is shorter than that of the loss begins. It is taken
-    to begin with the first epoch: of a network that was trained without validation first, and with
-    it after that, the validation is drawn too early.
+    A quantity that was recorded in some epochs only, such as a metric added before a warm start, is
+    drawn from the first epoch on.
 
     Examples
     --------
@@ -115,35 +99,39 @@ class TrainingHistoryDisplay:
         ax: Any = None,
         quantities: Sequence[str] | None = None,
     ) -> TrainingHistoryDisplay:
-        """Draw the history of a fitted classifier.
+        """Plot the history of a fitted classifier.
 
         Parameters
         ----------
         estimator : KerasMulticlassClassifier, Pipeline or search
-            Fitted. Of a pipeline the last step counts, of a search the best estimator.
+            Fitted. The last step of a pipeline and the best estimator of a search are used.
         monitor : str, default=None
-            The quantity that says which epoch is best; by default ``val_loss``, or ``loss``
-            without validation.
+            Quantity that determines the best epoch; by default ``val_loss``, or ``loss`` without
+            validation.
         mode : {"auto", "min", "max"}, default="auto"
-            Whether small or large values of ``monitor`` are good. "auto" tells by the name:
-            losses and errors are good when small, all else when large.
+            Whether lower or higher values of ``monitor`` are better. "auto" follows the
+            classifier's ``metric_modes_``.
         ax : Axes or array of Axes, default=None
-            Axes to draw on, as of `plot`.
+            Axes to draw on, see `plot`.
         quantities : list of str, default=None
-            What to draw, as of `plot`.
+            Quantities to draw, see `plot`.
 
         Returns
         -------
         TrainingHistoryDisplay
-            Drawn.
+            The display, already drawn.
         """
-        pyplot(f"{cls.__name__}.from_estimator")
-        classifier = _with_history(estimator)
+        require_pyplot(f"{cls.__name__}.from_estimator")
+        classifier = _find_classifier(estimator)
+        monitor = _check_monitor(monitor, _read_history(classifier.history_))
+        if mode == "auto":
+            mode = getattr(classifier, "metric_modes_", {}).get(monitor) or "auto"
         return cls.from_history(
             classifier.history_,
             monitor=monitor,
             mode=mode,
-            validation_freq=classifier.get_params(deep=False).get("fit__validation_freq", 1),
+            # Without validation, only a callback can have logged ``val_`` values.
+            validation_freq=getattr(classifier, "validated_epochs_", None) or 1,
             ax=ax,
             quantities=quantities,
         )
@@ -159,63 +147,63 @@ class TrainingHistoryDisplay:
         ax: Any = None,
         quantities: Sequence[str] | None = None,
     ) -> TrainingHistoryDisplay:
-        """Draw a history.
+        """Plot a history.
 
         Parameters
         ----------
         history : dict of str to list, or keras.callbacks.History
-            One number per epoch for each quantity; ``val_`` marks those of validation rows.
+            One number per epoch for each quantity; the prefix ``val_`` marks validation.
             Quantities with several numbers per epoch are left out.
         monitor : str, default=None
-            The quantity that says which epoch is best; by default ``val_loss``, or ``loss``
-            without validation.
+            Quantity that determines the best epoch; by default ``val_loss``, or ``loss`` without
+            validation.
         mode : {"auto", "min", "max"}, default="auto"
-            Whether small or large values of ``monitor`` are good. "auto" tells by the name:
-            losses and errors are good when small, all else when large.
+            Whether lower or higher values of ``monitor`` are better. "auto" is enough for
+            ``loss`` and ``val_loss``; a history does not say it of metrics.
         validation_freq : int or collection of int, default=None
-            After how many epochs there was a validation, or after which, as in
-            ``keras.Model.fit``. By default it is concluded from the number of entries, where that
-            leaves no doubt.
+            Number of epochs from one validation to the next, or the epochs after which validation
+            ran, as in ``keras.Model.fit``. By default it is inferred from the number of entries
+            if only one frequency fits.
         ax : Axes or array of Axes, default=None
-            Axes to draw on, as of `plot`.
+            Axes to draw on, see `plot`.
         quantities : list of str, default=None
-            What to draw, as of `plot`.
+            Quantities to draw, see `plot`.
 
         Returns
         -------
         TrainingHistoryDisplay
-            Drawn.
+            The display, already drawn.
         """
-        pyplot(f"{cls.__name__}.from_history")
+        require_pyplot(f"{cls.__name__}.from_history")
         values = _read_history(history)
-        epochs = _epochs(values, validation_freq)
+        epochs = _epochs_of(values, validation_freq)
         monitor = _check_monitor(monitor, values)
-        best = _best(values[monitor], smaller_is_better=_is_minimal(monitor, mode))
+        best = _best_entry(values[monitor], _check_mode(mode, monitor))
         display = cls(values, epochs, monitor=monitor, best_epoch=int(epochs[monitor][best]))
         return display.plot(ax, quantities=quantities)
 
     def plot(
         self, ax: Any = None, *, quantities: Sequence[str] | None = None
     ) -> TrainingHistoryDisplay:
-        """Draw each quantity in axes of its own, with training and validation as two lines.
+        """Draw each quantity on its own axes, with one line for training and one for validation.
 
         Parameters
         ----------
         ax : Axes or array of Axes, default=None
-            Axes to draw on, one for each quantity; by default those of a new figure. If it is one,
-            the quantity of ``monitor`` is drawn.
+            Axes to draw on, one per quantity; by default those of a new figure. On a single Axes,
+            only the quantity of ``monitor`` is drawn.
         quantities : list of str, default=None
-            What to draw, without ``val_``. By default all there is but the scores of each class,
-            such as ``recall/fir``, which are many; that of ``monitor`` is drawn.
+            Quantities to draw, without ``val_``. By default all except the scores of individual
+            classes, such as ``recall/fir``; that of ``monitor`` is always drawn.
 
         Returns
         -------
         TrainingHistoryDisplay
-            Itself.
+            The display itself.
         """
         caller = f"{type(self).__name__}.plot"
-        pyplot(caller)
-        names = self._chosen(ax, quantities)
+        require_pyplot(caller)
+        names = self._select(ax, quantities)
         columns = 2 if len(names) == 4 else min(len(names), 3)
         size = (1 + 3.2 * columns, 3.0 * -(-len(names) // columns))
         self.axes_ = axes_for(ax, len(names), caller, figsize=size, columns=columns)
@@ -228,26 +216,16 @@ class TrainingHistoryDisplay:
         self.axes_[0].legend(edgecolor="none", fontsize="small", labelcolor=INK)
         return self
 
-    def _chosen(self, ax: Any, quantities: Sequence[str] | None) -> list[str]:
+    def _select(self, ax: Any, quantities: Sequence[str] | None) -> list[str]:
+        """Return the quantities to draw, the loss first."""
         bare = dict.fromkeys(name.removeprefix(_VALIDATION) for name in self.history)
-        known = sorted(bare, key=lambda name: name != "loss")  # the loss first
-        if quantities is None:
-            monitored = self.monitor.removeprefix(_VALIDATION)
-            if ax is not None and np.size(ax) == 1:
-                return [monitored]
-            return [name for name in known if "/" not in name or name == monitored]
-        names = as_names(quantities, "`quantities`", known)
-        unknown = [name for name in names if name not in known]
-        if unknown or not names:
-            raise ValueError(
-                invalid(
-                    "`quantities`",
-                    f"names from {format_list(known)}",
-                    f"unknown {format_list(unknown)}" if unknown else "none",
-                    did_you_mean(unknown[0], known).strip() if unknown else "",
-                )
-            )
-        return names
+        available = sorted(bare, key=lambda name: name != "loss")
+        if quantities is not None:
+            return check_names(quantities, "`quantities`", available)
+        monitored = self.monitor.removeprefix(_VALIDATION)
+        if ax is not None and np.size(ax) == 1:
+            return [monitored]
+        return [name for name in available if "/" not in name or name == monitored]
 
     def _draw(self, ax: Any, quantity: str) -> None:
         styles = {
@@ -256,7 +234,7 @@ class TrainingHistoryDisplay:
         }
         for name, (label, colour) in styles.items():
             if name in self.history:
-                # One epoch alone makes no line.
+                # A single epoch has no line.
                 marker = "o" if len(self.history[name]) == 1 else None
                 style = {"color": colour, "marker": marker, "markersize": 4, "linewidth": 1.8}
                 (self.lines_[name],) = ax.plot(
@@ -267,34 +245,34 @@ class TrainingHistoryDisplay:
             color=PALE,
             linestyle=":",
             zorder=1,
-            label=as_written(f"best {self.monitor}: epoch {self.best_epoch}"),
+            label=escape_math(f"best {self.monitor}: epoch {self.best_epoch}"),
         )
         for name in reversed(styles):
-            value = self._at_best(name)
+            value = self._value_at_best(name)
             if value is not None:
                 self._mark(ax, quantity, value, styles[name][1])
                 break
         ax.set_xlabel("epoch", color=INK)
-        ax.set_title(as_written(quantity), loc="left", fontsize="medium", color=INK)
+        ax.set_title(escape_math(quantity), loc="left", fontsize="medium", color=INK)
         ax.xaxis.get_major_locator().set_params(integer=True)
-        tidy(ax)
+        style_axes(ax)
 
-    def _at_best(self, name: str) -> float | None:
+    def _value_at_best(self, name: str) -> float | None:
         if name not in self.history:
             return None
-        found = self.history[name][self.epochs[name] == self.best_epoch]
-        return float(found[0]) if len(found) else None
+        values = self.history[name][self.epochs[name] == self.best_epoch]
+        return float(values[0]) if len(values) else None
 
     def _mark(self, ax: Any, quantity: str, value: float, colour: str) -> None:
-        """Mark the value of the best epoch, and write it above, where it covers no line."""
+        """Mark the value at the best epoch, and write it above the axes, clear of the lines."""
         (self.best_markers_[quantity],) = ax.plot(
             self.best_epoch, value, "o", color=colour, markersize=7, markeredgecolor="white"
         )
         ax.set_title(f"{value:.3g}", loc="right", fontsize="medium", color=colour)
 
 
-def _with_history(estimator: Any) -> Any:
-    """Look into pipelines and searches for the classifier that was trained."""
+def _find_classifier(estimator: Any) -> Any:
+    """Find the trained classifier inside pipelines and searches."""
     inner = estimator
     while not hasattr(inner, "history_"):
         if hasattr(inner, "best_estimator_"):
@@ -309,69 +287,70 @@ def _with_history(estimator: Any) -> Any:
                     "`estimator`",
                     "a fitted KerasMulticlassClassifier, or a pipeline or search that ends in one",
                     describe(estimator),
-                    "Other histories are drawn by from_history.",
+                    "Draw other histories with from_history.",
                 )
             )
     return inner
 
 
 def _read_history(history: Any) -> dict[str, np.ndarray]:
-    found = getattr(history, "history", history)
-    wanted = "a dict of lists of numbers, one per epoch, or a keras.callbacks.History"
-    if not isinstance(found, Mapping):
-        raise ValueError(invalid("`history`", wanted, describe(history)))
+    entries = getattr(history, "history", history)
+    allowed = "a dict of lists of numbers, one per epoch, or a keras.callbacks.History"
+    if not isinstance(entries, Mapping):
+        raise ValueError(invalid("`history`", allowed, describe(history)))
     values = {}
-    for name, entries in found.items():
+    for name, numbers in entries.items():
         try:
-            array = np.asarray(entries, dtype=float)
+            array = np.asarray(numbers, dtype=float)
         except (TypeError, ValueError):
-            got = f"{describe(entries)} for {name!r}"
-            raise ValueError(invalid("`history`", wanted, got)) from None
+            got = f"{describe(numbers)} for {name!r}"
+            raise ValueError(invalid("`history`", allowed, got)) from None
         if array.ndim == 1 and array.size:
             values[str(name)] = array
     if not values:
         raise ValueError(
-            invalid("`history`", wanted, "one without any epoch", "Train for at least one epoch.")
+            invalid("`history`", allowed, "one without any epoch", "Train for at least one epoch.")
         )
     return values
 
 
-def _epochs(
+def _epochs_of(
     history: Mapping[str, np.ndarray], validation_freq: int | Iterable[int] | None
 ) -> dict[str, np.ndarray]:
-    """Give the epochs of each quantity; those of validation rows may be fewer."""
+    """Return the epochs of each quantity; validation need not run after each of them."""
     n_epochs = max(map(len, history.values()))
     epochs = {}
     for name, values in history.items():
-        every = np.arange(1, n_epochs + 1)
+        candidates = np.arange(1, n_epochs + 1)
         if name.startswith(_VALIDATION):
-            every = every[_due(every, _frequency(validation_freq, n_epochs, len(values)))]
-        if len(every) < len(values):
+            frequency = _check_frequency(validation_freq, n_epochs, len(values))
+            candidates = candidates[_is_validated(candidates, frequency)]
+        if len(candidates) < len(values):
             raise _wrong_frequency(f"{len(values)} entries of {name!r} in {n_epochs} epochs")
-        # Later epochs may have had no validation: `partial_fit` has none.
-        epochs[name] = every[: len(values)]
+        # Validation may have ended earlier: `partial_fit` has none.
+        epochs[name] = candidates[: len(values)]
     return epochs
 
 
-def _due(epochs: np.ndarray, frequency: int | Container[int]) -> np.ndarray:
-    """Tell after which epochs there was a validation, as ``keras.Model.fit`` does."""
-    if isinstance(frequency, (int, np.integer)):
+def _is_validated(epochs: np.ndarray, frequency: int | Container[int]) -> np.ndarray:
+    """Return whether validation ran after each epoch, as in ``keras.Model.fit``."""
+    if isinstance(frequency, int):
         return np.asarray(epochs % frequency == 0)
     return np.array([epoch in frequency for epoch in epochs.tolist()])
 
 
-def _frequency(given: Any, n_epochs: int, n_entries: int) -> int | Container[int]:
-    if given is None:
+def _check_frequency(value: Any, n_epochs: int, n_entries: int) -> int | Container[int]:
+    if value is None:
         possible = [n for n in range(1, n_epochs + 1) if n_epochs // n == n_entries]
         if len(possible) != 1:
             raise _wrong_frequency(f"{n_entries} validations in {n_epochs} epochs")
         return possible[0]
-    if isinstance(given, (int, np.integer)) and given >= 1:
-        return int(given)
-    if isinstance(given, Iterable) and not isinstance(given, str):
-        return set(given)
+    if isinstance(value, (int, np.integer)) and value >= 1:
+        return int(value)
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return set(value)
     raise ValueError(
-        invalid("`validation_freq`", "an integer of at least 1 or epochs", describe(given))
+        invalid("`validation_freq`", "an integer of at least 1 or epochs", describe(value))
     )
 
 
@@ -379,9 +358,9 @@ def _wrong_frequency(got: str) -> ValueError:
     return ValueError(
         invalid(
             "`validation_freq`",
-            "what the training had, for the number of entries does not tell",
+            "that of the training, which the number of entries does not determine",
             got,
-            "Give the number, or the epochs, with which validation took place.",
+            "Pass the number of epochs between validations, or the epochs with validation.",
         )
     )
 
@@ -401,16 +380,25 @@ def _check_monitor(monitor: str | None, history: Mapping[str, np.ndarray]) -> st
     return monitor
 
 
-def _is_minimal(monitor: str, mode: str) -> bool:
+def _check_mode(mode: str, monitor: str) -> str:
+    """Return "min" or "max"; only of the loss is it known without being told."""
     if mode not in _MODES:
         raise ValueError(invalid("`mode`", f"one of {format_list(_MODES)}", describe(mode)))
-    if mode == "auto":
-        score, _, _ = monitor.partition("/")  # "recall/lost" is the recall of a class "lost"
-        return any(part in score for part in _SMALLER_IS_BETTER)
-    return mode == "min"
+    if mode != "auto":
+        return mode
+    if monitor.removeprefix(_VALIDATION) == "loss":
+        return "min"
+    raise ValueError(
+        invalid(
+            "`mode`",
+            f"'min' or 'max' to monitor {monitor!r}",
+            "'auto', and it is not known which values are better",
+            "Pass mode='min' if lower values are better, else mode='max'.",
+        )
+    )
 
 
-def _best(values: np.ndarray, *, smaller_is_better: bool) -> int:
-    """Return the first of the best entries; NaN is never best."""
-    badness = values if smaller_is_better else -values
+def _best_entry(values: np.ndarray, mode: str) -> int:
+    """Return the index of the first of the best values; NaN is never best."""
+    badness = values if mode == "min" else -values
     return int(np.argmin(np.where(np.isnan(badness), np.inf, badness)))

@@ -1,4 +1,4 @@
-"""What stands in which table of a report."""
+"""Lay out a report as tables."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_multiclass._shared.messages import shorten
-from keras_multiclass.evaluation._tables import Table, count_text
+from keras_multiclass.evaluation._tables import Table, format_count
 
 if TYPE_CHECKING:
     from keras_multiclass.evaluation._report import ClassificationReport
 
-_LONGEST_NAME = 28
-_MOST_CLASSES = 40
-_MEASURES = {
+_MAX_LABEL_LENGTH = 28
+_MAX_CLASSES = 40
+_TITLES = {
     "precision": "precision",
     "recall": "recall",
     "f1": "F1",
@@ -33,7 +33,7 @@ _MEASURES = {
 
 
 def report_title(report: ClassificationReport) -> str:
-    """Say how many rows and classes there are.
+    """Return the number of rows and classes as text.
 
     Parameters
     ----------
@@ -48,22 +48,22 @@ def report_title(report: ClassificationReport) -> str:
 
 
 def measure_title(name: str, top_k: int | None) -> str:
-    """Write the name of a measure for readers.
+    """Return the title of a measure.
 
     Parameters
     ----------
     name : str
-        Key of the measure; ``macro_`` may stand before it.
+        Key of the measure, possibly with the prefix ``macro_``.
     top_k : int or None
         The k of the top-k accuracy.
     """
-    own = name.removeprefix("macro_")
-    title = _MEASURES[own].format(top_k=top_k)
-    return title if own == name else f"macro {title}"
+    bare = name.removeprefix("macro_")
+    title = _TITLES[bare].format(top_k=top_k)
+    return title if bare == name else f"macro {title}"
 
 
 def report_tables(report: ClassificationReport) -> list[Table]:
-    """Lay out a report: its classes, the overall measures, and confused pairs if there are any.
+    """Return the tables of a report: classes, overall measures and, if any, confused pairs.
 
     Parameters
     ----------
@@ -80,21 +80,21 @@ def report_tables(report: ClassificationReport) -> list[Table]:
 
 def _class_table(report: ClassificationReport) -> Table:
     columns = list(report.per_class)
-    labels = [shorten(label, _LONGEST_NAME) for label in report.classes.tolist()]
+    labels = [shorten(label, _MAX_LABEL_LENGTH) for label in report.classes.tolist()]
     shown = np.arange(len(labels))
     note = ""
-    if len(labels) > _MOST_CLASSES:
-        shown = np.argsort(report.per_class["f1"], kind="stable")[:_MOST_CLASSES]
-        note = f"The {_MOST_CLASSES} classes of lowest F1; to_frame() has all {len(labels)}."
+    if len(labels) > _MAX_CLASSES:
+        shown = np.argsort(report.per_class["f1"], kind="stable")[:_MAX_CLASSES]
+        note = f"The {_MAX_CLASSES} classes of lowest F1; to_frame() has all {len(labels)}."
     rows = [
         (
-            labels[number],
+            labels[k],
             *(
-                count_text(values[number]) if name == "support" else float(values[number])
+                format_count(values[k]) if name == "support" else float(values[k])
                 for name, values in report.per_class.items()
             ),
         )
-        for number in shown
+        for k in shown
     ]
     averages = [
         (kind, *("" if name == "support" else scores[name] for name in columns))
@@ -112,9 +112,9 @@ def _class_table(report: ClassificationReport) -> Table:
 def _pair_tables(report: ClassificationReport) -> list[Table]:
     rows = [
         (
-            shorten(pair.true, _LONGEST_NAME),
-            shorten(pair.predicted, _LONGEST_NAME),
-            count_text(pair.n_samples),
+            shorten(pair.true, _MAX_LABEL_LENGTH),
+            shorten(pair.predicted, _MAX_LABEL_LENGTH),
+            format_count(pair.n_samples),
             pair.share,
         )
         for pair in report.confused_pairs()

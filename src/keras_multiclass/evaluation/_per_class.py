@@ -1,4 +1,4 @@
-"""A picture of precision, recall and F1, class by class."""
+"""Plot precision, recall and F1 of each class."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
+from keras_multiclass._shared.messages import describe, format_list, invalid
 from keras_multiclass.evaluation._drawing import (
     INK,
-    as_names,
     axes_for,
-    is_fresh,
-    legend_beside,
-    pyplot,
-    shown,
-    tidy,
-    width_of,
+    check_names,
+    class_label,
+    label_width,
+    legend_outside,
+    require_pyplot,
+    set_cycle_if_empty,
+    style_axes,
 )
 from keras_multiclass.evaluation._predictions import Predictions
 from keras_multiclass.evaluation._scores import score_classes
-from keras_multiclass.evaluation._tables import count_text
+from keras_multiclass.evaluation._tables import format_count
 
 __all__ = ["PerClassDisplay"]
 
@@ -31,37 +31,37 @@ _TITLES = {"precision": "precision", "recall": "recall", "f1": "F1"}
 
 
 class PerClassDisplay:
-    """Precision, recall and F1 of each class, the best class on top.
+    """Precision, recall and F1 of each class, best class first.
 
-    Make one with `from_estimator` or `from_predictions`, which also draw it. Each score has axes
-    of its own, with one dot for each class and a dashed line at the mean of the classes. Names
-    of classes are followed by their number of rows. To compare several classifiers, draw them on
-    the same axes, each with a ``label``; the first one sets the order.
+    Create one with `from_estimator` or `from_predictions`, which also draw it. Each score has its
+    own axes, with one dot per class and a dashed line at the mean over classes. Class names are
+    followed by their number of rows. To compare several classifiers, draw them on the same axes,
+    each with a ``label``; the first one determines the order.
 
     Parameters
     ----------
     classes : ndarray of shape (n_classes,)
-        The labels.
+        Class labels.
     scores : dict of str to ndarray of shape (n_classes,)
-        ``"precision"``, ``"recall"`` and ``"f1"``; NaN where a score is not defined, as the recall
-        of a class without rows.
+        ``"precision"``, ``"recall"`` and ``"f1"``; NaN where a score is undefined, such as the
+        recall of a class without rows.
     support : ndarray of shape (n_classes,)
-        Rows of each class, or the sums of their weights.
+        Number of rows of each class, or the sum of their weights.
 
     Attributes
     ----------
     axes_ : ndarray of matplotlib Axes
-        One for each score.
+        One per score.
     figure_ : matplotlib Figure
-        Their figure.
+        Figure containing the axes.
     dots_ : dict of str to matplotlib Line2D
-        The dots, by score.
+        Dots, by score.
     mean_lines_ : dict of str to matplotlib Line2D
-        The lines at the means, by score.
+        Lines at the means, by score.
 
     See Also
     --------
-    RocCurvesDisplay : How well each class is told from the rest at any threshold.
+    RocCurvesDisplay : How well each class is separated from the rest at any threshold.
 
     Examples
     --------
@@ -95,35 +95,35 @@ class PerClassDisplay:
         sort: str | None = "f1",
         label: str | None = None,
     ) -> PerClassDisplay:
-        """Let a fitted classifier predict, and draw.
+        """Plot the scores of a fitted classifier.
 
         Parameters
         ----------
         estimator : classifier
             Any fitted scikit-learn classifier.
         X : array-like of shape (n_samples, ...)
-            Features, best of rows that were not trained on.
+            Features, preferably of rows not used for training.
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
             Labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+            Sample weights.
         ax : Axes or array of Axes, default=None
-            Axes to draw on, as of `plot`.
+            Axes to draw on, see `plot`.
         metrics : list of {"precision", "recall", "f1"}, default=("precision", "recall", "f1")
-            What to draw.
+            Scores to draw.
         sort : {"precision", "recall", "f1", "support"} or None, default="f1"
-            The order of the classes, as of `plot`.
+            Order of the classes, see `plot`.
         label : str, default=None
-            What the legend says of the dots.
+            Name of the dots in the legend.
 
         Returns
         -------
         PerClassDisplay
-            Drawn.
+            The display, already drawn.
         """
-        pyplot(f"{cls.__name__}.from_estimator")
-        found = Predictions.from_estimator(estimator, X, y, sample_weight=sample_weight)
-        return cls._computed(found).plot(ax, metrics=metrics, sort=sort, label=label)
+        require_pyplot(f"{cls.__name__}.from_estimator")
+        predictions = Predictions.from_estimator(estimator, X, y, sample_weight=sample_weight)
+        return cls._compute(predictions).plot(ax, metrics=metrics, sort=sort, label=label)
 
     @classmethod
     def from_predictions(
@@ -138,7 +138,7 @@ class PerClassDisplay:
         sort: str | None = "f1",
         label: str | None = None,
     ) -> PerClassDisplay:
-        """Draw the scores of labels that were predicted before.
+        """Plot the scores of predicted labels.
 
         Parameters
         ----------
@@ -149,29 +149,29 @@ class PerClassDisplay:
         labels : array-like of shape (n_classes,), default=None
             The classes; by default the sorted labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+            Sample weights.
         ax : Axes or array of Axes, default=None
-            Axes to draw on, as of `plot`.
+            Axes to draw on, see `plot`.
         metrics : list of {"precision", "recall", "f1"}, default=("precision", "recall", "f1")
-            What to draw.
+            Scores to draw.
         sort : {"precision", "recall", "f1", "support"} or None, default="f1"
-            The order of the classes, as of `plot`.
+            Order of the classes, see `plot`.
         label : str, default=None
-            What the legend says of the dots.
+            Name of the dots in the legend.
 
         Returns
         -------
         PerClassDisplay
-            Drawn.
+            The display, already drawn.
         """
-        pyplot(f"{cls.__name__}.from_predictions")
-        found = Predictions.from_predictions(
+        require_pyplot(f"{cls.__name__}.from_predictions")
+        predictions = Predictions.from_predictions(
             y_true, y_pred, labels=labels, sample_weight=sample_weight
         )
-        return cls._computed(found).plot(ax, metrics=metrics, sort=sort, label=label)
+        return cls._compute(predictions).plot(ax, metrics=metrics, sort=sort, label=label)
 
     @classmethod
-    def _computed(cls, predictions: Predictions) -> PerClassDisplay:
+    def _compute(cls, predictions: Predictions) -> PerClassDisplay:
         labels_only = replace(predictions.drop_zero_weight_rows(), probabilities=None)
         scores = score_classes(labels_only, zero_division=0.0)
         support = scores["support"]
@@ -185,31 +185,30 @@ class PerClassDisplay:
         sort: str | None = "f1",
         label: str | None = None,
     ) -> PerClassDisplay:
-        """Draw each score in axes of its own, with one dot for each class.
+        """Draw each score on its own axes, with one dot per class.
 
         Parameters
         ----------
         ax : Axes or array of Axes, default=None
-            Axes to draw on, one for each of ``metrics``; by default those of a new figure. Classes
-            that another display has drawn there keep their places.
+            Axes to draw on, one per entry of ``metrics``; by default those of a new figure. Classes
+            already drawn there by another display keep their positions.
         metrics : list of {"precision", "recall", "f1"}, default=("precision", "recall", "f1")
-            What to draw.
+            Scores to draw.
         sort : {"precision", "recall", "f1", "support"} or None, default="f1"
-            What the classes are sorted by, from the largest down; None for the order of
-            ``classes``.
+            What to sort the classes by, in descending order; None for the order of ``classes``.
         label : str, default=None
-            What the legend says of the dots.
+            Name of the dots in the legend.
 
         Returns
         -------
         PerClassDisplay
-            Itself.
+            The display itself.
         """
         caller = f"{type(self).__name__}.plot"
-        pyplot(caller)
-        names = _check_metrics(metrics)
+        require_pyplot(caller)
+        names = check_names(metrics, "`metrics`", _TITLES)
         order = self._order(sort)
-        width = 2.2 + width_of(self.classes) + 1.9 * len(names)
+        width = 2.2 + label_width(self.classes) + 1.9 * len(names)
         size = (width, 1.1 + 0.26 * len(self.classes))
         self.axes_ = axes_for(ax, len(names), caller, figsize=size, columns=len(names), sharey=True)
         self.figure_ = self.axes_[0].figure
@@ -218,7 +217,7 @@ class PerClassDisplay:
         for axes, name in zip(self.axes_, names, strict=True):
             self._draw(axes, name, order, label or "classes")
             axes.tick_params(labelleft=axes is self.axes_[0])
-        legend_beside(self.axes_[-1])
+        legend_outside(self.axes_[-1])
         return self
 
     def _order(self, sort: str | None) -> np.ndarray:
@@ -229,11 +228,11 @@ class PerClassDisplay:
             raise ValueError(
                 invalid("`sort`", f"None or one of {format_list(keys)}", describe(sort))
             )
-        return np.argsort(-keys[sort], kind="stable")  # NaN comes last
+        return np.argsort(-keys[sort], kind="stable")  # NaN sorts last
 
     def _draw(self, ax: Any, metric: str, order: np.ndarray, label: str) -> None:
-        fresh = is_fresh(ax)
-        # Matplotlib gives a new name the next row, and a known one the row that it has.
+        is_empty = set_cycle_if_empty(ax)
+        # Matplotlib appends new names as rows, and reuses the rows of names it has seen.
         names = [str(self.classes[k]) for k in order]
         (self.dots_[metric],) = ax.plot(
             self.scores[metric][order], names, linestyle="none", label=label, clip_on=False
@@ -246,37 +245,21 @@ class PerClassDisplay:
             zorder=1,
             label=f"mean of {label}",
         )
-        self._name_rows(ax, ax.convert_yunits(names), order, fresh)
+        self._label_rows(ax, ax.convert_yunits(names), order, is_empty)
         ax.set_xlim(0, 1)
         ax.set_xticks(_TICKS, labels=["0", "", "0.5", "", "1"])
         ax.set_title(_TITLES[metric], loc="left", fontsize="medium", color=INK)
         ax.grid(axis="y", color="0.92")
-        tidy(ax)
+        style_axes(ax)
         ax.tick_params(axis="y", length=0)
 
-    def _name_rows(self, ax: Any, rows: Any, order: np.ndarray, fresh: bool) -> None:
-        drawn = [] if fresh else ax.get_yticks()
-        written = ax.yaxis.get_major_formatter().format_ticks(drawn)
-        names = dict(zip(drawn, written, strict=True))
-        for row, number in zip(rows, order, strict=True):
-            names.setdefault(row, self._row_name(number))
-        ax.set_yticks(list(names), labels=list(names.values()))
-        ax.set_ylim(len(names) - 0.5, -0.5)
-
-    def _row_name(self, number: int) -> str:
-        return f"{shown(self.classes[number])}  ({count_text(self.support[number])})"
-
-
-def _check_metrics(metrics: Sequence[str]) -> list[str]:
-    names = as_names(metrics, "`metrics`", _TITLES)
-    unknown = [name for name in names if name not in list(_TITLES)]
-    if unknown or not names:
-        raise ValueError(
-            invalid(
-                "`metrics`",
-                f"names from {format_list(_TITLES)}",
-                f"unknown {format_list(unknown)}" if unknown else "none",
-                did_you_mean(unknown[0], _TITLES).strip() if unknown else "",
-            )
-        )
-    return names
+    def _label_rows(self, ax: Any, rows: Any, order: np.ndarray, is_empty: bool) -> None:
+        """Label the rows of the classes, and keep the labels of an earlier display."""
+        earlier = [] if is_empty else ax.get_yticks()
+        texts = ax.yaxis.get_major_formatter().format_ticks(earlier)
+        labels = dict(zip(earlier, texts, strict=True))
+        for row, k in zip(rows, order, strict=True):
+            text = f"{class_label(self.classes[k])}  ({format_count(self.support[k])})"
+            labels.setdefault(row, text)
+        ax.set_yticks(list(labels), labels=list(labels.values()))
+        ax.set_ylim(len(labels) - 0.5, -0.5)

@@ -1,4 +1,4 @@
-"""What a classifier said of rows whose labels are known, whatever the format of the labels."""
+"""Read labels in any format and check predictions of any classifier."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ from keras_multiclass._data.labels.parse import (
 from keras_multiclass._data.weights import check_sample_weight
 from keras_multiclass._shared.messages import describe, format_list, invalid
 
-_MOST_SHOWN = 5
-# How far the probabilities of a row may be from summing to one: half precision comes that near.
+_MAX_SHOWN = 5
+# Allowed deviation of a row's sum of probabilities from 1; half precision stays within it.
 _SUM_TOLERANCE = 1e-3
 _ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """Labels, predicted labels and probabilities of some rows, checked, as class numbers.
+    """Labels, predicted labels and probabilities of rows, checked and as class indices.
 
     Attributes
     ----------
     classes : ndarray of shape (n_classes,)
-        The labels, in the order of the class numbers.
+        Class labels, in the order of the class indices.
     true : ndarray of int of shape (n_samples,)
-        Class numbers of the labels.
+        Class indices of the labels.
     predicted : ndarray of int of shape (n_samples,)
-        Class numbers of the predicted labels.
+        Class indices of the predicted labels.
     probabilities : ndarray of float64 of shape (n_samples, n_classes), or None
         Probabilities; each row sums to one. None if there are none.
     sample_weight : ndarray of float64 of shape (n_samples,), or None
-        Weights of the rows; None for equal weights.
+        Sample weights; None for equal weights.
 
     Examples
     --------
-    >>> found = Predictions.from_predictions(["ash", "fir", "fir"], ["ash", "fir", "oak"])
-    >>> found.classes.tolist(), found.predicted.tolist()
+    >>> predictions = Predictions.from_predictions(["ash", "fir", "fir"], ["ash", "fir", "oak"])
+    >>> predictions.classes.tolist(), predictions.predicted.tolist()
     (['ash', 'fir', 'oak'], [0, 1, 2])
     """
 
@@ -62,32 +62,33 @@ class Predictions:
     def from_estimator(
         cls, estimator: Any, X: Any, y: Any, *, sample_weight: Any = None
     ) -> Predictions:
-        """Let a fitted classifier predict.
+        """Predict with a fitted classifier.
 
         Parameters
         ----------
         estimator : classifier
-            Fitted, with ``classes_`` and ``predict``; its ``predict_proba`` is used if it has one.
+            Fitted, with ``classes_`` and ``predict``; ``predict_proba`` is used if available.
         X : array-like of shape (n_samples, ...)
             Features.
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
-            Labels in any format, also one-hot. A label that is no class of the estimator becomes
-            a class of its own, unless there are probabilities, which have no column for it.
+            Labels in any format, including one-hot. A label unknown to the estimator becomes a
+            class of its own, unless there are probabilities, which have no column for it.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+            Sample weights.
 
         Returns
         -------
         Predictions
+            Checked predictions.
 
         Raises
         ------
         TypeError
-            If `estimator` is no classifier.
+            If `estimator` is not a classifier.
         NotFittedError
             If it is not fitted.
         ValueError
-            If labels, weights or probabilities cannot be used.
+            If labels, weights or probabilities are invalid.
         """
         classes = fitted_classes(estimator)
         true = parse_target(y, "y")
@@ -96,8 +97,9 @@ class Predictions:
         probabilities = predict_proba_of(estimator, X)
         codec = LabelCodec(classes)
         if probabilities is None and true.form == "vector":
-            new = codec.unknown(true.values)
-            codec = LabelCodec(_sorted_union([classes, new], "y")) if len(new) else codec
+            unknown = codec.unknown(true.values)
+            if len(unknown):
+                codec = LabelCodec(_sorted_union([classes, unknown], "y"))
         return cls(
             codec.classes,
             _encode(codec, y, true, "y"),
@@ -118,45 +120,46 @@ class Predictions:
         labels: Any = None,
         sample_weight: Any = None,
     ) -> Predictions:
-        """Take predictions that were made before.
+        """Check existing predictions.
 
         Parameters
         ----------
         y_true : array-like of shape (n_samples,) or (n_samples, n_classes)
-            Labels in any format, also one-hot.
+            Labels in any format, including one-hot.
         y_pred : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
-            Predicted labels; by default the likeliest ones by `y_proba`.
+            Predicted labels; by default the most probable ones according to `y_proba`.
         y_proba : array-like of shape (n_samples, n_classes), default=None
             Probabilities.
         labels : array-like of shape (n_classes,), default=None
             All classes, in the order of the columns of `y_proba`. By default the sorted labels
-            of `y_true` and `y_pred`; those of a one-hot table are its columns.
+            of `y_true` and `y_pred`, or the columns of a one-hot table.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+            Sample weights.
 
         Returns
         -------
         Predictions
+            Checked predictions.
 
         Raises
         ------
         ValueError
-            If the arrays cannot be used or do not go together.
+            If the arrays are invalid or inconsistent.
         """
         if y_pred is None and y_proba is None:
             raise ValueError(
                 invalid("y_pred or y_proba", "given", "None for both", "Pass at least one of them.")
             )
-        given = {"y_true": y_true, **({} if y_pred is None else {"y_pred": y_pred})}
-        read = {name: parse_target(y, name) for name, y in given.items()}
-        lengths = {name: len(target.values) for name, target in read.items()}
+        labelings = {"y_true": y_true, **({} if y_pred is None else {"y_pred": y_pred})}
+        targets = {name: parse_target(y, name) for name, y in labelings.items()}
+        lengths = {name: len(target.values) for name, target in targets.items()}
         n_samples = lengths["y_true"]
         if y_proba is not None:
             lengths["y_proba"] = row_count(y_proba)
         check_lengths(lengths)
-        classes = _classes_of(read) if labels is None else parse_classes(labels, "labels")
+        classes = _classes_of(targets) if labels is None else parse_classes(labels, "labels")
         codec = LabelCodec(classes)
-        codes = {name: _encode(codec, given[name], read[name], name) for name in given}
+        codes = {name: _encode(codec, y, targets[name], name) for name, y in labelings.items()}
         _check_order(y_proba, classes)
         probabilities = _check_probabilities(y_proba, n_samples, len(classes), "y_proba")
         if probabilities is not None:
@@ -170,7 +173,7 @@ class Predictions:
         )
 
     def drop_zero_weight_rows(self) -> Predictions:
-        """Leave out the rows that do not count."""
+        """Drop the rows of weight zero."""
         if self.sample_weight is None or self.sample_weight.all():
             return self
         kept = self.sample_weight > 0
@@ -190,12 +193,12 @@ class Predictions:
 
 
 def fitted_classes(estimator: Any) -> np.ndarray:
-    """Check that an estimator is a fitted classifier for one target; return its classes.
+    """Check that an estimator is a fitted classifier with a single target and return its classes.
 
     Parameters
     ----------
     estimator : object
-        What the user gave.
+        The user's value.
     """
     check_classifier(estimator)
     check_is_fitted(estimator)
@@ -206,21 +209,21 @@ def fitted_classes(estimator: Any) -> np.ndarray:
                 "`estimator`",
                 "a classifier of one target, with a 1-d `classes_`",
                 f"{describe(estimator)} with {describe(classes)}",
-                "Judge a classifier of several targets one target at a time.",
+                "Evaluate a classifier of several targets one target at a time.",
             )
         )
     return to_natural_dtype(np.asarray(classes), "classes_")
 
 
 def check_classifier(estimator: Any) -> None:
-    """Check that an estimator is a classifier in scikit-learn's sense.
+    """Raise unless an estimator is a classifier in scikit-learn's sense.
 
     Parameters
     ----------
     estimator : object
-        What the user gave.
+        The user's value.
     """
-    # scikit-learn warns of classes, and fails on what is no estimator at all.
+    # `is_classifier` warns about classes and fails on objects that are not estimators.
     is_estimator = hasattr(estimator, "predict") and hasattr(estimator, "get_params")
     if inspect.isclass(estimator) or not is_estimator or not is_classifier(estimator):
         raise TypeError(
@@ -228,7 +231,7 @@ def check_classifier(estimator: Any) -> None:
                 "`estimator`",
                 "a classifier as scikit-learn defines it",
                 describe(estimator),
-                "For predictions of something else use from_predictions.",
+                "Pass the predictions of anything else to from_predictions.",
             )
         )
 
@@ -247,7 +250,7 @@ def predict_proba_of(estimator: Any, X: Any) -> Any:
 
 
 def row_count(values: Any) -> int:
-    """Count rows; a sparse matrix has no len.
+    """Return the number of rows; sparse matrices have no ``len``.
 
     Parameters
     ----------
@@ -261,12 +264,12 @@ def row_count(values: Any) -> int:
 
 
 def check_lengths(lengths: dict[str, int]) -> None:
-    """Check that all arrays have equally many rows.
+    """Raise unless all arrays have the same number of rows.
 
     Parameters
     ----------
     lengths : dict of str to int
-        Number of rows by the name of the array.
+        Number of rows of each array, by name.
     """
     if len(set(lengths.values())) > 1:
         *first, last = lengths
@@ -277,40 +280,42 @@ def check_lengths(lengths: dict[str, int]) -> None:
 
 
 def read_labels(y: Any, name: str = "y") -> tuple[np.ndarray, np.ndarray]:
-    """Find the classes of labels in any format, and number the labels.
+    """Return the classes of labels in any format, and the labels as class indices.
 
     Parameters
     ----------
     y : array-like of shape (n_samples,) or (n_samples, n_classes)
-        The labels.
+        Labels.
     name : str, default="y"
-        How messages call them.
+        Name of the argument, for messages.
 
     Returns
     -------
     classes : ndarray of shape (n_classes,)
-    numbers : ndarray of int of shape (n_samples,)
+        Class labels.
+    codes : ndarray of int of shape (n_samples,)
+        Class indices.
     """
-    read = parse_target(y, name)
-    classes = _classes_of({name: read})
-    return classes, _encode(LabelCodec(classes), y, read, name)
+    target = parse_target(y, name)
+    classes = _classes_of({name: target})
+    return classes, _encode(LabelCodec(classes), y, target, name)
 
 
-def _classes_of(read: dict[str, ParsedTarget]) -> np.ndarray:
-    """All classes of some targets: the columns of a one-hot table, else the sorted labels."""
-    for target in read.values():
+def _classes_of(targets: dict[str, ParsedTarget]) -> np.ndarray:
+    """Return the classes of targets: the columns of a one-hot table, else the sorted labels."""
+    for target in targets.values():
         if target.form == "one_hot_frame":
             return np.asarray(target.names)
-    for target in read.values():
+    for target in targets.values():
         if target.form == "one_hot":
             return np.arange(target.n_columns)
-    return _sorted_union([target.values for target in read.values()], " and ".join(read))
+    return _sorted_union([target.values for target in targets.values()], " and ".join(targets))
 
 
 def _sorted_union(parts: list[np.ndarray], name: str) -> np.ndarray:
     if len({part.dtype.kind for part in parts}) == 1:
         merged = np.concatenate(parts)
-    else:  # NumPy would make strings of numbers
+    else:  # NumPy would convert numbers to strings
         labels = list(dict.fromkeys(label for part in parts for label in unique_in_order(part)))
         merged = np.empty(len(labels), dtype=object)
         merged[:] = labels
@@ -321,36 +326,36 @@ def _sorted_union(parts: list[np.ndarray], name: str) -> np.ndarray:
         raise_mixed_types(set(map(type, merged.tolist())), name)
 
 
-def _encode(codec: LabelCodec, y: Any, read: ParsedTarget, name: str) -> np.ndarray:
-    if read.form == "vector":
-        unknown = codec.unknown(read.values)
+def _encode(codec: LabelCodec, y: Any, target: ParsedTarget, name: str) -> np.ndarray:
+    if target.form == "vector":
+        unknown = codec.unknown(target.values)
         if len(unknown):
-            _refuse_unknown(codec, unknown, name)
-        y = read.values
+            _raise_unknown(codec, unknown, name)
+        y = target.values
     return codec.encode(y, name).astype(np.intp)
 
 
-def _refuse_unknown(codec: LabelCodec, unknown: np.ndarray, name: str) -> NoReturn:
-    found = unique_in_order(unknown)
-    plural = "" if len(found) == 1 else "s"
-    tail = "" if len(found) <= _MOST_SHOWN else ", ..."
-    shown = f"{len(found)} unknown label{plural}: {format_list(found[:_MOST_SHOWN])}{tail}"
+def _raise_unknown(codec: LabelCodec, unknown: np.ndarray, name: str) -> NoReturn:
+    labels = unique_in_order(unknown)
+    plural = "" if len(labels) == 1 else "s"
+    tail = "" if len(labels) <= _MAX_SHOWN else ", ..."
+    got = f"{len(labels)} unknown label{plural}: {format_list(labels[:_MAX_SHOWN])}{tail}"
     raise ValueError(
         invalid(
             name,
             f"labels among the {codec.n_classes} classes",
-            shown,
-            "Drop these rows, or predict with a classifier that knows these labels.",
+            got,
+            "Drop these rows, or use a classifier fitted on these labels.",
         )
     )
 
 
 def _check_order(probabilities: Any, classes: np.ndarray) -> None:
-    """Refuse a data frame whose columns are named by the classes, in another order."""
+    """Raise if a data frame's columns are named after the classes but in another order."""
     names = list(getattr(probabilities, "columns", ()))
-    # Whole numbers may be no more than the places of the columns.
-    named = all(isinstance(name, str) for name in names)
-    if named and names != classes.tolist() and set(names) == set(classes.tolist()):
+    # Integers may be mere column positions.
+    are_strings = all(isinstance(name, str) for name in names)
+    if are_strings and names != classes.tolist() and set(names) == set(classes.tolist()):
         raise ValueError(
             invalid(
                 "y_proba",
@@ -364,7 +369,7 @@ def _check_order(probabilities: Any, classes: np.ndarray) -> None:
 def _check_probabilities(
     probabilities: Any, n_samples: int, n_classes: int, name: str
 ) -> np.ndarray | None:
-    """Check probabilities and make their rows sum to one in 64 bits."""
+    """Check probabilities and rescale their rows to sum to one in float64."""
     if probabilities is None:
         return None
     values = check_array(
@@ -383,19 +388,18 @@ def _check_probabilities(
                 cure,
             )
         )
-    negative = int(np.sum(values < 0))
-    if negative:
-        raise ValueError(
-            invalid(name, "probabilities", f"{negative} negative values", "Apply a softmax first.")
-        )
+    n_negative = int(np.sum(values < 0))
+    if n_negative:
+        got = f"{n_negative} negative values"
+        raise ValueError(invalid(name, "probabilities", got, "Apply a softmax first."))
     sums = values.sum(axis=1, keepdims=True)
-    off = int(np.sum(np.abs(sums - 1) > _SUM_TOLERANCE))
-    if off:
+    n_wrong = int(np.sum(np.abs(sums - 1) > _SUM_TOLERANCE))
+    if n_wrong:
         raise ValueError(
             invalid(
                 name,
                 "probabilities that sum to 1 in each row",
-                f"{off} of {n_samples} rows with another sum",
+                f"{n_wrong} of {n_samples} rows with another sum",
                 "Apply a softmax, or divide each row by its sum.",
             )
         )

@@ -1,4 +1,4 @@
-"""Reliability diagrams of many classes: whether probabilities come true."""
+"""Reliability diagrams of many classes."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import numpy as np
 
 from keras_multiclass._data.statistics import weighted_quantiles
 from keras_multiclass._shared.messages import describe, format_list, invalid
-from keras_multiclass.evaluation._bins import ReliabilityCurve, bin_rows, equal_edges
+from keras_multiclass.evaluation._bins import ReliabilityCurve, equal_edges, reliability_curve
 from keras_multiclass.evaluation._checks import check_count
 from keras_multiclass.evaluation._drawing import (
     INK,
     PALE,
     axes_for,
     class_colours,
-    class_style,
-    is_fresh,
-    legend_of_classes,
-    named_value,
-    probabilities_of,
-    pyplot,
-    tidy,
-    width_of,
+    class_legend,
+    class_line_style,
+    label_width,
+    label_with_value,
+    require_probabilities,
+    require_pyplot,
+    set_cycle_if_empty,
+    style_axes,
 )
 from keras_multiclass.evaluation._predictions import Predictions
 
@@ -34,33 +34,33 @@ _STRATEGIES = ("uniform", "quantile")
 
 
 class ReliabilityDisplay:
-    """Reliability diagram: how often what is predicted with some probability comes true.
+    """Reliability diagram: predicted probabilities against observed frequencies.
 
-    Make one with `from_estimator` or `from_predictions`, which also draw it. Points below the
-    diagonal are predictions that are too sure. To compare several classifiers, draw them on the
-    same axes, each with a ``label``.
+    Create one with `from_estimator` or `from_predictions`, which also draw it. Points below the
+    diagonal are overconfident predictions. To compare several classifiers, draw them on the same
+    axes, each with a ``label``.
 
     Parameters
     ----------
     curves : list of ReliabilityCurve
-        One for ``kind="top_label"``, else one for each class with rows.
+        A single one for ``kind="top_label"``, otherwise one per class with rows.
     kind : {"top_label", "per_class"}
-        What the curves are of.
+        Kind of the curves.
     absent : list, default=()
         Labels of classes without rows.
 
     Attributes
     ----------
     axes_ : ndarray of matplotlib Axes
-        Those of the curves and, if there is one, of the histogram.
+        Axes of the curves and of the histogram, if there is one.
     figure_ : matplotlib Figure
-        Their figure.
+        Figure containing the axes.
     lines_ : list of matplotlib Line2D
-        As ``curves``, without empty bins.
+        Lines of ``curves``, without empty bins.
     diagonal_ : matplotlib Line2D
-        Where perfectly calibrated probabilities would be.
+        Perfect calibration.
     histogram_ : matplotlib StepPatch or None
-        Which part of the rows is in each bin.
+        Fraction of the rows in each bin.
 
     See Also
     --------
@@ -68,10 +68,10 @@ class ReliabilityDisplay:
 
     Notes
     -----
-    ``kind="top_label"`` looks at the largest probability of each row and whether that class is
-    right [1]_. The expected calibration error, the mean distance from the diagonal weighted by the
-    rows, is then that of the paper's equation 3. ``kind="per_class"`` looks at the probabilities of
-    each class and which rows are of it.
+    ``kind="top_label"`` uses the highest probability of each row and whether that class is correct
+    [1]_. The expected calibration error, the mean distance from the diagonal weighted by the rows,
+    is then equation 3 of the paper. ``kind="per_class"`` uses the probabilities of each class and
+    whether rows belong to it.
 
     References
     ----------
@@ -117,40 +117,40 @@ class ReliabilityDisplay:
         label: str | None = None,
         highlight: int = 5,
     ) -> ReliabilityDisplay:
-        """Let a fitted classifier predict, and draw.
+        """Plot the reliability of a fitted classifier.
 
         Parameters
         ----------
         estimator : classifier
             Any fitted scikit-learn classifier with ``predict_proba``.
         X : array-like of shape (n_samples, ...)
-            Features of rows that were not trained on.
+            Features of rows not used for training.
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
             Labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+            Sample weights.
         kind : {"top_label", "per_class"}, default="top_label"
-            The probabilities of the predicted labels, or of each class.
+            Whether to plot the probabilities of the predicted labels or of each class.
         n_bins : int, default=15
             Number of bins.
         strategy : {"uniform", "quantile"}, default="uniform"
-            Bins of equal width, or with equally many rows.
+            Bins of equal width, or with equal numbers of rows.
         ax : Axes or array of Axes, default=None
-            Axes to draw on, as of `plot`.
+            Axes to draw on, see `plot`.
         label : str, default=None
-            What the legend says of the curve.
+            Name of the curve in the legend.
         highlight : int, default=5
-            How many of the worst classes get a colour, if there are more than ten.
+            Number of worst classes to colour if there are more than ten classes.
 
         Returns
         -------
         ReliabilityDisplay
-            Drawn.
+            The display, already drawn.
         """
-        pyplot(f"{cls.__name__}.from_estimator")
-        found = Predictions.from_estimator(estimator, X, y, sample_weight=sample_weight)
-        computed = cls._computed(found, kind, n_bins, strategy)
-        return computed.plot(ax, label=label, highlight=highlight)
+        require_pyplot(f"{cls.__name__}.from_estimator")
+        predictions = Predictions.from_estimator(estimator, X, y, sample_weight=sample_weight)
+        display = cls._compute(predictions, kind, n_bins, strategy)
+        return display.plot(ax, label=label, highlight=highlight)
 
     @classmethod
     def from_predictions(
@@ -167,7 +167,7 @@ class ReliabilityDisplay:
         label: str | None = None,
         highlight: int = 5,
     ) -> ReliabilityDisplay:
-        """Draw the reliability of probabilities that were predicted before.
+        """Plot the reliability of predicted probabilities.
 
         Parameters
         ----------
@@ -178,34 +178,34 @@ class ReliabilityDisplay:
         labels : array-like of shape (n_classes,), default=None
             The classes, in the order of the columns of `y_proba`; by default the sorted labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+            Sample weights.
         kind : {"top_label", "per_class"}, default="top_label"
-            The probabilities of the predicted labels, or of each class.
+            Whether to plot the probabilities of the predicted labels or of each class.
         n_bins : int, default=15
             Number of bins.
         strategy : {"uniform", "quantile"}, default="uniform"
-            Bins of equal width, or with equally many rows.
+            Bins of equal width, or with equal numbers of rows.
         ax : Axes or array of Axes, default=None
-            Axes to draw on, as of `plot`.
+            Axes to draw on, see `plot`.
         label : str, default=None
-            What the legend says of the curve.
+            Name of the curve in the legend.
         highlight : int, default=5
-            How many of the worst classes get a colour, if there are more than ten.
+            Number of worst classes to colour if there are more than ten classes.
 
         Returns
         -------
         ReliabilityDisplay
-            Drawn.
+            The display, already drawn.
         """
-        pyplot(f"{cls.__name__}.from_predictions")
-        found = Predictions.from_predictions(
+        require_pyplot(f"{cls.__name__}.from_predictions")
+        predictions = Predictions.from_predictions(
             y_true, y_proba=y_proba, labels=labels, sample_weight=sample_weight
         )
-        computed = cls._computed(found, kind, n_bins, strategy)
-        return computed.plot(ax, label=label, highlight=highlight)
+        display = cls._compute(predictions, kind, n_bins, strategy)
+        return display.plot(ax, label=label, highlight=highlight)
 
     @classmethod
-    def _computed(
+    def _compute(
         cls, predictions: Predictions, kind: Any, n_bins: int, strategy: str
     ) -> ReliabilityDisplay:
         if kind not in _KINDS:
@@ -214,48 +214,49 @@ class ReliabilityDisplay:
         if strategy not in _STRATEGIES:
             allowed = f"one of {format_list(_STRATEGIES)}"
             raise ValueError(invalid("`strategy`", allowed, describe(strategy)))
-        found = predictions.drop_zero_weight_rows()
-        probabilities = probabilities_of(found)
-        weight = np.ones(len(found.true)) if found.sample_weight is None else found.sample_weight
+        predictions = predictions.drop_zero_weight_rows()
+        probabilities = require_probabilities(predictions)
+        true, weight = predictions.true, predictions.sample_weight
+        weights = np.ones(len(true)) if weight is None else weight
 
-        def curve(name: Any, probability: np.ndarray, came_true: np.ndarray) -> ReliabilityCurve:
+        def curve(name: Any, probability: np.ndarray, is_positive: np.ndarray) -> ReliabilityCurve:
             edges = equal_edges(n_bins)
             if strategy == "quantile":
-                edges = weighted_quantiles(probability, weight, edges)
-            return bin_rows(name, probability, came_true, weight, edges)
+                edges = weighted_quantiles(probability, weights, edges)
+            return reliability_curve(name, probability, is_positive, weights, edges)
 
         if kind == "top_label":
-            right = probabilities.argmax(axis=1) == found.true
-            return cls([curve(None, probabilities.max(axis=1), right)], kind=kind)
-        is_there = np.isin(np.arange(found.n_classes), found.true)
+            is_correct = probabilities.argmax(axis=1) == true
+            return cls([curve(None, probabilities.max(axis=1), is_correct)], kind=kind)
+        is_present = np.isin(np.arange(predictions.n_classes), true)
         curves = [
-            curve(found.classes[k], probabilities[:, k], found.true == k)
-            for k in np.flatnonzero(is_there)
+            curve(predictions.classes[k], probabilities[:, k], true == k)
+            for k in np.flatnonzero(is_present)
         ]
-        return cls(curves, kind=kind, absent=found.classes[~is_there].tolist())
+        return cls(curves, kind=kind, absent=predictions.classes[~is_present].tolist())
 
     def plot(
         self, ax: Any = None, *, label: str | None = None, highlight: int = 5
     ) -> ReliabilityDisplay:
-        """Draw the curves and, beneath that of the predicted labels, a histogram of the bins.
+        """Draw the curves and, for ``kind="top_label"``, a histogram of the bins below.
 
         Parameters
         ----------
         ax : Axes or array of Axes, default=None
-            Axes to draw on; by default those of a new figure. With ``kind="top_label"`` they may be
-            two, for curve and histogram, or one, without histogram.
+            Axes to draw on; by default those of a new figure. With ``kind="top_label"``, pass two
+            for curve and histogram, or one for the curve only.
         label : str, default=None
-            What the legend says of the curve, with ``kind="top_label"``.
+            Name of the curve in the legend, with ``kind="top_label"``.
         highlight : int, default=5
-            How many of the worst classes get a colour, if there are more than ten.
+            Number of worst classes to colour if there are more than ten classes.
 
         Returns
         -------
         ReliabilityDisplay
-            Itself.
+            The display itself.
         """
         caller = f"{type(self).__name__}.plot"
-        pyplot(caller)
+        require_pyplot(caller)
         self.histogram_: Any = None
         if self.kind == "top_label":
             self._plot_top_label(ax, caller, label)
@@ -263,7 +264,7 @@ class ReliabilityDisplay:
             self._plot_classes(ax, caller, highlight)
         for axes in self.axes_:
             axes.set_xlim(-0.01, 1.01)
-            tidy(axes)
+            style_axes(axes)
         return self
 
     def _plot_top_label(self, ax: Any, caller: str, label: str | None) -> None:
@@ -273,8 +274,8 @@ class ReliabilityDisplay:
         self.axes_ = axes_for(
             ax, n_axes, caller, figsize=(4.6, 5.4), sharex=True, gridspec_kw=ratios
         )
-        main, last = self.axes_[0], self.axes_[-1]
-        self._frame(main)
+        main, bottom = self.axes_[0], self.axes_[-1]
+        self._draw_diagonal(main)
         filled = curve.weight > 0
         (line,) = main.plot(
             curve.predicted[filled],
@@ -286,21 +287,21 @@ class ReliabilityDisplay:
         self.lines_ = [line]
         if n_axes == 2:
             shares = curve.weight / curve.weight.sum()
-            self.histogram_ = last.stairs(
+            self.histogram_ = bottom.stairs(
                 shares, curve.edges, color=line.get_color(), fill=True, alpha=0.5
             )
-            last.set_ylabel("share of rows", color=INK)
-        last.set_xlabel("confidence", color=INK)
+            bottom.set_ylabel("share of rows", color=INK)
+        bottom.set_xlabel("confidence", color=INK)
         main.set_ylabel("accuracy", color=INK)
         main.legend(loc="upper left", frameon=False, fontsize="small", labelcolor=INK)
 
     def _plot_classes(self, ax: Any, caller: str, highlight: int) -> None:
         errors = np.array([curve.error for curve in self.curves])
         colours = class_colours(errors, highlight)
-        width = 5.6 + width_of([curve.name for curve in self.curves] + ["perfectly calibrated"])
+        width = 5.6 + label_width([curve.name for curve in self.curves] + ["perfectly calibrated"])
         self.axes_ = axes_for(ax, 1, caller, figsize=(width, 4.4))
         (main,) = self.axes_
-        self._frame(main)
+        self._draw_diagonal(main)
         self.lines_ = []
         for curve, colour in zip(self.curves, colours, strict=True):
             filled = curve.weight > 0
@@ -309,21 +310,25 @@ class ReliabilityDisplay:
                 curve.observed[filled],
                 marker="o" if colour else "",
                 markersize=3,
-                label=named_value(curve.name, curve.error),
-                **class_style(colour),
+                label=label_with_value(curve.name, curve.error),
+                **class_line_style(colour),
             )
         main.set_xlabel("mean predicted probability", color=INK)
         main.set_ylabel("share of rows of the class", color=INK)
-        title = "class  (calibration error)"
-        others = [self.diagonal_]
-        legend_of_classes(
-            main, self.lines_, title, errors, colours, others=others, absent=self.absent
+        class_legend(
+            main,
+            self.lines_,
+            "class  (calibration error)",
+            errors,
+            colours,
+            others=[self.diagonal_],
+            absent=self.absent,
         )
 
-    def _frame(self, ax: Any) -> None:
+    def _draw_diagonal(self, ax: Any) -> None:
         self.figure_ = ax.figure
-        label = "perfectly calibrated" if is_fresh(ax) else None
+        label = "perfectly calibrated" if set_cycle_if_empty(ax) else None
         style = {"color": PALE, "linestyle": ":", "marker": "", "fillstyle": "none"}
-        # With all of these given it takes no colour from the cycle.
+        # Setting all of these leaves the cycle where it is.
         (self.diagonal_,) = ax.plot([0, 1], [0, 1], label=label, zorder=1.9, **style)
         ax.set_ylim(-0.01, 1.01)

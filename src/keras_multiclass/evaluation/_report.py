@@ -1,4 +1,4 @@
-"""All numbers of one set of predictions, class by class and together."""
+"""Classification report: scores of each class, averages and overall scores."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from keras_multiclass.evaluation._tables import to_html, to_text
 
 
 class ConfusedPair(NamedTuple):
-    """Rows of one class that were taken for another.
+    """Rows of one class that were predicted as another.
 
     Parameters
     ----------
     true : object
-        The label of the rows.
+        True label.
     predicted : object
-        The label that was predicted.
+        Predicted label.
     n_samples : int or float
-        How many rows; with weights, the sum of theirs.
+        Number of rows, or the sum of their weights.
     share : float
         The same as a fraction of all rows of the true class.
     """
@@ -40,16 +40,16 @@ class ConfusedPair(NamedTuple):
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """Checked choices of the user.
+    """Options of a report, checked.
 
     Attributes
     ----------
     top_k : int or None
-        As the user gave it.
+        Number of most probable classes that count for the top-k accuracy; None for the default.
     zero_division : float
-        The precision of a class that has rows and is never predicted.
+        Precision of a class that has rows but is never predicted.
     n_bins : int
-        Bins of the calibration error.
+        Number of bins of the calibration error.
     """
 
     top_k: int | None
@@ -64,7 +64,7 @@ class ReportOptions:
         check_count("`n_bins`", self.n_bins)
 
     def top_k_for(self, n_classes: int) -> int | None:
-        """Among how many classes a label must be; None where that would tell nothing.
+        """Return the k of the top-k accuracy; None if there are too few classes for it.
 
         Parameters
         ----------
@@ -77,9 +77,9 @@ class ReportOptions:
             raise ValueError(
                 invalid(
                     "`top_k`",
-                    "None, or below the number of classes where there are at least 3",
+                    "None, or less than the number of classes, which must be at least 3",
                     f"{self.top_k} for {n_classes} classes",
-                    "Otherwise every row, or only the likeliest class, would count.",
+                    "Otherwise the top-k accuracy would be 1 or the plain accuracy.",
                 )
             )
         return self.top_k
@@ -87,50 +87,48 @@ class ReportOptions:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ClassificationReport:
-    r"""How well a classifier does: for each class, on average and over all rows.
+    r"""Scores of a classifier: of each class, averaged over classes, and over all rows.
 
-    Made by `from_estimator` or `from_predictions`, for any scikit-learn classifier. ``print`` shows
-    it as text, a notebook as a table.
+    Create one with `from_estimator` or `from_predictions`, for any scikit-learn classifier.
+    ``print`` shows it as text, a notebook as tables.
 
-    A measure that is undefined is NaN, which the text shows as ``-``: recall, ROC AUC and average
-    precision of a class without rows; the ROC AUC of a class that has all rows; precision and F1
-    of a class that has no rows and is never predicted; Cohen's kappa if there is but one label.
-    Averages leave such classes out, as scikit-learn does with ``zero_division=nan``. The precision
-    of a class that has rows and is never predicted is `zero_division`. Rows of weight zero count
-    as no rows.
+    Undefined scores are NaN, shown as ``-``: recall, ROC AUC and average precision of a class
+    without rows; the ROC AUC of a class that has all rows; precision and F1 of a class that has no
+    rows and is never predicted; Cohen's kappa if there is only one label. Averages skip them, as
+    scikit-learn does with ``zero_division=nan``. The precision of a class that has rows but is
+    never predicted is `zero_division`. Rows of weight zero are ignored.
 
     Attributes
     ----------
     classes : ndarray of shape (n_classes,)
-        The labels, in the order of all arrays below.
+        Class labels, in the order of all arrays below.
     n_samples : int
-        Number of rows, those of weight zero left out.
+        Number of rows, not counting those of weight zero.
     per_class : dict of str to ndarray of shape (n_classes,)
         ``precision``, ``recall``, ``f1`` and ``support`` and, with probabilities, ``roc_auc`` and
-        ``average_precision``, each of a class against the rest.
+        ``average_precision``, of each class against the rest.
     averages : dict of str to dict of str to float
-        The same (without support) as ``macro`` average over classes, ``weighted`` by their
-        support, and ``micro``: of all pairs of a row and a class together.
+        The same scores (without support) averaged: ``macro`` over classes, ``weighted`` by their
+        support, and ``micro`` over all pairs of a row and a class.
     overall : dict of str to float
         ``accuracy``, ``balanced_accuracy``, ``cohen_kappa``, ``matthews_corrcoef`` and, with
         probabilities, ``log_loss``, ``brier_score``, ``top_k_accuracy`` (for three or more
         classes) and ``expected_calibration_error``.
     confusion_matrix : ndarray of shape (n_classes, n_classes)
-        How many rows of each class (first axis) were predicted as each class; with weights, the
-        sum of theirs.
+        Number of rows, or the sum of their weights, by true class (first axis) and predicted class.
     top_k : int or None
-        Among how many of the likeliest classes a label must be for ``top_k_accuracy``.
+        Number of most probable classes that count for ``top_k_accuracy``.
 
     See Also
     --------
-    cross_validated_report : The same for rows that the classifier has not seen.
+    cross_validated_report : The same by cross-validation.
     sklearn.metrics.classification_report : Precision, recall and F1 as text.
 
     Notes
     -----
-    All but two measures are scikit-learn's. The Brier score is the mean over rows of
+    All but two scores are scikit-learn's. The Brier score is the mean over rows of
     :math:`\sum_k (p_k - y_k)^2`, halved for two classes: ``brier_score_loss`` with
-    ``scale_by_half="auto"``, which scikit-learn has for several classes since 1.7. The expected
+    ``scale_by_half="auto"``, available for several classes since scikit-learn 1.7. The expected
     calibration error is equation 3 of [1]_ with `n_bins` bins of equal width.
 
     References
@@ -185,39 +183,40 @@ class ClassificationReport:
         zero_division: float = 0.0,
         n_bins: int = 15,
     ) -> ClassificationReport:
-        """Judge a fitted classifier by rows that it should not have been fitted on.
+        """Evaluate a fitted classifier, preferably on rows not used for training.
 
         Parameters
         ----------
         estimator : classifier
-            Any fitted scikit-learn classifier; probabilities are used if it has ``predict_proba``.
+            Any fitted scikit-learn classifier; ``predict_proba`` is used if available.
         X : array-like of shape (n_samples, ...)
             Features.
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
-            Labels in any format, also one-hot. A label that is no class of the estimator is an
-            error if there are probabilities, which have no column for it, and else a class.
+            Labels in any format, including one-hot. A label unknown to the estimator becomes a
+            class of its own; with probabilities, which have no column for it, it is an error.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+            Sample weights.
         top_k : int, default=None
-            Among how many of the likeliest classes a label must be for ``top_k_accuracy``. By
-            default 3 for more than three classes, 2 for three, and not reported for two.
+            Number of most probable classes that count for ``top_k_accuracy``. By default 3 for
+            more than three classes and 2 for three; not reported for two.
         zero_division : {0.0, 1.0, nan}, default=0.0
-            The precision of a class that has rows and is never predicted.
+            Precision of a class that has rows but is never predicted.
         n_bins : int, default=15
             Number of bins of the expected calibration error.
 
         Returns
         -------
         ClassificationReport
+            The report.
 
         Raises
         ------
         TypeError
-            If `estimator` is no classifier.
+            If `estimator` is not a classifier.
         NotFittedError
             If it is not fitted.
         ValueError
-            If an argument cannot be used.
+            If an argument is invalid.
 
         Examples
         --------
@@ -231,8 +230,8 @@ class ClassificationReport:
         ClassificationReport(n_samples=89, n_classes=3, accuracy=0.685)
         """
         options = ReportOptions(top_k, zero_division, n_bins)
-        found = Predictions.from_estimator(estimator, X, y, sample_weight=sample_weight)
-        return build_report(found, options)
+        predictions = Predictions.from_estimator(estimator, X, y, sample_weight=sample_weight)
+        return build_report(predictions, options)
 
     @classmethod
     def from_predictions(
@@ -247,36 +246,37 @@ class ClassificationReport:
         zero_division: float = 0.0,
         n_bins: int = 15,
     ) -> ClassificationReport:
-        """Judge predictions, wherever they come from.
+        """Evaluate predictions from any source.
 
         Parameters
         ----------
         y_true : array-like of shape (n_samples,) or (n_samples, n_classes)
-            Labels in any format, also one-hot.
+            Labels in any format, including one-hot.
         y_pred : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
-            Predicted labels; by default the likeliest ones by `y_proba`.
+            Predicted labels; by default the most probable ones according to `y_proba`.
         y_proba : array-like of shape (n_samples, n_classes), default=None
-            Probabilities. Without them the measures that need them are left out.
+            Probabilities. Without them, the scores that need them are omitted.
         labels : array-like of shape (n_classes,), default=None
             All classes, in the order of the columns of `y_proba`. By default the sorted labels
-            of `y_true` and `y_pred`; those of a one-hot table are its columns.
+            of `y_true` and `y_pred`, or the columns of a one-hot table.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+            Sample weights.
         top_k : int, default=None
-            As in `from_estimator`.
+            See `from_estimator`.
         zero_division : {0.0, 1.0, nan}, default=0.0
-            As in `from_estimator`.
+            See `from_estimator`.
         n_bins : int, default=15
-            As in `from_estimator`.
+            See `from_estimator`.
 
         Returns
         -------
         ClassificationReport
+            The report.
 
         Raises
         ------
         ValueError
-            If an argument cannot be used, or the arrays do not go together.
+            If an argument is invalid, or the arrays are inconsistent.
 
         Examples
         --------
@@ -289,25 +289,25 @@ class ClassificationReport:
         0.646
         """
         options = ReportOptions(top_k, zero_division, n_bins)
-        found = Predictions.from_predictions(
+        predictions = Predictions.from_predictions(
             y_true, y_pred, y_proba, labels=labels, sample_weight=sample_weight
         )
-        return build_report(found, options)
+        return build_report(predictions, options)
 
     def confused_pairs(self, n: int | None = 5) -> list[ConfusedPair]:
-        """List which classes are taken for which others, the most frequent first.
+        """Return the pairs of classes that are confused, most frequent first.
 
         Parameters
         ----------
         n : int, default=5
-            How many pairs at most; None for all.
+            Maximum number of pairs; None for all.
 
         Returns
         -------
         list of ConfusedPair
-            Named tuples ``(true, predicted, n_samples, share)``: label, predicted label, number of
-            rows (with weights, the sum of theirs), and the same as a fraction of all rows of the
-            true class. Pairs that do not occur are left out.
+            Named tuples ``(true, predicted, n_samples, share)``: true label, predicted label,
+            number of rows (or the sum of their weights), and the same as a fraction of all rows of
+            the true class. Pairs that do not occur are omitted.
 
         Examples
         --------
@@ -333,12 +333,12 @@ class ClassificationReport:
         ]
 
     def to_frame(self) -> Any:
-        """Make a pandas data frame of the scores of the classes.
+        """Return the scores of the classes as a pandas data frame.
 
         Returns
         -------
         pandas.DataFrame
-            One row for each class, one column for each entry of `per_class`.
+            One row per class, one column per entry of `per_class`.
 
         Raises
         ------
@@ -349,13 +349,13 @@ class ClassificationReport:
         return pd.DataFrame(self.per_class, index=pd.Index(self.classes, name="class"))
 
     def to_dict(self) -> dict[str, Any]:
-        """Make a dict of plain Python values, for JSON or a log.
+        """Return the report as a dict of plain Python values, for JSON or a log.
 
         Returns
         -------
         dict
-            ``classes``, ``n_samples``, ``per_class`` (for each measure the values in the order of
-            ``classes``), ``averages``, ``overall``, ``confusion_matrix`` and ``top_k``.
+            ``classes``, ``n_samples``, ``per_class`` (lists in the order of ``classes``),
+            ``averages``, ``overall``, ``confusion_matrix`` and ``top_k``.
         """
         return {
             "classes": self.classes.tolist(),
@@ -381,7 +381,7 @@ class ClassificationReport:
 
 
 def import_pandas() -> Any:
-    """Import pandas, or say how to get it."""
+    """Import pandas, or raise an error that says how to install it."""
     try:
         import pandas as pd
     except ImportError as error:
@@ -392,33 +392,34 @@ def import_pandas() -> Any:
     return pd
 
 
-def build_report(found: Predictions, options: ReportOptions) -> ClassificationReport:
-    """Compute all numbers.
+def build_report(predictions: Predictions, options: ReportOptions) -> ClassificationReport:
+    """Compute all scores.
 
     Parameters
     ----------
-    found : Predictions
-        The rows.
+    predictions : Predictions
+        Predictions and labels of the rows.
     options : ReportOptions
-        Checked choices of the user.
+        Options of the report.
     """
-    found = found.drop_zero_weight_rows()
-    per_class = score_classes(found, options.zero_division)
-    averages = average_scores(found, per_class)
-    top_k = options.top_k_for(found.n_classes) if found.probabilities is not None else None
+    predictions = predictions.drop_zero_weight_rows()
+    per_class = score_classes(predictions, options.zero_division)
+    averages = average_scores(predictions, per_class)
+    has_probabilities = predictions.probabilities is not None
+    top_k = options.top_k_for(predictions.n_classes) if has_probabilities else None
     return ClassificationReport(
-        classes=found.classes,
-        n_samples=len(found.true),
+        classes=predictions.classes,
+        n_samples=len(predictions.true),
         per_class=per_class,
         averages=averages,
-        overall=score_rows(found, averages["macro"]["recall"], top_k, options.n_bins),
-        confusion_matrix=_confusion_matrix(found),
+        overall=score_rows(predictions, averages["macro"]["recall"], top_k, options.n_bins),
+        confusion_matrix=_confusion_matrix(predictions),
         top_k=top_k,
     )
 
 
-def _confusion_matrix(found: Predictions) -> np.ndarray:
-    """Count as `sklearn.metrics.confusion_matrix` does, which warns where there is one class."""
-    k = found.n_classes
-    cells = found.true * k + found.predicted
-    return np.bincount(cells, found.sample_weight, minlength=k * k).reshape(k, k)
+def _confusion_matrix(predictions: Predictions) -> np.ndarray:
+    """Compute `sklearn.metrics.confusion_matrix`, which would warn if there is only one class."""
+    k = predictions.n_classes
+    cells = predictions.true * k + predictions.predicted
+    return np.bincount(cells, predictions.sample_weight, minlength=k * k).reshape(k, k)

@@ -1,6 +1,6 @@
-"""The numbers: of each class, averaged over classes, and of all rows together.
+"""Compute scores of each class, averages over classes, and scores of all rows.
 
-What is undefined is NaN, without a warning. Rows of weight zero must have been dropped.
+Undefined scores are NaN, without a warning. Rows of weight zero must have been dropped.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from sklearn.metrics import (
     top_k_accuracy_score,
 )
 
-from keras_multiclass.evaluation._bins import bin_rows, equal_edges
+from keras_multiclass.evaluation._bins import equal_edges, reliability_curve
 from keras_multiclass.evaluation._predictions import Predictions
 
 _RANKINGS = ("roc_auc", "average_precision")
 
 
-def score_classes(found: Predictions, zero_division: float) -> dict[str, np.ndarray]:
+def score_classes(predictions: Predictions, zero_division: float) -> dict[str, np.ndarray]:
     """Score each class against the rest.
 
     Parameters
     ----------
-    found : Predictions
-        The rows.
+    predictions : Predictions
+        Predictions and labels of the rows.
     zero_division : float
-        The precision of a class that has rows and is never predicted.
+        Precision of a class that has rows but is never predicted.
 
     Returns
     -------
@@ -42,10 +42,10 @@ def score_classes(found: Predictions, zero_division: float) -> dict[str, np.ndar
         ``average_precision``.
     """
     precision, recall, f1, support = precision_recall_fscore_support(
-        found.true,
-        found.predicted,
-        labels=np.arange(found.n_classes),
-        sample_weight=found.sample_weight,
+        predictions.true,
+        predictions.predicted,
+        labels=np.arange(predictions.n_classes),
+        sample_weight=predictions.sample_weight,
         zero_division=np.nan,
     )
     never_predicted = np.isnan(precision) & (support > 0)
@@ -55,163 +55,170 @@ def score_classes(found: Predictions, zero_division: float) -> dict[str, np.ndar
         "f1": f1,
         "support": support,
     }
-    if found.probabilities is not None:
-        scores |= _score_rankings(found, found.probabilities, support > 0)
+    if predictions.probabilities is not None:
+        scores |= _score_rankings(predictions, predictions.probabilities, support > 0)
     return scores
 
 
 def _score_rankings(
-    found: Predictions, probabilities: np.ndarray, present: np.ndarray
+    predictions: Predictions, probabilities: np.ndarray, present: np.ndarray
 ) -> dict[str, np.ndarray]:
-    scores = {name: np.full(found.n_classes, np.nan) for name in _RANKINGS}
-    for number in np.flatnonzero(present):
-        is_class = (found.true == number).astype(int)
-        ranked = is_class, probabilities[:, number]
-        scores["average_precision"][number] = average_precision_score(
-            *ranked, sample_weight=found.sample_weight
+    scores = {name: np.full(predictions.n_classes, np.nan) for name in _RANKINGS}
+    weight = predictions.sample_weight
+    for k in np.flatnonzero(present):
+        is_class, probability = (predictions.true == k).astype(int), probabilities[:, k]
+        scores["average_precision"][k] = average_precision_score(
+            is_class, probability, sample_weight=weight
         )
         if not is_class.all():
-            scores["roc_auc"][number] = roc_auc_score(*ranked, sample_weight=found.sample_weight)
+            scores["roc_auc"][k] = roc_auc_score(is_class, probability, sample_weight=weight)
     return scores
 
 
 def average_scores(
-    found: Predictions, per_class: dict[str, np.ndarray]
+    predictions: Predictions, per_class: dict[str, np.ndarray]
 ) -> dict[str, dict[str, float]]:
-    """Average the scores of the classes, those left out for which they are undefined.
+    """Average the scores over the classes for which they are defined.
 
     Parameters
     ----------
-    found : Predictions
-        The rows.
+    predictions : Predictions
+        Predictions and labels of the rows.
     per_class : dict of str to ndarray of shape (n_classes,)
         Result of :func:`score_classes`.
 
     Returns
     -------
     dict of str to dict of str to float
-        ``macro``: the mean; ``weighted``: weighted by the support; ``micro``: of all pairs of a
-        row and a class together.
+        ``macro``: the mean; ``weighted``: the mean weighted by support; ``micro``: the score of
+        all pairs of a row and a class together.
     """
     support = per_class["support"]
     names = [name for name in per_class if name != "support"]
     return {
         "macro": {name: _mean(per_class[name], np.ones(len(support))) for name in names},
         "weighted": {name: _mean(per_class[name], support) for name in names},
-        "micro": _micro(found),
+        "micro": _micro(predictions),
     }
 
 
 def _mean(values: np.ndarray, weights: np.ndarray) -> float:
-    known = ~np.isnan(values) & (weights > 0)
-    return float(np.average(values[known], weights=weights[known])) if known.any() else np.nan
+    defined = ~np.isnan(values) & (weights > 0)
+    if not defined.any():
+        return np.nan
+    return float(np.average(values[defined], weights=weights[defined]))
 
 
-def _micro(found: Predictions) -> dict[str, float]:
+def _micro(predictions: Predictions) -> dict[str, float]:
     precision, recall, f1, _ = precision_recall_fscore_support(
-        found.true,
-        found.predicted,
-        labels=np.arange(found.n_classes),
+        predictions.true,
+        predictions.predicted,
+        labels=np.arange(predictions.n_classes),
         average="micro",
-        sample_weight=found.sample_weight,
+        sample_weight=predictions.sample_weight,
         zero_division=np.nan,
     )
     scores = {"precision": float(precision), "recall": float(recall), "f1": float(f1)}
-    if found.probabilities is None:
+    if predictions.probabilities is None:
         return scores
-    if found.n_classes < 2:
+    if predictions.n_classes < 2:
         return scores | dict.fromkeys(_RANKINGS, np.nan)
-    is_class = (found.true[:, np.newaxis] == np.arange(found.n_classes)).astype(int)
-    options: dict[str, Any] = {"average": "micro", "sample_weight": found.sample_weight}
+    is_class = (predictions.true[:, np.newaxis] == np.arange(predictions.n_classes)).astype(int)
+    options: dict[str, Any] = {"average": "micro", "sample_weight": predictions.sample_weight}
     return scores | {
-        "roc_auc": float(roc_auc_score(is_class, found.probabilities, **options)),
+        "roc_auc": float(roc_auc_score(is_class, predictions.probabilities, **options)),
         "average_precision": float(
-            average_precision_score(is_class, found.probabilities, **options)
+            average_precision_score(is_class, predictions.probabilities, **options)
         ),
     }
 
 
 def score_rows(
-    found: Predictions, balanced_accuracy: float, top_k: int | None, n_bins: int
+    predictions: Predictions, balanced_accuracy: float, top_k: int | None, n_bins: int
 ) -> dict[str, float]:
     """Score all rows together.
 
     Parameters
     ----------
-    found : Predictions
-        The rows.
+    predictions : Predictions
+        Predictions and labels of the rows.
     balanced_accuracy : float
-        The mean recall of the classes that have rows.
+        Mean recall of the classes with rows.
     top_k : int or None
-        Among how many of the likeliest classes the label must be; None to leave this out.
+        Number of most probable classes that count for the top-k accuracy; None to omit it.
     n_bins : int
         Number of bins of the calibration error.
 
     Returns
     -------
     dict of str to float
+        Scores by name.
     """
-    arrays = found.true, found.predicted
-    weight = found.sample_weight
-    one_label = len(np.unique(np.concatenate(arrays))) == 1
+    labels = predictions.true, predictions.predicted
+    weight = predictions.sample_weight
+    single_label = len(np.unique(np.concatenate(labels))) == 1
     scores = {
-        "accuracy": accuracy_score(*arrays, sample_weight=weight),
+        "accuracy": accuracy_score(*labels, sample_weight=weight),
         "balanced_accuracy": balanced_accuracy,
-        "cohen_kappa": np.nan if one_label else cohen_kappa_score(*arrays, sample_weight=weight),
-        "matthews_corrcoef": 0.0 if one_label else matthews_corrcoef(*arrays, sample_weight=weight),
+        "cohen_kappa": np.nan,
+        "matthews_corrcoef": 0.0,
     }
-    if found.probabilities is not None:
-        scores |= _score_probabilities(found, found.probabilities, top_k, n_bins)
+    if not single_label:
+        scores["cohen_kappa"] = cohen_kappa_score(*labels, sample_weight=weight)
+        scores["matthews_corrcoef"] = matthews_corrcoef(*labels, sample_weight=weight)
+    if predictions.probabilities is not None:
+        scores |= _score_probabilities(predictions, predictions.probabilities, top_k, n_bins)
     return {name: float(score) for name, score in scores.items()}
 
 
 def _score_probabilities(
-    found: Predictions, probabilities: np.ndarray, top_k: int | None, n_bins: int
+    predictions: Predictions, probabilities: np.ndarray, top_k: int | None, n_bins: int
 ) -> dict[str, float]:
     options: dict[str, Any] = {
-        "sample_weight": found.sample_weight,
-        "labels": np.arange(found.n_classes),
+        "sample_weight": predictions.sample_weight,
+        "labels": np.arange(predictions.n_classes),
     }
-    several = found.n_classes > 1
     scores = {
-        "log_loss": log_loss(found.true, probabilities, **options) if several else 0.0,
-        "brier_score": _brier_score(found, probabilities),
+        "log_loss": 0.0,
+        "brier_score": _brier_score(predictions, probabilities),
     }
+    if predictions.n_classes > 1:
+        scores["log_loss"] = log_loss(predictions.true, probabilities, **options)
     if top_k is not None:
         scores["top_k_accuracy"] = top_k_accuracy_score(
-            found.true, probabilities, k=top_k, **options
+            predictions.true, probabilities, k=top_k, **options
         )
     scores["expected_calibration_error"] = expected_calibration_error(
-        found.true, probabilities, found.sample_weight, n_bins
+        predictions.true, probabilities, predictions.sample_weight, n_bins
     )
     return scores
 
 
-def _brier_score(found: Predictions, probabilities: np.ndarray) -> float:
-    """Compute what `sklearn.metrics.brier_score_loss` gives from scikit-learn 1.7 on."""
-    is_class = found.true[:, np.newaxis] == np.arange(found.n_classes)
+def _brier_score(predictions: Predictions, probabilities: np.ndarray) -> float:
+    """Compute `brier_score_loss` for several classes, as in scikit-learn 1.7 and later."""
+    is_class = predictions.true[:, np.newaxis] == np.arange(predictions.n_classes)
     squares = np.sum((probabilities - is_class) ** 2, axis=1)
-    scale = 0.5 if found.n_classes == 2 else 1.0  # as in scikit-learn: halved for two classes
-    return scale * float(np.average(squares, weights=found.sample_weight))
+    scale = 0.5 if predictions.n_classes == 2 else 1.0  # as in scikit-learn: halved for two classes
+    return scale * float(np.average(squares, weights=predictions.sample_weight))
 
 
 def expected_calibration_error(
     true: np.ndarray, probabilities: np.ndarray, sample_weight: np.ndarray | None, n_bins: int
 ) -> float:
-    """Compute how far confidence and accuracy are apart: equation 3 of Guo et al. (2017).
+    """Compute the expected calibration error, equation 3 of Guo et al. (2017).
 
-    The confidence of a row is its largest probability. Rows are put into bins of equal width by
-    confidence, each with its right edge. The error is the mean over bins, weighted by their rows,
-    of the distance between mean confidence and accuracy.
+    The confidence of a row is its highest probability. Rows are binned by confidence into bins of
+    equal width that include their right edges. The error is the mean over bins, weighted by their
+    rows, of the distance between mean confidence and accuracy.
 
     Parameters
     ----------
     true : ndarray of int of shape (n_samples,)
-        Class numbers.
+        Class indices.
     probabilities : ndarray of shape (n_samples, n_classes)
         Probabilities.
     sample_weight : ndarray of shape (n_samples,) or None
-        Weights of the rows.
+        Sample weights.
     n_bins : int
         Number of bins.
 
@@ -221,5 +228,6 @@ def expected_calibration_error(
     """
     confidence = probabilities.max(axis=1)
     weights = np.ones(len(true)) if sample_weight is None else sample_weight
-    right = probabilities.argmax(axis=1) == true
-    return bin_rows(None, confidence, right, weights, equal_edges(n_bins)).error
+    is_correct = probabilities.argmax(axis=1) == true
+    edges = equal_edges(n_bins)
+    return reliability_curve(None, confidence, is_correct, weights, edges).error

@@ -1,4 +1,4 @@
-"""Tables of names and numbers, as text and as HTML."""
+"""Render tables of names and numbers as text and HTML."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from html import escape
 from typing import TypeAlias
 
 Cell: TypeAlias = str | float
-"""A name or count as text, or a score; NaN where it is undefined."""
+"""A name or count as text, or a score; NaN if it is undefined."""
 
 _GAP = "  "
-# Half-transparent, so that they go with light and dark pages.
+# Translucent, to suit light and dark pages.
 _LINE = "rgba(128,128,128,.5)"
 _BAR = "rgba(66,133,244,.3)"
-# Without a doctype, tables don't take over colour and font by themselves.
+# Tables inherit neither colour nor font on pages without a doctype.
 _TABLE = "border-collapse:collapse;border:0;margin:0;color:inherit;font:inherit"
 
 
@@ -30,13 +30,13 @@ class Table:
     rows : list of tuple of (str or float)
         Names first, then counts as text and scores as numbers.
     n_names : int, default=1
-        How many columns hold names, which are aligned to the left.
+        Number of columns with names, which are left-aligned.
     n_averages : int, default=0
-        How many rows at the end are set off.
+        Number of rows at the end that are set apart.
     bars : bool, default=False
-        Whether scores, which are between 0 and 1 then, are drawn as bars in HTML.
+        Whether to show scores, which must be between 0 and 1, as bars in HTML.
     note : str, default=""
-        A sentence above the table.
+        Sentence above the table.
     """
 
     columns: tuple[str, ...]
@@ -47,8 +47,8 @@ class Table:
     note: str = ""
 
 
-def count_text(count: float) -> str:
-    """Write a count, which need not be whole if it is a sum of weights.
+def format_count(count: float) -> str:
+    """Format a count, which is fractional if it is a sum of weights.
 
     Parameters
     ----------
@@ -59,12 +59,12 @@ def count_text(count: float) -> str:
 
 
 def to_text(title: str, tables: list[Table]) -> str:
-    """Write tables below each other.
+    """Render tables as text, one below the other.
 
     Parameters
     ----------
     title : str
-        The first line.
+        First line.
     tables : list of Table
         The tables.
     """
@@ -73,11 +73,11 @@ def to_text(title: str, tables: list[Table]) -> str:
 
 def _table_text(table: Table) -> str:
     rows = [table.columns, *([_cell_text(cell) for cell in row] for row in table.rows)]
-    widths = [max(map(_columns_of, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(_display_width, column)) for column in zip(*rows, strict=True)]
     lines = [
         _GAP.join(
-            _padded(cell, width, left=place < table.n_names)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            _pad(cell, width, left=column < table.n_names)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
     ]
@@ -86,16 +86,16 @@ def _table_text(table: Table) -> str:
     return "\n".join([*([table.note] if table.note else []), *lines])
 
 
-def _columns_of(text: str) -> int:
-    """Count the columns of a terminal: Chinese characters take two, combining marks none."""
+def _display_width(text: str) -> int:
+    """Return the width in a terminal: wide characters take two columns, combining marks none."""
     return sum(
         0 if unicodedata.combining(char) else 1 + (unicodedata.east_asian_width(char) in "WF")
         for char in text
     )
 
 
-def _padded(text: str, width: int, *, left: bool) -> str:
-    space = " " * (width - _columns_of(text))
+def _pad(text: str, width: int, *, left: bool) -> str:
+    space = " " * (width - _display_width(text))
     return text + space if left else space + text
 
 
@@ -106,14 +106,14 @@ def _cell_text(cell: Cell) -> str:
 
 
 def to_html(title: str, tables: list[Table]) -> str:
-    """Write tables as HTML that needs no style sheet and takes the colours of the page.
+    """Render tables as HTML that needs no style sheet and inherits the colours of the page.
 
     Parameters
     ----------
     title : str
-        The first line.
+        First line.
     tables : list of Table
-        The tables, beside each other where there is room.
+        The tables, side by side if there is room.
     """
     return (
         '<div style="font-size:13px;line-height:1.5">'
@@ -126,12 +126,12 @@ def to_html(title: str, tables: list[Table]) -> str:
 def _table_html(table: Table) -> str:
     first_average = len(table.rows) - table.n_averages
     head = "".join(
-        f'<th style="{_style(table, place)};border-bottom:1px solid {_LINE}">{escape(column)}</th>'
-        for place, column in enumerate(table.columns)
+        f'<th style="{_style(table, column)};border-bottom:1px solid {_LINE}">{escape(title)}</th>'
+        for column, title in enumerate(table.columns)
     )
     body = "".join(
-        f"<tr>{_row_html(table, row, set_off=number == first_average > 0)}</tr>"
-        for number, row in enumerate(table.rows)
+        f"<tr>{_row_html(table, row, set_apart=i == first_average > 0)}</tr>"
+        for i, row in enumerate(table.rows)
     )
     note = f'<div style="margin:0 0 4px">{escape(table.note)}</div>' if table.note else ""
     return (
@@ -140,17 +140,17 @@ def _table_html(table: Table) -> str:
     )
 
 
-def _row_html(table: Table, row: tuple[Cell, ...], set_off: bool) -> str:
-    line = f";border-top:1px solid {_LINE}" if set_off else ""
+def _row_html(table: Table, row: tuple[Cell, ...], set_apart: bool) -> str:
+    line = f";border-top:1px solid {_LINE}" if set_apart else ""
     return "".join(
-        f'<td style="{_style(table, place)}{line}{_bar(cell) if table.bars else ""}">'
+        f'<td style="{_style(table, column)}{line}{_bar(cell) if table.bars else ""}">'
         f"{escape(_cell_text(cell))}</td>"
-        for place, cell in enumerate(row)
+        for column, cell in enumerate(row)
     )
 
 
-def _style(table: Table, place: int) -> str:
-    side = "left" if place < table.n_names else "right"
+def _style(table: Table, column: int) -> str:
+    side = "left" if column < table.n_names else "right"
     return (
         f"text-align:{side};padding:2px 8px;white-space:nowrap;background:transparent;border:0;"
         "font-variant-numeric:tabular-nums"
