@@ -119,5 +119,5 @@ def _pair_tables(report: ClassificationReport) -> list[Table]:
         )
         for pair in report.confused_pairs()
     ]
-    columns = ("true", "taken for", "rows", "share of true")
+    columns = ("true", "predicted", "rows", "share of class")
     return [Table(columns, list(rows), n_names=2, bars=True)] if rows else []

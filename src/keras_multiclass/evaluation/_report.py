@@ -159,8 +159,8 @@ class ClassificationReport:
     Cohen's kappa         0.688
     Matthews correlation  0.735
     <BLANKLINE>
-    true  taken for  rows  share of true
-    ash   oak           1          0.500
+    true  predicted  rows  share of class
+    ash   oak           1           0.500
     """
 
     classes: np.ndarray
