@@ -1,4 +1,4 @@
-"""SciKeras' users keep their builders and routed names, and take fitted classifiers along."""
+"""Migration from SciKeras: builders, routed parameters, conversion of classifiers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import functools
 import pickle
 import subprocess
 import sys
-import textwrap
 
 import keras
 import numpy as np
@@ -19,7 +18,7 @@ from sklearn.model_selection import GridSearchCV
 from keras_multiclass import KerasMulticlassClassifier
 from keras_multiclass._interop.scikeras import import_scikeras
 
-# Not a plain import: that would replace methods of Keras in this process.
+# A plain import would replace methods of Keras in this process.
 scikeras = import_scikeras()
 
 rng = np.random.default_rng(0)
@@ -37,15 +36,16 @@ def layers(units, activation, hidden=8):
 
 
 def build(meta, compile_kwargs, hidden=8):
-    """The builder of SciKeras' documentation: output and loss by the type of the target."""
+    """The builder of SciKeras' documentation: output and loss depend on the type of target."""
     if meta["target_type_"] == "binary":
         units, activation, loss = 1, "sigmoid", "binary_crossentropy"
     else:
         units, activation, loss = meta["n_classes_"], "softmax", "sparse_categorical_crossentropy"
     inputs = keras.Input((meta["n_features_in_"],))
     model = keras.Sequential([inputs, *layers(units, activation, hidden)])
-    chosen = {name: compile_kwargs[name] for name in ("optimizer", "metrics")}
-    model.compile(loss=loss, **chosen)
+    model.compile(
+        loss=loss, optimizer=compile_kwargs["optimizer"], metrics=compile_kwargs["metrics"]
+    )
     return model
 
 
@@ -113,7 +113,7 @@ class Network(keras.Model):
 
 
 class Perceptron(scikeras.KerasClassifier):
-    """A SciKeras classifier that brings its own builder, as in SciKeras' documentation."""
+    """A SciKeras classifier with a builder of its own, as in SciKeras' documentation."""
 
     def __init__(self, hidden=8, activation="relu", **kwargs):
         super().__init__(**kwargs)
@@ -129,7 +129,7 @@ class Perceptron(scikeras.KerasClassifier):
         return model
 
 
-def ours(**parameters):
+def make(**parameters):
     defaults = {"batch_size": -1, "random_state": 0, "optimizer__learning_rate": 0.05}
     return KerasMulticlassClassifier(**{**defaults, **parameters})
 
@@ -142,7 +142,7 @@ def hidden_units(classifier):
 
 
 @pytest.mark.parametrize("y", [Y, TWO, CODES, np.eye(3)[CODES]], ids=["str", "two", "int", "hot"])
-def test_a_builder_gets_the_metadata_that_scikeras_gives(y):
+def test_a_builder_gets_the_same_metadata_as_from_scikeras(y):
     seen = []
 
     def spy(meta):
@@ -150,7 +150,7 @@ def test_a_builder_gets_the_metadata_that_scikeras_gives(y):
         return build_uncompiled(meta)
 
     scikeras.KerasClassifier(spy, loss="mse").initialize(X, y)
-    ours(model=spy).initialize(X, y)
+    make(model=spy).initialize(X, y)
     theirs, mine = seen
     names = {"n_features_in_", "X_shape_", "X_dtype_", "n_classes_", "n_outputs_"}
     names |= {"n_outputs_expected_", "y_dtype_", "y_ndim_"}
@@ -169,7 +169,7 @@ def test_a_builder_gets_compile_kwargs_that_keras_accepts():
         model.compile(**compile_kwargs)
         return model
 
-    ours(model=spy, optimizer=keras.optimizers.SGD, metrics="accuracy").initialize(X, Y)
+    make(model=spy, optimizer=keras.optimizers.SGD, metrics="accuracy").initialize(X, Y)
     assert isinstance(seen["optimizer"], keras.optimizers.SGD)
     assert float(seen["optimizer"].learning_rate) == pytest.approx(0.05)
 
@@ -181,7 +181,7 @@ def test_a_builder_gets_all_parameters_and_its_own_under_both_names():
         seen.update(params)
         return build_uncompiled(meta, hidden)
 
-    classifier = ours(model=spy, model__hidden=5, epochs=7)
+    classifier = make(model=spy, model__hidden=5, epochs=7)
     classifier.initialize(X, Y)
     assert classifier.get_params(deep=False).items() <= seen.items()
     assert (seen["hidden"], seen["model__hidden"], seen["epochs"]) == (5, 5, 7)
@@ -202,25 +202,25 @@ def test_a_builder_gets_all_parameters_and_its_own_under_both_names():
 )
 def test_any_callable_builds_the_model(builder, arguments, expected):
     arguments = {f"model__{name}": value for name, value in arguments.items()}
-    classifier = ours(model=builder, **arguments).initialize(X, Y)
+    classifier = make(model=builder, **arguments).initialize(X, Y)
     assert hidden_units(classifier) == expected
-    assert classifier.predict_proba(X[:2]).shape == (2, 3)
+    assert classifier.model_.output_shape == (None, 3)
 
 
 def test_a_model_class_is_a_builder():
-    classifier = ours(model=Network, model__hidden=5, epochs=15).fit(X, Y)
+    classifier = make(model=Network, model__hidden=5, epochs=15).fit(X, Y)
     assert classifier.model_.inner.units == 5
     assert classifier.score(X, Y) > 0.9
 
 
-def test_a_builder_without_input_layer_learns_the_width():
-    classifier = ours(model=lambda: keras.Sequential(layers(3, "softmax"))).initialize(X, Y)
+def test_a_builder_without_input_layer_gets_the_width_from_x():
+    classifier = make(model=lambda: keras.Sequential(layers(3, "softmax"))).initialize(X, Y)
     assert classifier.model_.layers[0].kernel.shape == (4, 8)
 
 
-def test_an_argument_that_the_builder_does_not_take_is_named():
-    with pytest.raises(ValueError, match=r"model__hiden.*did you mean 'hidden'|Did you mean"):
-        ours(model=build, model__hiden=5).fit(X, Y)
+def test_an_unknown_argument_of_the_builder_is_an_error():
+    with pytest.raises(ValueError, match=r"model__hiden.*Did you mean '(model__)?hidden'"):
+        make(model=build, model__hiden=5).fit(X, Y)
 
 
 @pytest.mark.parametrize(
@@ -233,8 +233,8 @@ def test_an_argument_that_the_builder_does_not_take_is_named():
         "categorical_hinge",
     ],
 )
-def test_a_builder_may_compile_with_a_loss_of_any_target_form(loss):
-    classifier = ours(model=build_compiled, model__loss=loss).initialize(X, Y)
+def test_a_builder_may_compile_with_a_loss_for_any_form_of_target(loss):
+    classifier = make(model=build_compiled, model__loss=loss).initialize(X, Y)
     raw = classifier.model_(X)
     one_hot = keras.ops.one_hot(CODES, 3)
     sparse = keras.losses.get(loss)
@@ -243,22 +243,22 @@ def test_a_builder_may_compile_with_a_loss_of_any_target_form(loss):
     assert float(classifier.loss_(CODES, raw)) == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_builder_that_compiles_itself_is_trained_as_it_says():
-    classifier = ours(model=build_compiled, model__loss="categorical_crossentropy", epochs=60)
+def test_optimizer_loss_and_metrics_of_a_compiling_builder_are_used():
+    classifier = make(model=build_compiled, model__loss="categorical_crossentropy", epochs=60)
     classifier.fit(X, Y)
     assert isinstance(classifier.model_.optimizer, keras.optimizers.SGD)
     assert set(classifier.history_) == {"loss", "accuracy"}
     assert classifier.score(X, Y) > 0.9
 
 
-def test_the_default_optimizer_leaves_that_of_the_builder_and_any_other_replaces_it():
+def test_the_builder_s_optimizer_replaces_the_default_but_no_other():
     plain = KerasMulticlassClassifier(model=build_compiled)
     assert isinstance(plain.initialize(X, Y).model_.optimizer, keras.optimizers.SGD)
-    told = KerasMulticlassClassifier(model=build_compiled, optimizer="rmsprop")
-    assert isinstance(told.initialize(X, Y).model_.optimizer, keras.optimizers.RMSprop)
+    explicit = KerasMulticlassClassifier(model=build_compiled, optimizer="rmsprop")
+    assert isinstance(explicit.initialize(X, Y).model_.optimizer, keras.optimizers.RMSprop)
 
 
-def test_the_default_optimizer_of_scikeras_leaves_that_of_the_builder():
+def test_the_builder_s_optimizer_replaces_the_default_of_scikeras():
     wrappers = import_scikeras()
     converted = KerasMulticlassClassifier.from_scikeras(wrappers.KerasClassifier(build_compiled))
     for classifier in (converted, clone(converted), pickle.loads(pickle.dumps(converted))):
@@ -269,12 +269,12 @@ def test_the_default_optimizer_of_scikeras_leaves_that_of_the_builder():
 
 
 def test_an_uncompiled_model_is_compiled():
-    classifier = ours(model=build_uncompiled, epochs=20).fit(X, Y)
+    classifier = make(model=build_uncompiled, epochs=20).fit(X, Y)
     assert classifier.score(X, Y) > 0.9
 
 
-def test_two_classes_with_one_sigmoid_unit():
-    classifier = ours(model=build, epochs=20).fit(X, TWO)
+def test_one_sigmoid_unit_predicts_two_classes():
+    classifier = make(model=build, epochs=20).fit(X, TWO)
     assert classifier.model_.output_shape == (None, 1)
     raw = np.asarray(classifier.model_(X), dtype="float64")
     np.testing.assert_allclose(classifier.predict_proba(X), np.hstack([1 - raw, raw]), atol=1e-6)
@@ -285,7 +285,7 @@ def test_two_classes_with_one_sigmoid_unit():
 
 
 def test_optimizer_arguments_are_routed():
-    classifier = ours(
+    classifier = make(
         model=build, optimizer=keras.optimizers.SGD, optimizer__momentum=0.5
     ).initialize(X, Y)
     assert classifier.model_.optimizer.momentum == 0.5
@@ -309,7 +309,7 @@ def test_a_schedule_class_takes_routed_arguments():
     "loss", ["categorical_crossentropy", "CategoricalCrossentropy", keras.losses.CategoricalHinge]
 )
 def test_loss_arguments_are_routed_to_names_and_classes(loss):
-    classifier = ours(model=build_uncompiled, loss=loss, loss__name="mine").initialize(X, Y)
+    classifier = make(model=build_uncompiled, loss=loss, loss__name="mine").initialize(X, Y)
     assert classifier.loss_.name == "mine"
 
 
@@ -323,15 +323,15 @@ def test_loss_arguments_are_routed_to_names_and_classes(loss):
     ids=["position", "key", "all"],
 )
 def test_metric_arguments_are_routed(metrics):
-    classifier = ours(model=build_uncompiled, **metrics, metrics__name="top", epochs=1)
+    classifier = make(model=build_uncompiled, **metrics, metrics__name="top", epochs=1)
     classifier.set_params(optimizer__learning_rate=0.0).fit(X, Y)
-    # The likeliest class alone is the accuracy, while the default of five would always be right.
+    # With k=1 this is the accuracy; the default of 5 would always be 1.
     assert classifier.history_["top"] == [pytest.approx(classifier.score(X, Y))]
 
 
-def test_what_a_search_sets_reaches_builder_and_optimizer():
+def test_a_search_sets_arguments_of_builder_and_optimizer():
     search = GridSearchCV(
-        ours(model=build, epochs=15),
+        make(model=build, epochs=15),
         [
             {"model__hidden": [6], "optimizer__learning_rate": [0.05]},
             {"model__hidden": [5], "optimizer__learning_rate": [1e-7]},
@@ -344,7 +344,7 @@ def test_what_a_search_sets_reaches_builder_and_optimizer():
 
 
 def test_epochs_are_counted_over_initialize_partial_fit_and_fit():
-    classifier = ours(model=build, epochs=3, warm_start=True)
+    classifier = make(model=build, epochs=3, warm_start=True)
     assert classifier.current_epoch == 0
     assert classifier.initialize(X, Y).current_epoch == 0
     before = classifier.model_.get_weights()
@@ -357,9 +357,9 @@ def test_epochs_are_counted_over_initialize_partial_fit_and_fit():
     assert classifier.set_params(warm_start=False).fit(X, Y).current_epoch == 3
 
 
-def test_what_is_reported_of_an_epoch_is_of_all_its_batches():
-    # With a learning rate of 0 the network at the end is the one that was measured.
-    classifier = ours(model=build, metrics="accuracy", epochs=1, optimizer__learning_rate=0.0)
+def test_the_history_of_an_epoch_covers_all_its_batches():
+    # With a learning rate of 0, the final network is the one that was evaluated.
+    classifier = make(model=build, metrics="accuracy", epochs=1, optimizer__learning_rate=0.0)
     classifier.set_params(batch_size=25).fit(X, Y, X_val=X[:40], y_val=Y[:40])
     history = classifier.history_
     assert history["accuracy"] == [pytest.approx(classifier.score(X, Y))]
@@ -376,7 +376,7 @@ def convert(*args, **kwargs):
     return KerasMulticlassClassifier.from_scikeras(estimator)
 
 
-def test_the_defaults_of_scikeras_become_explicit():
+def test_conversion_makes_the_defaults_of_scikeras_explicit():
     expected = KerasMulticlassClassifier(
         model=build, optimizer="rmsprop", epochs=1, batch_size=32, verbose=1
     )
@@ -422,13 +422,13 @@ CALLBACK = keras.callbacks.EarlyStopping(monitor="loss")
     ],
     ids=lambda value: "-".join(value),
 )
-def test_parameters_are_carried_over(theirs, mine):
+def test_parameters_are_converted(theirs, mine):
     model = {} if "build_fn" in theirs else {"model": build}
     expected = {**convert(build).get_params(), **mine}
     assert convert(**model, **theirs).get_params() == expected
 
 
-def test_callbacks_that_scikeras_used_are_carried_over_without_its_network():
+def test_callbacks_used_by_scikeras_are_converted_without_its_network():
     used = keras.callbacks.EarlyStopping(monitor="loss", patience=7)
     used.set_model(build_compiled())
     [copied] = convert(build, callbacks=[used]).callbacks
@@ -436,7 +436,7 @@ def test_callbacks_that_scikeras_used_are_carried_over_without_its_network():
     assert used.model is not None
 
 
-def test_the_random_state_object_is_shared_and_not_drawn_from():
+def test_conversion_shares_the_random_state_without_drawing_from_it():
     state = np.random.RandomState(3)
     expected = np.random.RandomState(3).randint(100)
     assert convert(build, random_state=state).random_state is state
@@ -444,7 +444,7 @@ def test_the_random_state_object_is_shared_and_not_drawn_from():
 
 
 @pytest.mark.parametrize("policy", ["float64", "mixed_bfloat16"])
-def test_the_dtype_policy_that_scikeras_would_use_is_kept(policy):
+def test_conversion_keeps_the_dtype_policy(policy):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
@@ -467,17 +467,17 @@ def test_the_dtype_policy_that_scikeras_would_use_is_kept(policy):
         "optmizer__learning_rate",
     ],
 )
-def test_a_setting_without_counterpart_is_named(name):
-    with pytest.raises(ValueError, match=f"cannot be carried over: `{name}`"):
+def test_a_setting_without_counterpart_is_an_error(name):
+    with pytest.raises(ValueError, match=f"cannot be converted: `{name}`"):
         convert(build, **{name: 1})
 
 
-def test_all_settings_without_counterpart_are_named_at_once():
+def test_all_settings_without_counterpart_are_reported_together():
     with pytest.raises(ValueError, match=r"predict__callbacks.*score__normalize"):
         convert(build, predict__callbacks=[], score__normalize=True)
 
 
-def test_an_attribute_that_nothing_would_receive_is_named():
+def test_an_attribute_that_the_builder_does_not_take_is_an_error():
     estimator = scikeras.KerasClassifier(build)
     estimator.colour = "red"
     with pytest.raises(ValueError, match="`colour`"):
@@ -487,7 +487,7 @@ def test_an_attribute_that_nothing_would_receive_is_named():
 @pytest.mark.parametrize(
     ("estimator", "got"),
     [
-        (scikeras.KerasRegressor(build), "KerasRegressor. Regressors predict numbers"),
+        (scikeras.KerasRegressor(build), "KerasRegressor. Regressors cannot be converted"),
         (scikeras.KerasClassifier, "the class KerasClassifier. Pass an instance"),
         (LogisticRegression(), "LogisticRegression"),
         (build, "the function build"),
@@ -495,12 +495,12 @@ def test_an_attribute_that_nothing_would_receive_is_named():
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_anything_but_a_scikeras_classifier_is_refused(estimator, got):
+def test_only_scikeras_classifiers_are_converted(estimator, got):
     with pytest.raises(TypeError, match=f"scikeras.wrappers.KerasClassifier; got .*{got}"):
         KerasMulticlassClassifier.from_scikeras(estimator)
 
 
-def test_a_scikeras_classifier_with_nothing_to_build_is_refused():
+def test_a_scikeras_classifier_without_builder_is_an_error():
     with pytest.raises(ValueError, match="must be a function or a keras.Model; got None"):
         convert()
 
@@ -508,13 +508,13 @@ def test_a_scikeras_classifier_with_nothing_to_build_is_refused():
 @pytest.mark.parametrize(
     "name", ["target_encoder", "feature_encoder", "scorer", "fit", "_get_compile_kwargs"]
 )
-def test_an_overridden_method_is_named(name):
+def test_an_overridden_method_is_an_error(name):
     changed = type("Changed", (scikeras.KerasClassifier,), {name: lambda self: None})
     with pytest.raises(ValueError, match=f"Changed overrides '{name}'"):
         KerasMulticlassClassifier.from_scikeras(changed(build))
 
 
-def test_a_subclass_with_a_builder_of_its_own_is_converted():
+def test_a_subclass_with_its_own_builder_is_converted():
     estimator = Perceptron(hidden=5, optimizer="adam", verbose=0)
     classifier = KerasMulticlassClassifier.from_scikeras(estimator)
     assert classifier.get_params()["model__hidden"] == 5
@@ -527,7 +527,7 @@ def test_a_subclass_with_a_builder_of_its_own_is_converted():
         changed.set_params(model__hiden=6).initialize(X, Y)
 
 
-# --- conversion: what was learnt ----------------------------------------------------------------
+# --- conversion: fitted classifiers -------------------------------------------------------------
 
 TOKENS = rng.integers(0, 7, size=(60, 5))
 FITTED = {
@@ -545,7 +545,7 @@ FITTED = {
 
 
 @pytest.mark.parametrize("case", FITTED)
-def test_predictions_are_those_of_scikeras(case):
+def test_a_converted_classifier_predicts_the_same_as_scikeras(case):
     builder, parameters, features, y = FITTED[case]
     estimator = scikeras.KerasClassifier(builder, verbose=0, **parameters)
     estimator.initialize(features, y)
@@ -565,7 +565,7 @@ def test_predictions_are_those_of_scikeras(case):
     assert (classifier.current_epoch, classifier.history_) == (0, {})
 
 
-def test_logits_become_probabilities_which_scikeras_does_not_make_of_them():
+def test_logits_become_probabilities_unlike_in_scikeras():
     estimator = scikeras.KerasClassifier(build_logits, verbose=0).initialize(X, Y)
     classifier = KerasMulticlassClassifier.from_scikeras(estimator)
     logits = np.asarray(estimator.model_(X), dtype="float64")
@@ -576,7 +576,7 @@ def test_logits_become_probabilities_which_scikeras_does_not_make_of_them():
 
 @pytest.fixture(scope="module")
 def trained():
-    """A SciKeras classifier after two epochs of one batch, and the one made of it."""
+    """A SciKeras classifier after two epochs of one batch, and the converted one."""
     estimator = scikeras.KerasClassifier(
         build, hidden=5, epochs=2, batch_size=-1, metrics=["accuracy"], optimizer="adam", verbose=0
     )
@@ -585,7 +585,7 @@ def trained():
     return estimator, KerasMulticlassClassifier.from_scikeras(estimator)
 
 
-def test_what_a_trained_scikeras_classifier_says_is_said_again(trained):
+def test_a_converted_trained_classifier_has_the_same_predictions_and_history(trained):
     estimator, classifier = trained
     np.testing.assert_allclose(classifier.predict_proba(X), estimator.predict_proba(X), atol=1e-6)
     np.testing.assert_array_equal(classifier.predict(X), estimator.predict(X))
@@ -595,41 +595,41 @@ def test_what_a_trained_scikeras_classifier_says_is_said_again(trained):
     assert hidden_units(classifier) == 5
 
 
-def test_a_converted_classifier_survives_pickle_copy_and_clone(trained):
+def test_a_converted_classifier_can_be_pickled_copied_and_cloned(trained):
     _, classifier = trained
     expected = classifier.predict_proba(X)
-    for twin in (pickle.loads(pickle.dumps(classifier)), copy.deepcopy(classifier)):
-        np.testing.assert_array_equal(twin.predict_proba(X), expected)
-        assert twin.get_params() == classifier.get_params()
-        assert twin.model_.optimizer.iterations == 2
-    fresh = clone(classifier)
-    assert fresh.get_params() == classifier.get_params()
-    assert not hasattr(fresh, "model_")
+    for copied in (pickle.loads(pickle.dumps(classifier)), copy.deepcopy(classifier)):
+        np.testing.assert_array_equal(copied.predict_proba(X), expected)
+        assert copied.get_params() == classifier.get_params()
+        assert copied.model_.optimizer.iterations == 2
+    cloned = clone(classifier)
+    assert cloned.get_params() == classifier.get_params()
+    assert not hasattr(cloned, "model_")
 
 
-def test_training_goes_on_where_scikeras_stopped(trained):
+def test_training_continues_where_scikeras_stopped(trained):
     estimator, classifier = copy_of(trained)
     before = [np.array(w) for w in estimator.model_.get_weights()]
     classifier.partial_fit(X, Y)
     for weight, kept in zip(estimator.model_.get_weights(), before, strict=True):
-        np.testing.assert_array_equal(weight, kept)  # SciKeras' own network is left alone
+        np.testing.assert_array_equal(weight, kept)  # SciKeras' own network is unchanged
     estimator.partial_fit(X, Y)
-    # One batch of all rows, so the order of the rows is the only thing that may differ.
-    ours_now, theirs = classifier.model_.get_weights(), estimator.model_.get_weights()
-    for mine, other in zip(ours_now, theirs, strict=True):
-        np.testing.assert_allclose(mine, other, atol=1e-5)
+    # With one batch of all rows, only the order of the rows may differ.
+    ours, theirs = classifier.model_.get_weights(), estimator.model_.get_weights()
+    for our_weight, their_weight in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(our_weight, their_weight, atol=1e-5)
     assert classifier.current_epoch == 3
     assert classifier.history_["loss"] == pytest.approx(estimator.history_["loss"], rel=1e-4)
     assert classifier.history_["accuracy"] == pytest.approx(estimator.history_["accuracy"])
 
 
 def copy_of(trained):
-    """Give a test a pair of its own: the SciKeras one is trained by it."""
+    """Return the pair with a new conversion, for tests that train it."""
     estimator, _ = trained
     return estimator, KerasMulticlassClassifier.from_scikeras(estimator)
 
 
-def test_a_warm_start_goes_on_and_a_cold_one_starts_anew(trained):
+def test_a_warm_start_continues_and_a_cold_start_begins_again(trained):
     _, classifier = copy_of(trained)
     n_before = classifier.current_epoch
     classifier.set_params(optimizer__learning_rate=0.5).fit(X, Y)
@@ -646,27 +646,27 @@ def test_a_learning_rate_that_a_callback_lowered_is_kept():
     assert float(classifier.model_.optimizer.learning_rate) == pytest.approx(1e-5)
 
 
-def test_the_history_goes_on_under_the_same_names():
+def test_the_converted_history_has_the_names_of_later_fits():
     metrics = ["AUC", "accuracy", keras.metrics.F1Score]
-    classifier = ours(model=build_uncompiled, metrics=metrics, epochs=1, validation_split=0.2)
+    classifier = make(model=build_uncompiled, metrics=metrics, epochs=1, validation_split=0.2)
     expected = set(classifier.fit(X, Y).history_)
     estimator = scikeras.KerasClassifier(build_uncompiled, loss="categorical_crossentropy")
     estimator.initialize(X, Y).set_params(metrics=metrics)
-    # What SciKeras writes: it spells the metrics of training rows, but not of validation rows.
+    # SciKeras' spelling, which differs between training and validation metrics.
     names = ["a_u_c", "val_auc", "accuracy", "val_accuracy", "f1_score", "val_f1_score"]
     estimator.history_ = {name: [0.5] for name in [*names, "loss", "val_loss"]}
     converted = KerasMulticlassClassifier.from_scikeras(estimator)
     assert set(converted.history_) == expected
 
 
-def test_classes_that_scikeras_forgot_after_a_warm_start_are_found():
+def test_classes_that_scikeras_lost_in_a_warm_start_are_restored():
     estimator = scikeras.KerasClassifier(build, verbose=0).initialize(X, Y)
-    estimator.classes_ = None  # what its second `fit` with warm_start leaves
+    estimator.classes_ = None  # as after its second `fit` with warm_start
     classifier = KerasMulticlassClassifier.from_scikeras(estimator)
     assert classifier.classes_.tolist() == ["ant", "bee", "cat"]
 
 
-def test_classes_declared_in_another_order_keep_it():
+def test_classes_keep_the_order_in_which_they_were_declared():
     estimator = scikeras.KerasClassifier(build_compiled, verbose=0)
     estimator.partial_fit(X, Y, classes=np.array(["cat", "ant", "bee"]))
     classifier = KerasMulticlassClassifier.from_scikeras(estimator)
@@ -675,14 +675,14 @@ def test_classes_declared_in_another_order_keep_it():
 
 
 @pytest.mark.parametrize("y", [(rng.random((60, 3)) > 0.5).astype(int)])
-def test_a_multi_label_classifier_is_refused_when_fitted(y):
+def test_a_fitted_multi_label_classifier_is_an_error(y):
     y[0] = 1
     estimator = scikeras.KerasClassifier(build_uncompiled, loss="mse").initialize(X, y)
     with pytest.raises(ValueError, match="got a multilabel-indicator target"):
         KerasMulticlassClassifier.from_scikeras(estimator)
 
 
-def test_a_network_that_cannot_be_copied_is_refused():
+def test_a_network_that_cannot_be_copied_is_an_error():
     class Secret(keras.layers.Layer):
         def __init__(self, width):
             super().__init__()
@@ -700,58 +700,58 @@ def test_a_network_that_cannot_be_copied_is_refused():
         KerasMulticlassClassifier.from_scikeras(estimator)
 
 
-# --- processes of their own: what importing SciKeras does ---------------------------------------
+# --- what importing SciKeras changes ------------------------------------------------------------
 
-COMMON = """
-import copy, pickle, warnings
+IN_A_NEW_PROCESS = """
+import copy, pickle, sys
 import keras, numpy as np
+
 PATCHED = [(keras.Model, "__reduce__"), (keras.Model, "__deepcopy__"),
            (keras.losses.Loss, "__reduce__"), (keras.metrics.Metric, "__reduce__"),
            (keras.optimizers.Optimizer, "__reduce__")]
+X, y = np.eye(6), ["a", "b", "c"] * 2
+
 def methods():
     return [getattr(owner, name, None) for owner, name in PATCHED]
-X, y = np.eye(6), ["a", "b", "c"] * 2
+
 def build(meta):
     last = keras.layers.Dense(meta["n_classes_"], activation="softmax")
     return keras.Sequential([keras.Input((6,)), last])
+
+def forget(*packages):
+    for name in [n for n in sys.modules if n.split(".")[0] in packages]:
+        del sys.modules[name]
+
+# A user who never imports SciKeras.
+of_keras = methods()
+from keras_multiclass import KerasMulticlassClassifier
+assert "scikeras" not in sys.modules
+KerasMulticlassClassifier().initialize(X, y).predict(X)
+assert "scikeras" not in sys.modules
+KerasMulticlassClassifier(model=build, epochs=1).fit(X, y)
+assert "scikeras" in sys.modules
+assert methods() == of_keras
+plain = keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: 2 * x)])
+assert copy.deepcopy(plain)(np.ones((1, 2))).shape == (1, 2)
+
+# A user who has imported SciKeras before.
+forget("scikeras", "keras_multiclass")
+from scikeras.wrappers import KerasClassifier
+of_scikeras = methods()
+assert of_scikeras != of_keras
+from keras_multiclass import KerasMulticlassClassifier
+assert methods() == of_scikeras
+old = KerasClassifier(build, loss="categorical_crossentropy", verbose=0, random_state=0)
+new = KerasMulticlassClassifier.from_scikeras(old.fit(X, y))
+assert methods() == of_scikeras
+loaded = pickle.loads(pickle.dumps(new))
+assert np.array_equal(loaded.predict_proba(X), new.predict_proba(X))
+assert np.allclose(old.predict_proba(X), new.predict_proba(X), atol=1e-6)
 """
 
 
-def run_alone(script):
+def test_methods_of_keras_are_left_as_keras_or_the_user_s_own_import_of_scikeras_set_them():
     result = subprocess.run(
-        [sys.executable, "-c", COMMON + textwrap.dedent(script)], capture_output=True, text=True
+        [sys.executable, "-c", IN_A_NEW_PROCESS], capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr[-3000:]
-    return result.stdout.split()
-
-
-def test_using_scikeras_leaves_keras_as_it_was():
-    printed = run_alone("""
-        import sys
-        before = methods()
-        from keras_multiclass import KerasMulticlassClassifier
-        print("scikeras" in sys.modules)
-        KerasMulticlassClassifier().initialize(X, y).predict(X)
-        print("scikeras" in sys.modules)
-        KerasMulticlassClassifier(model=build, epochs=1).fit(X, y)
-        print("scikeras" in sys.modules, methods() == before)
-        plain = keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: 2 * x)])
-        print(copy.deepcopy(plain)(np.ones((1, 2))).shape)
-    """)
-    assert printed[:4] == ["False", "False", "True", "True"]
-
-
-def test_what_the_user_imported_before_stays_imported():
-    printed = run_alone("""
-        from scikeras.wrappers import KerasClassifier
-        before = methods()
-        from keras_multiclass import KerasMulticlassClassifier
-        print(before == methods())
-        old = KerasClassifier(build, loss="categorical_crossentropy", verbose=0, random_state=0)
-        new = KerasMulticlassClassifier.from_scikeras(old.fit(X, y))
-        print(before == methods())
-        twin = pickle.loads(pickle.dumps(new))
-        print(np.array_equal(twin.predict_proba(X), new.predict_proba(X)))
-        print(np.allclose(old.predict_proba(X), new.predict_proba(X), atol=1e-6))
-    """)
-    assert printed == ["True"] * 4
