@@ -36,7 +36,7 @@ help: ## this list
 demo: $(VENV)/.demo ## train and judge a classifier (examples/quickstart.py)
 	@$(BIN)/python examples/quickstart.py
 
-test: $(VENV)/.test ## the whole test suite; more options: make test PYTEST_ARGS="-k labels"
+test: $(VENV)/.test ## run the test suite; with options: make test PYTEST_ARGS="-k labels"
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
 
 test-oldest: $(OLDEST)/.test ## the checks of scikit-learn and of the engines with the oldest packages

@@ -1,4 +1,4 @@
-"""The benchmark on tables reads, splits and judges as it says, and its arithmetic is right."""
+"""The benchmark on tables reads, splits and scores correctly, and so does its summary."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _frame(*results: Result) -> pd.DataFrame:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with a table of 30 rows: numbers and categories, both with gaps."""
+    """Return a folder with a table of 30 rows: numbers and categories, with missing values."""
     table = pl.DataFrame(
         {
             "size": [1.0, 2.0, None] * 10,
@@ -68,7 +68,7 @@ def test_a_table_is_read_as_numbers_categories_and_text(folder):
     assert y.tolist() == ["yes"] * 20 + ["no"] * 10
 
 
-def test_a_split_holds_out_three_tenths_of_each_class_and_follows_from_its_number(folder):
+def test_a_split_holds_out_three_tenths_of_each_class_and_depends_on_its_number(folder):
     X, y = load_table(folder / "car.parquet")
     first, again, other = (split_table(X, y, split) for split in (0, 0, 1))
     assert sorted(first.y_test) == ["no"] * 3 + ["yes"] * 6
@@ -78,7 +78,7 @@ def test_a_split_holds_out_three_tenths_of_each_class_and_follows_from_its_numbe
     assert other.X_test["count"].tolist() != held_out
 
 
-def test_without_the_tables_an_error_says_where_they_come_from(folder):
+def test_an_error_about_missing_tables_says_where_to_get_them(folder):
     assert check_folder(folder, ["car"]) == folder
     with pytest.raises(ValueError, match="no file of vowel(.|\n)*UCI(.|\n)*CC BY 4.0"):
         check_folder(folder, ["car", "vowel"])
@@ -86,7 +86,7 @@ def test_without_the_tables_an_error_says_where_they_come_from(folder):
         check_folder(None, ["car"])
 
 
-def test_models_that_need_numbers_get_the_mean_a_mark_and_one_hot_columns():
+def test_models_that_need_numbers_get_imputed_and_one_hot_columns():
     train = pd.DataFrame({"size": [1.0, NAN, 3.0], "colour": pd.Categorical(["red", None, "red"])})
     test = pd.DataFrame({"size": [NAN], "colour": pd.Categorical(["green"])})
     filled = no_gaps().fit_transform(train)
@@ -94,14 +94,14 @@ def test_models_that_need_numbers_get_the_mean_a_mark_and_one_hot_columns():
     assert filled.iloc[:, 1].tolist() == [0.0, 1.0, 0.0]
     assert filled.iloc[:, 2].dtype == "category"
     prepared = all_numbers().fit(train)
-    # The size has variance 2/3; the mark has mean 1/3 and variance 2/9.
+    # The size has variance 2/3; the missing indicator has mean 1/3 and variance 2/9.
     high, low = math.sqrt(3 / 2), math.sqrt(2)
     expected = [[-high, -1 / low, 1, 0], [0, low, 0, 1], [high, -1 / low, 1, 0]]
     np.testing.assert_allclose(prepared.transform(train), expected)
     np.testing.assert_allclose(prepared.transform(test), [[0, low, 0, 0]])
 
 
-def test_probabilities_are_judged_by_error_macro_f1_and_clipped_log_loss():
+def test_probabilities_are_scored_by_error_macro_f1_and_clipped_log_loss():
     y = np.array(["a", "a", "b", "b"])
     probabilities = np.array([[0.5, 0.5], [0.75, 0.25], [1.0, 0.0], [0.25, 0.75]])
     scores = judge(y, probabilities, np.array(["a", "b"]))
@@ -112,13 +112,13 @@ def test_probabilities_are_judged_by_error_macro_f1_and_clipped_log_loss():
     assert scores["log_loss"] == pytest.approx(sum(losses) / 4, rel=1e-6)
 
 
-def test_only_splits_that_all_models_were_fitted_on_are_compared():
+def test_models_are_compared_on_their_common_splits():
     fits = _frame(_result("a", split=0), _result("a", split=1), _result("b", split=1))
     assert keep_common(fits)[["model", "split"]].values.tolist() == [["a", 1], ["b", 1]]
     assert "no split" in format_report([_result("a"), _result("b", split=1)], markdown=False)
 
 
-def test_tables_count_alike_however_many_splits_they_have():
+def test_every_table_has_the_same_weight_however_many_its_splits():
     fits = _frame(
         _result("a", "car", 0, error=0.1, log_loss=1.0, macro_f1=0.2),
         _result("a", "car", 1, error=0.3, log_loss=3.0, macro_f1=0.4),
@@ -129,14 +129,14 @@ def test_tables_count_alike_however_many_splits_they_have():
     assert row[["error", "log_loss", "macro_f1"]].tolist() == pytest.approx([0.4, 3.0, 0.4])
 
 
-def test_ranks_and_wins_go_by_the_mean_error_of_each_table():
+def test_ranks_and_wins_are_based_on_the_mean_error_per_table():
     errors = {
-        "car": {"good": 0.1, "twin": 0.1, REFERENCE: 0.2, "bad": 0.3},
-        "vowel": {"good": 0.3, "twin": 0.4, REFERENCE: 0.2, "bad": 0.5},
-        "splice": {"good": 0.1, "twin": 0.3, REFERENCE: 0.3, "bad": 0.4},
+        "car": {"good": 0.1, "equal": 0.1, REFERENCE: 0.2, "bad": 0.3},
+        "vowel": {"good": 0.3, "equal": 0.4, REFERENCE: 0.2, "bad": 0.5},
+        "splice": {"good": 0.1, "equal": 0.3, REFERENCE: 0.3, "bad": 0.4},
     }
     fits = [
-        # The two splits of a table disagree; their mean decides.
+        # The two splits of a table differ; their mean counts.
         _result(model, table, split, error=error + (-1) ** split * 0.05)
         for table, row in errors.items()
         for model, error in row.items()
@@ -147,21 +147,21 @@ def test_ranks_and_wins_go_by_the_mean_error_of_each_table():
         {
             "good": (1.5 + 2 + 1) / 3,
             REFERENCE: (3 + 1 + 2.5) / 3,
-            "twin": (1.5 + 3 + 2.5) / 3,
+            "equal": (1.5 + 3 + 2.5) / 3,
             "bad": 4.0,
         }
     )
-    assert list(summary.index) == ["good", REFERENCE, "twin", "bad"]
+    assert list(summary.index) == ["good", REFERENCE, "equal", "bad"]
     counts = summary[["wins", "ties", "losses"]].T.to_dict("list")
     assert counts == {
         "good": [2, 0, 1],
-        "twin": [1, 1, 1],
+        "equal": [1, 1, 1],
         REFERENCE: [0, 3, 0],
         "bad": [0, 0, 3],
     }
 
 
-def test_fit_times_are_compared_split_by_split_and_only_where_they_mean_something():
+def test_fit_times_are_compared_per_split_and_only_if_timed():
     seconds = {REFERENCE: [1.0, 2.0, 4.0, 1.0], "slow": [3.0, 4.0, 20.0, 100.0]}
     fits = [
         replace(_result(model, split=split, fit_seconds=value), timed=split != 3)
@@ -187,12 +187,12 @@ def test_fit_times_are_compared_split_by_split_and_only_where_they_mean_somethin
         ),
     ],
 )
-def test_a_model_is_named_with_options_and_a_label(text, expected):
+def test_a_model_is_parsed_with_its_options_and_label(text, expected):
     assert parse_model(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "auto:5", "auto:epochs", "auto:epochs=many", "auto:a=1)("])
-def test_a_model_that_cannot_be_read_is_an_error_that_shows_how(text):
+def test_an_error_about_an_invalid_model_shows_the_syntax(text):
     with pytest.raises(ValueError, match="name:option=value.*epochs=50"):
         parse_model(text)
 
@@ -212,7 +212,7 @@ def test_a_model_is_built_with_its_seed_and_options(text, expected):
     assert {name: parameters[name] for name in expected} == expected
 
 
-def test_an_unknown_model_is_an_error_that_lists_those_there_are():
+def test_an_error_about_an_unknown_model_lists_the_known_ones():
     check_models([Model("auto", "auto"), Model(REFERENCE, "other")])
     with pytest.raises(
         ValueError, match="no model 'autp'; there are .*MLPClassifier.* auto, .*mlp"
@@ -220,7 +220,7 @@ def test_an_unknown_model_is_an_error_that_lists_those_there_are():
         check_models([Model("autp", "autp")])
 
 
-def test_results_come_back_from_their_file(tmp_path):
+def test_results_are_read_back_from_their_file(tmp_path):
     file = tmp_path / "results.jsonl"
     assert read_results(file) == []
     results = [_result("a"), replace(_result("b"), options={"epochs": 5}, timed=False)]
@@ -229,7 +229,7 @@ def test_results_come_back_from_their_file(tmp_path):
     assert read_results(file) == results
 
 
-def test_a_label_stands_for_one_model_with_its_options():
+def test_a_label_identifies_one_model_with_its_options():
     model = parse_model("wide=mlp:backbone__hidden_units=(64,)")
     known = replace(_result("wide"), name="mlp", options={"backbone__hidden_units": [64]})
     check_labels([model], [known])
@@ -239,14 +239,14 @@ def test_a_label_stands_for_one_model_with_its_options():
         check_labels([model, parse_model("wide=mlp")], [])
 
 
-def test_models_take_turns_and_every_table_has_a_result_early():
+def test_every_table_and_model_is_fitted_once_before_the_next_split():
     a, b = Model("a", "a"), Model("b", "b")
     order = [fit.key for fit in plan([a, b], ["car", "vowel"], [0, 1])]
     first = [("car", 0, "a"), ("car", 0, "b"), ("vowel", 0, "a"), ("vowel", 0, "b")]
     assert order == first + [(table, 1, model) for table, _, model in first]
 
 
-def test_a_fit_that_fails_does_not_stop_the_others(folder):
+def test_a_failing_fit_does_not_stop_the_others(folder):
     bad = parse_model("LogisticRegression:C=-1.0")
     fits = [Fit("car", 0, bad), Fit("car", 0, replace(bad, options={})), Fit("car", 1, bad)]
     (_, failed), (_, measures), _ = run(fits, folder)
@@ -256,7 +256,7 @@ def test_a_fit_that_fails_does_not_stop_the_others(folder):
     assert measures.fit_seconds > 0
 
 
-def test_the_command_fits_nothing_again_and_shows_what_is_chosen(folder, monkeypatch, capsys):
+def test_the_command_reuses_results_and_shows_the_selected_models(folder, monkeypatch, capsys):
     for name in command.QUIET:
         monkeypatch.setenv(name, "")
     file = folder / "results.jsonl"
