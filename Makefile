@@ -36,7 +36,7 @@ help: ## list all targets
 demo: $(VENV)/.demo ## train and evaluate a classifier (examples/quickstart.py)
 	@$(BIN)/python examples/quickstart.py
 
-test: $(VENV)/.test ## run all tests; with options: make test PYTEST_ARGS="-k labels"
+test: $(VENV)/.test ## run the test suite; with options: make test PYTEST_ARGS="-k labels"
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
 
 test-oldest: $(OLDEST)/.test ## run scikit-learn's checks and engine tests with the oldest supported packages

@@ -1,7 +1,7 @@
-"""What bad input gets: one error that helps, no training, and nothing lost.
+"""Bad input raises one helpful error, before training, and leaves a fitted classifier unchanged.
 
-Each refusal is tried on an estimator that is fitted already, which must predict the same to the
-bit afterwards. The features lie between 987 and 996, so that a message that shows data is caught.
+Each error is raised on a classifier that is already fitted and must predict exactly the same
+afterwards. The features are between 987 and 996, so a message that shows data is detected.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ def fit(classifier):
     return classifier.fit(X, y)
 
 
-def refusal(fitted, run=fit, *, error=ValueError, **params) -> str:
-    """Run something that must fail, see that nothing was lost, and return the message."""
+def error_message(fitted, run=fit, *, error=ValueError, **params) -> str:
+    """Run something that must fail, check that nothing changed, and return the message."""
     classifier = copy.deepcopy(fitted).set_params(**params)
     before = {name: value for name, value in vars(classifier).items() if name.endswith("_")}
     history = copy.deepcopy(before["history_"])
@@ -72,23 +72,23 @@ def refusal(fitted, run=fit, *, error=ValueError, **params) -> str:
 # --- X ----------------------------------------------------------------------------------------
 
 
-def test_infinite_features_are_refused_with_a_cure(fitted):
-    holed = X.copy()
-    holed[3, 1] = np.inf
+def test_an_error_about_infinite_features_says_how_to_fix_it(fitted):
+    X_invalid = X.copy()
+    X_invalid[3, 1] = np.inf
     for run in (
-        lambda c: c.fit(holed, y),
-        lambda c: c.partial_fit(holed, y),
-        lambda c: c.fit(X, y, X_val=holed, y_val=y),
-        lambda c: c.predict(holed),
+        lambda c: c.fit(X_invalid, y),
+        lambda c: c.partial_fit(X_invalid, y),
+        lambda c: c.fit(X, y, X_val=X_invalid, y_val=y),
+        lambda c: c.predict(X_invalid),
     ):
-        message = refusal(fitted, run)
+        message = error_message(fitted, run)
         assert all(word in message for word in ["X", "infinity", "Replace"])
 
 
-def test_missing_values_of_sequences_are_refused_with_a_cure(fitted):
-    holed = np.repeat(X[:, None], 3, axis=1)
-    holed[3, 1] = np.nan
-    message = refusal(fitted, lambda c: c.fit(holed, y))
+def test_an_error_about_missing_values_in_sequences_says_how_to_fix_it(fitted):
+    X_invalid = np.repeat(X[:, None], 3, axis=1)
+    X_invalid[3, 1] = np.nan
+    message = error_message(fitted, lambda c: c.fit(X_invalid, y))
     assert all(word in message for word in ["X", "NaN", "SimpleImputer"])
 
 
@@ -105,19 +105,19 @@ def test_missing_values_of_sequences_are_refused_with_a_cure(fitted):
     ],
     ids=["1-d", "no rows", "no features", "strings", "complex", "6-d", "ragged"],
 )
-def test_features_that_are_no_numbers_in_rows_are_refused(fitted, features, words):
-    message = refusal(fitted, lambda c: c.fit(features, y))
+def test_features_must_be_rows_of_numbers(fitted, features, words):
+    message = error_message(fitted, lambda c: c.fit(features, y))
     assert all(word in message for word in words), message
 
 
-def test_a_changed_number_order_or_name_of_features_is_refused(fitted):
+def test_features_must_match_those_of_fit(fitted):
     for run in (
         lambda c: c.predict(X[:, :3]),
         lambda c: c.partial_fit(X[:, :3], y),
         lambda c: c.set_params(warm_start=True).fit(X[:, :3], y),
         lambda c: c.fit(X, y, X_val=X[:, :3], y_val=y),
     ):
-        message = refusal(fitted, run)
+        message = error_message(fitted, run)
         assert "X has 3 features, but KerasMulticlassClassifier is expecting 4" in message
     frame = pd.DataFrame(X, columns=["a", "b", "c", "d"])
     named = tiny().fit(frame, y)
@@ -129,7 +129,7 @@ def test_a_changed_number_order_or_name_of_features_is_refused(fitted):
         named.fit(frame, y, X_val=frame[["b", "a", "c", "d"]], y_val=y)
 
 
-def test_rows_of_another_shape_are_refused_with_both_shapes():
+def test_an_error_about_another_row_shape_names_both_shapes():
     rows = np.random.default_rng(0).normal(size=(30, 4, 3))
     classifier = KerasMulticlassClassifier(epochs=1, backbone=one_layer, random_state=0)
     classifier.fit(rows, np.arange(30) % 3)
@@ -163,34 +163,34 @@ def test_rows_of_another_shape_are_refused_with_both_shapes():
         "no ones", "multi-output", "3-d", "too few", "empty", "None", "NA",
     ],
 )  # fmt: skip
-def test_labels_that_no_classifier_can_use_are_refused(fitted, labels, words):
-    message = refusal(fitted, lambda c: c.fit(X, labels))
+def test_invalid_labels_raise_an_error(fitted, labels, words):
+    message = error_message(fitted, lambda c: c.fit(X, labels))
     assert all(word in message for word in words), message
 
 
-def test_a_class_may_be_missing_from_the_validation_data_but_none_may_be_new(fitted):
+def test_validation_data_may_lack_classes_but_not_add_any(fitted):
     two = IRIS.target < 2
     classifier = tiny(epochs=1).fit(X, y, X_val=X[two], y_val=y[two])
     assert np.isfinite(classifier.history_["val_loss"]).all()
     unknown = np.where(y == "setosa", "setossa", y)
-    message = refusal(fitted, lambda c: c.fit(X, y, X_val=X, y_val=unknown))
+    message = error_message(fitted, lambda c: c.fit(X, y, X_val=X, y_val=unknown))
     assert "y_val must be labels among the 3 known classes; got 1 unknown label" in message
     assert "Did you mean 'setosa'?" in message
-    message = refusal(fitted, lambda c: c.score(X, unknown[:, None] == np.unique(unknown)))
-    assert "multilabel" in message  # scikit-learn's own words: y is one-hot, predictions are not
+    message = error_message(fitted, lambda c: c.score(X, unknown[:, None] == np.unique(unknown)))
+    assert "multilabel" in message  # scikit-learn's word for one-hot y
 
 
-def test_an_unknown_class_is_refused_wherever_it_comes(fitted):
-    message = refusal(fitted, class_weight={"setossa": 2.0})
+def test_unknown_classes_raise_an_error_everywhere(fitted):
+    message = error_message(fitted, class_weight={"setossa": 2.0})
     assert "class_weight must be among the 3 classes; got unknown 'setossa'" in message
     assert "Did you mean 'setosa'?" in message
 
     unknown = np.where(y == "virginica", "virgin", y)
-    message = refusal(fitted, lambda c: c.partial_fit(X, unknown))
+    message = error_message(fitted, lambda c: c.partial_fit(X, unknown))
     assert "y must be labels among the 3 known classes; got 1 unknown label: 'virgin'" in message
-    message = refusal(fitted, lambda c: c.fit(X, unknown), warm_start=True)
+    message = error_message(fitted, lambda c: c.fit(X, unknown), warm_start=True)
     assert "got 1 unknown label: 'virgin'" in message
-    message = refusal(fitted, lambda c: c.partial_fit(X, y, classes=["setosa", "virgin"]))
+    message = error_message(fitted, lambda c: c.partial_fit(X, y, classes=["setosa", "virgin"]))
     assert "classes must be None or the 3 classes that were fitted" in message
     assert "1 new label: 'virgin' and 2 missing labels: 'versicolor', 'virginica'" in message
     with pytest.raises(ValueError, match="classes must be all labels, including those of y"):
@@ -215,13 +215,13 @@ def test_an_unknown_class_is_refused_wherever_it_comes(fitted):
     ],
     ids=["negative", "all zero", "too few", "2-d", "NaN", "strings", "one class left"],
 )
-def test_weights_of_rows_are_checked(fitted, weights, words):
-    message = refusal(fitted, lambda c: c.fit(X, y, sample_weight=weights))
+def test_sample_weights_are_validated(fitted, weights, words):
+    message = error_message(fitted, lambda c: c.fit(X, y, sample_weight=weights))
     assert all(word in message for word in words), message
 
 
-def test_weights_of_validation_rows_are_checked_under_their_own_name(fitted):
-    message = refusal(
+def test_an_error_about_validation_weights_names_their_parameter(fitted):
+    message = error_message(
         fitted, lambda c: c.fit(X, y, X_val=X, y_val=y, sample_weight_val=-np.ones(150))
     )
     assert "sample_weight_val must be non-negative" in message
@@ -238,13 +238,13 @@ def test_weights_of_validation_rows_are_checked_under_their_own_name(fitted):
     ],
     ids=["negative", "NaN", "all zero", "misspelt", "list"],
 )
-def test_weights_of_classes_are_checked(fitted, class_weight, error, words):
-    message = refusal(fitted, error=error, class_weight=class_weight)
+def test_class_weights_are_validated(fitted, class_weight, error, words):
+    message = error_message(fitted, error=error, class_weight=class_weight)
     assert all(word in message for word in words), message
 
 
-def test_balanced_weights_need_all_the_data(fitted):
-    message = refusal(fitted, lambda c: c.partial_fit(X, y), class_weight="balanced")
+def test_partial_fit_rejects_balanced_class_weights(fitted):
+    message = error_message(fitted, lambda c: c.partial_fit(X, y), class_weight="balanced")
     assert "`class_weight` must be None or a dict for partial_fit; got 'balanced'" in message
     assert "compute_class_weight" in message
 
@@ -266,7 +266,7 @@ def headed(units, activation):
     ],
     ids=["too many", "one unit", "sigmoid", "relu"],
 )
-def test_an_output_layer_that_does_not_fit_the_classes_is_refused(fitted, units, activation, words):
+def test_the_output_layer_must_match_the_classes(fitted, units, activation, words):
     classifier = tiny(model=headed(units, activation))
     del classifier._routed["backbone__hidden_units"]
     with pytest.raises(ObjectiveError) as caught:
@@ -295,7 +295,7 @@ def fails(inputs):
     ("backbone", "words"),
     [
         (returns_text, ["returns_text", "Keras tensor", "'features'"]),
-        (returns_model, ["returns_model", "Keras tensor", "goes to `model`"]),
+        (returns_model, ["returns_model", "Keras tensor", "pass a whole keras.Model as `model`"]),
         (returns_images, ["returns_images", "(batch, n_features)", "(None, 2, 2)", "Flatten"]),
         (fails, ["fails", "KeyError", "mistake"]),
         (3, ["`backbone` must be 'auto', one of", "got 3"]),
@@ -303,10 +303,10 @@ def fails(inputs):
         ("cnn", ["backbone='cnn'", "(150, 4)", "'mlp'"]),
     ],
 )
-def test_a_backbone_that_gives_no_features_is_refused(fitted, backbone, words):
+def test_a_backbone_must_return_features(fitted, backbone, words):
     classifier = copy.deepcopy(fitted).set_params(backbone=backbone)
     del classifier._routed["backbone__hidden_units"]
-    message = refusal(fitted, lambda _: fit(classifier), error=BackboneError)
+    message = error_message(fitted, lambda _: fit(classifier), error=BackboneError)
     assert all(word in message for word in words), message
     np.testing.assert_array_equal(classifier.predict_proba(X), fitted.predict_proba(X))
 
@@ -333,15 +333,15 @@ def whole_needs(units):
     ],
     ids=["text", "argument missing", "name", "tensor", "other inputs"],
 )
-def test_a_model_that_is_none_is_refused(model, words):
+def test_model_must_be_a_model_or_build_one(model, words):
     with pytest.raises(BackboneError) as caught:
         KerasMulticlassClassifier(model=model, epochs=1).fit(X, y)
     assert all(word in str(caught.value) for word in words), str(caught.value)
 
 
-def test_model_and_backbone_exclude_each_other():
+def test_model_and_backbone_are_mutually_exclusive():
     model = headed(3, "softmax")
-    with pytest.raises(ValueError, match="`backbone` must stay 'auto' when `model` is given"):
+    with pytest.raises(ValueError, match="`backbone` must be 'auto' when `model` is given"):
         KerasMulticlassClassifier("mlp", model=model).fit(X, y)
     with pytest.raises(ValueError, match="`backbone__hidden_units` must reach a backbone, but"):
         tiny(model=model).fit(X, y)
@@ -360,9 +360,9 @@ def test_model_and_backbone_exclude_each_other():
     ],
     ids=["misspelt", "regression", "binary", "number", "senseless"],
 )
-def test_a_loss_that_does_not_fit_is_refused(fitted, loss, error, words):
+def test_an_unsuitable_loss_raises_an_error(fitted, loss, error, words):
     for run in (fit, lambda c: c.partial_fit(X, y)):
-        message = refusal(fitted, run, error=error, loss=loss)
+        message = error_message(fitted, run, error=error, loss=loss)
         assert all(word in message for word in words), message
 
 
@@ -391,18 +391,18 @@ def test_a_loss_that_does_not_fit_is_refused(fitted, loss, error, words):
         ("compile__steps_per_execution", [0, "2"]),
     ],
 )
-def test_a_plain_parameter_out_of_range_is_refused_by_name(fitted, name, values):
+def test_an_error_about_a_plain_parameter_names_it(fitted, name, values):
     for value in values:
-        # `warm_start` decides what `fit` does, so the estimator here has not been fitted.
+        # A new classifier, because `warm_start` changes what `fit` does with a fitted one.
         with pytest.raises(ValueError, match=f"`?{name}`? must be") as caught:
             tiny(**{name: value}).fit(X, y)
-        got = "ndarray of shape (3,)" if isinstance(value, np.ndarray) else None
-        got = "the class float32" if value is np.float32 else got or repr(value)
+        shown = {np.float32: "the class float32", np.ndarray: "ndarray of shape (3,)"}
+        got = shown.get(value if isinstance(value, type) else type(value), repr(value))
         assert f"; got {got}" in str(caught.value)
-    refusal(fitted, **{name: values[0]})
+    error_message(fitted, **{name: values[0]})
 
 
-def test_all_faults_of_the_parameters_come_in_one_error():
+def test_all_invalid_parameters_are_reported_together():
     wrong = {
         "epochs": 0,
         "batch_size": 0,
@@ -431,17 +431,17 @@ def test_all_faults_of_the_parameters_come_in_one_error():
         ("__epochs", ["'__epochs'"]),
     ],
 )
-def test_an_unknown_parameter_is_refused_at_once_with_near_names(name, words):
-    for refuse, error in (
+def test_an_error_about_an_unknown_parameter_suggests_similar_names(name, words):
+    for use, error in (
         (lambda: KerasMulticlassClassifier(**{name: 1}), TypeError),
         (lambda: KerasMulticlassClassifier().set_params(**{name: 1}), ValueError),
     ):
         with pytest.raises(error) as caught:
-            refuse()
+            use()
         assert all(word in str(caught.value) for word in words), str(caught.value)
 
 
-def test_a_misspelt_parameter_among_good_ones_sets_none_of_them():
+def test_one_misspelt_parameter_prevents_setting_the_others():
     classifier = KerasMulticlassClassifier(epochs=7)
     with pytest.raises(ValueError, match="Did you mean 'epochs'"):
         classifier.set_params(epochs=9, optimizer__learning_rate=0.1, epoch=3)
@@ -462,8 +462,8 @@ def test_a_misspelt_parameter_among_good_ones_sets_none_of_them():
         ("callbacks__patience", None),
     ],
 )
-def test_a_routed_argument_that_its_target_does_not_take_is_refused(fitted, name, near):
-    message = refusal(fitted, **{name: 1})
+def test_a_routed_argument_must_be_one_of_its_target(fitted, name, near):
+    message = error_message(fitted, **{name: 1})
     assert name in message
     assert near is None or f"Did you mean '{near}'" in message
     assert near is not None or "has no entries" in message
@@ -483,17 +483,17 @@ def accuracy_of_a_whole_batch(y_true, y_pred):
     [{"loss": loss_of_a_whole_batch}, {"metrics": [accuracy_of_a_whole_batch]}],
     ids=["loss", "metrics"],
 )
-def test_one_value_for_a_batch_cannot_be_weighted(fitted, params):
+def test_weights_need_one_value_per_row(fitted, params):
     (name,) = params
     weights = np.linspace(1, 2, 150)
-    message = refusal(fitted, lambda c: c.fit(X, y, sample_weight=weights), **params)
+    message = error_message(fitted, lambda c: c.fit(X, y, sample_weight=weights), **params)
     assert f"`{name}` must return one value for each row when rows are weighted" in message
-    message = refusal(fitted, lambda c: c.fit(X, y), class_weight="balanced", **params)
+    message = error_message(fitted, lambda c: c.fit(X, y), class_weight="balanced", **params)
     assert "class_weight" in message
-    assert tiny(epochs=1, **params).fit(X, y).n_iter_ == 1  # without weights it is fine
+    assert tiny(epochs=1, **params).fit(X, y).n_iter_ == 1  # works without weights
 
 
-def test_the_mask_of_a_sequence_is_not_the_users_to_pass():
+def test_the_mask_of_a_sequence_cannot_be_passed():
     sequences = np.ones((30, 4, 2))
     with pytest.raises(
         ValueError, match="`backbone__mask` must be an argument that .* 'gru' takes"
@@ -501,12 +501,12 @@ def test_the_mask_of_a_sequence_is_not_the_users_to_pass():
         KerasMulticlassClassifier("gru", backbone__mask=None).fit(sequences, y[::5])
 
 
-def test_early_stopping_watches_what_is_measured(fitted):
-    watched = {"early_stopping": {"monitor": "val_acuracy"}, "metrics": ["accuracy"]}
-    message = refusal(fitted, lambda c: c.fit(X, y), **watched)
+def test_early_stopping_must_monitor_a_loss_or_metric(fitted):
+    params = {"early_stopping": {"monitor": "val_acuracy"}, "metrics": ["accuracy"]}
+    message = error_message(fitted, lambda c: c.fit(X, y), **params)
     assert "`early_stopping` must monitor one of 'val_loss', 'val_accuracy'" in message
     assert "Did you mean 'val_accuracy'" in message
-    message = refusal(fitted, lambda c: c.fit(X, y), early_stopping={"patince": 3})
+    message = error_message(fitted, lambda c: c.fit(X, y), early_stopping={"patince": 3})
     assert "`early_stopping` must hold arguments of keras.callbacks.EarlyStopping" in message
     assert "Did you mean 'patience'" in message
 
@@ -526,10 +526,10 @@ def test_early_stopping_watches_what_is_measured(fitted):
         ("start_from_epoch", -2, "an integer of at least 0; got -2"),
     ],
 )
-def test_values_of_early_stopping_are_checked(fitted, name, value, allowed):
-    message = refusal(fitted, early_stopping={name: value}, epochs=0)
+def test_early_stopping_arguments_are_validated(fitted, name, value, allowed):
+    message = error_message(fitted, early_stopping={name: value}, epochs=0)
     assert f"`early_stopping[{name!r}]` must be {allowed}." in message
-    assert "`epochs` must be" in message  # all faults at once
+    assert "`epochs` must be" in message  # reported together
 
 
 @pytest.mark.parametrize(
@@ -541,40 +541,40 @@ def test_values_of_early_stopping_are_checked(fitted, name, value, allowed):
         ("top_0_accuracy", "Did you mean 'top_3_accuracy' or "),
     ],
 )
-def test_unknown_metrics_name_ours_and_those_of_keras_once(fitted, name, near):
-    message = refusal(fitted, metrics=[name])
+def test_an_error_about_an_unknown_metric_suggests_similar_names(fitted, name, near):
+    message = error_message(fitted, metrics=[name])
     assert near in message
     assert message.count("Did you mean") <= 1
 
 
-def test_validation_data_come_in_pairs(fitted):
-    message = refusal(fitted, lambda c: c.fit(X, y, X_val=X))
+def test_validation_features_and_labels_must_be_given_together(fitted):
+    message = error_message(fitted, lambda c: c.fit(X, y, X_val=X))
     assert "`X_val` and `y_val` must be given together" in message
     assert "without `y_val`" in message
-    assert "without `X_val`" in refusal(fitted, lambda c: c.fit(X, y, y_val=y))
-    message = refusal(fitted, lambda c: c.fit(X, y, sample_weight_val=np.ones(150)))
+    assert "without `X_val`" in error_message(fitted, lambda c: c.fit(X, y, y_val=y))
+    message = error_message(fitted, lambda c: c.fit(X, y, sample_weight_val=np.ones(150)))
     assert "`sample_weight_val` must come with `X_val` and `y_val`" in message
-    message = refusal(fitted, lambda c: c.fit(X, y, X_val=X, y_val=y[:9]))
+    message = error_message(fitted, lambda c: c.fit(X, y, X_val=X, y_val=y[:9]))
     assert "inconsistent numbers of samples" in message
 
 
-def test_a_split_that_would_take_a_class_away_from_training_is_refused(fitted):
+def test_a_validation_split_must_leave_every_class_a_training_row(fitted):
     few = [0, 50, 100, 1]
-    message = refusal(fitted, lambda c: c.fit(X[few], y[few]), validation_split=0.5)
+    message = error_message(fitted, lambda c: c.fit(X[few], y[few]), validation_split=0.5)
     assert "validation_split must be small enough to leave each of the 3 classes a row" in message
 
 
 @pytest.mark.parametrize(
     "method", ["predict", "predict_proba", "predict_log_proba", "decision_function"]
 )
-def test_nothing_is_predicted_before_fit(method):
+def test_predicting_before_fit_raises_not_fitted_error(method):
     with pytest.raises(NotFittedError, match="not fitted yet"):
         getattr(tiny(), method)(X)
     with pytest.raises(NotFittedError, match="not fitted yet"):
         tiny().score(X, y)
 
 
-# --- training that fails ----------------------------------------------------------------------
+# --- failing training ---------------------------------------------------------------------------
 
 DIVERGING = {"optimizer": "sgd", "optimizer__learning_rate": 1e30}
 RUNS = {
@@ -602,38 +602,42 @@ class Interrupt(keras.callbacks.Callback):
 
 
 @pytest.mark.parametrize("run", RUNS)
-def test_a_loss_that_becomes_nan_stops_with_epoch_and_causes(fitted, run):
+def test_a_nan_loss_raises_an_error_with_the_epoch_and_causes(fitted, run):
     call, params = RUNS[run]
-    message = refusal(fitted, call, error=DivergenceError, batch_size=10, **params, **DIVERGING)
+    message = error_message(
+        fitted, call, error=DivergenceError, batch_size=10, **params, **DIVERGING
+    )
     epoch = 1 if run == "fit" else 3
     assert f"in epoch {epoch}. Usual causes" in message
     assert "`optimizer__learning_rate`" in message
 
 
 @pytest.mark.parametrize("run", RUNS)
-def test_a_last_step_that_diverges_is_noticed_though_its_loss_was_finite(fitted, run):
+def test_divergence_in_the_last_step_is_detected(fitted, run):
     call, params = RUNS[run]
     step = {"batch_size": -1, "optimizer": "sgd", "optimizer__learning_rate": np.inf, "epochs": 1}
-    message = refusal(fitted, call, error=DivergenceError, **params, **step)
+    message = error_message(fitted, call, error=DivergenceError, **params, **step)
     assert "weights must stay finite" in message
     assert "`optimizer__learning_rate`" in message
 
 
-def test_rows_that_overflow_the_network_are_refused_rather_than_answered_with_nan(fitted):
-    message = refusal(fitted, lambda c: c.predict(np.concatenate([X, np.full((2, 4), 3e38)])))
+def test_rows_that_overflow_the_network_raise_an_error(fitted):
+    message = error_message(fitted, lambda c: c.predict(np.concatenate([X, np.full((2, 4), 3e38)])))
     assert "NaN for 2 of 152 rows" in message
     assert "too large" in message
 
 
 @pytest.mark.parametrize("run", RUNS)
-def test_an_error_in_a_callback_comes_through_and_nothing_is_lost(fitted, run):
+def test_an_error_in_a_callback_propagates_and_changes_nothing(fitted, run):
     call, params = RUNS[run]
     callback = Broken()
-    message = refusal(fitted, call, error=RuntimeError, batch_size=10, callbacks=callback, **params)
+    message = error_message(
+        fitted, call, error=RuntimeError, batch_size=10, callbacks=callback, **params
+    )
     assert message == "broken callback"
 
 
-def test_training_goes_on_after_a_failure_as_if_it_had_not_been():
+def test_training_resumes_after_a_failure_as_if_it_had_not_happened():
     for start in (lambda c: c.initialize(X, y), fit):
         failed, never = start(tiny(batch_size=10)), start(tiny(batch_size=10))
         failed.set_params(callbacks=Broken(), loss="categorical_focal_crossentropy")
@@ -645,7 +649,7 @@ def test_training_goes_on_after_a_failure_as_if_it_had_not_been():
         assert failed.history_ == never.history_
 
 
-def test_an_interrupt_keeps_the_epochs_that_ended():
+def test_an_interrupt_keeps_the_finished_epochs():
     with pytest.warns(TrainingInterruptedWarning, match="the 2 of 9 epochs that ended") as caught:
         stopped = tiny(epochs=9, callbacks=Interrupt(2)).fit(X, y)
     assert caught[0].filename == __file__
@@ -658,7 +662,7 @@ def test_an_interrupt_keeps_the_epochs_that_ended():
     np.testing.assert_array_equal(stopped.predict_proba(X), whole.predict_proba(X))
 
 
-def test_an_interrupt_in_a_warm_start_keeps_the_epochs_that_ended(fitted):
+def test_an_interrupted_warm_start_keeps_the_finished_epochs(fitted):
     classifier = copy.deepcopy(fitted).set_params(warm_start=True, callbacks=Interrupt(3))
     with pytest.warns(TrainingInterruptedWarning, match="the 1 of 2 epochs"):
         classifier.fit(X, y)
@@ -666,11 +670,11 @@ def test_an_interrupt_in_a_warm_start_keeps_the_epochs_that_ended(fitted):
     assert len(classifier.history_["loss"]) == 3
 
 
-def test_an_interrupt_in_the_first_epoch_comes_through_and_nothing_is_lost(fitted):
-    refusal(fitted, error=KeyboardInterrupt, callbacks=Interrupt(0))
-    refusal(fitted, error=KeyboardInterrupt, callbacks=Interrupt(2), warm_start=True)
+def test_an_interrupt_in_the_first_epoch_propagates_and_changes_nothing(fitted):
+    error_message(fitted, error=KeyboardInterrupt, callbacks=Interrupt(0))
+    error_message(fitted, error=KeyboardInterrupt, callbacks=Interrupt(2), warm_start=True)
     run = RUNS["partial_fit"][0]
-    refusal(fitted, run, error=KeyboardInterrupt, callbacks=Interrupt(2))
+    error_message(fitted, run, error=KeyboardInterrupt, callbacks=Interrupt(2))
     new = tiny(callbacks=Interrupt(0))
     with pytest.raises(KeyboardInterrupt):
         new.fit(X, y)

@@ -1,4 +1,4 @@
-"""The estimator from the user's side: training, its parameters, and what comes out."""
+"""The classifier as users see it: training, parameters, predictions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def flat(inputs, units=8):
 
 @pytest.fixture(scope="module")
 def fitted():
-    """A classifier with validation data and metrics, which no test may change."""
+    """Return a classifier fitted with validation data and metrics, which tests must not change."""
     classifier = tiny(metrics=["accuracy", "macro_f1"])
     return classifier.fit(TRAIN_X, TRAIN_Y, X_val=VAL_X, y_val=VAL_Y)
 
@@ -41,7 +41,7 @@ def fitted():
 # --- fit ----------------------------------------------------------------------------------------
 
 
-def test_fit_learns_and_tells_what_it_found(fitted):
+def test_fit_learns_and_sets_the_fitted_attributes(fitted):
     assert fitted.score(VAL_X, VAL_Y) > 0.9
     np.testing.assert_array_equal(fitted.classes_, [0, 1, 2])
     assert fitted.n_classes_ == 3
@@ -54,7 +54,7 @@ def test_fit_learns_and_tells_what_it_found(fitted):
     assert tiny().current_epoch == 0
 
 
-def test_the_history_has_a_number_for_each_epoch_and_a_twin_from_validation(fitted):
+def test_the_history_has_training_and_validation_values_for_each_epoch(fitted):
     names = {"loss", "accuracy", "macro_f1"}
     assert set(fitted.history_) == names | {f"val_{name}" for name in names}
     for values in fitted.history_.values():
@@ -62,7 +62,7 @@ def test_the_history_has_a_number_for_each_epoch_and_a_twin_from_validation(fitt
         assert all(type(value) is float for value in values)
 
 
-def test_the_last_entries_of_the_history_are_what_scikit_learn_computes(fitted):
+def test_the_last_history_entries_equal_scikit_learns_scores(fitted):
     probabilities, predicted = fitted.predict_proba(VAL_X), fitted.predict(VAL_X)
     last = {name: values[-1] for name, values in fitted.history_.items()}
     assert last["val_loss"] == pytest.approx(log_loss(VAL_Y, probabilities), rel=1e-5)
@@ -80,7 +80,7 @@ def test_the_first_loss_is_the_cross_entropy_of_the_initial_network():
     assert trained.history_["accuracy"] == pytest.approx([first.score(X, y)])
 
 
-def test_validation_rows_count_with_their_weights():
+def test_validation_sample_weights_apply():
     weights = np.linspace(0.0, 2.0, len(VAL_Y))
     classifier = tiny(epochs=2, metrics=["accuracy"]).fit(
         TRAIN_X, TRAIN_Y, X_val=VAL_X, y_val=VAL_Y, sample_weight_val=weights
@@ -95,13 +95,15 @@ def test_a_validation_split_holds_out_stratified_rows():
     held_out = tiny(epochs=2, validation_split=0.2).fit(X, y)
     train, val = validation_split(y, 0.2, epoch_seed(0, 0))
     assert np.bincount(y[val]).tolist() == [10, 10, 10]
-    given = tiny(epochs=2).fit(X[train], y[train], X_val=X[val], y_val=y[val])
-    np.testing.assert_allclose(held_out.history_["val_loss"], given.history_["val_loss"], rtol=0.2)
+    explicit = tiny(epochs=2).fit(X[train], y[train], X_val=X[val], y_val=y[val])
+    np.testing.assert_allclose(
+        held_out.history_["val_loss"], explicit.history_["val_loss"], rtol=0.2
+    )
     expected = log_loss(y[val], held_out.predict_proba(X[val]))
     assert held_out.history_["val_loss"][-1] == pytest.approx(expected, rel=1e-5)
 
 
-def test_fit_starts_anew_and_a_warm_start_goes_on():
+def test_fit_starts_over_and_a_warm_start_continues():
     classifier = tiny(epochs=2).fit(X, y)
     once = classifier.predict_proba(X)
     np.testing.assert_array_equal(classifier.fit(X, y).predict_proba(X), once)
@@ -114,7 +116,7 @@ def test_fit_starts_anew_and_a_warm_start_goes_on():
     assert float(rate) == pytest.approx(0.01)
 
 
-def test_partial_fit_learns_from_parts_that_lack_classes():
+def test_partial_fit_learns_from_parts_without_all_classes():
     classifier = tiny()
     for _ in range(15):
         for rows in (slice(0, 100, 2), slice(50, 150, 2), slice(1, 150, 2)):
@@ -124,7 +126,7 @@ def test_partial_fit_learns_from_parts_that_lack_classes():
     assert classifier.score(X, IRIS.target_names[y]) > 0.85
 
 
-def test_initialize_gives_a_network_that_predicts_and_can_be_trained():
+def test_an_initialized_network_predicts_and_can_be_trained():
     classifier = tiny().initialize(X, y)
     assert classifier.predict_proba(X).shape == (150, 3)
     assert classifier.partial_fit(X, y).n_iter_ == 1
@@ -134,41 +136,41 @@ def test_initialize_gives_a_network_that_predicts_and_can_be_trained():
 
 
 @pytest.mark.parametrize("early_stopping", [2, {"patience": 2}])
-def test_early_stopping_goes_back_to_the_best_epoch(early_stopping):
+def test_early_stopping_restores_the_best_epoch(early_stopping):
     wrong = np.where(np.arange(len(VAL_Y)) % 2 == 0, (VAL_Y + 1) % 3, VAL_Y)
     classifier = tiny(epochs=60, early_stopping=early_stopping)
     classifier.fit(TRAIN_X, TRAIN_Y, X_val=VAL_X, y_val=wrong)
     losses = classifier.history_["val_loss"]
     best = int(np.argmin(losses))
     assert classifier.n_iter_ == len(losses) == best + 1 + 2 < 60
-    found = log_loss(wrong, classifier.predict_proba(VAL_X))
-    assert found == pytest.approx(losses[best], rel=1e-5)
-    assert abs(found - losses[-1]) > 1e-4
+    loss = log_loss(wrong, classifier.predict_proba(VAL_X))
+    assert loss == pytest.approx(losses[best], rel=1e-5)
+    assert abs(loss - losses[-1]) > 1e-4
 
 
-def test_early_stopping_can_watch_a_metric():
-    watched = {"monitor": "val_macro_f1", "patience": 1, "min_delta": 1.0}
-    classifier = tiny(epochs=60, early_stopping=watched, metrics=["macro_f1"])
+def test_early_stopping_can_monitor_a_metric():
+    early_stopping = {"monitor": "val_macro_f1", "patience": 1, "min_delta": 1.0}
+    classifier = tiny(epochs=60, early_stopping=early_stopping, metrics=["macro_f1"])
     classifier.fit(TRAIN_X, TRAIN_Y, X_val=VAL_X, y_val=VAL_Y)
     best = max(classifier.history_["val_macro_f1"][:1])
     assert classifier.n_iter_ == 2
-    found = f1_score(VAL_Y, classifier.predict(VAL_X), average="macro")
-    assert found == pytest.approx(best)
+    score = f1_score(VAL_Y, classifier.predict(VAL_X), average="macro")
+    assert score == pytest.approx(best)
 
 
-def test_early_stopping_holds_out_a_tenth_unless_told_otherwise():
+def test_early_stopping_holds_out_a_tenth_by_default():
     for params, n_held_out in (({}, 15), ({"validation_split": 0.2}, 30)):
         classifier = tiny(epochs=2, early_stopping=True, **params).fit(X, y)
         _, val = validation_split(y, n_held_out / 150, epoch_seed(0, 0))
-        losses = [log_loss(y[val], classifier.predict_proba(X[val])), None]
-        assert min(classifier.history_["val_loss"]) == pytest.approx(losses[0], rel=1e-5)
+        loss = log_loss(y[val], classifier.predict_proba(X[val]))
+        assert min(classifier.history_["val_loss"]) == pytest.approx(loss, rel=1e-5)
 
 
 # --- weights --------------------------------------------------------------------------------------
 
 
-def test_class_weights_are_sample_weights():
-    weights = 0.5 + np.arange(150) % 4 / 4  # nothing is lost when these are multiplied
+def test_class_weights_multiply_sample_weights():
+    weights = 0.5 + np.arange(150) % 4 / 4  # their products are exact
     per_row = np.where(y == 1, 3.0, 1.0) * weights
     by_class = tiny(epochs=3, class_weight={1: 3.0}).fit(X, y, sample_weight=weights)
     by_row = tiny(epochs=3).fit(X, y, sample_weight=per_row)
@@ -176,7 +178,7 @@ def test_class_weights_are_sample_weights():
     np.testing.assert_array_equal(by_class.predict_proba(X), by_row.predict_proba(X))
 
 
-def test_balanced_class_weights_are_those_of_scikit_learn():
+def test_balanced_class_weights_equal_scikit_learns():
     few = np.r_[0:50, 50:70, 100:105]
     balanced = tiny(epochs=3, class_weight="balanced").fit(X[few], y[few])
     by_row = tiny(epochs=3).fit(
@@ -188,7 +190,7 @@ def test_balanced_class_weights_are_those_of_scikit_learn():
 
 
 @pytest.mark.parametrize("params", [{}, {"loss__label_smoothing": 0.1}, {"loss": "kl_divergence"}])
-def test_a_weight_is_as_good_as_repeating_a_row(params):
+def test_a_weight_equals_repeating_a_row(params):
     times = np.random.default_rng(0).integers(0, 4, size=150)
     weighted = tiny(batch_size=-1, shuffle=False, **params).fit(X, y, sample_weight=times)
     rows = np.repeat(np.arange(150), times)
@@ -202,19 +204,19 @@ def test_a_weight_is_as_good_as_repeating_a_row(params):
 # --- predictions ----------------------------------------------------------------------------------
 
 
-def test_probabilities_are_finite_sum_to_one_and_agree_with_each_other(fitted):
-    wild = np.concatenate([X, X * 1e6, -X * 1e6])
-    probabilities = fitted.predict_proba(wild)
+def test_the_prediction_methods_are_finite_and_consistent(fitted):
+    extreme = np.concatenate([X, X * 1e6, -X * 1e6])
+    probabilities = fitted.predict_proba(extreme)
     assert np.isfinite(probabilities).all()
     assert (probabilities >= 0).all()
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
-    scores = fitted.decision_function(wild)
+    scores = fitted.decision_function(extreme)
     np.testing.assert_allclose(softmax(scores, axis=1), probabilities)
-    np.testing.assert_allclose(log_softmax(scores, axis=1), fitted.predict_log_proba(wild))
-    np.testing.assert_array_equal(fitted.predict(wild), probabilities.argmax(axis=1))
+    np.testing.assert_allclose(log_softmax(scores, axis=1), fitted.predict_log_proba(extreme))
+    np.testing.assert_array_equal(fitted.predict(extreme), probabilities.argmax(axis=1))
 
 
-def test_the_decision_of_two_classes_is_one_column():
+def test_the_binary_decision_function_is_one_dimensional():
     two = y < 2
     classifier = tiny(epochs=2).fit(X[two], IRIS.target_names[y[two]])
     scores = classifier.decision_function(X)
@@ -223,13 +225,13 @@ def test_the_decision_of_two_classes_is_one_column():
     np.testing.assert_array_equal(classifier.predict(X) == "versicolor", scores > 0)
 
 
-def test_the_model_takes_raw_features_and_emits_logits(fitted):
+def test_the_model_maps_raw_features_to_logits(fitted):
     logits = keras.ops.convert_to_numpy(fitted.model_(X.astype("float32")))
     np.testing.assert_allclose(softmax(logits, axis=1), fitted.predict_proba(X), atol=1e-6)
     np.testing.assert_allclose(fitted.model_.predict(X, verbose=0), logits, atol=1e-5)
 
 
-def test_the_number_of_rows_that_are_predicted_together_does_not_matter(fitted):
+def test_predictions_do_not_depend_on_the_batch_size(fitted):
     expected = fitted.predict_proba(X)
     try:
         for batch_size in (1, 7, 1000):
@@ -239,7 +241,7 @@ def test_the_number_of_rows_that_are_predicted_together_does_not_matter(fitted):
         fitted.set_params(predict__batch_size=128)
 
 
-def test_one_hot_labels_are_answered_in_their_form():
+def test_one_hot_labels_give_one_hot_predictions():
     matrix = np.eye(3, dtype="int64")[y]
     frame = pd.DataFrame(matrix, columns=IRIS.target_names)
     for labels in (matrix, frame):
@@ -259,40 +261,42 @@ def test_one_hot_labels_are_answered_in_their_form():
 # --- inputs ---------------------------------------------------------------------------------------
 
 
-def test_standardization_is_part_of_the_model_and_can_be_left_out():
-    with_it, without = (
+def test_standardization_is_part_of_the_model_and_can_be_turned_off():
+    standardized, raw = (
         tiny(epochs=1, scaling=scaling).fit(X * 1000.0, y) for scaling in ("auto", None)
     )
     kinds = [
-        [type(layer) for layer in classifier.model_.layers] for classifier in (with_it, without)
+        [type(layer) for layer in classifier.model_.layers] for classifier in (standardized, raw)
     ]
     assert keras.layers.Normalization in kinds[0]
     assert keras.layers.Normalization not in kinds[1]
-    layer = with_it.model_.get_layer("standardization")
+    layer = standardized.model_.get_layer("standardization")
     scaled = keras.ops.convert_to_numpy(layer((X * 1000.0).astype("float32")))
     np.testing.assert_allclose(scaled.mean(axis=0), 0.0, atol=1e-4)
     np.testing.assert_allclose(scaled.std(axis=0), 1.0, rtol=1e-4)
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1e-9, 1e9, 1e30, [1e-20, 1e-3, 1.0, 1e20]])
-def test_units_of_the_features_do_not_matter(scale):
-    found = tiny(epochs=3).fit(X * scale, y).predict_proba(X * scale)
-    np.testing.assert_allclose(found, tiny(epochs=3).fit(X, y).predict_proba(X), atol=1e-3)
+def test_the_scale_of_the_features_does_not_matter(scale):
+    scaled = tiny(epochs=3).fit(X * scale, y).predict_proba(X * scale)
+    np.testing.assert_allclose(scaled, tiny(epochs=3).fit(X, y).predict_proba(X), atol=1e-3)
 
 
 @pytest.mark.parametrize(
     "make", [scipy.sparse.csr_matrix, scipy.sparse.csr_array, scipy.sparse.csc_array]
 )
-def test_sparse_features_give_what_dense_ones_do(make):
-    holed = np.where(X > 2.0, X, 0.0)
-    dense = tiny(epochs=3, validation_split=0.2).fit(holed, y)
-    sparse = tiny(epochs=3, validation_split=0.2).fit(make(holed), y)
-    np.testing.assert_allclose(sparse.predict_proba(make(holed)), dense.predict_proba(holed),
+def test_sparse_features_train_as_dense_ones(make):
+    sparse_X = np.where(X > 2.0, X, 0.0)
+    dense = tiny(epochs=3, validation_split=0.2).fit(sparse_X, y)
+    sparse = tiny(epochs=3, validation_split=0.2).fit(make(sparse_X), y)
+    np.testing.assert_allclose(sparse.predict_proba(make(sparse_X)), dense.predict_proba(sparse_X),
                                rtol=1e-4, atol=1e-6)  # fmt: skip
-    np.testing.assert_array_equal(sparse.predict_proba(make(holed)), sparse.predict_proba(holed))
+    np.testing.assert_array_equal(
+        sparse.predict_proba(make(sparse_X)), sparse.predict_proba(sparse_X)
+    )
 
 
-def test_frames_keep_their_names_and_dtypes_do_not_matter():
+def test_column_names_are_kept_and_dtypes_do_not_matter():
     frame = pd.DataFrame(IRIS.data, columns=IRIS.feature_names)
     classifier = tiny(epochs=2).fit(frame, pd.Series(IRIS.target_names[y], dtype="category"))
     assert classifier.feature_names_in_.tolist() == IRIS.feature_names
@@ -300,9 +304,9 @@ def test_frames_keep_their_names_and_dtypes_do_not_matter():
     np.testing.assert_array_equal(classifier.predict_proba(frame.astype("float32")), expected)
     whole = (X * 10).round()
     kinds = [np.float64, np.float32, np.int64, np.int8, object]
-    found = [tiny().initialize(w, y).predict_proba(w) for w in map(whole.astype, kinds)]
-    for other in found[1:]:
-        np.testing.assert_array_equal(other, found[0])
+    first, *others = [tiny().initialize(w, y).predict_proba(w) for w in map(whole.astype, kinds)]
+    for other in others:
+        np.testing.assert_array_equal(other, first)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "mixed_float16", "mixed_bfloat16"])
@@ -366,7 +370,7 @@ def masked_mean(inputs, mask=None):
     return keras.ops.sum(inputs * real, axis=1) / keras.ops.sum(real, axis=1)
 
 
-def test_a_function_that_asks_for_the_mask_of_a_sequence_gets_it():
+def test_a_backbone_with_a_mask_argument_gets_the_padding_mask():
     sequences = np.random.default_rng(0).normal(size=(30, 3, 2))
     padded = np.concatenate([sequences, np.zeros((30, 2, 2))], axis=1)
     params = {"backbone": masked_mean, "epochs": 2, "random_state": 0}
@@ -376,7 +380,7 @@ def test_a_function_that_asks_for_the_mask_of_a_sequence_gets_it():
     np.testing.assert_allclose(longer.predict_proba(padded), expected, atol=1e-6)
 
 
-def test_token_ids_are_learned_and_unknown_ones_are_let_through():
+def test_token_ids_are_learned_and_unknown_ones_accepted():
     generator = np.random.default_rng(0)
     labels = np.arange(90) % 3
     tokens = generator.integers(10, 20, size=(90, 6))
@@ -431,14 +435,14 @@ def test_frozen_layers_of_a_backbone_stay_frozen():
     assert not inner.layers[0].trainable
 
 
-def test_a_layer_class_takes_routed_arguments():
+def test_arguments_are_routed_to_a_layer_class():
     classifier = KerasMulticlassClassifier(
         keras.layers.Dense, backbone__units=7, backbone__activation="relu", epochs=1, random_state=0
     ).fit(X, y)
     assert classifier.model_.layers[-1].input.shape == (None, 7)
 
 
-def test_a_network_of_keras_applications_is_a_backbone():
+def test_a_keras_applications_network_works_as_a_backbone():
     backbone = keras.applications.MobileNetV3Small(
         input_shape=(32, 32, 3), include_top=False, pooling="avg", weights=None
     )
@@ -454,17 +458,17 @@ def test_a_network_of_keras_applications_is_a_backbone():
     assert set(classifier.predict(images)) <= {"cat", "dog"}
 
 
-# --- what is around it ----------------------------------------------------------------------------
+# --- parameters and side effects ------------------------------------------------------------------
 
 
-def test_arguments_of_fit_can_be_routed():
+def test_fit_arguments_can_be_routed():
     classifier = tiny(fit__epochs=2, fit__validation_split=0.5, fit__validation_freq=2).fit(X, y)
     assert classifier.n_iter_ == 2
     assert len(classifier.history_["val_loss"]) == 1
     assert tiny(fit__batch_size=7, epochs=1, compile__run_eagerly=True).fit(X, y).model_.run_eagerly
 
 
-def test_parameters_are_listed_set_and_printed():
+def test_parameters_can_be_read_set_and_printed():
     classifier = tiny(loss__label_smoothing=0.1)
     params = classifier.get_params()
     assert params["backbone__hidden_units"] == (16,)
@@ -476,7 +480,7 @@ def test_parameters_are_listed_set_and_printed():
     assert params["epochs"] == 10  # a copy
 
 
-def test_the_random_states_and_settings_of_the_process_stay_as_they_were():
+def test_fit_leaves_global_random_states_and_settings_unchanged():
     def draw():
         values = [random.random(), np.random.random(), float(tf.random.uniform(()))]
         return [*values, float(keras.random.uniform(()))]
@@ -493,31 +497,33 @@ def test_the_random_states_and_settings_of_the_process_stay_as_they_were():
             tf.config.functions_run_eagerly(),
         ]
 
-    def draw_anew():
+    def draw_after_seeding():
         keras.utils.set_random_seed(3)
         return draw()
 
-    # Keras' own generator starts anew with a seed in newer versions only.
-    expected, before = draw_anew(), settings()
-    repeatable = [again == first for again, first in zip(draw_anew(), expected, strict=True)]
+    # Only newer versions of Keras reset its own generator when a seed is set.
+    expected, before = draw_after_seeding(), settings()
+    repeatable = [
+        again == first for again, first in zip(draw_after_seeding(), expected, strict=True)
+    ]
     assert all(repeatable[:3])
     keras.utils.set_random_seed(3)
     classifier = tiny(epochs=1, backbone__dropout=0.5, dtype="float64").fit(X, y)
     classifier.predict(X)
-    found = draw()
-    assert [f == e for f, e in zip(found, expected, strict=True)] == repeatable
+    drawn = draw()
+    assert [d == e for d, e in zip(drawn, expected, strict=True)] == repeatable
     assert settings() == before
     with pytest.raises(ValueError, match="infinity"):
         tiny().fit(np.full_like(X, np.inf), y)
     assert settings() == before
 
 
-def test_a_builder_may_use_layers_that_were_made_before():
-    """Their names are those that new layers would get."""
-    made_before = keras.layers.Dense(6, name="dense")
+def test_a_builder_may_use_existing_layers():
+    """Their names are the ones that new layers would get."""
+    existing = keras.layers.Dense(6, name="dense")
 
     def backbone(inputs):
-        return keras.layers.Dense(5)(keras.layers.Dense(4)(made_before(inputs)))
+        return keras.layers.Dense(5)(keras.layers.Dense(4)(existing(inputs)))
 
     classifier = KerasMulticlassClassifier(backbone, epochs=1).fit(X, y)
     names = [layer.name for layer in classifier.model_.layers]
@@ -525,7 +531,7 @@ def test_a_builder_may_use_layers_that_were_made_before():
     assert "dense" in names
 
 
-def test_the_names_of_layers_do_not_depend_on_what_was_built_before():
+def test_layer_names_do_not_depend_on_earlier_models():
     first, second = (tiny(epochs=1).fit(X, y) for _ in range(2))
     assert [w.path for w in first.model_.weights] == [w.path for w in second.model_.weights]
     before = keras.layers.Dense(2).name

@@ -1,4 +1,4 @@
-"""The classifier inside scikit-learn's and imbalanced-learn's own machinery."""
+"""The classifier inside the meta-estimators of scikit-learn and imbalanced-learn."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def fitted():
     return tiny().fit(X, y)
 
 
-def test_pipeline_gives_what_the_steps_give_one_by_one():
+def test_a_pipeline_equals_its_steps_applied_in_turn():
     pipeline = make_pipeline(StandardScaler(), tiny(epochs=3)).fit(WINE_X, WINE_Y)
     scaled = StandardScaler().fit_transform(WINE_X)
     alone = tiny(epochs=3).fit(scaled, WINE_Y)
@@ -57,7 +57,7 @@ def test_pipeline_gives_what_the_steps_give_one_by_one():
     assert pipeline.score(WINE_X, WINE_Y) > 0.9
 
 
-def test_column_transformer_feeds_text_and_numbers_and_the_names_get_through():
+def test_a_column_transformer_passes_its_feature_names_on():
     frame = load_iris(as_frame=True).data
     wide = np.where(frame.pop("petal width (cm)") > 0.8, "wide", "narrow")
     frame = frame.assign(petal=pd.Categorical(wide))
@@ -72,13 +72,13 @@ def test_column_transformer_feeds_text_and_numbers_and_the_names_get_through():
     assert pipeline.score(frame, NAMES[y]) > 0.9
 
 
-def test_sparse_output_of_an_encoder_is_trained_on():
+def test_the_sparse_output_of_an_encoder_is_accepted():
     coarse = (X * 2).round()
     pipeline = make_pipeline(OneHotEncoder(handle_unknown="ignore"), tiny())
     assert pipeline.fit(coarse, y).score(coarse, y) > 0.9
 
 
-def test_cross_validate_takes_scorers_of_labels_and_of_probabilities():
+def test_cross_validate_works_with_label_and_probability_scorers():
     scorers = ["accuracy", "neg_log_loss", "roc_auc_ovr", "f1_macro"]
     scores = cross_validate(tiny(), WINE_X, WINE_Y, cv=3, scoring=scorers)
     assert scores["test_accuracy"].mean() > 0.9
@@ -112,17 +112,36 @@ def test_grid_search_over_routed_parameters_in_two_processes():
     assert search.best_estimator_.resolved_params_["optimizer"] == "adam"
     rate = search.best_estimator_.model_.optimizer.learning_rate
     assert float(keras.ops.convert_to_numpy(rate)) == pytest.approx(0.05)
-    # The same candidate in this process: the same to the bit.
+    # The same candidate gets exactly the same score in this process.
     alone = GridSearchCV(
         tiny(epochs=6), {"optimizer__learning_rate": [0.05]}, cv=2, refit=False
     ).fit(X, NAMES[y])
     assert alone.cv_results_["mean_test_score"][0] == scores[(16,), 0.05]
 
 
-def test_grid_search_reaches_the_arguments_of_callbacks():
+def test_cross_validation_in_two_processes_predicts_exactly_as_in_one():
+    cancer_X, cancer_y = load_breast_cancer(return_X_y=True)
+    # The two processes are still running after the search above.
+    alone, again, parallel = (
+        cross_val_predict(
+            tiny(epochs=2, backbone__dropout=0.2),
+            cancer_X,
+            cancer_y,
+            cv=3,
+            method="predict_proba",
+            n_jobs=n_jobs,
+        )
+        for n_jobs in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(alone, again)
+    np.testing.assert_array_equal(alone, parallel)
+    assert np.mean(alone.argmax(axis=1) == cancer_y) > 0.9
+
+
+def test_grid_search_sets_the_arguments_of_callbacks():
     stop = {"stop": keras.callbacks.EarlyStopping}
     classifier = tiny(callbacks=stop, callbacks__stop__monitor="loss")
-    # Nothing counts as progress, so that training ends after 1 + patience epochs.
+    # No change counts as progress, so training ends after 1 + patience epochs.
     classifier.set_params(callbacks__stop__min_delta=100.0, callbacks__stop__patience=3)
     search = GridSearchCV(classifier, {"callbacks__stop__patience": [1, 8]}, cv=2).fit(X, y)
     worse, better = search.cv_results_["mean_test_score"]
@@ -156,7 +175,7 @@ def test_halving_search_spends_epochs_as_its_resource():
     assert search.best_score_ > 0.85
 
 
-def test_learning_curve_rises_with_the_rows():
+def test_the_learning_curve_rises_with_the_number_of_rows():
     sizes, _, scores = learning_curve(
         tiny(epochs=4), X, y, cv=2, train_sizes=[0.12, 1.0], shuffle=True, random_state=0
     )
@@ -165,7 +184,7 @@ def test_learning_curve_rises_with_the_rows():
     assert few < many > 0.85
 
 
-def test_permutation_importance_finds_the_petals(fitted):
+def test_permutation_importance_ranks_petals_above_sepals(fitted):
     importance = permutation_importance(fitted, X, y, n_repeats=5, random_state=0)
     sepals, petals = importance.importances_mean[:2], importance.importances_mean[2:]
     assert petals.min() > sepals.max()
@@ -177,7 +196,7 @@ def test_calibration_improves_an_overconfident_classifier():
     classifier = tiny(epochs=40, batch_size=10, backbone__hidden_units=(64,))
     calibrated = CalibratedClassifierCV(classifier, cv=2).fit(X, noisy)
     raw = cross_val_predict(classifier, X, noisy, cv=2, method="predict_proba")
-    # Measured on other noise than it was fitted on.
+    # The noise differs from the one in the training labels.
     others = np.where(np.arange(150) % 5 == 1, (y + 1) % 3, y)
     assert log_loss(others, calibrated.predict_proba(X)) < log_loss(others, raw)
 
@@ -204,7 +223,7 @@ def test_soft_voting_is_the_mean_of_the_probabilities(fitted):
     assert voting.score(X, NAMES[y]) > 0.9
 
 
-def test_stacking_uses_the_probabilities_of_out_of_fold_rows():
+def test_stacking_uses_out_of_fold_probabilities():
     stacking = StackingClassifier(
         [("net", tiny()), ("tree", DecisionTreeClassifier(max_depth=1, random_state=0))],
         GaussianNB(),
@@ -222,13 +241,13 @@ def test_bagging_trains_different_networks():
     assert first.n_features_in_ == second.n_features_in_ == 3
 
 
-def test_adaboost_reaches_the_sample_weights():
+def test_adaboost_passes_sample_weights():
     boost = AdaBoostClassifier(tiny(epochs=8), n_estimators=2, random_state=0).fit(X, NAMES[y])
     assert len(boost.estimators_) == 2
     assert boost.score(X, NAMES[y]) > 0.9
 
 
-def test_self_training_labels_rows_without_labels():
+def test_self_training_labels_unlabelled_rows():
     some = np.where(np.arange(150) % 4 == 0, y, -1)
     trained = SelfTrainingClassifier(tiny(epochs=15), threshold=0.9, max_iter=2).fit(X, some)
     assert (trained.transduction_ != -1).sum() > 75
@@ -262,7 +281,7 @@ def test_weights_are_routed_through_a_pipeline():
     alone = tiny(epochs=3).fit(scaled, y, sample_weight=weights)
     np.testing.assert_array_equal(pipeline.predict_proba(X), alone.predict_proba(scaled))
     assert set(pipeline.predict(X)) == {0, 1}
-    # The rows of the third class, which are all predicted wrong, do not count.
+    # The rows of the third class, all predicted wrong, do not count.
     assert (scores > 0.9).all()
     assert pipeline.score(X, y) < 0.7
 

@@ -1,4 +1,4 @@
-"""Whatever comes in: a right answer, or a ValueError or TypeError, and never anything else."""
+"""Whatever the input, the result is correct or a ValueError or TypeError is raised."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def one_layer(inputs, units=3):
     return keras.layers.Dense(units)(keras.layers.Flatten()(inputs))
 
 
-def answer(X, y, run="initialize", **params) -> bool:
-    """Train on anything; check what comes out if anything does, and tell whether it did."""
+def trains_correctly(X, y, run="initialize", **params) -> bool:
+    """Return whether the input is accepted; if so, check the predictions."""
     classifier = KerasMulticlassClassifier(
         **{"backbone": one_layer, "epochs": 1, "random_state": 0, **params}
     )
@@ -101,7 +101,7 @@ def arrays(shape):
 
 
 def wrapped(array):
-    """Put an array into one of the containers that people use."""
+    """Return a strategy for the array in one of the usual containers."""
     makers: list[Any] = [lambda a: a, lambda a: a.tolist(), lambda a: np.asfortranarray(a)]
     makers += [lambda a: np.ma.masked_array(a, mask=np.arange(a.size).reshape(a.shape) % 5 == 1)]
     if array.ndim == 2 and array.dtype.names is None:
@@ -117,7 +117,7 @@ def wrapped(array):
 def contain(make, array):
     try:
         return make(array)
-    except Exception:  # not every container takes every dtype, or dates so far away
+    except Exception:  # not every container supports every dtype, or such distant dates
         reject()
 
 
@@ -132,14 +132,14 @@ FEW = settings(max_examples=40, deadline=None)
 
 @FEW
 @given(X=st.one_of(ODD, arrays(shapes(st.just(ROWS))).flatmap(wrapped)), y=SANE_Y)
-def test_odd_features(X, y):
-    answer(X, y)
+def test_any_features_are_handled(X, y):
+    trains_correctly(X, y)
 
 
 @FEW
 @given(X=SANE_X, y=st.one_of(ODD, arrays(st.just((ROWS,))).flatmap(wrapped)))
-def test_odd_labels(X, y):
-    answer(X, y)
+def test_any_labels_are_handled(X, y):
+    trains_correctly(X, y)
 
 
 @settings(max_examples=20, deadline=None)
@@ -149,19 +149,19 @@ def test_odd_labels(X, y):
         st.sampled_from(["i1", "u8", "f2", "f4", "f8", "?", "U3", "M8[D]"]), (ROWS, 1)
     ).flatmap(lambda a: wrapped(a.ravel())),
 )
-def test_labels_of_one_kind(X, y):
-    answer(X, y)
+def test_labels_of_any_dtype_are_handled(X, y):
+    trains_correctly(X, y)
 
 
 @FEW
 @given(X=ODD, y=ODD)
-def test_odd_features_and_labels(X, y):
-    answer(X, y)
+def test_any_features_with_any_labels_are_handled(X, y):
+    trains_correctly(X, y)
 
 
 @FEW
 @given(odd=ODD)
-def test_odd_features_at_prediction(odd):
+def test_any_features_are_handled_in_prediction(odd):
     if "fitted" not in _CACHE:
         _CACHE["fitted"] = KerasMulticlassClassifier(one_layer, random_state=0).initialize(
             np.arange(12.0).reshape(6, 2), np.arange(6) % 3
@@ -188,7 +188,7 @@ _CACHE: dict = {}
         hnp.arrays("f8", (ROWS,), elements=st.sampled_from([0.0, 1e-310, 1e-50, 1.0, 1e37, 1e300])),
     )
 )
-def test_odd_weights(weights):
+def test_any_sample_weights_are_handled(weights):
     X, y = np.arange(12.0).reshape(6, 2), np.arange(6) % 3
     classifier = KerasMulticlassClassifier(one_layer, epochs=1, random_state=0)
     try:
@@ -201,9 +201,9 @@ def test_odd_weights(weights):
 
 
 @pytest.mark.parametrize("n_rows", [2, 3])
-def test_as_few_rows_as_can_be_are_trained_on(n_rows):
+def test_two_or_three_rows_are_enough_to_train_on(n_rows):
     X = np.arange(2.0 * n_rows).reshape(n_rows, 2)
-    assert answer(X, np.arange(n_rows), run="fit")
+    assert trains_correctly(X, np.arange(n_rows), run="fit")
 
 
 # --- parameters -----------------------------------------------------------------------------------
@@ -227,7 +227,7 @@ PARAMETERS = [
 
 @settings(max_examples=40, deadline=None)
 @given(name=st.sampled_from(PARAMETERS), value=st.sampled_from(JUNK))
-def test_odd_parameters(name, value):
+def test_any_parameter_value_is_handled(name, value):
     X, y = np.arange(24.0).reshape(12, 2), np.arange(12) % 3
     params = {"backbone": "auto"} if name == "model" else {}
-    answer(X, y, run="fit", **{**params, name: value})
+    trains_correctly(X, y, run="fit", **{**params, name: value})

@@ -1,4 +1,4 @@
-"""The traps that wrappers of Keras are known for: each test shows that one of them is not here."""
+"""Well-known pitfalls of Keras wrappers, each ruled out by a test."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import is_classifier
-from sklearn.datasets import load_breast_cancer, load_iris, load_wine
+from sklearn.datasets import load_iris, load_wine
 from sklearn.metrics import recall_score
 from sklearn.model_selection import (
     LeaveOneOut,
@@ -23,7 +23,7 @@ X, y = load_iris(return_X_y=True)
 PAGES = Path(__file__).parents[2] / "examples" / "data" / "page_blocks.csv"
 
 
-def test_cross_validation_stratifies_labels_that_come_sorted():
+def test_cross_validation_stratifies_sorted_labels():
     assert is_classifier(tiny())
     scores = cross_val_score(tiny(), X, y, cv=5)
     assert scores.min() > 0.85
@@ -34,7 +34,7 @@ def test_cross_validation_stratifies_labels_that_come_sorted():
     "labels",
     [
         np.array([10, 20, 30]),
-        np.array([-7, 0, 1000000]),
+        np.array([-7, 0, 2**40]),
         np.array([2.0, 3.0, 5.0]),
         np.array(["setosa", "versicolor", "virginica"]),
         np.array(["c", "a", "b"], dtype=object),
@@ -42,7 +42,7 @@ def test_cross_validation_stratifies_labels_that_come_sorted():
     ],
     ids=["gaps", "negative", "floats", "strings", "objects", "bools"],
 )
-def test_labels_come_back_as_they_went_in(labels):
+def test_predictions_are_the_original_labels(labels):
     named = labels[y]
     classifier = tiny(epochs=6).fit(X, named)
     predicted = classifier.predict(X)
@@ -53,7 +53,7 @@ def test_labels_come_back_as_they_went_in(labels):
     assert classifier.score(X, named) == np.mean(predicted == named)
 
 
-def test_columns_of_probabilities_follow_the_sorted_classes_not_the_order_of_the_labels():
+def test_probability_columns_follow_the_sorted_classes():
     names = np.array(["zebra", "ant", "mole"])[y]
     named = tiny().fit(X, names)
     np.testing.assert_array_equal(named.classes_, ["ant", "mole", "zebra"])
@@ -65,7 +65,7 @@ def test_columns_of_probabilities_follow_the_sorted_classes_not_the_order_of_the
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_one_row_keeps_both_axes(n_classes):
+def test_predictions_for_one_row_keep_both_axes(n_classes):
     kept = y < n_classes
     classifier = tiny(epochs=2).fit(X[kept], y[kept])
     assert classifier.predict(X[:1]).shape == (1,)
@@ -74,7 +74,7 @@ def test_one_row_keeps_both_axes(n_classes):
     assert classifier.decision_function(X[:1]).shape == ((1,) if n_classes == 2 else (1, 3))
 
 
-def test_folds_of_one_row_give_a_row_of_probabilities_each():
+def test_leave_one_out_predicts_one_row_of_probabilities_per_fold():
     few = np.r_[0:3, 50:53]
     probabilities = cross_val_predict(
         tiny(epochs=1), X[few], y[few], cv=LeaveOneOut(), method="predict_proba"
@@ -83,13 +83,7 @@ def test_folds_of_one_row_give_a_row_of_probabilities_each():
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
 
 
-def test_a_label_that_only_the_validation_data_have_is_an_error():
-    two = y < 2
-    with pytest.raises(ValueError, match="y_val must be labels among the 2 known classes; got 1 "):
-        tiny().fit(X[two], y[two], X_val=X, y_val=y)
-
-
-def test_a_prediction_does_not_depend_on_the_rows_beside_it():
+def test_a_prediction_does_not_depend_on_the_other_rows():
     classifier = tiny(epochs=2).fit(X, y)
     together = classifier.predict_proba(X)
     alone = np.concatenate([classifier.predict_proba(X[i : i + 1]) for i in range(0, 150, 29)])
@@ -123,42 +117,14 @@ def test_balanced_class_weights_raise_the_recall_of_the_rare_classes(load):
     train_X, test_X, train_y, test_y = parts
     recalls = {}
     for class_weight in (None, "balanced"):
-        # Few epochs: a network that has not memorised its rows yet shows what weights are for.
+        # Few epochs, because weights have no effect on a network that has memorized its rows.
         classifier = tiny(class_weight=class_weight, epochs=3, optimizer__learning_rate=0.01)
         predicted = classifier.fit(train_X, train_y).predict(test_X)
         recalls[class_weight] = recall_score(test_y, predicted, average="macro")
     assert recalls["balanced"] > recalls[None] + 0.05
 
 
-def test_class_weights_leave_the_sample_weights_of_the_caller_alone():
-    weights = np.ones(150, dtype=int)
-    tiny(class_weight={0: 2.5}, epochs=1).fit(X, y, sample_weight=weights)
-    np.testing.assert_array_equal(weights, np.ones(150, dtype=int))
-    balance = {0: 2.5, 1: 1.0}
-    classifier = tiny(class_weight=balance, epochs=1).fit(X, y)
-    assert classifier.class_weight is balance
-    assert balance == {0: 2.5, 1: 1.0}
-
-
-def test_one_seed_gives_one_result_to_the_bit_in_one_process_and_in_two():
-    cancer_X, cancer_y = load_breast_cancer(return_X_y=True)
-    probabilities = [
-        cross_val_predict(
-            tiny(epochs=2, backbone__dropout=0.2),
-            cancer_X,
-            cancer_y,
-            cv=3,
-            method="predict_proba",
-            n_jobs=n_jobs,
-        )
-        for n_jobs in (1, 1, 2)
-    ]
-    np.testing.assert_array_equal(probabilities[0], probabilities[1])
-    np.testing.assert_array_equal(probabilities[0], probabilities[2])
-    assert np.mean(probabilities[0].argmax(axis=1) == cancer_y) > 0.9
-
-
-def test_a_fit_does_not_touch_the_arrays_it_is_given():
+def test_fit_does_not_modify_its_arrays():
     features, labels, weights = X.copy(), y.copy(), np.linspace(0, 1, 150)
     for array in (features, labels, weights):
         array.flags.writeable = False

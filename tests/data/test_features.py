@@ -114,7 +114,7 @@ def test_an_array_of_the_right_dtype_is_not_copied(tmp_path):
         (pl.DataFrame({"a": [1, None]}), ValueError, "Input X contains NaN"),
         (np.ones((2, 2, 2)) * np.nan, ValueError, "Input X contains NaN"),
         (sparse.csr_array([[1.0, np.nan]]), ValueError, "Input X contains NaN"),
-        ([[1.0, np.inf]], ValueError, "Input X contains infinity.*usual scale"),
+        ([[1.0, np.inf]], ValueError, "Input X contains infinity.*rescale"),
         ([[1.0, 1e300]], ValueError, r"too large for dtype\('float32'\)"),
         (pd.DataFrame(ROWS, columns=["a", "a"]), ValueError, "different column names.*'a'"),
         (pl.DataFrame({"a": [1]}).lazy(), TypeError, r"X.collect\(\)"),

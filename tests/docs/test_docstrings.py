@@ -1,4 +1,4 @@
-"""Docstrings say what is true: parameters, defaults, attributes, examples."""
+"""Docstrings are complete and correct: parameters, defaults, attributes, examples."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sklearn.base import BaseEstimator
 import keras_multiclass
 
 PACKAGE = keras_multiclass.__name__
-# numpydoc's codes for what misleads or leaves a reader without an answer; style is ruff's.
+# numpydoc's codes for missing or wrong content; ruff checks the style.
 ALWAYS = {"GL06", "GL07", "GL08", "SS01", "SS03"}
 SIGNATURE = {"PR01", "PR02", "PR03", "PR04", "PR07", "PR10", "RT01", "RT03", "YD01"}
 EXAMPLE = {"EX01"}
@@ -35,7 +35,7 @@ def _public_modules() -> list[str]:
 
 
 def _objects() -> dict[str, Any]:
-    """The public classes and functions by name, each once: where it is shortest to import."""
+    """Return the public classes and functions by name, each under its shortest import path."""
     found: dict[str, Any] = {}
     seen: set[int] = set()
     for name in _public_modules():
@@ -51,7 +51,7 @@ def _objects() -> dict[str, Any]:
 
 
 def _methods(name: str, cls: type) -> dict[str, Any]:
-    """The public methods and properties that this package wrote, generated ones left out."""
+    """Return the public methods and properties defined in this package."""
     found = {}
     for attribute in vars(cls):
         if attribute.startswith("_"):
@@ -79,7 +79,7 @@ ESTIMATORS = {
 
 
 def _without_own_parameters(value: Any) -> bool:
-    """Whether a class takes its parameters from elsewhere: errors, protocols, dataclasses."""
+    """Return whether a class has no parameters of its own: errors, protocols, dataclasses."""
     return inspect.isclass(value) and (
         issubclass(value, BaseException)
         or getattr(value, "_is_protocol", False)
@@ -91,7 +91,7 @@ PROTOCOLS = [v for v in OBJECTS.values() if getattr(v, "_is_protocol", False)]
 
 
 def _documented_by_a_protocol(value: Any) -> bool:
-    """Whether a method only fulfils a public protocol, which says what its parameters mean."""
+    """Return whether a method implements a public protocol that documents its parameters."""
     return any(
         value is not declared
         and "." in value.__qualname__
@@ -122,8 +122,8 @@ def test_the_docstring_is_complete_and_matches_the_signature(name):
         codes |= SIGNATURE
         if name.removeprefix(f"{PACKAGE}.") in keras_multiclass.__all__:
             codes |= EXAMPLE
-    faults = [f"{code}: {text}" for code, text in validate(name)["errors"] if code in codes]
-    assert not faults
+    errors = [f"{code}: {text}" for code, text in validate(name)["errors"] if code in codes]
+    assert not errors
 
 
 @pytest.mark.parametrize("name", [n for n, v in OBJECTS.items() if dataclasses.is_dataclass(v)])
@@ -135,7 +135,7 @@ def test_every_field_of_a_dataclass_is_documented(name):
 
 
 def _is_default(documented: str, real: Any) -> bool:
-    """Whether the text after ``default=`` names the real default."""
+    """Return whether the text after ``default=`` is the real default."""
     documented = documented.strip().strip("`").rstrip(".")
     try:
         value = ast.literal_eval(documented)
@@ -159,12 +159,12 @@ def _is_default(documented: str, real: Any) -> bool:
         ("[64]", (64,), False),
     ],
 )
-def test_a_documented_default_is_read_as_python(documented, real, same):
+def test_documented_defaults_are_parsed_as_python(documented, real, same):
     assert _is_default(documented, real) is same
 
 
 @pytest.mark.parametrize("name", WITH_PARAMETERS)
-def test_the_documented_defaults_are_the_real_ones(name):
+def test_documented_defaults_equal_the_real_ones(name):
     value = CALLABLES[name]
     real = {
         p.name: p.default
@@ -172,22 +172,22 @@ def test_the_documented_defaults_are_the_real_ones(name):
         if p.default is not inspect.Parameter.empty
     }
     sections = _documentation(value)
-    faults = []
+    errors = []
     for parameter in [*sections["Parameters"], *sections["Other Parameters"]]:
         _, marked, default = parameter.type.partition("default=")
         for single in parameter.name.split(", "):
             if marked and single not in real:
-                faults.append(f"{single} has no default, but default={default} is documented")
+                errors.append(f"{single} has no default, but default={default} is documented")
             elif single in real and not marked:
-                faults.append(f"{single} does not say default={real[single]!r}")
+                errors.append(f"{single} does not say default={real[single]!r}")
             elif marked and not _is_default(default, real[single]):
-                faults.append(f"{single}: default={default} is documented for {real[single]!r}")
-    assert not faults
+                errors.append(f"{single}: default={default} is documented for {real[single]!r}")
+    assert not errors
 
 
 @pytest.fixture(scope="module")
 def fitted():
-    """Give an estimator fitted to a small table with named columns, one for each class."""
+    """Return a function that fits an estimator class to a small table, once per class."""
     X = pd.DataFrame({"left": [0.0, 1, 2] * 8, "right": [2.0, 0, 1] * 8})
     y = ["ash", "fir", "oak"] * 8
     cache: dict[str, Any] = {}
@@ -211,7 +211,7 @@ def test_every_fitted_attribute_is_documented(name, fitted):
 
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_every_documented_attribute_exists_after_fit(name, fitted):
-    """Except where its description begins with "Only": "Only with early stopping"."""
+    """Except if its description starts with "Only", as in "Only with early stopping"."""
     estimator = fitted(name)
     absent = [
         attribute.name
@@ -241,7 +241,7 @@ EXAMPLES = _examples()
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_the_example_of_the_docstring_gives_what_it_shows(name):
+def test_the_docstring_example_prints_the_output_shown(name):
     report: list[str] = []
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
     result = runner.run(EXAMPLES[name], out=report.append)

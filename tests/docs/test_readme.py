@@ -1,4 +1,4 @@
-"""The README and the pages of ``docs/``: their code runs, and what they list is what there is."""
+"""The README and the pages of ``docs/``: their code runs, and their lists are complete."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
 def _own_backbones() -> list[str]:
-    """The built-in backbones; other tests may have registered theirs in this process."""
+    """Return the names of the built-in backbones; other tests may have registered more."""
     package = f"{keras_multiclass.__name__}._network.backbones"
     return [n for n in list_backbones() if get_backbone(n).builder.__module__.startswith(package)]
 
 
 class Block(NamedTuple):
-    """A fenced block of a page, and where its text begins."""
+    """A fenced block of a page and the line where its text begins."""
 
     language: str
     text: str
@@ -43,8 +43,8 @@ class Block(NamedTuple):
 def _blocks(page: str) -> list[Block]:
     text = PAGES[page]
     return [
-        Block(found[1], found[2], text[: found.start(2)].count("\n"))
-        for found in FENCED.finditer(text)
+        Block(match[1], match[2], text[: match.start(2)].count("\n"))
+        for match in FENCED.finditer(text)
     ]
 
 
@@ -54,7 +54,7 @@ def _execute(page: str) -> list[tuple[Block, str]]:
     done = []
     for block in _blocks(page):
         if block.language == "python":
-            # The empty lines in front let a traceback name the line of the page.
+            # The leading empty lines make tracebacks show the line number of the page.
             code = compile("\n" * block.line + block.text, page, "exec")
             with contextlib.redirect_stdout(io.StringIO()) as printed:
                 exec(code, namespace)
@@ -63,9 +63,9 @@ def _execute(page: str) -> list[tuple[Block, str]]:
 
 
 def _same(shown: str, printed: str) -> bool:
-    """Whether two texts have the same words; a long line may be wrapped on the page.
+    """Return whether two texts have the same words; the page may wrap long lines.
 
-    Numbers with a point have to be close: their last digits differ from machine to machine.
+    Decimal numbers only have to be close, because their last digits depend on the machine.
     """
     words, numbers = zip(
         *((DECIMAL.sub("0.0", text).split(), DECIMAL.findall(text)) for text in (shown, printed)),
@@ -77,14 +77,14 @@ def _same(shown: str, printed: str) -> bool:
 
 @pytest.fixture
 def only_built_in_backbones(monkeypatch):
-    """Hide what other tests registered, and forget what a page registers."""
+    """Hide backbones that other tests registered, and unregister those of a page."""
     built_in = {name: get_backbone(name) for name in _own_backbones()}
     monkeypatch.setattr(_registry._REGISTRY, "_backbones", built_in)
 
 
 @pytest.mark.usefixtures("only_built_in_backbones")
 @pytest.mark.parametrize("page", [p for p in PAGES if any(b[0] == "python" for b in _blocks(p))])
-def test_the_code_of_a_page_runs_and_prints_what_the_page_shows(page):
+def test_the_code_of_a_page_prints_the_output_shown(page):
     printed = {block.line: output for block, output in _execute(page)}
     last = None
     shown = {}
@@ -101,14 +101,14 @@ def test_the_code_of_a_page_runs_and_prints_what_the_page_shows(page):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_links_of_a_page_lead_somewhere(page):
+def test_the_links_of_a_page_are_valid(page):
     text = FENCED.sub("", PAGES[page])
     targets = [t.partition("#")[0] for t in LINK.findall(text) if "://" not in t]
     folder = (ROOT / page).parent
     assert not [target for target in targets if target and not (folder / target).exists()]
 
 
-def test_the_readme_begins_with_the_two_commands():
+def test_the_readme_starts_with_make_demo_and_make_test():
     lines = PAGES["README.md"].splitlines()
     commands = [line.split("#")[0].strip() for line in lines if line.startswith("    make ")]
     assert commands[:2] == ["make demo", "make test"]
@@ -116,7 +116,7 @@ def test_the_readme_begins_with_the_two_commands():
     assert sum(line.startswith("    make ") for line in lines[:first_heading]) == 2
 
 
-def test_the_first_code_of_the_readme_gets_to_a_report_and_a_picture_in_fifteen_lines():
+def test_the_first_readme_example_draws_a_report_in_fifteen_lines():
     first, second = [b.text for b in _blocks("README.md") if b.language == "python"][:2]
     lines = [line for line in (first + second).splitlines() if line.strip()]
     assert len(lines) <= 15
@@ -151,12 +151,11 @@ def test_the_readme_lists_every_option_of_a_backbone_with_its_default(name):
 def test_the_reference_lists_every_public_module():
     listed = re.findall(r"^   (keras_multiclass[.\w]*)$", PAGES["docs/api.md"], re.MULTILINE)
     modules = {module.name for module in pkgutil.iter_modules(keras_multiclass.__path__)}
-    parts = {"engine", "objective"}  # of the classifier, of which the first page has what is public
-    public = {name for name in modules - parts if not name.startswith("_")}
+    public = {name for name in modules if not name.startswith("_")}
     assert set(listed) == {"keras_multiclass", *(f"keras_multiclass.{name}" for name in public)}
 
 
-def test_every_page_of_the_site_is_in_a_table_of_contents():
+def test_every_page_is_in_a_table_of_contents():
     trees = re.findall(r"^:::\{toctree\}\n(.*?)^:::", "\n".join(PAGES.values()), re.M | re.DOTALL)
     listed = {re.sub(r".*<(.+)>", r"\1", line) for tree in trees for line in tree.splitlines()}
     pages = {name.removeprefix("docs/").removesuffix(".md") for name in PAGES}
@@ -172,8 +171,8 @@ def test_readme_and_label_page_list_the_same_supported_combinations():
     assert rows[0] == rows[1] != []
 
 
-def test_the_page_on_the_design_names_every_room():
+def test_the_design_page_names_every_subpackage():
     source = Path(keras_multiclass.__file__).parent
-    rooms = {part.name for part in source.iterdir() if (part / "__init__.py").is_file()}
+    subpackages = {part.name for part in source.iterdir() if (part / "__init__.py").is_file()}
     named = set(re.findall(r"`(\w+)/`", PAGES["docs/design.md"]))
-    assert rooms <= named
+    assert subpackages <= named

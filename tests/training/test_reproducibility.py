@@ -1,4 +1,4 @@
-"""One seed, one result to the bit, whatever ran before; and another seed, another result."""
+"""One seed gives exactly one result, whatever ran before; another seed gives another result."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def make(params, random_state=0, **others):
 
 
 def disturb():
-    """Leave all that a process may have done before: other models, other seeds, other draws."""
+    """Do what a process may have done before: build models, set seeds, draw random numbers."""
     keras.utils.set_random_seed(random.SystemRandom().randrange(2**31))
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(7), keras.layers.Dropout(0.3)])
     model.compile("adam", "mse")
@@ -63,11 +63,11 @@ def test_one_seed_gives_one_result_whatever_ran_before(network):
 
 
 def initial(random_state):
-    """Return what an untrained network predicts, which is quick and depends on the seed."""
+    """Return what an untrained network predicts: quick, and dependent on the seed."""
     return make(NETWORKS["mlp"][0], random_state).initialize(X, y).predict_proba(X)
 
 
-def test_every_kind_of_random_state_is_taken():
+def test_every_kind_of_random_state_is_accepted():
     expected = initial(7)
     for same in (np.int64(7), np.uint8(7), np.int32(7)):
         np.testing.assert_array_equal(initial(same), expected)
@@ -77,12 +77,12 @@ def test_every_kind_of_random_state_is_taken():
     assert not np.array_equal(initial(None), initial(None))
 
 
-def test_a_generator_gives_each_fit_a_seed_of_its_own():
+def test_a_generator_seeds_each_fit_differently():
     for state in (np.random.RandomState(0), np.random.default_rng(0)):
         assert not np.array_equal(initial(state), initial(state))
 
 
-def test_no_random_state_leaves_the_seeds_of_the_process_without_effect():
+def test_without_a_random_state_global_seeds_have_no_effect():
     results = []
     for _ in range(2):
         keras.utils.set_random_seed(0)
@@ -91,7 +91,7 @@ def test_no_random_state_leaves_the_seeds_of_the_process_without_effect():
 
 
 @pytest.mark.parametrize("network", ["mlp", "mlp with dropout"])
-def test_training_in_pieces_is_training_in_one_go(network):
+def test_training_in_parts_equals_training_at_once(network):
     params, features, labels = NETWORKS[network]
     whole = make(params).set_params(epochs=4).fit(features, labels)
     warm = make(params, warm_start=True).fit(features, labels)
@@ -107,16 +107,16 @@ def test_training_in_pieces_is_training_in_one_go(network):
 
 
 class Losses(keras.callbacks.Callback):
-    """Keeps the running loss after each batch, which tells the order of the rows."""
+    """Records the running loss after each batch, which reveals the order of the rows."""
 
-    kept: list = []  # shared by the copies that are made for each fit  # noqa: RUF012
+    kept: list = []  # noqa: RUF012  (shared by the copies made for each fit)
 
     def on_train_batch_end(self, batch, logs=None):
         self.kept.append(float(logs["loss"]))
 
 
 @pytest.mark.parametrize("shuffle", [True, False])
-def test_each_epoch_sees_the_rows_in_an_order_of_its_own(shuffle):
+def test_each_epoch_shuffles_the_rows_anew(shuffle):
     Losses.kept.clear()
     still = {"optimizer": "sgd", "optimizer__learning_rate": 0.0, "callbacks": Losses()}
     classifier = make(NETWORKS["mlp"][0], shuffle=shuffle, **still).fit(X, y)
@@ -125,5 +125,5 @@ def test_each_epoch_sees_the_rows_in_an_order_of_its_own(shuffle):
     assert np.allclose(first, second) is not shuffle
     assert np.allclose(first, third) is not shuffle
     assert np.allclose(second, third) is not shuffle
-    # Whatever the order, the epoch as a whole is the same.
+    # The mean over the epoch does not depend on the order.
     np.testing.assert_allclose([second[-1], third[-1]], first[-1], rtol=1e-5)

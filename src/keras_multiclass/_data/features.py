@@ -22,27 +22,28 @@ from keras_multiclass._shared.messages import describe, format_list, invalid
 
 _MOST_DIMENSIONS = 5
 _NAN_CURE = (
-    "Fill the gaps first, for example with make_pipeline(SimpleImputer(add_indicator=True), "
-    "classifier), or drop these rows."
+    "Impute missing values first, for example with make_pipeline(SimpleImputer("
+    "add_indicator=True), classifier), or drop these rows."
 )
 _INF_CURE = (
-    "Replace infinite values; bring very large ones to a usual scale, for example with a "
-    "logarithm or QuantileTransformer."
+    "Replace infinite values; rescale very large ones, for example with a logarithm or "
+    "QuantileTransformer."
 )
 _ONE_INPUT_CURE = (
-    "A network with several inputs gets them side by side in one array, and takes them apart."
+    "For a network with several inputs, put them side by side in one array and split it inside "
+    "the network."
 )
 _STREAM_CURE = (
-    "A stream of batches is for fit, partial_fit and initialize; other methods take one batch "
-    "at a time."
+    "Only fit, partial_fit and initialize accept a stream of batches; pass one batch at a time to "
+    "other methods."
 )
 _ENCODE_CURE = (
     "Encode them first, for example with ColumnTransformer and OneHotEncoder or OrdinalEncoder "
-    "in a pipeline. Backbones for tables read categories themselves: pass a data frame with "
-    "categorical_features='from_dtype', or the columns that are categories."
+    "in a pipeline. Table backbones read categories themselves: pass a data frame with "
+    "categorical_features='from_dtype', or name the categorical columns."
 )
 _DATE_CURE = (
-    "Turn dates into numbers first, for example year, month and weekday, or days since a "
+    "Convert dates to numbers first, for example year, month and weekday, or days since a "
     "fixed date."
 )
 

@@ -190,7 +190,7 @@ def _of_the_user(value: Any) -> ResolvedBackbone:
             f"'auto', one of {format_list(list_backbones())}, a function (inputs, **params) -> "
             "tensor, or a headless keras.Model or keras.Layer",
             describe(value),
-            "A network that already ends in a softmax goes to `model` instead.",
+            "Pass a network that already ends in a softmax as `model` instead.",
         )
     )
 
@@ -228,8 +228,8 @@ def check_backbone_unused(backbone: object, routed: Mapping[str, object]) -> Non
     """
     if not (isinstance(backbone, str) and backbone == "auto"):
         raise ValueError(
-            "`backbone` must stay 'auto' when `model` is given, for a whole model has hidden "
-            "layers of its own; got both. Leave one of them out."
+            "`backbone` must be 'auto' when `model` is given, because a whole model has its own "
+            "hidden layers; got both. Pass only one of them."
         )
     check_not_routed(routed, "backbone", "`model` is given")
 

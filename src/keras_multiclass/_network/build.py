@@ -187,7 +187,7 @@ def _check_features(features: Any, backbone: ResolvedBackbone) -> None:
                 f"What {backbone.label} returns",
                 f"one Keras tensor of features of shape {shape}",
                 describe(features),
-                "Return the output of the last layer; a whole keras.Model goes to `model`.",
+                "Return the output of the last layer; pass a whole keras.Model as `model`.",
             )
         )
     sizes = features.shape[1:]
@@ -197,7 +197,7 @@ def _check_features(features: Any, backbone: ResolvedBackbone) -> None:
                 f"What {backbone.label} returns",
                 f"a tensor of shape {shape} with a known number of features",
                 f"shape {tuple(features.shape)}",
-                "Register it without `ensemble`, or give the members an axis of their own."
+                "Register it without `ensemble`, or put the members on a separate axis."
                 if backbone.ensemble
                 else "End it with a Flatten or global pooling layer (pooling='avg' in "
                 "keras.applications).",

@@ -105,8 +105,8 @@ def _with_mode(
     if monitor not in known:
         raise ValueError(
             f"`early_stopping` must monitor one of {format_list(known)}; got {describe(monitor)}."
-            f"{did_you_mean(str(monitor), known)} What is to be monitored must be in `metrics`, "
-            "and be one number."
+            f"{did_you_mean(str(monitor), known)} A monitored metric must be in `metrics` "
+            "and be a single number."
         )
     if arguments.get("mode", "auto") != "auto":
         return arguments
@@ -114,7 +114,7 @@ def _with_mode(
     if mode is None:
         raise ValueError(
             f"`early_stopping` must have a 'mode', 'min' or 'max', to monitor {monitor!r}; got "
-            "none, and whether it is better high or low is not known. Write early_stopping="
+            "none, and it is unknown whether higher or lower is better. Pass early_stopping="
             f"{{'monitor': {monitor!r}, 'mode': 'max'}}."
         )
     return {**arguments, "mode": mode}

@@ -163,8 +163,8 @@ def _train(
     if interrupted:
         n_epochs = trained.record.n_epochs - network.record.n_epochs
         warnings.warn(
-            f"Training was interrupted; the {n_epochs} of {plan.epochs} epochs that ended are "
-            "kept, with the steps of the one under way, and the classifier is fitted.",
+            f"Training was interrupted; the classifier is fitted with {n_epochs} of {plan.epochs} "
+            "epochs, and with the completed steps of the next one.",
             TrainingInterruptedWarning,
             stacklevel=6,  # the line that calls `fit`
         )
@@ -188,7 +188,7 @@ def _plan(
         state.compile_spec.check_weightable()
     if calibrates and temperature_of(model) is None:
         raise ValueError(
-            "`calibration` must be None to go on with a network that was fitted without it; got "
+            "`calibration` must be None to continue with a network that was fitted without it; got "
             f"{settings.calibration!r}. Set warm_start=False to fit a new one."
         )
     callbacks = build_callbacks(parameters.callbacks, parameters.routed_to("callbacks"), state.run)

@@ -494,7 +494,7 @@ def test_the_user_can_interrupt_between_calls_of_the_graph(monkeypatch):
         return next(times) * 1.0
 
     monkeypatch.setattr(_graph.time, "perf_counter", clock)
-    with pytest.warns(UserWarning, match="2 of 10 epochs that ended are kept"):
+    with pytest.warns(UserWarning, match="fitted with 2 of 10 epochs"):
         classifier = tiny().fit(X, y)
     assert classifier.n_iter_ == 2
     assert classifier.predict(X).shape == (150,)

@@ -106,6 +106,6 @@ def _check_no_steps(steps_per_epoch: int | None, X: object) -> None:
                 "`fit__steps_per_epoch`",
                 "None unless X is a stream of batches",
                 f"{steps_per_epoch} and {describe(X)}",
-                "For arrays, batch_size decides on the steps of an epoch.",
+                "For arrays, batch_size determines the steps of an epoch.",
             )
         )

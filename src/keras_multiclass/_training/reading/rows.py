@@ -154,7 +154,7 @@ def refuse_beside_stream(name: str, **arguments: object) -> None:
                     f"`{argument}`",
                     f"None when {name} is a stream",
                     describe(value),
-                    "Labels and weights go into the batches: (X, y) or (X, y, sample_weight). If "
-                    f"{name} is meant to hold rows, pass one array, data frame or sparse matrix.",
+                    "Put labels and weights into the batches: (X, y) or (X, y, sample_weight). If "
+                    f"{name} should hold rows, pass one array, data frame or sparse matrix.",
                 )
             )
