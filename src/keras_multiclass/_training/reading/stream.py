@@ -140,6 +140,6 @@ def _check_settings(settings: Settings, request: FitRequest, has_validation: boo
     names = [name for name, needed in needs_rows.items() if needed]
     if names and request.task == "fit" and not has_validation:
         raise ValueError(
-            f"`{names[0]}` needs rows to hold out, which a stream does not offer; got no X_val. Pass "
-            "X_val, another stream, or an array with y_val."
+            f"`{names[0]}` needs rows to hold out, which a stream does not offer; got no X_val. "
+            "Pass X_val, another stream, or an array with y_val."
         )
