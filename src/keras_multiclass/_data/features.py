@@ -165,7 +165,7 @@ class FeatureSchema:
                     "Each row of X",
                     f"of shape {self.input_shape}, as in fit",
                     f"shape {shape}",
-                    "Reshape X, or fit anew.",
+                    "Reshape X, or fit again.",
                 )
             )
         return checked
@@ -294,7 +294,7 @@ def _list_to_array(X: Any) -> Any:
 
 
 def _refuse_not_numbers(X: Any, columns: CategoricalColumns | None) -> None:
-    """Refuse what scikit-learn would convert without asking, or refuse without naming a cure."""
+    """Raise for what scikit-learn would convert silently, or reject without saying what to do."""
     categories = {category.position for category in columns.categorical} if columns else set()
     library = library_of(X)
     if library and hasattr(X, "collect"):
@@ -308,9 +308,11 @@ def _refuse_not_numbers(X: Any, columns: CategoricalColumns | None) -> None:
                 )
             )
         kinds = _pandas_kinds(X) if library == "pandas" else _polars_kinds(X)
-        kinds = [found for i, found in enumerate(kinds) if i not in categories]
+        kinds = [named for i, named in enumerate(kinds) if i not in categories]
         for kind in ("complex", "dates", "text"):
-            _refuse_kind(kind, [name for name, found in kinds if found == kind], X)
+            _refuse_kind(
+                kind, [name for name, kind_of_column in kinds if kind_of_column == kind], X
+            )
         return
     if np.ma.is_masked(X):
         raise ValueError(f"Input X contains NaN (masked values). {_NAN_CURE}")

@@ -23,7 +23,7 @@ class TrainingData:
     Attributes
     ----------
     X : ndarray or CSR matrix of shape (n_rows, ...)
-        Features; training and validation rows may lie in the same array.
+        Features; training and validation rows may be in the same array.
     y : ndarray of int32 of shape (n_samples,)
         Class indices.
     sample_weight : ndarray of shape (n_samples,), default=None

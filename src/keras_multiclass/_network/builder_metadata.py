@@ -1,4 +1,4 @@
-"""What SciKeras tells a model builder about the data, under SciKeras' names."""
+"""Metadata on the data for model builders, under the names that SciKeras uses."""
 
 from __future__ import annotations
 

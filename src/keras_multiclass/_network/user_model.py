@@ -187,14 +187,14 @@ def _compiled_metrics(model: keras.Model) -> list[Any] | None:
 
 
 def check_model(model: Any, sample: np.ndarray) -> keras.Model:
-    """Make sure that a whole model is a Keras model, and build it when it is not yet built."""
+    """Return a whole model once it is built; raise if it is not a Keras model, or cannot run."""
     if not isinstance(model, keras.Model):
         raise BackboneError(
             invalid(
                 "What the `model` builder returns",
                 "a keras.Model",
                 describe(model),
-                "A function that returns features for our own head goes to `backbone`.",
+                "Pass a function that returns features as `backbone`.",
             )
         )
     try:

@@ -82,8 +82,8 @@ def build_early_stopping(
     Raises
     ------
     ValueError
-        If Keras has no such argument, if it cannot monitor what it is asked to, or if nobody
-        says whether lower or higher values are better.
+        If the callback has no such argument, if the monitored quantity is not logged, or if it is
+        unknown whether lower or higher values are better.
     """
     accepted = accepted_parameters(keras.callbacks.EarlyStopping).names
     for name in arguments:

@@ -59,7 +59,7 @@ def train(
     Parameters
     ----------
     requested : {"auto", "graph", "keras"}
-        The user's choice.
+        The parameter `engine`.
     model : keras.Model
         As in `Engine.fit`, like the other parameters.
     data : TrainingData or StreamData
@@ -106,7 +106,7 @@ def predict(requested: EngineName, model: keras.Model, X: Features, batch_size: 
     Parameters
     ----------
     requested : {"auto", "graph", "keras"}
-        The user's choice.
+        The parameter `engine`.
     model : keras.Model
         The model.
     X : ndarray or CSR matrix of shape (n_samples, ...)

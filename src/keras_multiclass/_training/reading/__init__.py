@@ -1,4 +1,4 @@
 """From the user's data, arrays or streams, to the rows that a run trains on.
 
-`run.py` imports it; it imports the parameters beside it, and knows nothing of training.
+`run.py` imports it; it imports the parameters of the run, and knows nothing of training.
 """

@@ -1,4 +1,4 @@
-"""What one pass over a stream learns before training: classes, weights and statistics."""
+"""Classes, weights and statistics, collected in one pass over a stream before training."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from keras_multiclass._training.reading.rows import check_n_classes
 
 
 class FirstPass:
-    """Accumulates what checked batches tell, one after the other.
+    """Accumulates statistics of checked batches.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ class FirstPass:
             self._moments.add(batch.X, weights, batch.y if self._by_class else None)
 
     def summary(self) -> StreamSummary:
-        """Return what all batches told."""
+        """Return the statistics of all batches."""
         return StreamSummary(
             labels=self._labels,
             n_batches=self._n_batches,
@@ -98,7 +98,7 @@ class FirstPass:
 
 @dataclass(frozen=True)
 class StreamSummary:
-    """What one pass over a stream learned.
+    """Statistics of all batches of a stream.
 
     Attributes
     ----------

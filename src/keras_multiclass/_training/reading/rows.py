@@ -29,7 +29,7 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True)
 class RowReader:
-    """Checks X, y and weights of one fit; training and validation rows are read alike.
+    """Checks X, y and weights, both of training and of validation rows.
 
     Attributes
     ----------
