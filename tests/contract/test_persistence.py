@@ -1,4 +1,4 @@
-"""Copies, pickles and other processes: the same parameters, the same predictions to the bit."""
+"""Copies, pickles and other processes: same parameters, and predictions equal to the bit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NAMES = load_iris().target_names
 
 
 class Scale(keras.layers.Layer):
-    """A custom layer that is not registered with Keras, with a weight of its own."""
+    """A custom layer with a weight, not registered with Keras."""
 
     def __init__(self, start=1.0, **kwargs):
         super().__init__(**kwargs)
@@ -41,7 +41,7 @@ class Scale(keras.layers.Layer):
 
 
 def powers(y_true, y_pred):
-    """Compute a loss of one's own for one-hot labels and probabilities."""
+    """A user's loss for one-hot labels and probabilities."""
     return ops.sum(ops.power(ops.abs(y_true - y_pred), 1.5), axis=-1)
 
 
@@ -82,7 +82,7 @@ CASES = {
     "custom layer": {"backbone": lambda: Scale(0.5)},
     "builder of a whole model": {"model": build_model, "model__units": 6},
     "compiled keras.Model": {"model": compiled_model},
-    "loss and metrics of one's own": {
+    "custom loss and metrics": {
         "backbone__hidden_units": (12,),
         "loss": powers,
         "metrics": ["macro_f1", powers],
@@ -109,34 +109,40 @@ def make(case) -> KerasMulticlassClassifier:
 
 @pytest.fixture(scope="module")
 def fitted():
-    """Return a function that gives the fitted classifier of a case, which no test may change."""
-    made = {}
+    """A function that returns the fitted classifier of a case, which tests must not modify."""
+    cache = {}
 
     def get(case):
-        if case not in made:
-            made[case] = make(case).fit(X, NAMES[y])
-        return made[case]
+        if case not in cache:
+            cache[case] = make(case).fit(X, NAMES[y])
+        return cache[case]
 
     return get
 
 
-def by_file(classifier, folder):
+def through_a_file(classifier, folder):
     joblib.dump(classifier, folder / "classifier.joblib")
     return joblib.load(folder / "classifier.joblib")
 
 
-WAYS = {
+COPIERS = {
     "pickle": lambda classifier, folder: pickle.loads(pickle.dumps(classifier)),
     "deepcopy": lambda classifier, folder: copy.deepcopy(classifier),
-    "joblib": by_file,
+    "joblib": through_a_file,
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("case", CASES)
-def test_a_copy_predicts_and_goes_on_training_as_the_original_does(fitted, case, way, tmp_path):
+# All use the same state. `test_a_copy_continues_training_like_the_original` deep-copies each case.
+@pytest.mark.parametrize(
+    ("case", "copier"),
+    [
+        *((case, "pickle") for case in CASES),
+        *((case, copier) for case in ("name", "custom layer") for copier in ("deepcopy", "joblib")),
+    ],
+)
+def test_a_copy_predicts_the_same_as_the_original(fitted, case, copier, tmp_path):
     classifier = fitted(case)
-    copied = WAYS[way](classifier, tmp_path)
+    copied = COPIERS[copier](classifier, tmp_path)
     np.testing.assert_array_equal(copied.predict_proba(X), classifier.predict_proba(X))
     np.testing.assert_array_equal(copied.predict(X), classifier.predict(X))
     assert copied.history_ == classifier.history_
@@ -147,21 +153,21 @@ def test_a_copy_predicts_and_goes_on_training_as_the_original_does(fitted, case,
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_training_goes_on_after_unpickling_as_without(fitted, case):
+def test_a_copy_continues_training_like_the_original(fitted, case):
     first, second = copy.deepcopy(fitted(case)), copy.deepcopy(fitted(case))
-    never = clone(fitted(case)).fit(X, NAMES[y])
+    uncopied = clone(fitted(case)).fit(X, NAMES[y])
     for _ in range(2):
         first = copy.deepcopy(first.partial_fit(X, NAMES[y]))
         second.partial_fit(X, NAMES[y])
-        never.partial_fit(X, NAMES[y])
+        uncopied.partial_fit(X, NAMES[y])
     assert first.n_iter_ == 4
-    assert first.history_ == second.history_ == never.history_
+    assert first.history_ == second.history_ == uncopied.history_
     np.testing.assert_array_equal(first.predict_proba(X), second.predict_proba(X))
-    np.testing.assert_array_equal(first.predict_proba(X), never.predict_proba(X))
+    np.testing.assert_array_equal(first.predict_proba(X), uncopied.predict_proba(X))
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_clone_has_the_parameters_and_nothing_that_was_learned(fitted, case):
+def test_a_clone_has_the_same_parameters_and_no_fitted_attributes(fitted, case):
     classifier = fitted(case)
     cloned = clone(classifier)
     assert not [name for name in vars(cloned) if name.endswith("_")]
@@ -174,10 +180,10 @@ def test_a_clone_has_the_parameters_and_nothing_that_was_learned(fitted, case):
 
 
 @pytest.mark.parametrize("case", ["function", *BUILT])
-def test_an_estimator_that_is_not_fitted_can_be_copied(fitted, case):
+def test_an_unfitted_estimator_can_be_copied(fitted, case):
     copied = pickle.loads(pickle.dumps(copy.deepcopy(make(case))))
     assert not hasattr(copied, "classes_")
-    if case == "function":  # the others bring initial weights of their own
+    if case == "function":  # the other cases have initial weights of their own
         copied.fit(X, NAMES[y])
         np.testing.assert_array_equal(copied.predict_proba(X), fitted(case).predict_proba(X))
 
@@ -202,7 +208,7 @@ def test_a_copy_of_an_initialized_estimator_has_its_weights():
     )
 
 
-def test_an_estimator_with_labels_of_every_kind_comes_back():
+def test_labels_of_every_kind_survive_pickling():
     for labels in (NAMES[y], y == 1, y * 10, np.eye(3, dtype="float32")[y]):
         classifier = make("name").initialize(X, labels)
         copied = pickle.loads(pickle.dumps(classifier))
@@ -235,7 +241,7 @@ def build_biased(optimizer=None):
 
 
 @pytest.mark.parametrize("compiled", [False, True], ids=["parameter", "compiled by the builder"])
-def test_biases_excluded_from_weight_decay_are_not_decayed_by_fits_copies_and_clones(compiled):
+def test_fits_pickles_and_clones_do_not_decay_excluded_biases(compiled):
     def fit(excluded):
         optimizer = {"optimizer": decaying(excluded)}
         if compiled:
@@ -258,22 +264,22 @@ def test_biases_excluded_from_weight_decay_are_not_decayed_by_fits_copies_and_cl
     [(2, "Upgrade keras-multiclass"), (None, "fit the classifier again")],
     ids=["newer", "none"],
 )
-def test_a_pickle_of_another_format_is_refused(pickle_format, cure):
+def test_a_pickle_in_another_format_is_an_error(pickle_format, cure):
     state = {**KerasMulticlassClassifier().__getstate__(), "_format": pickle_format}
     with pytest.raises(ValueError, match=f"must be 1 .*; got {pickle_format}. .*{cure}"):
         KerasMulticlassClassifier().__setstate__(state)
 
 
 def predict_elsewhere(path, folder):
-    """Load a classifier in a new process, predict, train on and predict again."""
+    """Load a classifier in a new process, predict, continue training and predict again."""
     classifier = joblib.load(path)
     first = classifier.predict_proba(X)
     classifier.partial_fit(X, NAMES[y])
     np.savez(folder / "predicted.npz", first=first, second=classifier.predict_proba(X))
 
 
-def test_a_spawned_process_predicts_and_trains_the_same_to_the_bit(fitted, tmp_path, monkeypatch):
-    classifier = copy.deepcopy(fitted("loss and metrics of one's own"))
+def test_a_spawned_process_predicts_and_trains_identically(fitted, tmp_path, monkeypatch):
+    classifier = copy.deepcopy(fitted("custom loss and metrics"))
     joblib.dump(classifier, tmp_path / "classifier.joblib")
     monkeypatch.setenv("PYTHONPATH", os.path.dirname(__file__), prepend=os.pathsep)
     process = multiprocessing.get_context("spawn").Process(
@@ -282,7 +288,7 @@ def test_a_spawned_process_predicts_and_trains_the_same_to_the_bit(fitted, tmp_p
     process.start()
     process.join(timeout=300)
     assert process.exitcode == 0
-    with np.load(tmp_path / "predicted.npz") as found:
-        np.testing.assert_array_equal(found["first"], classifier.predict_proba(X))
+    with np.load(tmp_path / "predicted.npz") as predicted:
+        np.testing.assert_array_equal(predicted["first"], classifier.predict_proba(X))
         classifier.partial_fit(X, NAMES[y])
-        np.testing.assert_array_equal(found["second"], classifier.predict_proba(X))
+        np.testing.assert_array_equal(predicted["second"], classifier.predict_proba(X))

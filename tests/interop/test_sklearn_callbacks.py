@@ -1,4 +1,4 @@
-"""scikit-learn's own callbacks (from 1.9 on): bars and scores over the epochs of a fit."""
+"""scikit-learn's callbacks (since 1.9): progress bars and scores of each epoch."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from _toy import tiny
 from keras_multiclass import KerasMulticlassClassifier
 from keras_multiclass.exceptions import DivergenceError, TrainingInterruptedWarning
 
-skl = pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks from 1.9 on")
+skl = pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks since 1.9")
 
 X, y = load_iris(return_X_y=True)
 ENGINES = ["graph", "keras"]
 
 
 class Recorder:
-    """Writes down the calls of all hooks, and the fitted estimators; fails or stops on demand."""
+    """Records calls of all hooks and the fitted estimators; fails or stops on demand."""
 
     def __init__(self, fail_at=None, stop_after=None):
         self.fail_at = fail_at
@@ -35,25 +35,25 @@ class Recorder:
         self.calls = []
         self.fitted = {}
 
-    def _note(self, moment, context):
+    def _record(self, moment, context):
         self.calls.append((moment, context.task_name, context.task_id))
         if self.fail_at in (moment, f"{moment} {context.task_name}"):
             raise RuntimeError("this callback fails")
 
     def setup(self, estimator, context):
-        self._note("setup", context)
+        self._record("setup", context)
 
     def teardown(self, estimator, context):
-        self._note("teardown", context)
+        self._record("teardown", context)
 
     def on_fit_task_begin(self, estimator, context, *, fitted_estimator=None):
         self.fitted["begin", context.task_name, context.task_id] = fitted_estimator
-        self._note("begin", context)
+        self._record("begin", context)
 
     def on_fit_task_end(self, estimator, context, *, X, y, metadata, fitted_estimator=None):
         self.fitted["end", context.task_name, context.task_id] = fitted_estimator
         self.data = {"X": X, "y": y, "metadata": metadata}
-        self._note("end", context)
+        self._record("end", context)
         return context.task_name == "epoch" and context.task_id == self.stop_after
 
     def count(self, moment, name):
@@ -73,8 +73,8 @@ def calls_of_a_fit(n_epochs):
 
 @pytest.fixture
 def progress_bar():
-    """Make the bars of scikit-learn, on a console in which nothing is cut off."""
-    rich = pytest.importorskip("rich", reason="scikit-learn draws its bars with rich")
+    """scikit-learn's progress bar, on a console wide enough to show it whole."""
+    rich = pytest.importorskip("rich", reason="scikit-learn draws its progress bars with rich")
     rich.reconfigure(width=300)
     yield skl.ProgressBar
     rich.reconfigure()
@@ -88,7 +88,7 @@ def test_each_epoch_is_a_task_of_the_fit(engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_bar_shows_the_fit(engine, progress_bar, capsys):
+def test_a_progress_bar_shows_the_fit(engine, progress_bar, capsys):
     tiny(epochs=2, engine=engine).set_callbacks(progress_bar()).fit(X, y)
     printed = capsys.readouterr().out
     assert "KerasMulticlassClassifier - fit" in printed
@@ -96,7 +96,7 @@ def test_a_bar_shows_the_fit(engine, progress_bar, capsys):
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_a_search_shows_itself_and_its_fits(n_jobs, progress_bar, capfd):
+def test_progress_bars_show_a_search_and_its_fits(n_jobs, progress_bar, capfd):
     search = GridSearchCV(tiny(epochs=2), {"batch_size": [50, 75]}, cv=2, n_jobs=n_jobs)
     search.set_callbacks(progress_bar()).fit(X, y)
     printed = capfd.readouterr().out
@@ -107,7 +107,7 @@ def test_a_search_shows_itself_and_its_fits(n_jobs, progress_bar, capfd):
     assert not hasattr(search.best_estimator_, "_skl_callbacks")
 
 
-def test_a_search_hands_its_callbacks_on_through_a_pipeline():
+def test_a_search_passes_its_callbacks_on_through_a_pipeline():
     recorder = PropagatedRecorder()
     pipeline = make_pipeline(StandardScaler(), tiny(epochs=3))
     search = GridSearchCV(pipeline, {"kerasmulticlassclassifier__batch_size": [50, 75]}, cv=2)
@@ -117,7 +117,7 @@ def test_a_search_hands_its_callbacks_on_through_a_pipeline():
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_scores_of_an_epoch_are_those_of_a_fit_that_ends_there(engine):
+def test_the_scores_of_an_epoch_equal_those_of_a_fit_that_ends_there(engine):
     monitor = skl.ScoringMonitor(scoring=["neg_log_loss", "accuracy"])
     labels = np.array(["setosa", "versicolor", "virginica"])[y]
     classifier = tiny(engine=engine).set_callbacks(monitor)
@@ -134,7 +134,7 @@ def test_scores_of_an_epoch_are_those_of_a_fit_that_ends_there(engine):
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_scores_come_from_every_fit_of_a_search(n_jobs):
+def test_every_fit_of_a_search_is_scored(n_jobs):
     monitor = skl.ScoringMonitor(scoring="accuracy")
     classifier = tiny(epochs=2).set_callbacks(monitor)
     search = GridSearchCV(classifier, {"batch_size": [50, 75]}, cv=2, n_jobs=n_jobs).fit(X, y)
@@ -158,7 +158,7 @@ def _network(meta):
     ],
     ids=["layer", "model", "float64", "optimizer"],
 )
-def test_scores_are_found_for_every_kind_of_network(params):
+def test_every_kind_of_network_is_scored(params):
     monitor = skl.ScoringMonitor(scoring="neg_log_loss")
     classifier = KerasMulticlassClassifier(epochs=2, **params).set_callbacks(monitor).fit(X, y)
     whole, first, last = (row["neg_log_loss"] for row in monitor.get_logs().data)
@@ -167,15 +167,15 @@ def test_scores_are_found_for_every_kind_of_network(params):
 
 
 @pytest.mark.parametrize("form", ["data frame", "one-hot"])
-def test_scores_are_found_for_every_form_of_data(form):
+def test_every_form_of_data_is_scored(form):
     monitor = skl.ScoringMonitor(scoring="accuracy")
     frame = pd.DataFrame(X, columns=["a", "b", "c", "d"])
-    given = (frame, pd.Series(y)) if form == "data frame" else (X, np.eye(3)[y])
-    classifier = tiny(epochs=2).set_callbacks(monitor).fit(*given)
-    assert monitor.get_logs().data[-1]["accuracy"] == classifier.score(*given)
+    data = (frame, pd.Series(y)) if form == "data frame" else (X, np.eye(3)[y])
+    classifier = tiny(epochs=2).set_callbacks(monitor).fit(*data)
+    assert monitor.get_logs().data[-1]["accuracy"] == classifier.score(*data)
 
 
-def test_weights_of_the_rows_count_in_the_scores():
+def test_scores_are_weighted_by_sample_weights():
     monitor, recorder = skl.ScoringMonitor(scoring="neg_log_loss"), Recorder()
     weights = np.arange(150) % 4
     classifier = tiny(epochs=2).set_callbacks(monitor, recorder).fit(X, y, sample_weight=weights)
@@ -186,7 +186,7 @@ def test_weights_of_the_rows_count_in_the_scores():
     assert recorder.data["metadata"]["sample_weight"] is weights
 
 
-def test_the_fitted_estimator_of_an_epoch_is_one_of_its_own():
+def test_the_fitted_estimator_of_an_epoch_is_independent():
     recorder = Recorder()
     classifier = tiny(epochs=3, metrics="accuracy").set_callbacks(recorder).fit(X, y)
     for n_epochs in (1, 2, 3):
@@ -206,24 +206,24 @@ def test_the_fitted_estimator_of_an_epoch_is_one_of_its_own():
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_callback_may_stop_the_training(engine):
+def test_a_callback_may_stop_training(engine):
     stopping, watching = Recorder(stop_after=1), Recorder()
     classifier = tiny(epochs=9, engine=engine).set_callbacks(stopping, watching).fit(X, y)
     assert classifier.n_iter_ == 2
     assert stopping.calls == watching.calls == calls_of_a_fit(2)
 
 
-def test_early_stopping_ends_the_task_of_the_fit_too():
+def test_early_stopping_ends_the_task_of_the_fit():
     monitor, recorder = skl.ScoringMonitor(scoring="neg_log_loss"), Recorder()
     early = {"patience": 1, "min_delta": 100.0}
     classifier = tiny(epochs=9, early_stopping=early).set_callbacks(monitor, recorder).fit(X, y)
     assert classifier.n_iter_ == 2
     assert recorder.calls == calls_of_a_fit(2)
     whole, best, last = (row["neg_log_loss"] for row in monitor.get_logs().data)
-    assert whole == best != last  # the weights of the best epoch were put back
+    assert whole == best != last  # the weights of the best epoch are restored
 
 
-def test_an_epoch_that_the_user_interrupts_is_ended():
+def test_the_task_of_an_interrupted_epoch_ends():
     class Interrupt(keras.callbacks.Callback):
         def on_train_batch_begin(self, batch, logs=None):
             if self.model.optimizer.iterations.numpy() == 4:
@@ -238,7 +238,7 @@ def test_an_epoch_that_the_user_interrupts_is_ended():
     assert recorder.fitted["end", "epoch", 1] is None
 
 
-def test_a_warm_start_goes_on_with_what_the_fit_before_reached():
+def test_a_warm_start_continues_from_the_previous_fit():
     recorder = Recorder()
     classifier = tiny(epochs=2, warm_start=True).set_callbacks(recorder)
     classifier.fit(X, y).fit(X, y)
@@ -253,7 +253,7 @@ def test_a_warm_start_goes_on_with_what_the_fit_before_reached():
 @pytest.mark.parametrize(
     "moment", ["setup", "begin fit", "begin epoch", "end epoch", "end fit", "teardown"]
 )
-def test_a_callback_that_fails_is_torn_down_and_leaves_the_estimator_as_it_was(moment, warm_start):
+def test_a_failing_callback_is_torn_down_and_leaves_the_estimator_unchanged(moment, warm_start):
     classifier = tiny(epochs=2, warm_start=warm_start).fit(X, y)
     before, names = classifier.predict_proba(X), set(vars(classifier))
     failing = Recorder(fail_at=moment)
@@ -266,7 +266,7 @@ def test_a_callback_that_fails_is_torn_down_and_leaves_the_estimator_as_it_was(m
     assert classifier.set_callbacks().fit(X, y).n_iter_ == (4 if warm_start else 2)
 
 
-def test_a_loss_that_diverges_is_reported_as_without_callbacks():
+def test_divergence_is_reported_as_without_callbacks():
     monitor, recorder = skl.ScoringMonitor(scoring="accuracy"), Recorder()
     classifier = tiny(optimizer="sgd", optimizer__learning_rate=1e30, batch_size=10)
     with pytest.raises(DivergenceError, match="in epoch 1. Usual causes"):
@@ -275,14 +275,14 @@ def test_a_loss_that_diverges_is_reported_as_without_callbacks():
     assert recorder.count("end", "epoch") == 0
 
 
-def test_nothing_begins_when_the_data_cannot_be_used():
+def test_no_callback_is_called_for_invalid_data():
     recorder = Recorder()
     with pytest.raises(ValueError, match="inconsistent"):
         tiny().set_callbacks(recorder).fit(X, y[1:])
     assert recorder.calls == []
 
 
-def test_clones_keep_their_callbacks_as_scikit_learn_s_estimators_do():
+def test_clones_keep_their_callbacks_like_scikit_learn_s_estimators():
     recorder = Recorder()
     for estimator in (tiny(epochs=1), LogisticRegression(C=0.01)):
         copied = clone(estimator.set_callbacks(recorder).fit(X, y))
@@ -291,7 +291,7 @@ def test_clones_keep_their_callbacks_as_scikit_learn_s_estimators_do():
         assert recorder.count("setup", "fit") == 1
 
 
-def test_a_pickled_classifier_brings_its_callbacks_along():
+def test_a_pickled_classifier_keeps_its_callbacks():
     classifier = tiny(epochs=2).set_callbacks(Recorder()).fit(X, y)
     copied = pickle.loads(pickle.dumps(classifier))
     np.testing.assert_array_equal(copied.predict_proba(X), classifier.predict_proba(X))
@@ -301,13 +301,13 @@ def test_a_pickled_classifier_brings_its_callbacks_along():
     assert recorder.calls == calls_of_a_fit(2)
 
 
-def test_only_fit_is_told_of():
+def test_only_fit_calls_callbacks():
     recorder = Recorder()
     tiny().set_callbacks(recorder).initialize(X, y).partial_fit(X, y)
     assert recorder.calls == []
 
 
-def test_callbacks_can_be_taken_away_again():
+def test_callbacks_can_be_removed():
     recorder = Recorder()
     tiny(epochs=1).set_callbacks(recorder).set_callbacks().fit(X, y)
     assert recorder.calls == []

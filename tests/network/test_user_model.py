@@ -1,4 +1,4 @@
-"""`model=`: whole networks of the user's, in every combination of labels, output layer and loss."""
+"""`model=`: the user's whole networks, in every combination of labels, output layer and loss."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def classifier(model, **params):
 
 
 def brier(y_true, y_pred):
-    """Compute a loss of one's own that wants one-hot labels and probabilities."""
+    """A user's loss for one-hot labels and probabilities."""
     return ops.sum(ops.square(y_true - y_pred), axis=-1)
 
 
 def chosen(y_true, y_pred):
-    """Compute a loss of one's own that wants class indices and probabilities."""
+    """A user's loss for class indices and probabilities."""
     return -ops.log(ops.take_along_axis(y_pred, ops.reshape(y_true, (-1, 1)), axis=-1)[:, 0])
 
 
@@ -57,8 +57,8 @@ def cross_entropy(p):
 
 
 def focal(p):
-    own = p[np.arange(150), y]
-    return -0.25 * (1 - own) ** 2 * np.log(own)
+    p_true = p[np.arange(150), y]
+    return -0.25 * (1 - p_true) ** 2 * np.log(p_true)
 
 
 LOSSES = {
@@ -84,12 +84,12 @@ def test_every_combination_has_the_loss_of_the_formula(loss, activation, labels)
     params, formula = LOSSES[loss]
     keras.utils.set_random_seed(0)
     target = y if labels == "indices" else ONE_HOT
-    found = classifier(network(activation), **params).initialize(X, target)
-    raw = ops.convert_to_numpy(found.model_(X32)).astype("float64")
-    # Logits are told from probabilities: both give the probabilities of the same network.
+    fitted = classifier(network(activation), **params).initialize(X, target)
+    raw = ops.convert_to_numpy(fitted.model_(X32)).astype("float64")
+    # Logits are recognised: with either output, probabilities are those of the network.
     p = raw if activation == "softmax" else np.exp(raw) / np.exp(raw).sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(found.predict_proba(X), p, atol=1e-6)
-    loss_value = float(found.loss_(y.astype("int32"), ops.convert_to_tensor(raw, "float32")))
+    np.testing.assert_allclose(fitted.predict_proba(X), p, atol=1e-6)
+    loss_value = float(fitted.loss_(y.astype("int32"), ops.convert_to_tensor(raw, "float32")))
     assert loss_value == pytest.approx(formula(p).mean(), rel=1e-4)
 
 
@@ -107,10 +107,10 @@ def test_combinations_train(activation, labels, loss):
     keras.utils.set_random_seed(0)
     target = y if labels == "indices" else ONE_HOT
     untrained = network(activation)
-    found = classifier(untrained, batch_size=25, **params).fit(X, target)
-    assert found.score(X, target) > 0.85
-    p = found.predict_proba(X)
-    after = float(found.loss_(y, ops.convert_to_tensor(found.model_(X32))))
+    fitted = classifier(untrained, batch_size=25, **params).fit(X, target)
+    assert fitted.score(X, target) > 0.85
+    p = fitted.predict_proba(X)
+    after = float(fitted.loss_(y, ops.convert_to_tensor(fitted.model_(X32))))
     assert after == pytest.approx(formula(p).mean(), rel=1e-3)
 
 
@@ -118,19 +118,19 @@ def test_combinations_train(activation, labels, loss):
     ("activation", "loss"),
     [("sigmoid", "auto"), (None, "auto"), ("sigmoid", "binary_crossentropy"), (None, "hinge")],
 )
-def test_one_unit_serves_two_classes(activation, loss):
+def test_one_unit_predicts_two_classes(activation, loss):
     two = y > 0
     names = np.array(["", "versicolor", "virginica"])[y[two]]
     keras.utils.set_random_seed(0)
-    found = classifier(network(activation, units=1), loss=loss, batch_size=10).fit(X[two], names)
-    assert found.score(X[two], names) > 0.85
-    raw = ops.convert_to_numpy(found.model_(X32[two])).astype("float64")
+    fitted = classifier(network(activation, units=1), loss=loss, batch_size=10).fit(X[two], names)
+    assert fitted.score(X[two], names) > 0.85
+    raw = ops.convert_to_numpy(fitted.model_(X32[two])).astype("float64")
     second = raw if activation == "sigmoid" else 1 / (1 + np.exp(-raw))
-    np.testing.assert_allclose(found.predict_proba(X[two]), np.hstack([1 - second, second]),
+    np.testing.assert_allclose(fitted.predict_proba(X[two]), np.hstack([1 - second, second]),
                                atol=1e-6)  # fmt: skip
 
 
-# --- ways to give a model -------------------------------------------------------------------------
+# --- forms of a model -----------------------------------------------------------------------------
 
 
 def build(hidden=8):
@@ -156,7 +156,7 @@ class Builder:
 
 
 class Subclassed(keras.Model):
-    """A model by subclassing, given as a class; it is built by its first call."""
+    """A subclassed model, built by its first call."""
 
     def __init__(self, hidden=8, **kwargs):
         super().__init__(**kwargs)
@@ -172,14 +172,13 @@ class Subclassed(keras.Model):
     [build, build_from_meta, build_without_input, Builder(), Builder().method, Subclassed],
     ids=["function", "SciKeras builder", "no Input layer", "object", "method", "class"],
 )
-def test_everything_that_builds_a_model_is_taken(model):
-    found = classifier(model, model__hidden=5, batch_size=25, epochs=10)
-    found.fit(X, IRIS.target_names[y])
-    assert found.score(X, IRIS.target_names[y]) > 0.85
-    assert found.model_.weights[0].shape == (4, 5)
+def test_any_builder_of_a_model_is_accepted(model):
+    fitted = classifier(model, model__hidden=5).initialize(X, IRIS.target_names[y])
+    assert fitted.model_(X32[:2]).shape == (2, 3)
+    assert fitted.model_.weights[0].shape == (4, 5)
 
 
-def test_a_builder_gets_what_it_asks_for():
+def test_a_builder_gets_the_arguments_that_it_takes():
     seen = {}
 
     def builder(meta, compile_kwargs, params, hidden):
@@ -196,83 +195,83 @@ def test_a_builder_gets_what_it_asks_for():
     assert seen["params"]["epochs"] == 1
 
 
-def test_an_instance_keeps_its_weights_and_is_never_trained():
+def test_a_model_is_copied_with_its_weights_and_never_trained():
     model = network("softmax")
     before = [weight.copy() for weight in model.get_weights()]
     expected = ops.convert_to_numpy(model(X32))
-    found = classifier(model).initialize(X, y)
-    np.testing.assert_allclose(found.predict_proba(X), expected, atol=1e-6)
-    first = found.fit(X, y).predict_proba(X)
-    for kept, now in zip(before, model.get_weights(), strict=True):
-        np.testing.assert_array_equal(kept, now)
-    # Each fit starts from the user's weights again.
-    np.testing.assert_array_equal(found.fit(X, y).predict_proba(X), first)
-    assert found.model is model
+    fitted = classifier(model).initialize(X, y)
+    np.testing.assert_allclose(fitted.predict_proba(X), expected, atol=1e-6)
+    first = fitted.fit(X, y).predict_proba(X)
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    # Each fit starts from the user's weights.
+    np.testing.assert_array_equal(fitted.fit(X, y).predict_proba(X), first)
+    assert fitted.model is model
 
 
 class Described(Subclassed):
-    """The same, and it tells what it was made with."""
+    """The same model with a complete configuration."""
 
     def get_config(self):
         return {**super().get_config(), "hidden": self.hidden.units}
 
 
 @pytest.mark.parametrize("built", [False, True])
-def test_an_instance_by_subclassing_is_copied_whether_built_or_not(built):
+def test_a_subclassed_model_is_copied_and_trained_whether_built_or_not(built):
     model = Described(hidden=6)
     if built:
         model(X32[:1])
-    found = classifier(model, batch_size=25, epochs=10).fit(X, y)
-    assert found.score(X, y) > 0.85
+    fitted = classifier(model, batch_size=25, epochs=10).fit(X, y)
+    assert fitted.score(X, y) > 0.85
     assert model.built is built
-    assert found.model_.weights[0].shape == (4, 6)
+    assert fitted.model_.weights[0].shape == (4, 6)
 
 
-def test_a_model_that_would_be_copied_with_other_arguments_is_refused():
+def test_a_model_without_complete_configuration_is_neither_copied_nor_pickled():
     with pytest.raises(TypeError, match="Subclassed cannot be copied.*'hidden'.*`get_config`"):
         classifier(Subclassed(hidden=6)).fit(X, y)
-    # Built by its class it trains, but it could not be loaded again.
-    found = classifier(Subclassed, model__hidden=5).initialize(X, y)
+    # Built from its class, it can be trained but not pickled.
+    fitted = classifier(Subclassed, model__hidden=5).initialize(X, y)
     with pytest.raises(TypeError, match="cannot be copied or saved"):
-        pickle.dumps(found)
-    found = classifier(Described, model__hidden=5).initialize(X, y)
+        pickle.dumps(fitted)
+    fitted = classifier(Described, model__hidden=5).initialize(X, y)
     np.testing.assert_array_equal(
-        pickle.loads(pickle.dumps(found)).predict_proba(X), found.predict_proba(X)
+        pickle.loads(pickle.dumps(fitted)).predict_proba(X), fitted.predict_proba(X)
     )
 
 
-def test_what_a_model_was_compiled_with_is_adopted():
+def test_optimizer_loss_and_metrics_of_a_compiled_model_are_adopted():
     model = network("softmax")
     model.compile(
         keras.optimizers.SGD(0.3, momentum=0.5),
         keras.losses.CategoricalCrossentropy(label_smoothing=0.1),
         metrics=[keras.metrics.CategoricalAccuracy(name="right")],
     )
-    found = KerasMulticlassClassifier(model=model, epochs=5, random_state=0).fit(X, y)
-    assert isinstance(found.model_.optimizer, keras.optimizers.SGD)
-    assert found.model_.optimizer is not model.optimizer
-    assert float(ops.convert_to_numpy(found.model_.optimizer.learning_rate)) == pytest.approx(0.3)
-    assert set(found.history_) == {"loss", "right"}
-    p = found.predict_proba(X)
-    value = float(found.loss_(y, ops.convert_to_tensor(p, "float32")))
+    fitted = KerasMulticlassClassifier(model=model, epochs=5, random_state=0).fit(X, y)
+    assert isinstance(fitted.model_.optimizer, keras.optimizers.SGD)
+    assert fitted.model_.optimizer is not model.optimizer
+    assert float(ops.convert_to_numpy(fitted.model_.optimizer.learning_rate)) == pytest.approx(0.3)
+    assert set(fitted.history_) == {"loss", "right"}
+    p = fitted.predict_proba(X)
+    value = float(fitted.loss_(y, ops.convert_to_tensor(p, "float32")))
     assert value == pytest.approx(smoothed(p).mean(), rel=1e-4)
     assert not model.optimizer.built or int(model.optimizer.iterations) == 0
 
 
-def test_the_parameters_of_the_estimator_win_over_those_compiled():
+def test_parameters_of_the_estimator_take_precedence_over_a_compiled_model():
     model = network("softmax")
     model.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
-    found = KerasMulticlassClassifier(
+    fitted = KerasMulticlassClassifier(
         model=model, loss="categorical_focal_crossentropy", optimizer="adamax",
         optimizer__learning_rate=0.02, metrics=["macro_f1"], epochs=1, random_state=0,
     ).fit(X, y)  # fmt: skip
-    assert isinstance(found.model_.optimizer, keras.optimizers.Adamax)
-    assert float(ops.convert_to_numpy(found.model_.optimizer.learning_rate)) == pytest.approx(0.02)
-    assert set(found.history_) == {"loss", "macro_f1"}
+    assert isinstance(fitted.model_.optimizer, keras.optimizers.Adamax)
+    assert float(ops.convert_to_numpy(fitted.model_.optimizer.learning_rate)) == pytest.approx(0.02)
+    assert set(fitted.history_) == {"loss", "macro_f1"}
 
 
 class ScaledStep(keras.Model):
-    """A functional model whose training step is its own: it also counts its steps."""
+    """A functional model with its own training step, which counts the steps."""
 
     steps = 0
 
@@ -287,16 +286,16 @@ def build_scaled():
     return ScaledStep(inputs, keras.layers.Dense(3, "softmax")(inputs))
 
 
-def test_a_train_step_of_ones_own_is_used():
+def test_a_custom_train_step_is_used():
     ScaledStep.steps = 0
-    found = classifier(build_scaled, epochs=2, batch_size=50, compile__run_eagerly=True).fit(X, y)
+    fitted = classifier(build_scaled, epochs=2, batch_size=50, compile__run_eagerly=True).fit(X, y)
     assert ScaledStep.steps >= 6
     np.testing.assert_allclose(
-        found.history_["twice"], 2.0 * np.array(found.history_["loss"]), rtol=1e-5
+        fitted.history_["twice"], 2.0 * np.array(fitted.history_["loss"]), rtol=1e-5
     )
 
 
-def test_a_model_of_several_outputs_or_inputs_is_refused_with_a_reason():
+def test_a_model_with_several_outputs_or_inputs_is_an_error():
     inputs = keras.Input((4,))
     two = keras.Model(inputs, [keras.layers.Dense(3)(inputs), keras.layers.Dense(3)(inputs)])
     with pytest.raises(ObjectiveError, match="one tensor of shape .* 2 outputs"):

@@ -1,4 +1,4 @@
-"""Routed parameters and the objects that are built from them."""
+"""Building Keras objects from names, classes, instances and routed arguments."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ EarlyStopping = keras.callbacks.EarlyStopping
 ReduceLROnPlateau = keras.callbacks.ReduceLROnPlateau
 
 
-def optimizer(spec, **routed):
+def optimizer(value, **routed):
     return build_object(
-        spec,
+        value,
         routed,
         lookup=optimizer_lookup,
         what="optimizer",
@@ -29,9 +29,9 @@ def optimizer(spec, **routed):
     )
 
 
-def callbacks(specs, **routed):
+def callbacks(values, **routed):
     return build_objects(
-        specs,
+        values,
         routed,
         lookup=callback_lookup,
         what="callbacks",
@@ -40,14 +40,14 @@ def callbacks(specs, **routed):
 
 
 class Counter(keras.callbacks.Callback):
-    """A user's callback that keeps no attribute of the name of its argument."""
+    """A user's callback that does not store its argument under the same name."""
 
     def __init__(self, start=0):
         super().__init__()
         self.seen = [start]
 
 
-def test_extract_takes_off_one_prefix_and_leaves_other_parameters():
+def test_extract_removes_one_prefix_and_ignores_other_parameters():
     params = {
         "optimizer": "adam",
         "optimizer__learning_rate": 0.1,
@@ -69,7 +69,7 @@ def test_extract_takes_off_one_prefix_and_leaves_other_parameters():
         ("SparseTopKCategoricalAccuracy", "sparse_top_k_categorical_accuracy"),
     ],
 )
-def test_snake_names_are_those_of_keras(camel, snake):
+def test_snake_names_match_those_of_keras(camel, snake):
     assert snake_name(camel) == snake
 
 
@@ -87,23 +87,23 @@ def test_short_and_snake_names_find_losses_metrics_and_callbacks():
     assert callback_lookup("reduce_lr_on_plateau") is ReduceLROnPlateau
 
 
-def test_an_unknown_name_is_an_error_with_near_names():
+def test_an_unknown_name_is_an_error_that_suggests_similar_names():
     with pytest.raises(ValueError, match="optimizer must be one of .*'adamm'.*'adam'"):
         optimizer("adamm")
 
 
-def test_names_classes_and_instances_take_routed_arguments():
-    for spec in ("sgd", keras.optimizers.SGD, keras.optimizers.SGD(momentum=0.3)):
-        built = optimizer(spec, learning_rate=0.5)
+def test_names_classes_and_instances_accept_routed_arguments():
+    for value in ("sgd", keras.optimizers.SGD, keras.optimizers.SGD(momentum=0.3)):
+        built = optimizer(value, learning_rate=0.5)
         assert float(built.learning_rate) == pytest.approx(0.5)
     assert built.momentum == 0.3
 
 
-def test_an_instance_is_copied_and_never_touched():
-    mine = keras.optimizers.SGD(0.25, momentum=0.3)
-    built = optimizer(mine, momentum=0.5)
-    assert built is not mine
-    assert (mine.momentum, built.momentum) == (0.3, 0.5)
+def test_an_instance_is_copied_and_not_modified():
+    original = keras.optimizers.SGD(0.25, momentum=0.3)
+    built = optimizer(original, momentum=0.5)
+    assert built is not original
+    assert (original.momentum, built.momentum) == (0.3, 0.5)
     assert float(built.learning_rate) == 0.25
 
 
@@ -177,12 +177,12 @@ def test_arguments_that_keras_leaves_out_of_a_configuration_are_copied():
         assert float(copied(y_true, y_pred)) == pytest.approx(float(original(y_true, y_pred)))
 
 
-def test_a_keras_configuration_is_a_choice():
+def test_an_optimizer_is_built_from_a_keras_configuration():
     built = optimizer({"class_name": "SGD", "config": {"learning_rate": 0.5}}, momentum=0.1)
     assert (float(built.learning_rate), built.momentum) == (0.5, 0.1)
 
 
-def test_a_digit_is_a_positional_argument():
+def test_a_number_is_a_positional_argument():
     assert float(optimizer("sgd", **{"0": 0.5}).learning_rate) == 0.5
     with pytest.raises(ValueError, match="optimizer__99: SGD takes"):
         optimizer("sgd", **{"99": 0.5})
@@ -207,42 +207,42 @@ def test_a_schedule_is_built_with_its_own_arguments(schedule):
 
 
 def test_an_argument_of_an_instance_s_schedule_can_be_changed():
-    mine = keras.optimizers.SGD(ExponentialDecay(0.5, 10, 0.9))
-    built = optimizer(mine, learning_rate__decay_steps=20)
+    original = keras.optimizers.SGD(ExponentialDecay(0.5, 10, 0.9))
+    built = optimizer(original, learning_rate__decay_steps=20)
     config = built.get_config()["learning_rate"]["config"]
     assert (config["initial_learning_rate"], config["decay_steps"]) == (0.5, 20)
-    assert mine.get_config()["learning_rate"]["config"]["decay_steps"] == 10
+    assert original.get_config()["learning_rate"]["config"]["decay_steps"] == 10
 
 
-def test_arguments_of_a_number_are_an_error():
+def test_a_number_takes_no_arguments():
     with pytest.raises(ValueError, match="optimizer__learning_rate__decay_steps.*got 0.1"):
         optimizer("sgd", learning_rate=0.1, learning_rate__decay_steps=3)
 
 
-def test_an_unknown_argument_names_the_routed_name_the_target_and_near_names():
+def test_an_unknown_argument_is_an_error_that_names_the_class_and_similar_arguments():
     message = "optimizer__learning_rat.*'optimizer__learning_rate'"
     with pytest.raises(ValueError, match=message) as caught:
         optimizer("adam", learning_rat=0.1)
     assert "Adam" in str(caught.value)
 
 
-def test_arguments_that_a_keras_base_class_takes_are_known():
+def test_arguments_of_keras_base_classes_are_accepted():
     assert "clipnorm" in accepted_parameters(keras.optimizers.Adam).names
 
 
-def test_a_constructor_s_own_error_is_told_with_the_parameter_and_chained():
+def test_an_error_of_the_constructor_is_chained_to_one_that_names_the_parameter():
     with pytest.raises(ValueError, match="optimizer: SGD could not be built") as caught:
         optimizer("sgd", momentum=7.0)
     assert isinstance(caught.value.__cause__, ValueError)
 
 
 @pytest.mark.parametrize("wrong", [3, keras.losses.MeanSquaredError, keras.losses.Huber(), None])
-def test_a_wrong_kind_of_choice_is_a_type_error(wrong):
+def test_a_value_of_the_wrong_type_is_a_type_error(wrong):
     with pytest.raises(TypeError, match="optimizer must be a name, a keras Optimizer class"):
         optimizer(wrong)
 
 
-def test_functions_are_taken_only_where_they_are_allowed():
+def test_functions_are_accepted_only_where_allowed():
     def loss(y_true, y_pred, alpha=1.0):
         return alpha
 
@@ -254,9 +254,9 @@ def test_functions_are_taken_only_where_they_are_allowed():
         build_object(loss, {}, lookup=None, what="callbacks", base=keras.callbacks.Callback)
 
 
-@pytest.mark.parametrize("specs", [None, [], {}])
-def test_nothing_makes_an_empty_collection(specs):
-    assert callbacks(specs) == []
+@pytest.mark.parametrize("values", [None, [], {}])
+def test_no_values_build_no_objects(values):
+    assert callbacks(values) == []
 
 
 def test_arguments_reach_their_target_by_position_key_and_name():
@@ -269,7 +269,7 @@ def test_arguments_reach_their_target_by_position_key_and_name():
     assert (key, stop.patience) == ("stop", 7)
 
 
-def test_a_bare_argument_reaches_every_class_that_takes_it_and_gives_way_to_an_aimed_one():
+def test_an_argument_without_address_reaches_every_class_that_accepts_it_unless_overridden():
     built = callbacks(
         ["early_stopping", ReduceLROnPlateau, keras.callbacks.TerminateOnNaN],
         **{"patience": 3, "1__patience": 5},
@@ -277,7 +277,7 @@ def test_a_bare_argument_reaches_every_class_that_takes_it_and_gives_way_to_an_a
     assert [built[0][1].patience, built[1][1].patience] == [3, 5]
 
 
-def test_lists_within_a_dict_have_keys_of_their_own():
+def test_entries_of_a_list_in_a_dict_have_numbered_keys():
     built = callbacks(
         {"both": ["early_stopping", "reduce_lr_on_plateau"]},
         **{"both__patience": 4, "both__1__factor": 0.5},
@@ -288,28 +288,28 @@ def test_lists_within_a_dict_have_keys_of_their_own():
 
 
 def test_a_callback_instance_is_copied_with_its_settings():
-    mine = EarlyStopping(monitor="loss", patience=2)
-    ((_, built),) = callbacks({"stop": mine}, stop__patience=9)
-    assert built is not mine
-    assert (built.monitor, built.patience, mine.patience) == ("loss", 9, 2)
+    original = EarlyStopping(monitor="loss", patience=2)
+    ((_, built),) = callbacks({"stop": original}, stop__patience=9)
+    assert built is not original
+    assert (built.monitor, built.patience, original.patience) == ("loss", 9, 2)
 
 
-def test_the_copy_of_a_used_callback_leaves_its_model_behind():
-    mine = EarlyStopping()
-    mine.set_model(keras.Sequential())
-    ((_, built),) = callbacks(mine)
+def test_the_copy_of_a_used_callback_has_no_model():
+    original = EarlyStopping()
+    original.set_model(keras.Sequential())
+    ((_, built),) = callbacks(original)
     assert built.model is None
-    assert mine.model is not None
+    assert original.model is not None
 
 
-def test_the_state_of_a_user_s_callback_is_not_shared():
-    mine = Counter()
-    ((_, built),) = callbacks(mine)
+def test_a_copied_callback_does_not_share_state():
+    original = Counter()
+    ((_, built),) = callbacks(original)
     built.seen.append(1)
-    assert mine.seen == [0]
+    assert original.seen == [0]
 
 
-def test_an_instance_that_forgot_its_arguments_cannot_take_new_ones():
+def test_an_instance_that_does_not_store_its_arguments_accepts_no_new_ones():
     with pytest.raises(ValueError, match="does not store its arguments 'begin'"):
         callbacks(Forgetful(2), patience=1)
 
@@ -319,13 +319,13 @@ class Forgetful(keras.callbacks.Callback):
         super().__init__()
 
 
-def test_an_argument_that_reaches_nothing_is_an_error_with_near_names():
+def test_an_argument_that_matches_nothing_is_an_error_that_suggests_similar_names():
     with pytest.raises(ValueError, match="callbacks__stp__patience matches nothing.*stop__pat"):
         callbacks({"stop": EarlyStopping}, stp__patience=1)
     with pytest.raises(ValueError, match="callbacks has no entries"):
         callbacks(None, patience=1)
 
 
-def test_an_error_in_a_collection_names_the_entry():
+def test_an_error_in_a_list_names_the_entry():
     with pytest.raises(ValueError, match="callbacks__stop__patienc: EarlyStopping takes no"):
         callbacks({"stop": EarlyStopping}, stop__patienc=1)

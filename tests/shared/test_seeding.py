@@ -1,4 +1,4 @@
-"""Seeds: one integer decides a fit, and global states are left as they were found."""
+"""Seeds: a fit derives from one integer, and global generators are restored."""
 
 import random
 
@@ -13,7 +13,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 @given(seeds)
-def test_integers_are_taken_as_they_are(seed):
+def test_integers_are_used_unchanged(seed):
     assert resolve_seed(seed) == seed
     assert type(resolve_seed(np.uint32(seed))) is int
     assert resolve_seed(np.int64(seed)) == seed
@@ -37,13 +37,13 @@ def test_a_generator_is_drawn_from():
 
 
 @pytest.mark.parametrize("bad", [-1, 2**32, True, np.True_, "0", 1.0, [1], random.Random(0)])
-def test_anything_else_is_refused(bad):
+def test_anything_else_is_an_error(bad):
     with pytest.raises(ValueError, match="random_state must be None, an integer"):
         resolve_seed(bad)
 
 
 @given(seeds, st.integers(0, 1000))
-def test_epoch_seeds_follow_from_seed_and_epoch_alone(seed, epoch):
+def test_epoch_seeds_depend_only_on_seed_and_epoch(seed, epoch):
     value = epoch_seed(seed, epoch)
     assert 0 <= value < 2**31
     assert value == epoch_seed(seed, epoch)
@@ -51,7 +51,7 @@ def test_epoch_seeds_follow_from_seed_and_epoch_alone(seed, epoch):
 
 
 @given(st.integers(0, 200), seeds, st.integers(0, 50))
-def test_permutations_follow_from_seed_and_epoch_alone(n, seed, epoch):
+def test_permutations_depend_only_on_seed_and_epoch(n, seed, epoch):
     order = permutation(n, seed, epoch)
     assert order.dtype == np.int64
     assert sorted(order) == list(range(n))
@@ -72,7 +72,7 @@ def _draw():
     return random.random(), np.random.random_sample()
 
 
-def test_inside_the_global_generators_are_seeded():
+def test_global_generators_are_seeded_within_the_context():
     with seeded(7):
         inside = _draw()
     assert inside == (random.Random(7).random(), np.random.RandomState(7).random_sample())
@@ -81,7 +81,7 @@ def test_inside_the_global_generators_are_seeded():
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_outside_the_global_generators_go_on_as_if_nothing_happened(fails):
+def test_global_generators_are_restored_after_the_context(fails):
     random.seed(1)
     np.random.seed(1)
     np.random.standard_normal()  # leaves half a Gaussian pair in the state
@@ -100,7 +100,7 @@ def test_outside_the_global_generators_go_on_as_if_nothing_happened(fails):
     assert (_draw(), random.gauss(0, 1), np.random.standard_normal()) == expected
 
 
-def test_other_seeds_draw_nothing_from_the_global_generators():
+def test_deriving_seeds_does_not_draw_from_the_global_generators():
     before = random.getstate(), np.random.get_state()[1].tolist()
     resolve_seed(None)
     resolve_seed(np.random.RandomState(0))

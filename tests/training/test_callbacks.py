@@ -1,4 +1,4 @@
-"""Keras callbacks: however they are given, they work as in Keras, and stay unused."""
+"""Keras callbacks work as in Keras, in every form, and the user's own stay unused."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def tiny(**params):
 
 
 class Recorder(keras.callbacks.Callback):
-    """Writes down every hook that is called; the list is shared by all copies."""
+    """Records every hook that is called, in a list shared by all copies."""
 
     calls: list = []  # noqa: RUF012
 
@@ -60,17 +60,22 @@ for name in HOOKS:
 
 
 @pytest.fixture(autouse=True)
-def no_calls_yet():
+def clear_calls():
     Recorder.calls.clear()
 
 
 @pytest.fixture(scope="module")
 def split():
-    held_out = np.arange(150) % 3 == 0
-    return {"X": X[~held_out], "y": y[~held_out], "X_val": X[held_out], "y_val": y[held_out]}
+    is_validation = np.arange(150) % 3 == 0
+    return {
+        "X": X[~is_validation],
+        "y": y[~is_validation],
+        "X_val": X[is_validation],
+        "y_val": y[is_validation],
+    }
 
 
-def test_all_hooks_are_called_in_the_order_of_keras(split):
+def test_all_hooks_are_called_in_the_same_order_as_by_keras(split):
     tiny(epochs=2, callbacks=Recorder()).fit(**split)
     ours = list(Recorder.calls)
     Recorder.calls.clear()
@@ -89,12 +94,12 @@ def test_all_hooks_are_called_in_the_order_of_keras(split):
     assert ("on_train_batch_end", 1) in ours
 
 
-def test_logs_of_an_epoch_are_what_the_history_holds(split):
+def test_the_logs_of_an_epoch_equal_the_history(split):
     seen = {}
-    note = keras.callbacks.LambdaCallback(
+    recorder = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: seen.update({epoch: dict(logs)})
     )
-    classifier = tiny(callbacks=[note], metrics=["accuracy"]).fit(**split)
+    classifier = tiny(callbacks=[recorder], metrics=["accuracy"]).fit(**split)
     assert set(seen[0]) == {"loss", "accuracy", "val_loss", "val_accuracy"}
     for name, values in classifier.history_.items():
         np.testing.assert_allclose([float(seen[i][name]) for i in range(4)], values)
@@ -112,21 +117,21 @@ def test_logs_of_an_epoch_are_what_the_history_holds(split):
     ],
     ids=["instance", "class", "list", "dict", "dict of instances", "fit__callbacks"],
 )
-def test_callbacks_are_taken_in_every_form(callbacks, routed, monkeypatch):
+def test_callbacks_are_accepted_in_every_form(callbacks, routed, monkeypatch):
     tags = []
     monkeypatch.setattr(Recorder, "on_train_begin", lambda self, logs=None: tags.append(self.tag))
     tiny(epochs=1, callbacks=callbacks, **routed).fit(X, y)
     assert tags == ["a"]
 
 
-def test_callbacks_of_the_user_are_not_touched():
-    own = Recorder()
-    before = dict(vars(own))
-    classifier = tiny(epochs=1, callbacks=[own]).fit(X, y)
+def test_the_user_s_callbacks_are_not_modified():
+    recorder = Recorder()
+    before = dict(vars(recorder))
+    classifier = tiny(epochs=1, callbacks=[recorder]).fit(X, y)
     classifier.partial_fit(X, y)
     clone(classifier).fit(X, y)
-    assert vars(own) == before
-    assert classifier.callbacks[0] is own
+    assert vars(recorder) == before
+    assert classifier.callbacks[0] is recorder
     assert sum(call[0] == "on_train_begin" for call in Recorder.calls) == 3
 
 
@@ -137,7 +142,7 @@ def test_arguments_of_callbacks_can_be_set_after_construction():
     assert clone(classifier).set_params(callbacks__stop__patience=3).fit(X, y).n_iter_ == 4
 
 
-def test_a_schedule_of_learning_rates_counts_epochs_over_the_whole_life():
+def test_a_learning_rate_schedule_counts_epochs_over_all_fits():
     epochs = []
 
     def schedule(epoch, rate):
@@ -163,7 +168,7 @@ def test_the_learning_rate_is_reduced_on_a_plateau():
 def test_early_stopping_as_a_callback_restores_the_best_epoch():
     stop = keras.callbacks.EarlyStopping("loss", mode="max", patience=2, restore_best_weights=True)
     stopped = tiny(epochs=9, callbacks=stop).fit(X, y)
-    assert stopped.n_iter_ == 3  # the loss falls, so that the first epoch is the "best"
+    assert stopped.n_iter_ == 3  # the loss falls, so the first epoch is the "best"
     once = tiny(epochs=1).fit(X, y)
     np.testing.assert_array_equal(stopped.predict_proba(X), once.predict_proba(X))
 
@@ -185,7 +190,7 @@ def test_checkpoints_and_logs_are_written(tmp_path):
     np.testing.assert_array_equal(classifier.predict_proba(X), expected)
 
 
-def test_a_callback_may_stop_the_training_in_the_middle_of_an_epoch():
+def test_a_callback_may_stop_training_within_an_epoch():
     class StopAtSecondBatch(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             self.model.stop_training = batch == 1
@@ -196,32 +201,32 @@ def test_a_callback_may_stop_the_training_in_the_middle_of_an_epoch():
     assert classifier.n_iter_ == 2
 
 
-def test_terminating_on_nan_gives_the_usual_error():
+def test_terminate_on_nan_raises_the_usual_error():
     diverging = {"optimizer": "sgd", "optimizer__learning_rate": 1e30, "batch_size": 10}
     with pytest.raises(ValueError, match="in epoch 1. Usual causes"):
         tiny(callbacks=keras.callbacks.TerminateOnNaN(), **diverging).fit(X, y)
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda c: pickle.loads(pickle.dumps(c))])
-def test_a_fitted_classifier_with_callbacks_is_copied_and_trains_on(copied):
+def test_a_copy_of_a_fitted_classifier_keeps_its_callbacks_and_continues_training(copied):
     callbacks = [
         keras.callbacks.EarlyStopping("loss", patience=9),
-        keras.callbacks.ReduceLROnPlateau,  # instances of it cannot be pickled in older Keras
+        keras.callbacks.ReduceLROnPlateau,  # older versions of Keras cannot pickle instances
         Recorder(tag="mine"),
     ]
     monitor = {"callbacks__1__monitor": "loss"}
     classifier = tiny(epochs=2, callbacks=callbacks, **monitor).fit(X, y)
-    twin = copied(classifier)
-    assert twin.callbacks[2].tag == "mine"
+    second = copied(classifier)
+    assert second.callbacks[2].tag == "mine"
     Recorder.calls.clear()
-    twin.partial_fit(X, y)
+    second.partial_fit(X, y)
     assert ("on_epoch_end", 2) in Recorder.calls
     np.testing.assert_array_equal(
-        twin.predict_proba(X), classifier.partial_fit(X, y).predict_proba(X)
+        second.predict_proba(X), classifier.partial_fit(X, y).predict_proba(X)
     )
 
 
-def test_no_callback_runs_at_prediction():
+def test_no_callback_runs_during_prediction():
     classifier = tiny(epochs=1, callbacks=Recorder()).fit(X, y)
     Recorder.calls.clear()
     classifier.predict(X)
@@ -236,6 +241,6 @@ def test_no_callback_runs_at_prediction():
         ([keras.layers.Dense(3)], TypeError, "keras Callback"),
     ],
 )
-def test_what_is_no_callback_is_refused(callbacks, error, words):
+def test_a_value_that_is_no_callback_is_an_error(callbacks, error, words):
     with pytest.raises(error, match=words):
         tiny(epochs=1, callbacks=callbacks).fit(X, y)
