@@ -356,7 +356,7 @@ def test_model_and_backbone_are_mutually_exclusive():
         ("mse", ObjectiveError, ["3 classes", "regression", "loss='auto'"]),
         ("binary_crossentropy", ObjectiveError, ["one output unit", "loss='auto'"]),
         (3, TypeError, ["loss must be", "got 3"]),
-        (lambda y_true, y_pred: y_pred * 0.0, ObjectiveError, ["did not give smaller values"]),
+        (lambda y_true, y_pred: y_pred * 0.0, ObjectiveError, ["did not return smaller values"]),
     ],
     ids=["misspelt", "regression", "binary", "number", "senseless"],
 )

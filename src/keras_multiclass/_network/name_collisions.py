@@ -1,7 +1,7 @@
 """Collisions between the names of new layers and those of layers that a builder reuses.
 
-Each fit numbers its layers from the start, see `fresh_names`. If a builder reuses layers made earlier, two
-layers of the network may then have the same name, which Keras refuses.
+Each fit numbers its layers from the start, see `fresh_names`. If a builder reuses layers made
+earlier, two layers of the network may then have the same name, which Keras refuses.
 """
 
 from __future__ import annotations

@@ -119,7 +119,7 @@ def detect_forms(
                 if not scores and (required or direction == "down"):
                     forms = _prefer_logits(evaluate, forms, trial)
                 return DetectedForms(forms, per_sample, direction), ""
-            outcome = f"a result of shape {shape} that does not tell right from wrong"
+            outcome = f"a result of shape {shape} that does not separate right from wrong"
         tried.append(f"{_DESCRIPTIONS[forms.target]}: {outcome}")
     return None, "; ".join(tried)
 
