@@ -650,7 +650,7 @@ def test_training_resumes_after_a_failure_as_if_it_had_not_happened():
 
 
 def test_an_interrupt_keeps_the_finished_epochs():
-    with pytest.warns(TrainingInterruptedWarning, match="the 2 of 9 epochs that ended") as caught:
+    with pytest.warns(TrainingInterruptedWarning, match="fitted with 2 of 9 epochs") as caught:
         stopped = tiny(epochs=9, callbacks=Interrupt(2)).fit(X, y)
     assert caught[0].filename == __file__
     whole = tiny(epochs=2).fit(X, y)
@@ -664,7 +664,7 @@ def test_an_interrupt_keeps_the_finished_epochs():
 
 def test_an_interrupted_warm_start_keeps_the_finished_epochs(fitted):
     classifier = copy.deepcopy(fitted).set_params(warm_start=True, callbacks=Interrupt(3))
-    with pytest.warns(TrainingInterruptedWarning, match="the 1 of 2 epochs"):
+    with pytest.warns(TrainingInterruptedWarning, match="fitted with 1 of 2 epochs"):
         classifier.fit(X, y)
     assert classifier.n_iter_ == 3
     assert len(classifier.history_["loss"]) == 3
