@@ -1,0 +1,43 @@
+"""What a run leaves on the estimator: attributes of this fit alone, and records of all its runs."""
+
+from __future__ import annotations
+
+import pandas as pd
+from sklearn.datasets import load_iris
+
+from keras_multiclass import KerasMulticlassClassifier
+from keras_multiclass._training.fitted import TrainingRecord, name_modes
+
+X, y = load_iris(return_X_y=True)
+
+
+def test_refitting_discards_the_attributes_that_only_the_earlier_fit_had():
+    classifier = KerasMulticlassClassifier(
+        "mlp", epochs=1, calibration="temperature", random_state=0
+    )
+    classifier.fit(pd.DataFrame(X, columns=list("abcd")), y)
+    optional = {"feature_names_in_", "network_feature_names_", "temperature_"}
+    assert optional <= vars(classifier).keys()
+    classifier.set_params(backbone="conv1d", calibration=None).fit(X[:, :, None], y)
+    assert not optional & vars(classifier).keys()
+    assert classifier.input_shape_ == (4, 1)
+
+
+def test_records_of_later_runs_are_appended():
+    first = TrainingRecord({"loss": [3.0, 2.0]}, {"loss": "min"}, (), "graph", "it applies")
+    later = TrainingRecord(
+        {"loss": [1.0], "val_auc": [0.5]}, {"loss": "min", "val_auc": "max"}, (3,), "keras", "asked"
+    )
+    both = first.extended(later)
+    assert both.history == {"loss": [3.0, 2.0, 1.0], "val_auc": [0.5]}
+    assert both.metric_modes == {"loss": "min", "val_auc": "max"}
+    assert both.validated_epochs == (3,)
+    assert both.n_epochs == 3
+    assert (both.engine, both.engine_reason) == ("keras", "asked")
+    assert first.history == {"loss": [3.0, 2.0]}
+
+
+def test_validation_values_have_the_modes_of_their_metrics():
+    history = {"loss": [1.0], "val_loss": [1.0], "val_auc": [0.5], "lr": [0.1]}
+    modes = name_modes({"loss": "min", "auc": "max"}, history)
+    assert modes == {"loss": "min", "val_loss": "min", "val_auc": "max", "lr": None}
