@@ -142,9 +142,16 @@ def test_class_weights_apply_to_the_validation_data():
 # --- validation data ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("params", [{}, {"early_stopping": 2}, {"validation_split": 0.3}])
-@pytest.mark.parametrize("engine", ["graph", "keras"])
-def test_rows_are_held_out_as_for_early_stopping(params, engine):
+@pytest.mark.parametrize(
+    ("engine", "params"),
+    [
+        ("graph", {}),
+        ("graph", {"early_stopping": 2}),
+        ("graph", {"validation_split": 0.3}),
+        ("keras", {"early_stopping": 2}),
+    ],
+)
+def test_rows_are_held_out_as_for_early_stopping(engine, params):
     """The network's weights are those of training without calibration."""
     params = {"engine": engine, "epochs": 8, **params}
     fitted = calibrated(**params).fit(X, y)
