@@ -40,7 +40,7 @@ def test_cross_validation_stratifies_sorted_labels():
         np.array(["c", "a", "b"], dtype=object),
         np.array([True, False, False]),
     ],
-    ids=["gaps", "negative", "floats", "strings", "objects", "bools"],
+    ids=["multiples of ten", "negative", "floats", "strings", "objects", "bools"],
 )
 def test_predictions_are_the_original_labels(labels):
     named = labels[y]

@@ -27,43 +27,43 @@ EXAMPLE = {"EX01"}
 
 
 def _public_modules() -> list[str]:
-    found = [PACKAGE]
+    names = [PACKAGE]
     for module in pkgutil.walk_packages(keras_multiclass.__path__, f"{PACKAGE}."):
         if not any(part.startswith("_") for part in module.name.split(".")):
-            found.append(module.name)
-    return found
+            names.append(module.name)
+    return names
 
 
 def _objects() -> dict[str, Any]:
     """Return the public classes and functions by name, each under its shortest import path."""
-    found: dict[str, Any] = {}
+    objects: dict[str, Any] = {}
     seen: set[int] = set()
     for name in _public_modules():
         module = importlib.import_module(name)
         for public in getattr(module, "__all__", ()):
             value = getattr(module, public)
-            ours = getattr(value, "__module__", "").startswith(PACKAGE)
-            if (inspect.isclass(value) or inspect.isroutine(value)) and ours:
+            own = getattr(value, "__module__", "").startswith(PACKAGE)
+            if (inspect.isclass(value) or inspect.isroutine(value)) and own:
                 if id(value) not in seen:
-                    found[f"{name}.{public}"] = value
+                    objects[f"{name}.{public}"] = value
                 seen.add(id(value))
-    return found
+    return objects
 
 
 def _methods(name: str, cls: type) -> dict[str, Any]:
     """Return the public methods and properties defined in this package."""
-    found = {}
+    methods = {}
     for attribute in vars(cls):
         if attribute.startswith("_"):
             continue
         value = inspect.getattr_static(cls, attribute)
         if isinstance(value, property):
-            found[f"{name}.{attribute}"] = value
+            methods[f"{name}.{attribute}"] = value
         else:
             function = inspect.unwrap(getattr(cls, attribute))
             if inspect.isroutine(function) and function.__module__.startswith(PACKAGE):
-                found[f"{name}.{attribute}"] = function
-    return found
+                methods[f"{name}.{attribute}"] = function
+    return methods
 
 
 OBJECTS = _objects()
@@ -223,18 +223,18 @@ def test_every_documented_attribute_exists_after_fit(name, fitted):
 
 
 def _examples() -> dict[str, doctest.DocTest]:
-    found = {}
+    examples = {}
     finder = doctest.DocTestFinder(exclude_empty=True)
     for name in _public_modules():
         module = sys.modules[name]
         test = doctest.DocTestParser().get_doctest(module.__doc__ or "", {}, name, None, 0)
         if test.examples:
-            found[name] = test
+            examples[name] = test
     for name, value in OBJECTS.items():
         for test in finder.find(value, name, module=sys.modules[value.__module__], globs={}):
             if test.examples:
-                found[test.name] = test
-    return found
+                examples[test.name] = test
+    return examples
 
 
 EXAMPLES = _examples()

@@ -13,8 +13,8 @@ import pytest
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
-# A new process with the runtime packages only, in which our own warnings are errors. It starts with
-# fits that must print nothing, then runs the examples that it is given.
+# Runs in a new process that has only the runtime packages and turns warnings into errors: first
+# fits that must print nothing, then the examples named on the command line.
 NEW_PROCESS = """
 import runpy, sys, warnings
 
