@@ -28,10 +28,10 @@ pytestmark = pytest.mark.skipif(
 
 # Tests of other files that must pass on JAX too.
 SCHEDULES = (
-    "network/test_realmlp.py::test_dropout_follows_its_schedule_step_by_step",
-    "network/test_realmlp.py::test_dropout_ends_with_the_fit_and_a_partial_fit_keeps_it",
-    "shared/test_schedules.py::test_steps_are_those_of_adam_with_the_papers_schedules",
-    "shared/test_schedules.py::test_the_schedule_of_a_fit_is_as_long_as_the_fit",
+    "network/test_realmlp.py::test_dropout_follows_its_schedule",
+    "network/test_realmlp.py::test_dropout_decays_during_fit_but_not_during_partial_fit",
+    "shared/test_schedules.py::test_steps_equal_adam_with_the_schedules_of_the_paper",
+    "shared/test_schedules.py::test_the_schedule_has_the_length_of_the_fit",
 )
 
 END_OF_FIT = "-- end of the fit --"

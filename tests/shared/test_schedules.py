@@ -121,3 +121,8 @@ def test_a_model_is_saved_with_its_scheduled_optimizer(tmp_path):
         loaded.optimizer.variables, classifier.model_.optimizer.variables, strict=True
     ):
         np.testing.assert_array_equal(mine, kept)
+
+
+def test_exclusions_from_weight_decay_are_up_to_the_layers():
+    with pytest.raises(ValueError, match="Set `decay_share` in the layer"):
+        ScheduledAdam(weight_decay=0.1).exclude_from_weight_decay(var_names=["gamma"])

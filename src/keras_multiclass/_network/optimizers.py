@@ -113,6 +113,19 @@ class ScheduledAdam(keras.optimizers.Adam):
         candidates = [Decaying(variable, decay_share(variable)) for variable in variables]
         self.decayed = [decaying for decaying in candidates if decaying.share]
 
+    def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
+        """Raise ``ValueError``: which variables decay is up to their layers.
+
+        Parameters
+        ----------
+        var_list, var_names : object
+            As in ``keras.optimizers.Optimizer``.
+        """
+        raise ValueError(
+            "ScheduledAdam excludes biases, and variables whose attribute `decay_share` is 0, from "
+            "weight decay; got exclude_from_weight_decay. Set `decay_share` in the layer instead."
+        )
+
     def start_schedule(self, n_steps: int | None) -> None:
         """Start a run at the current step; the optimizer must be built.
 
