@@ -135,37 +135,6 @@ def test_an_initialized_network_predicts_and_can_be_trained():
 # --- early stopping -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("early_stopping", [2, {"patience": 2}])
-def test_early_stopping_restores_the_best_epoch(early_stopping):
-    wrong = np.where(np.arange(len(VAL_Y)) % 2 == 0, (VAL_Y + 1) % 3, VAL_Y)
-    classifier = tiny(epochs=60, early_stopping=early_stopping)
-    classifier.fit(TRAIN_X, TRAIN_Y, X_val=VAL_X, y_val=wrong)
-    losses = classifier.history_["val_loss"]
-    best = int(np.argmin(losses))
-    assert classifier.n_iter_ == len(losses) == best + 1 + 2 < 60
-    loss = log_loss(wrong, classifier.predict_proba(VAL_X))
-    assert loss == pytest.approx(losses[best], rel=1e-5)
-    assert abs(loss - losses[-1]) > 1e-4
-
-
-def test_early_stopping_can_monitor_a_metric():
-    early_stopping = {"monitor": "val_macro_f1", "patience": 1, "min_delta": 1.0}
-    classifier = tiny(epochs=60, early_stopping=early_stopping, metrics=["macro_f1"])
-    classifier.fit(TRAIN_X, TRAIN_Y, X_val=VAL_X, y_val=VAL_Y)
-    best = max(classifier.history_["val_macro_f1"][:1])
-    assert classifier.n_iter_ == 2
-    score = f1_score(VAL_Y, classifier.predict(VAL_X), average="macro")
-    assert score == pytest.approx(best)
-
-
-def test_early_stopping_holds_out_a_tenth_by_default():
-    for params, n_held_out in (({}, 15), ({"validation_split": 0.2}, 30)):
-        classifier = tiny(epochs=2, early_stopping=True, **params).fit(X, y)
-        _, val = validation_split(y, n_held_out / 150, epoch_seed(0, 0))
-        loss = log_loss(y[val], classifier.predict_proba(X[val]))
-        assert min(classifier.history_["val_loss"]) == pytest.approx(loss, rel=1e-5)
-
-
 # --- weights --------------------------------------------------------------------------------------
 
 
@@ -516,25 +485,3 @@ def test_fit_leaves_global_random_states_and_settings_unchanged():
     with pytest.raises(ValueError, match="infinity"):
         tiny().fit(np.full_like(X, np.inf), y)
     assert settings() == before
-
-
-def test_a_builder_may_use_existing_layers():
-    """Their names are the ones that new layers would get."""
-    existing = keras.layers.Dense(6, name="dense")
-
-    def backbone(inputs):
-        return keras.layers.Dense(5)(keras.layers.Dense(4)(existing(inputs)))
-
-    classifier = KerasMulticlassClassifier(backbone, epochs=1).fit(X, y)
-    names = [layer.name for layer in classifier.model_.layers]
-    assert len(set(names)) == len(names)
-    assert "dense" in names
-
-
-def test_layer_names_do_not_depend_on_earlier_models():
-    first, second = (tiny(epochs=1).fit(X, y) for _ in range(2))
-    assert [w.path for w in first.model_.weights] == [w.path for w in second.model_.weights]
-    before = keras.layers.Dense(2).name
-    tiny(epochs=1).fit(X, y)
-    number = int(before.rpartition("_")[2]) if "_" in before else 0
-    assert keras.layers.Dense(2).name == f"dense_{number + 1}"

@@ -6,6 +6,7 @@ import keras
 import pytest
 from sklearn.datasets import load_iris
 
+from _toy import tiny
 from keras_multiclass import KerasMulticlassClassifier
 from keras_multiclass.exceptions import BackboneError
 
@@ -41,3 +42,12 @@ def test_a_layer_made_earlier_may_have_the_name_of_a_new_one(parameter):
     names = [layer.name for layer in classifier.model_.layers]
     assert "dense" in names
     assert len(set(names)) == len(names)
+
+
+def test_layer_names_do_not_depend_on_earlier_models():
+    first, second = (tiny(epochs=1).fit(X, y) for _ in range(2))
+    assert [w.path for w in first.model_.weights] == [w.path for w in second.model_.weights]
+    before = keras.layers.Dense(2).name
+    tiny(epochs=1).fit(X, y)
+    number = int(before.rpartition("_")[2]) if "_" in before else 0
+    assert keras.layers.Dense(2).name == f"dense_{number + 1}"
