@@ -571,7 +571,7 @@ class TestPytabkitDefects:
 
     def test_an_error_about_dates_says_how_to_convert_them(self):
         frame = FRAME.assign(day=pd.date_range("2020-01-01", periods=N))
-        with pytest.raises((ValueError, TypeError), match=r"(?s)date.*into numbers"):
+        with pytest.raises((ValueError, TypeError), match=r"(?s)date.*to numbers"):
             make().fit(frame, Y)
 
     @pytest.mark.parametrize("seed", [np.int64(3), np.uint8(3), np.int32(3)])

@@ -311,7 +311,7 @@ def test_early_stopping_restores_the_best_epoch_by_any_metric(metric, monitor, b
     [
         ("macro_auc", "val_macro_acu", "Did you mean 'val_macro_auc'"),
         ("per_class_recall", "val_recall/asch", "Did you mean 'val_recall/ash'"),
-        (keras.metrics.F1Score, "val_f1_score", "must be in `metrics`, and be one number"),
+        (keras.metrics.F1Score, "val_f1_score", "must be in `metrics` and be a single number"),
         ("true_positives", "val_true_positives", "must have a 'mode'.*'mode': 'max'"),
     ],
 )
