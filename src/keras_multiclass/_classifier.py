@@ -342,8 +342,9 @@ class KerasMulticlassClassifier(
         return self
 
     def __sklearn_clone__(self) -> Self:
-        # scikit-learn deep-copies parameters. Models and layers are shared instead: `fit` never
-        # changes them, some cannot be copied, and copying is expensive.
+        # scikit-learn deep-copies parameters. Keras models, layers, optimizers and losses are
+        # shared instead: `fit` never changes them, some cannot be copied, and deep copies of
+        # optimizers lose their exclusions from weight decay.
         shared = {name: v for name, v in self.get_params(deep=False).items() if _is_keras(v)}
         bare = self._copy_parameters()
         bare.set_params(**dict.fromkeys(shared))
@@ -538,7 +539,7 @@ class KerasMulticlassClassifier(
         return converted
 
     def _run(self, request: FitRequest) -> Self:
-        """Do what a request says; the estimator changes only if all goes well."""
+        """Carry out a request; if it fails, the estimator is unchanged."""
         previous = self._fitted_network() if request.resume else None
         observes = request.task == "fit" and has_sklearn_callbacks(self)
         observer = self._observer(request) if observes else None
@@ -707,8 +708,8 @@ class KerasMulticlassClassifier(
         if np.isnan(raw).any():
             n_rows = int(np.isnan(raw).any(axis=1).sum())
             raise ValueError(
-                f"What the network computes from X must be a number; got NaN for {n_rows} of "
-                f"{len(raw)} rows. Their features are too large for it: compare their scale with "
+                f"The output of the network must not contain NaN; got NaN for {n_rows} of "
+                f"{len(raw)} rows. Their features are probably too large: compare their scale with "
                 "that of the training data."
             )
         return raw
@@ -756,8 +757,8 @@ class KerasMulticlassClassifier(
         super().__setstate__(restored)
 
 
-# Raised whenever the attributes of a fitted classifier change, so that an older version of the
-# package refuses what it cannot read.
+# Incremented whenever the attributes of a fitted classifier change, so that an older version of the
+# package rejects what it cannot read.
 _PICKLE_FORMAT = 1
 
 

@@ -343,9 +343,9 @@ def test_model_and_backbone_are_mutually_exclusive():
     model = headed(3, "softmax")
     with pytest.raises(ValueError, match="`backbone` must be 'auto' when `model` is given"):
         KerasMulticlassClassifier("mlp", model=model).fit(X, y)
-    with pytest.raises(ValueError, match="`backbone__hidden_units` must reach a backbone, but"):
+    with pytest.raises(ValueError, match="`backbone__hidden_units` has no effect, because"):
         tiny(model=model).fit(X, y)
-    with pytest.raises(ValueError, match="`model__units` must reach a model, but `model` is None"):
+    with pytest.raises(ValueError, match="`model__units` has no effect, because `model` is None"):
         tiny(model__units=3).fit(X, y)
 
 
@@ -549,7 +549,7 @@ def test_an_error_about_an_unknown_metric_suggests_similar_names(fitted, name, n
 
 def test_validation_features_and_labels_must_be_given_together(fitted):
     message = error_message(fitted, lambda c: c.fit(X, y, X_val=X))
-    assert "`X_val` and `y_val` must be given together" in message
+    assert "`X_val` and `y_val` must be passed together" in message
     assert "without `y_val`" in message
     assert "without `X_val`" in error_message(fitted, lambda c: c.fit(X, y, y_val=y))
     message = error_message(fitted, lambda c: c.fit(X, y, sample_weight_val=np.ones(150)))

@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCE = Path(keras_multiclass.__file__).resolve().parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
-# The rooms of the package, and what each of them may import beside itself and `exceptions`. A room
-# within a room stands here if it may import less than the room around it.
+# What each subpackage may import besides itself and `exceptions`. A nested subpackage is listed if it
+# may import less than the one around it.
 MAY_IMPORT = {
     "exceptions": "",
     "_shared": "",
@@ -93,25 +93,27 @@ def _imports(name: str) -> list[Import]:
     return found
 
 
-def _room_of(name: str) -> str:
-    """The innermost room that a module belongs to."""
+def _subpackage_of(name: str) -> str:
+    """Return the innermost listed subpackage of a module."""
     inner = f"{name.removeprefix(PACKAGE).removeprefix('.') or '__init__'}."
-    return max((room for room in MAY_IMPORT if inner.startswith(f"{room}.")), key=len, default="")
+    return max(
+        (known for known in MAY_IMPORT if inner.startswith(f"{known}.")), key=len, default=""
+    )
 
 
-def _contains(rooms: str, room: str) -> bool:
-    return any(f"{room}.".startswith(f"{other}.") for other in rooms.split())
+def _contains(listed: str, name: str) -> bool:
+    return any(f"{name}.".startswith(f"{other}.") for other in listed.split())
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_a_module_imports_only_from_rooms_that_its_own_may_import(name):
-    own = _room_of(name)
-    assert own, f"{name} has no room yet: give it one in MAY_IMPORT"
+def test_a_module_imports_only_what_its_subpackage_may_import(name):
+    own = _subpackage_of(name)
+    assert own, f"{name} is in no listed subpackage: add it to MAY_IMPORT"
     allowed = f"{own} exceptions {MAY_IMPORT[own]}"
     wrong = [
         f"line {found.line}: {found.module}"
         for found in _imports(name)
-        if found.module.startswith(PACKAGE) and not _contains(allowed, _room_of(found.module))
+        if found.module.startswith(PACKAGE) and not _contains(allowed, _subpackage_of(found.module))
     ]
     assert not wrong, f"{name} may import from {allowed}; got {wrong}"
 

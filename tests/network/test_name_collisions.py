@@ -26,6 +26,16 @@ def test_a_builder_that_fails_is_called_once_whatever_its_message(parameter):
     assert len(calls) == 1
 
 
+def test_a_sequential_model_may_reuse_a_layer_of_the_name_of_a_new_one():
+    reused = keras.layers.Dense(4, name="dense")
+
+    def build():
+        return keras.Sequential([reused, keras.layers.Dense(3)])
+
+    classifier = KerasMulticlassClassifier(model=build, epochs=1).fit(X, y)
+    assert classifier.model_.layers[0].name == "dense"
+
+
 @pytest.mark.parametrize("parameter", ["backbone", "model"])
 def test_a_layer_made_earlier_may_have_the_name_of_a_new_one(parameter):
     reused = keras.layers.Dense(4, name="dense")

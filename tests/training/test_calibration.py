@@ -180,7 +180,7 @@ def test_rows_cannot_be_held_out_of_a_stream():
     def batches():
         yield X, y
 
-    with pytest.raises(ValueError, match="`calibration` needs rows to hold out"):
+    with pytest.raises(ValueError, match="`calibration` needs X_val"):
         calibrated(epochs=1).fit(batches)
     fitted = calibrated(epochs=1).fit(batches, X_val=X_VAL, y_val=Y_VAL)
     assert fitted.temperature_ > 0
@@ -270,6 +270,8 @@ def test_a_whole_model_is_rejected():
 
 def test_a_network_fitted_without_calibration_cannot_be_calibrated_later():
     fitted = tiny(warm_start=True, epochs=2).fit(X, y).set_params(calibration="temperature")
-    with pytest.raises(ValueError, match=r"`calibration` must be None to continue .*warm_start=False"):
+    with pytest.raises(
+        ValueError, match=r"`calibration` must be None to continue .*warm_start=False"
+    ):
         fitted.fit(X, y)
     assert not hasattr(fitted, "temperature_")

@@ -404,7 +404,9 @@ def _check_dimensions(X: Any) -> None:
 def _to_tokens(X: np.ndarray) -> np.ndarray:
     def refuse(got: str) -> NoReturn:
         raise ValueError(
-            invalid("X", "2-d token ids, whole numbers from 0 to 2**31 - 1", got, "Use 0 to pad.")
+            invalid(
+                "X", "2-d token ids, whole numbers from 0 to 2**31 - 1", got, "Use 0 for padding."
+            )
         )
 
     if X.ndim != 2 or X.dtype.kind not in "iuf":

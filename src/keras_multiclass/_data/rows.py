@@ -29,8 +29,8 @@ class TrainingData:
     sample_weight : ndarray of shape (n_samples,), default=None
         Weights of the samples.
     rows : ndarray of shape (n_samples,), default=None
-        The row of `X` that each sample is; None for all rows in their order. To choose samples
-        costs no copy of `X` then.
+        The row of `X` that each sample is; None for all rows in their order. Selecting samples then
+        does not copy `X`.
     """
 
     X: Features
@@ -59,7 +59,7 @@ class TrainingData:
         Returns
         -------
         int
-            How many there are.
+            Number of batches.
         """
         return -(-self.n_samples // batch_size)
 
@@ -120,7 +120,7 @@ class StreamData:
         Parameters
         ----------
         batch_size : int
-            Does not matter: the stream decides how large its batches are.
+            Ignored: the stream determines its batch sizes.
 
         Returns
         -------

@@ -1,4 +1,4 @@
 """Adapters to SciKeras, scikit-learn's callbacks, TensorBoard and notebooks.
 
-Every room but `_data` and `_shared` may import it; it imports `_shared` only.
+Every subpackage but `_data` and `_shared` may import it; it imports `_shared` only.
 """

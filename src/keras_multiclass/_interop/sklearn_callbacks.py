@@ -39,7 +39,7 @@ UNDOCUMENTED = {
 
 
 def has_sklearn_callbacks(estimator: Any) -> bool:
-    """Whether a fit is to be reported to callbacks of scikit-learn."""
+    """Whether an estimator has callbacks of scikit-learn to report a fit to."""
     return hasattr(estimator, "_skl_callbacks") and hasattr(estimator, "_init_callback_context")
 
 
@@ -109,8 +109,7 @@ def report_epochs(
     Parameters
     ----------
     estimator : KerasMulticlassClassifier
-        What the callbacks see as the estimator; has the fitted attributes except those of
-        `progress`.
+        The estimator that is passed to the callbacks, fitted as it was before this training.
     epochs, data, progress
         As of `EpochTasks`.
     train : callable

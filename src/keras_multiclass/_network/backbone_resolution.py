@@ -1,4 +1,4 @@
-"""The `backbone` parameter: what it says before X is read, and the builder it becomes for an X."""
+"""The parameters `backbone` and `model` before X is read, and the builder chosen for X."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class BackboneParameter:
         return None
 
     def resolve(self, shape: tuple[int, ...], dtype: DTypeLike | None) -> ResolvedBackbone | None:
-        """Choose the builder for an X.
+        """Choose the builder for X.
 
         Parameters
         ----------
@@ -242,10 +242,10 @@ def check_not_routed(routed: Mapping[str, object], prefix: str, reason: str) -> 
     routed : mapping
         Routed parameters by full name.
     prefix : {"backbone", "model"}
-        What does not exist.
+        Prefix that is not in use.
     reason : str
-        Why.
+        The reason, for the error message.
     """
     lost = [name for name in routed if name.startswith(f"{prefix}__")]
     if lost:
-        raise ValueError(f"`{lost[0]}` must reach a {prefix}, but {reason}. Remove it.")
+        raise ValueError(f"`{lost[0]}` has no effect, because {reason}. Remove it.")

@@ -1,7 +1,7 @@
 """Collisions between the names of new layers and those of layers that a builder reuses.
 
 Each fit numbers its layers from the start, see `fresh_names`. If a builder reuses layers made
-earlier, two layers of the network may then have the same name, which Keras refuses.
+earlier, two layers of the network may then have the same name, which Keras rejects.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from keras_multiclass._shared.keras.object_names import fresh_names
 from keras_multiclass.exceptions import BackboneError
 
 _HIGH_NUMBER = 10_000
-_KERAS_MESSAGE = "names should be unique"
+# Of functional and of sequential models.
+_KERAS_MESSAGES = ("names should be unique", "should have unique names")
 _Built = TypeVar("_Built")
 
 
@@ -27,7 +28,8 @@ def is_name_collision(error: BaseException) -> bool:
     while traceback is not None:
         raised_in, traceback = traceback.tb_frame.f_globals.get("__name__", ""), traceback.tb_next
     of_keras = raised_in.partition(".")[0] == "keras"
-    return of_keras and isinstance(error, ValueError) and _KERAS_MESSAGE in str(error)
+    is_about_names = any(message in str(error) for message in _KERAS_MESSAGES)
+    return of_keras and isinstance(error, ValueError) and is_about_names
 
 
 def build_without_collisions(build: Callable[[], _Built]) -> _Built:
@@ -41,7 +43,7 @@ def build_without_collisions(build: Callable[[], _Built]) -> _Built:
     Returns
     -------
     object
-        What it returns.
+        The return value of `build`.
     """
     try:
         return build()

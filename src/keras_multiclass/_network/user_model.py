@@ -95,17 +95,18 @@ def build_whole_model(
     return check_model(built, sample), built
 
 
-def build_compile_kwargs(
-    compile_arguments: CompileArguments, options: Mapping[str, Any]
-) -> dict[str, Any]:
+def build_compile_kwargs(compile_arguments: CompileArguments) -> dict[str, Any]:
     """Build a builder's ``compile_kwargs``; the model is compiled again once its output is known.
 
     Parameters
     ----------
     compile_arguments : mapping
         Optimizer, loss, metrics and their arguments, under the names of `CompileSpec`.
-    options : mapping
-        Further arguments of `keras.Model.compile`.
+
+    Returns
+    -------
+    dict
+        Arguments of `keras.Model.compile`.
     """
     loss = compile_arguments["loss"]
     if isinstance(loss, str):
@@ -128,7 +129,7 @@ def build_compile_kwargs(
         ),
         "loss": loss,
         "metrics": metrics,
-        **options,
+        **compile_arguments["options"],
     }
 
 

@@ -1,4 +1,4 @@
-"""What all rooms use: messages, types, seeds, checks of plain values, Keras' process-wide state.
+"""What all subpackages use: messages, types, seeds, checks of values, Keras' global state.
 
-Every room may import it; it imports nothing of this package but `exceptions`.
+Every subpackage may import it; it imports nothing of this package but `exceptions`.
 """

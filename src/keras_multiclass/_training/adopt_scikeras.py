@@ -1,4 +1,4 @@
-"""Convert a SciKeras classifier: its parameters and, if it is fitted, its network."""
+"""Adopt the network of a fitted SciKeras classifier."""
 
 from __future__ import annotations
 
@@ -52,6 +52,7 @@ def adopt_fit(parameters: FitParameters, fit: SciKerasFit) -> FittedNetwork:
         if fit.model.compiled:
             _copy_optimizer_state(fit.model, model)
         history = _rename(fit.history, [metric.name for metric in spec.build_metrics()])
+        modes = name_modes(spec.metric_modes(), history)
     features = FeatureSchema(
         input_shape=tuple(fit.X_shape[1:]),
         n_features_in=fit.X_shape[1],
@@ -63,7 +64,6 @@ def adopt_fit(parameters: FitParameters, fit: SciKerasFit) -> FittedNetwork:
     n_validated = len(history.get("val_loss", []))
     # SciKeras does not record which epochs were validated, unless all were.
     validated = range(1, n_validated + 1) if n_validated == len(history.get("loss", [])) else ()
-    modes = name_modes(spec.metric_modes(), history)
     return FittedNetwork(model, state, TrainingRecord(history, modes, tuple(validated)))
 
 
@@ -75,7 +75,7 @@ def _read_compile_spec(
     arguments: CompileArguments,
 ) -> CompileSpec:
     """Adopt what the network was compiled with, whether by the builder or by SciKeras."""
-    kwargs = build_compile_kwargs(arguments, parameters.settings.compile_options)
+    kwargs = build_compile_kwargs(arguments)
     adopted = adopt_compiled(arguments, fit.model, kwargs, open_optimizer=False)
     if fit.model.compiled:
         # In its present state: a callback may have changed the learning rate.

@@ -28,7 +28,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """The plain parameters that training uses, without ``"auto"``.
+    """The plain parameters that training uses, with ``"auto"`` resolved.
 
     Attributes
     ----------
@@ -47,13 +47,13 @@ class TrainingSettings:
     calibration : str or None
         How probabilities are calibrated.
     engine : {"auto", "graph", "keras"}
-        What trains.
-    fit_options, compile_options : mapping
-        Routed arguments of training and of ``keras.Model.compile``.
+        The training engine.
+    fit_options : mapping
+        Routed arguments of training.
     batch_size : int or "auto"
         Rows per step, -1 for all; ``"auto"`` where it follows from the number of rows.
     smallest_batch_size : int
-        The least that it may become.
+        Lower limit if `batch_size` is ``"auto"``.
     """
 
     epochs: int
@@ -65,7 +65,6 @@ class TrainingSettings:
     calibration: str | None
     engine: EngineName
     fit_options: Mapping[str, object]
-    compile_options: Mapping[str, object]
     batch_size: int | Auto
     smallest_batch_size: int
 
@@ -115,7 +114,6 @@ def resolve_auto(
         calibration=settings.calibration,
         engine=settings.engine,
         fit_options=settings.fit_options,
-        compile_options=settings.compile_options,
         batch_size=_first(settings.batch_size, defaults.batch_size, "auto"),
         smallest_batch_size=defaults.least_batch_size,
     )

@@ -101,7 +101,7 @@ def _build_whole_model(
 ) -> tuple[keras.Model, CompileSpec, None]:
     check_backbone_unused(parameters.backbone, parameters.routed)
     _check_whole_model_settings(data.settings)
-    compile_kwargs = build_compile_kwargs(arguments, data.settings.compile_options)
+    compile_kwargs = build_compile_kwargs(arguments)
     sample = data.sample.features(slice(_SAMPLE_ROWS))
     model, compiled = build_whole_model(
         parameters.model,

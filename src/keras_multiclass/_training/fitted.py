@@ -1,4 +1,4 @@
-"""What a run leaves on the estimator."""
+"""The fitted state of the estimator."""
 
 from __future__ import annotations
 
@@ -114,21 +114,21 @@ def name_modes(modes: Mapping[str, MetricMode], history: History) -> dict[str, M
     history : dict of str to list
         Its names are those, with or without ``val_``.
     """
-    return {name: modes.get(name.removeprefix("val_")) for name in history}
+    return {name: modes.get(name, modes.get(name.removeprefix("val_"))) for name in history}
 
 
 @dataclass(frozen=True)
 class FittedNetwork:
-    """A network, trained or ready for training, with all that a classifier knows of it.
+    """A network, trained or ready for training, with its private state and its history.
 
     Attributes
     ----------
     model : keras.Model
         The compiled network.
     state : FittedState
-        What is private.
+        The private fitted state.
     record : TrainingRecord
-        What was logged.
+        What training has logged.
     """
 
     model: keras.Model

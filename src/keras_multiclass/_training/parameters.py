@@ -1,4 +1,4 @@
-"""The parameters of an estimator as one run sees them: checked, typed and read-only."""
+"""The parameters of an estimator as used by one run: checked, typed and read-only."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OBJECTS = (
 
 @dataclass(frozen=True)
 class FitParameters:
-    """Parameters of a classifier, by the names that they have there.
+    """Parameters of a classifier, under their own names.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class FitParameters:
     routed : mapping of str to object
         Routed parameters by full name, such as ``optimizer__learning_rate``.
     values : mapping of str to object
-        All parameters by full name, routed ones included, for builders that ask for them.
+        All parameters by full name, routed ones included, for builders that accept them.
     estimator_name : str
         Name of the estimator in messages.
     """

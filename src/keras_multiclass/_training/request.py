@@ -1,4 +1,4 @@
-"""What one call of `fit`, `partial_fit` or `initialize` asks for."""
+"""The request made by one call of `fit`, `partial_fit` or `initialize`."""
 
 from __future__ import annotations
 

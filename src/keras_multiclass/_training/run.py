@@ -1,7 +1,7 @@
 """One run of `fit`, `partial_fit` or `initialize`: from the user's data to a fitted network.
 
-A run gets the parameters and the data, and returns a `FittedNetwork`. It knows no estimator, so
-that a run that fails changes nothing.
+A run gets the parameters and the data, and returns a `FittedNetwork`. It never sees the estimator,
+so a failed run leaves it unchanged.
 """
 
 from __future__ import annotations
@@ -158,8 +158,8 @@ def _train(
         progress_attributes = partial(_progress_attributes, network, plan, data, modes)
         trained = observer(network, plan.epochs, progress_attributes, train_with)
     if calibrates and data.validation is not None:
-        settings = parameters.settings
-        calibrate(network.model, data.validation, settings.engine, settings.predict_batch_size)
+        batch_size = parameters.settings.predict_batch_size
+        calibrate(network.model, data.validation, data.settings.engine, batch_size)
     if interrupted:
         n_epochs = trained.record.n_epochs - network.record.n_epochs
         warnings.warn(

@@ -36,7 +36,7 @@ FIT_PARAMETERS = frozenset({"epochs", "batch_size", "verbose", "shuffle", "valid
 
 
 def is_routed(name: str) -> bool:
-    """Whether a parameter such as ``backbone__width`` is passed on to a part of the network."""
+    """Whether a parameter is routed, such as ``backbone__width``."""
     prefix, separator, rest = name.partition("__")
     return bool(separator and rest) and prefix in ROUTED_PREFIXES
 
@@ -101,7 +101,7 @@ _FLAG = Check("True or False", is_flag)
 
 _FIT_OPTIONS = {
     "validation_freq": Check(
-        "an integer of at least 1, or a list of the epochs (from 1) to validate after",
+        "an integer of at least 1, or a list of the epochs (from 1) after which to validate",
         lambda v: is_count(v) or _is_epochs(v),
     ),
     "validation_batch_size": _COUNT_OR_NONE,
@@ -251,7 +251,7 @@ def _read_routed(routed: Mapping[str, object]) -> _RoutedOptions:
         elif argument not in checks:
             names = {*checks, *(FIT_PARAMETERS | {"callbacks"} if prefix == "fit" else ())}
             options.errors.append(
-                f"`{name}` must be an argument that {target} takes here "
+                f"`{name}` must be a supported argument of {target} "
                 f"({format_list(sorted(names))}).{did_you_mean(argument, names)}"
             )
         elif not checks[argument].accepts(value):

@@ -381,7 +381,7 @@ def _check_monitor(monitor: str | None, history: Mapping[str, np.ndarray]) -> st
 
 
 def _check_mode(mode: str, monitor: str) -> str:
-    """Return "min" or "max"; only of the loss is it known without being told."""
+    """Return "min" or "max"; "auto" is resolved only for the loss."""
     if mode not in _MODES:
         raise ValueError(invalid("`mode`", f"one of {format_list(_MODES)}", describe(mode)))
     if mode != "auto":

@@ -229,7 +229,7 @@ def check_classifier(estimator: Any) -> None:
         raise TypeError(
             invalid(
                 "`estimator`",
-                "a classifier as scikit-learn defines it",
+                "a scikit-learn classifier",
                 describe(estimator),
                 "Pass the predictions of anything else to from_predictions.",
             )
@@ -399,7 +399,7 @@ def _check_probabilities(
             invalid(
                 name,
                 "probabilities that sum to 1 in each row",
-                f"{n_wrong} of {n_samples} rows with another sum",
+                f"{n_wrong} of {n_samples} rows with a different sum",
                 "Apply a softmax, or divide each row by its sum.",
             )
         )

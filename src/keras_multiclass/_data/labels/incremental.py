@@ -94,7 +94,7 @@ def _check_same_format(target: ParsedTarget, first: ParsedTarget, name: str) -> 
         raise ValueError(
             invalid(
                 name,
-                f"in the same form in each batch, here {_describe(first)}",
+                f"in the same format in every batch, here {_describe(first)}",
                 _describe(target),
             )
         )

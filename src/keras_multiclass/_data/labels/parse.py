@@ -287,7 +287,7 @@ def _raise_not_one_hot(table: np.ndarray, got: str, name: str) -> NoReturn:
 
 
 def _raise_missing(name: str) -> NoReturn:
-    raise ValueError(f"Input {name} contains NaN. Labels must be known: drop the missing rows.")
+    raise ValueError(f"Input {name} contains NaN. Drop the rows without a label.")
 
 
 def _raise_nested(name: str) -> NoReturn:

@@ -173,21 +173,21 @@ def _check_known(
     name: str, arguments: Mapping[str, Any], n_classes: int, output_form: OutputForm
 ) -> None:
     output = describe_output(output_form, n_classes)
-    cure = "Use loss='auto' (cross-entropy); labels and output layer stay as they are."
+    cure = "Use loss='auto' (cross-entropy); the labels and the output layer need no change."
     if name in _REGRESSION:
-        reason = f"{name} is a regression loss: it takes class numbers for quantities."
+        reason = f"{name} is a regression loss: it would treat class indices as quantities."
     elif name in _OTHER_TASKS:
         reason = f"{name} {_OTHER_TASKS[name]}; it does not compare classes."
     elif name in _ONE_UNIT and not is_binary_unit(output_form):
-        reason = f"{name} is for one output unit that tells two classes apart."
+        reason = f"{name} is for two classes and a single output unit."
         if name == "BinaryFocalCrossentropy":
-            cure = "Use loss='categorical_focal_crossentropy'; labels stay as they are."
+            cure = "Use loss='categorical_focal_crossentropy'; the labels need no change."
         elif name in ("Hinge", "SquaredHinge"):
-            cure = "Use loss='categorical_hinge'; labels stay as they are."
+            cure = "Use loss='categorical_hinge'; the labels need no change."
     elif name == "SparseCategoricalCrossentropy" and "label_smoothing" in arguments:
         raise ObjectiveError(
             "loss__label_smoothing: SparseCategoricalCrossentropy takes no label_smoothing. "
-            "Use loss='auto' or loss='categorical_crossentropy'; labels stay as they are."
+            "Use loss='auto' or loss='categorical_crossentropy'; the labels need no change."
         )
     else:
         return
@@ -307,7 +307,7 @@ def _unusable(
         f"loss {describe(spec)}",
         f"Called on a few synthetic rows with {inputs}, it did not return smaller values for right "
         f"predictions than for wrong ones. Tried: {tried}.",
-        "A loss of your own takes 'y_true', 'y_pred', where y_true are class indices (n,) or "
+        "A custom loss takes (y_true, y_pred), where y_true contains class indices (n,) or "
         "one-hot labels (n, n_classes) and y_pred are probabilities (n, n_classes), and returns n "
         "values.",
     )

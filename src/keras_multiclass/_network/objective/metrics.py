@@ -182,7 +182,10 @@ def metric_modes(
     """
     modes: dict[str, Literal["min", "max"] | None] = {}
     for metric in metrics:
-        result = metric.result()
+        try:
+            result = metric.result()
+        except Exception:  # a user's metric may have no result before it has seen rows
+            result = 0.0
         values = result if isinstance(result, Mapping) else {metric.name: result}
         scalars = (name for name, value in values.items() if not keras.ops.ndim(value))
         modes |= dict.fromkeys(scalars, _MODES.get(direction_of(metric)))

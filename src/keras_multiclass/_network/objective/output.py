@@ -164,7 +164,7 @@ def inspect_output(
     if units != n_classes and not (units == 1 and n_classes == 2):
         cure = f"Give the last layer {n_classes} units: Dense({n_classes})"
         cure += " or, for two classes, one unit." if n_classes == 2 else "."
-        reason = f"Exclusive classes need one unit for each of the {n_classes} classes."
+        reason = f"Mutually exclusive classes need one unit for each of the {n_classes} classes."
         raise mismatch_error(n_classes, output, f"loss {describe(loss)}", reason, cure)
     activation = activation or _infer_activation(model, sample, raw)
     return _form(activation, units, n_classes, loss)

@@ -1,4 +1,4 @@
 """Keras itself: a quiet import, global settings, and copies, names and look-ups of its objects.
 
-Every room may import it; it imports the rest of `_shared` only.
+Every subpackage may import it; it imports the rest of `_shared` only.
 """

@@ -49,16 +49,16 @@ UNDOCUMENTED = {
         "`TensorBoard` counts as acting on batches, and the Keras engine trains",
     ),
     "_exclude_from_weight_decay": (
-        "whether weight decay spares some variables",
+        "whether weight decay excludes some variables",
         "optimizers with weight decay update each variable on its own",
     ),
     "_exclude_from_weight_decay_pattern": (
-        "names of the variables that weight decay spares, for copies of an optimizer",
-        "instances of optimizers with weight decay are refused",
+        "names of the variables excluded from weight decay, for copies of an optimizer",
+        "instances of optimizers with weight decay are rejected",
     ),
     "_fn_kwargs": (
         "arguments of losses and metrics that `get_config` leaves out",
-        "instances of these classes are refused",
+        "instances of these classes are rejected",
     ),
     "overwrite_with_gradient": (
         "whether a gradient replaces its variable",

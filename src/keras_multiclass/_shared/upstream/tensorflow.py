@@ -33,7 +33,7 @@ UNDOCUMENTED = {
     ),
     "ResourceApplyAdam": (
         "takes a step of Adam in one operation for each variable",
-        "Adam runs as Keras writes it",
+        "Adam runs as implemented in Keras",
     ),
     "handle": ("the resource behind a variable", "as without `MapDefun` and `ResourceApplyAdam`"),
     "captured_inputs": (

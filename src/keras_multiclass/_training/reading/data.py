@@ -1,9 +1,10 @@
-"""Reads the data of a run, whatever they come as."""
+"""Reads the data of a run, from arrays or a stream."""
 
 from __future__ import annotations
 
 from keras_multiclass._data.streams import is_stream
 from keras_multiclass._network.backbone_resolution import BackboneParameter
+from keras_multiclass._network.build import check_scaling
 from keras_multiclass._training.parameters import FitParameters
 from keras_multiclass._training.reading.arrays import read_arrays
 from keras_multiclass._training.reading.run_data import KnownData, RunData
@@ -44,4 +45,6 @@ def read_data(
         If the data, or a parameter together with them, cannot be used.
     """
     read = read_stream if is_stream(request.X) else read_arrays
-    return read(parameters, request, backbone, seed, known)
+    data = read(parameters, request, backbone, seed, known)
+    check_scaling(data.settings.scaling, data.is_table)
+    return data

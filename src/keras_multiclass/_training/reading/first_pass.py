@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_multiclass._data.labels.codec import LabelCodec
-from keras_multiclass._data.labels.incremental import IncrementalLabels
 from keras_multiclass._data.rows import TrainingData
 from keras_multiclass._data.statistics import (
     ArrayStatistics,
@@ -30,8 +29,6 @@ class FirstPass:
 
     Parameters
     ----------
-    labels : IncrementalLabels
-        Encodes the labels of the batches, and learns while it encodes.
     standardization : Standardization or None
         How features are standardized; None if means and variances are not needed.
     by_class : bool
@@ -44,14 +41,12 @@ class FirstPass:
 
     def __init__(
         self,
-        labels: IncrementalLabels,
         standardization: Standardization | None,
         *,
         by_class: bool,
         token_ids: bool,
         find_missing: bool,
     ) -> None:
-        self._labels = labels
         self._moments = None if standardization is None else Moments(standardization)
         self._by_class = by_class
         self._token_ids = token_ids
@@ -64,7 +59,7 @@ class FirstPass:
         self._total_weights = np.zeros(0)
 
     def add(self, batch: TrainingData) -> None:
-        """Learn from one checked batch, whose labels are numbers of `labels`."""
+        """Learn from one checked batch, whose ``y`` holds numbers from `IncrementalLabels`."""
         weights = batch.sample_weight
         self._n_batches += 1
         self._n_rows += batch.n_samples
@@ -84,7 +79,6 @@ class FirstPass:
     def summary(self) -> StreamSummary:
         """Return the statistics of all batches."""
         return StreamSummary(
-            labels=self._labels,
             n_batches=self._n_batches,
             n_rows=self._n_rows,
             weighted=self._weighted,
@@ -102,14 +96,12 @@ class StreamSummary:
 
     Attributes
     ----------
-    labels : IncrementalLabels
-        All labels.
     n_batches, n_rows : int
         Numbers of batches and rows.
     weighted : bool
         Whether any batch has sample weights.
     total_weights : ndarray of shape (n_labels,)
-        Sum of the weights of all rows of each label, by its number in `labels`.
+        Sum of the weights of all rows of each label, by its number.
     highest_token_id : int or None
         The highest token id; None if X holds no token ids.
     has_missing : ndarray of bool of shape (n_columns,)
@@ -120,7 +112,6 @@ class StreamSummary:
         Whether these are kept for each class.
     """
 
-    labels: IncrementalLabels
     n_batches: int
     n_rows: int
     weighted: bool
@@ -131,7 +122,7 @@ class StreamSummary:
     by_class: bool
 
     def class_weights(
-        self, codec: LabelCodec, class_weight: object, *, min_classes: int
+        self, codec: LabelCodec, codes: IndexArray, class_weight: object, *, min_classes: int
     ) -> FloatArray | None:
         """Resolve the parameter `class_weight`, and check that enough classes have rows.
 
@@ -139,6 +130,8 @@ class StreamSummary:
         ----------
         codec : LabelCodec
             The classes.
+        codes : ndarray of int of shape (n_labels,)
+            The class index of each number of the stream's labels.
         class_weight : object
             The parameter.
         min_classes : int
@@ -149,9 +142,8 @@ class StreamSummary:
         ndarray of shape (n_classes,) or None
             The class weights; None if all are 1.
         """
-        codes = self.labels.positions(codec)
         check_n_classes(len(codes), self.n_rows, codec, min_classes)
-        # One row per class, with the weight of all its rows, counts as these do.
+        # Equivalent to one row per class that has the total weight of its rows.
         class_weights = resolve_class_weight(class_weight, codec, codes, self.total_weights)
         if self.weighted or class_weights is not None:
             weights = combine_weights(self.total_weights, class_weights, codes, np.float64)

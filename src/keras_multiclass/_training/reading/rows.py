@@ -140,8 +140,8 @@ def check_n_classes(n_present: int, n_rows: int, codec: LabelCodec, min_classes:
     """Raise ``ValueError`` if too few classes have rows."""
     if n_present < min_classes:
         raise ValueError(
-            f"y needs at least {min_classes} classes to learn from; got {n_present} class "
-            f"in {n_rows} rows, of {codec.n_classes} known."
+            f"y must contain at least {min_classes} classes; got {n_present} class in {n_rows} "
+            f"rows ({codec.n_classes} classes are known)."
         )
 
 

@@ -9,7 +9,7 @@ from keras_multiclass._data.labels.codec import LabelCodec
 from keras_multiclass._data.rows import Data, TrainingData
 from keras_multiclass._data.statistics import Statistics
 from keras_multiclass._network.backbone_resolution import ResolvedBackbone
-from keras_multiclass._network.build import InputDescription, check_scaling
+from keras_multiclass._network.build import InputDescription
 from keras_multiclass._training.auto_parameters import TrainingSettings
 
 
@@ -26,7 +26,7 @@ class RunData:
     backbone : ResolvedBackbone or None
         The backbone for this X; None for a whole model.
     settings : TrainingSettings
-        The plain parameters without ``"auto"``.
+        The plain parameters with ``"auto"`` resolved.
     training, validation : TrainingData, StreamData or None
         Checked and weighted rows.
     batch_size : int
@@ -52,9 +52,6 @@ class RunData:
     sample: TrainingData
     y: object
     highest_token_id: int | None
-
-    def __post_init__(self) -> None:
-        check_scaling(self.settings.scaling, self.is_table)
 
     @property
     def is_table(self) -> bool:

@@ -54,11 +54,12 @@ def read_stream(
     rest = _rest(batches, stream, learning_rows)
     by_class = parameters.class_weight is not None
     summary = _summarize(
-        chain([sample], rest), features, labels, None if known else resolved, by_class=by_class
+        chain([sample], rest), features, None if known else resolved, by_class=by_class
     )
     codec = labels.learn(request.classes) if known is None else known.codec
+    codes = labels.positions(codec)
     class_weights = summary.class_weights(
-        codec, parameters.class_weight, min_classes=request.min_classes
+        codec, codes, parameters.class_weight, min_classes=request.min_classes
     )
     rows = RowReader(features, codec)
     return RunData(
@@ -71,7 +72,7 @@ def read_stream(
         ),
         validation=read_validation(rows, request, class_weights) if has_validation else None,
         batch_size=sample.n_samples,
-        statistics=StreamStatistics(summary, labels.positions(codec), class_weights),
+        statistics=StreamStatistics(summary, codes, class_weights),
         sample=sample,
         y=first.y,
         highest_token_id=summary.highest_token_id,
@@ -102,14 +103,12 @@ def _rest(batches: Iterator[Batch], stream: Stream, rows: RowReader) -> Iterator
 def _summarize(
     batches: Iterator[TrainingData],
     features: FeatureSchema,
-    labels: IncrementalLabels,
     backbone: ResolvedBackbone | None,
     *,
     by_class: bool,
 ) -> StreamSummary:
     is_numeric = backbone is not None and not features.token_ids
     first_pass = FirstPass(
-        labels,
         backbone.standardization(features.input_shape) if backbone and is_numeric else None,
         by_class=by_class,
         token_ids=features.token_ids,
@@ -140,6 +139,6 @@ def _check_settings(settings: Settings, request: FitRequest, has_validation: boo
     names = [name for name, needed in needs_rows.items() if needed]
     if names and request.task == "fit" and not has_validation:
         raise ValueError(
-            f"`{names[0]}` needs rows to hold out, which a stream does not offer; got no X_val. "
-            "Pass X_val, another stream, or an array with y_val."
+            f"`{names[0]}` needs X_val when X is a stream, from which no rows can be held out; "
+            "got none. Pass X_val, another stream, or an array with y_val."
         )

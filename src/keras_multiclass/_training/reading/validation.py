@@ -56,9 +56,11 @@ def check_validation_arguments(X_val: object, y_val: object, sample_weight_val: 
     if (X_val is None) != (y_val is None):
         missing, given = ("y_val", X_val) if y_val is None else ("X_val", y_val)
         raise ValueError(
-            f"`X_val` and `y_val` must be given together; got {describe(given)} without "
+            f"`X_val` and `y_val` must be passed together; got {describe(given)} without "
             f"`{missing}`."
         )
     if X_val is None and sample_weight_val is not None:
-        raise ValueError("`sample_weight_val` must come with `X_val` and `y_val`; they are None.")
+        raise ValueError(
+            "`sample_weight_val` must be passed together with `X_val` and `y_val`; got neither."
+        )
     return X_val is not None
