@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCE = Path(keras_multiclass.__file__).resolve().parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
-# What each subpackage may import besides itself and `exceptions`. A nested subpackage is listed if it
-# may import less than the one around it.
+# What each subpackage may import besides itself and `exceptions`. A nested one is listed if it may
+# import less than the one around it.
 MAY_IMPORT = {
     "exceptions": "",
     "_shared": "",
