@@ -145,7 +145,7 @@ def test_an_error_about_another_row_shape_names_both_shapes():
     [
         (np.full(150, "setosa"), ["at least 2 classes", "1 class", "'setosa'"]),
         (np.linspace(0, 1, 150), ["continuous", "regressor"]),
-        (np.where(np.arange(150) == 3, np.nan, IRIS.target), ["y contains NaN", "drop"]),
+        (np.where(np.arange(150) == 3, np.nan, IRIS.target), ["y contains NaN", "Drop"]),
         ([None, *y[1:]], ["y contains NaN"]),
         (["setosa", 1, *y[2:]], ["one type", "int, str"]),
         ([["a"], ["a", "b"], *[["a"]] * 148], ["one label for each row", "MultiLabelBinarizer"]),
@@ -354,7 +354,7 @@ def test_model_and_backbone_are_mutually_exclusive():
     [
         ("crossentropyy", ValueError, ["loss", "crossentropyy", "Did you mean"]),
         ("mse", ObjectiveError, ["3 classes", "regression", "loss='auto'"]),
-        ("binary_crossentropy", ObjectiveError, ["one output unit", "loss='auto'"]),
+        ("binary_crossentropy", ObjectiveError, ["single output unit", "loss='auto'"]),
         (3, TypeError, ["loss must be", "got 3"]),
         (lambda y_true, y_pred: y_pred * 0.0, ObjectiveError, ["did not return smaller values"]),
     ],
@@ -553,7 +553,7 @@ def test_validation_features_and_labels_must_be_given_together(fitted):
     assert "without `y_val`" in message
     assert "without `X_val`" in error_message(fitted, lambda c: c.fit(X, y, y_val=y))
     message = error_message(fitted, lambda c: c.fit(X, y, sample_weight_val=np.ones(150)))
-    assert "`sample_weight_val` must come with `X_val` and `y_val`" in message
+    assert "`sample_weight_val` must be passed together with `X_val` and `y_val`" in message
     message = error_message(fitted, lambda c: c.fit(X, y, X_val=X, y_val=y[:9]))
     assert "inconsistent numbers of samples" in message
 

@@ -306,7 +306,7 @@ def test_regression_losses_are_rejected_with_a_remedy(loss, form):
 
 @pytest.mark.parametrize("loss", ["binary_crossentropy", "binary_focal_crossentropy", "hinge"])
 def test_binary_losses_are_rejected_for_several_units(loss):
-    with pytest.raises(ObjectiveError, match="one output unit.*Use loss='"):
+    with pytest.raises(ObjectiveError, match="single output unit.*Use loss='"):
         resolve_loss(loss, n_classes=C, output_form="logits")
 
 
