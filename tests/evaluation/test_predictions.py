@@ -133,13 +133,13 @@ def test_with_probabilities_an_unknown_label_is_rejected():
     ids=["regressor", "clusters", "class"],
 )
 def test_estimators_that_are_not_classifiers_are_rejected(estimator):
-    with pytest.raises(TypeError, match="`estimator` must be a classifier as scikit-learn"):
+    with pytest.raises(TypeError, match="`estimator` must be a scikit-learn classifier"):
         Predictions.from_estimator(estimator, X, CODES)
 
 
 @pytest.mark.parametrize("value", [None, "tree", 3, len])
 def test_objects_that_are_not_estimators_are_rejected(value):
-    with pytest.raises(TypeError, match="`estimator` must be a classifier as scikit-learn"):
+    with pytest.raises(TypeError, match="`estimator` must be a scikit-learn classifier"):
         Predictions.from_estimator(value, X, CODES)
 
 
