@@ -224,7 +224,7 @@ def test_a_keras_classifier_takes_labels_of_any_format(kind, numbered):
 
 
 def test_an_estimator_that_is_not_a_classifier_is_rejected():
-    with pytest.raises(TypeError, match="`estimator` must be a classifier"):
+    with pytest.raises(TypeError, match="`estimator` must be a scikit-learn classifier"):
         cross_validated_report(DecisionTreeRegressor(), X, CODES)
 
 
