@@ -185,7 +185,7 @@ class KerasMulticlassClassifier(
         Shape of one row of X.
     network_feature_names_ : ndarray of str
         Only for table backbones: names of the backbone's inputs, such as ``"age"``,
-        ``"age_missing"``, ``"colour_red"`` and ``"city_embedding0"``.
+        ``"age_missing"``, ``"color_red"`` and ``"city_embedding0"``.
     resolved_params_ : dict
         Values used by the last new fit for parameters that were ``"auto"`` or not set, by
         parameter name.

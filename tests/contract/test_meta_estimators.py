@@ -247,7 +247,7 @@ def test_adaboost_passes_sample_weights():
     assert boost.score(X, NAMES[y]) > 0.9
 
 
-def test_self_training_labels_unlabelled_rows():
+def test_self_training_labels_unlabeled_rows():
     some = np.where(np.arange(150) % 4 == 0, y, -1)
     trained = SelfTrainingClassifier(tiny(epochs=15), threshold=0.9, max_iter=2).fit(X, some)
     assert (trained.transduction_ != -1).sum() > 75

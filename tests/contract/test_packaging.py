@@ -171,11 +171,6 @@ def _run(code: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_importing_the_package_prints_nothing():
-    done = _run("import keras_multiclass")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-
 WATCH_THE_IMPORT = """
 import json, os, random, sys, warnings
 import joblib, keras, numpy, scipy.sparse, sklearn.base, sklearn.metrics, tensorflow

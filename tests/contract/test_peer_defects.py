@@ -289,8 +289,8 @@ class TestSciKerasDefects:
         holes = X.copy()
         holes[3, 1] = np.nan
         assert make().fit(holes, Y).score(holes, Y) > 0.9
-        coloured = FRAME.assign(colour="red")
-        assert make().fit(coloured, Y).score(coloured, Y) > 0.9
+        colored = FRAME.assign(color="red")
+        assert make().fit(colored, Y).score(colored, Y) > 0.9
 
     @pytest.mark.parametrize("form", [sparse.csr_matrix, sparse.csr_array, sparse.coo_array])
     def test_sparse_features_are_tagged_and_predict_as_dense_ones(self, binary, form):

@@ -140,20 +140,20 @@ def test_missing_values_are_kept_for_backbones_that_accept_them():
 @pytest.mark.parametrize(
     "X",
     [
-        pd.DataFrame({"n": [1.0, 2], "city": ["x", "y"], "colour": ["r", "g"]}),
-        pd.DataFrame({"n": [1, 2], "city": ["x", "y"], "colour": ["r", "g"]}, dtype=object),
-        pd.DataFrame({"n": [1.0, 2], "city": ["x", "y"], "colour": [1, 2]}).astype(
-            {"city": "string", "colour": "category"}
+        pd.DataFrame({"n": [1.0, 2], "city": ["x", "y"], "color": ["r", "g"]}),
+        pd.DataFrame({"n": [1, 2], "city": ["x", "y"], "color": ["r", "g"]}, dtype=object),
+        pd.DataFrame({"n": [1.0, 2], "city": ["x", "y"], "color": [1, 2]}).astype(
+            {"city": "string", "color": "category"}
         ),
-        pl.DataFrame({"n": [1.0, 2], "city": ["x", "y"], "colour": ["r", "g"]}),
-        pl.DataFrame({"n": [1.0, 2], "city": ["x", "y"], "colour": ["r", "g"]}).cast(
-            {"colour": pl.Categorical}
+        pl.DataFrame({"n": [1.0, 2], "city": ["x", "y"], "color": ["r", "g"]}),
+        pl.DataFrame({"n": [1.0, 2], "city": ["x", "y"], "color": ["r", "g"]}).cast(
+            {"color": pl.Categorical}
         ),
     ],
     ids=lambda X: type(X).__module__.split(".")[0],
 )
 def test_errors_name_string_columns_and_suggest_encoders(X):
-    message = "strings or categories in columns 'city', 'colour'.*ColumnTransformer"
+    message = "strings or categories in columns 'city', 'color'.*ColumnTransformer"
     with pytest.raises(ValueError, match=message):
         fit_check(X)
 

@@ -48,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
         {
             "size": [1.0, 2.0, None] * 10,
             "count": list(range(30)),
-            "colour": pl.Series(["red", None, "blue"] * 10, dtype=pl.Categorical),
+            "color": pl.Series(["red", None, "blue"] * 10, dtype=pl.Categorical),
             "target": ["yes"] * 20 + ["no"] * 10,
         }
     )
@@ -58,12 +58,12 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_table_is_read_as_numbers_categories_and_text(folder):
     X, y = load_table(folder / "car.parquet")
-    assert list(X) == ["size", "count", "colour"]
+    assert list(X) == ["size", "count", "color"]
     np.testing.assert_array_equal(X["size"][:3], [1.0, 2.0, NAN])
     assert X["count"].tolist() == list(range(30))
-    assert X["colour"].dtype == "category"
-    assert X["colour"].isna().tolist() == [False, True, False] * 10
-    assert set(X["colour"].cat.categories) == {"red", "blue"}
+    assert X["color"].dtype == "category"
+    assert X["color"].isna().tolist() == [False, True, False] * 10
+    assert set(X["color"].cat.categories) == {"red", "blue"}
     assert y.dtype.kind == "U"
     assert y.tolist() == ["yes"] * 20 + ["no"] * 10
 
@@ -87,8 +87,8 @@ def test_without_the_tables_an_error_explains_where_to_get_them(folder):
 
 
 def test_models_that_need_numbers_get_imputed_flagged_and_one_hot_columns():
-    train = pd.DataFrame({"size": [1.0, NAN, 3.0], "colour": pd.Categorical(["red", None, "red"])})
-    test = pd.DataFrame({"size": [NAN], "colour": pd.Categorical(["green"])})
+    train = pd.DataFrame({"size": [1.0, NAN, 3.0], "color": pd.Categorical(["red", None, "red"])})
+    test = pd.DataFrame({"size": [NAN], "color": pd.Categorical(["green"])})
     filled = impute_numbers().fit_transform(train)
     assert filled.iloc[:, 0].tolist() == [1.0, 2.0, 3.0]
     assert filled.iloc[:, 1].tolist() == [0.0, 1.0, 0.0]

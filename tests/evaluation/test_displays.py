@@ -37,7 +37,7 @@ from keras_multiclass.evaluation import (
     RocCurvesDisplay,
     TrainingHistoryDisplay,
 )
-from keras_multiclass.evaluation._drawing import COLOURS
+from keras_multiclass.evaluation._drawing import COLORS
 
 matplotlib.use("Agg")  # needs no screen
 from matplotlib import pyplot as plt
@@ -438,7 +438,7 @@ def test_each_of_two_classes_has_a_curve(display_class):
 
 
 @pytest.mark.parametrize("display_class", CURVES)
-def test_up_to_ten_classes_have_distinct_colours(display_class):
+def test_up_to_ten_classes_have_distinct_colors(display_class):
     true, proba = make_predictions(10)
     display = display_class.from_predictions(true, proba)
     assert len({line.get_color() for line in display.lines_}) == 10
@@ -596,8 +596,8 @@ def test_two_classifiers_can_share_the_axes_of_a_reliability_diagram():
     second = ReliabilityDisplay.from_predictions(LABELS, flat, ax=first.axes_, label="two")
     assert second.figure_ is first.figure_
     assert [text.split()[0] for text in legend_of(first.axes_[0])] == ["perfectly", "one", "two"]
-    colours = [display.lines_[0].get_color() for display in (first, second)]
-    assert colours == list(COLOURS[:2])
+    colors = [display.lines_[0].get_color() for display in (first, second)]
+    assert colors == list(COLORS[:2])
 
 
 def test_a_single_axes_has_no_histogram():
@@ -677,8 +677,8 @@ def test_a_second_classifier_on_the_same_axes_keeps_the_rows_of_the_first():
             by_name = dict(zip(TREES, display.scores[name], strict=True))
             assert in_rows == [by_name[row.split("  ")[0]] for row in rows]
     for name in ("precision", "recall", "f1"):
-        colours = [display.dots_[name].get_color() for display in (first, second)]
-        assert colours == list(COLOURS[:2])
+        colors = [display.dots_[name].get_color() for display in (first, second)]
+        assert colors == list(COLORS[:2])
     labels = ["plain", "mean of plain", "balanced", "mean of balanced"]
     assert legend_of(first.axes_[-1]) == labels
     assert_drawn(first.figure_)

@@ -479,8 +479,8 @@ def test_all_settings_without_counterpart_are_reported_together():
 
 def test_an_attribute_that_the_builder_does_not_take_is_an_error():
     estimator = scikeras.KerasClassifier(build)
-    estimator.colour = "red"
-    with pytest.raises(ValueError, match="`colour`"):
+    estimator.color = "red"
+    with pytest.raises(ValueError, match="`color`"):
         KerasMulticlassClassifier.from_scikeras(estimator)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import pickle
 
 import keras
@@ -168,9 +167,9 @@ def test_an_ensemble_of_any_backbone_is_reproducible_and_can_be_copied(name):
     expected = fitted.predict_proba(data)
     again = ensemble(name, engine="graph")[2].fit(data, labels)
     np.testing.assert_array_equal(again.predict_proba(data), expected)
-    for copied in (pickle.loads(pickle.dumps(fitted)), copy.deepcopy(fitted)):
-        np.testing.assert_array_equal(copied.predict_proba(data), expected)
-        copied.partial_fit(data, labels)
+    copied = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(copied.predict_proba(data), expected)
+    copied.partial_fit(data, labels)
 
 
 # Networks with special state or gradients; the others have dense layers only.

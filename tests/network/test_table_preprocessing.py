@@ -154,7 +154,7 @@ def test_the_exported_network_needs_only_category_codes():
 MIXED = pd.DataFrame(
     {
         "size": [1.0, 2.0, np.nan, 4.0, 5.0, 6.0],
-        "colour": ["red", "green", "blue", "red", None, "green"],
+        "color": ["red", "green", "blue", "red", None, "green"],
         "sold": [True, False, True, True, False, False],
         "grade": [3, 1, 2, 3, 1, 2],
     }
@@ -166,7 +166,7 @@ LABELS = np.array(["a", "b", "c", "a", "b", "c"])
     ("choice", "expected"),
     [
         ("from_dtype", [1, 2]),
-        (["colour", "grade", "sold"], [1, 2, 3]),
+        (["color", "grade", "sold"], [1, 2, 3]),
         ([1, 2, 3], [1, 2, 3]),
         (np.array([False, True, True, True]), [1, 2, 3]),
     ],
@@ -189,7 +189,7 @@ def test_categorical_columns_are_detected_by_dtype_or_named(choice, expected):
         ([7], "`categorical_features` as indices must be from 0 to 3"),
         ([True, False], "`categorical_features` as a mask must be one value for each of the 4"),
         (1.5, "`categorical_features` must be"),
-        (None, "strings or categories in column 'colour'"),
+        (None, "strings or categories in column 'color'"),
     ],
 )
 def test_an_invalid_selection_of_columns_is_an_error(choice, message):
@@ -199,7 +199,7 @@ def test_an_invalid_selection_of_columns_is_an_error(choice, message):
 
 def test_names_need_a_frame_and_categories_a_table_backbone():
     with pytest.raises(ValueError, match="mask or indices when X has no column names"):
-        quick(categorical_features=["colour"]).fit(MIXED.to_numpy(), LABELS)
+        quick(categorical_features=["color"]).fit(MIXED.to_numpy(), LABELS)
     with pytest.raises(ValueError, match="unless a table backbone reads X"):
         KerasMulticlassClassifier("gru", categorical_features=[0]).fit(np.zeros((6, 3, 2)), LABELS)
 
@@ -227,8 +227,8 @@ def test_strings_in_a_numeric_column_are_an_error_and_leave_the_classifier_usabl
 
 
 def test_values_that_cannot_be_categories_are_an_error_naming_the_column():
-    mixed = MIXED.assign(colour=pd.Series([["red"], "green", None, "red", "blue", "red"]))
-    with pytest.raises(TypeError, match="Each category in column 'colour' of X must be a string"):
+    mixed = MIXED.assign(color=pd.Series([["red"], "green", None, "red", "blue", "red"]))
+    with pytest.raises(TypeError, match="Each category in column 'color' of X must be a string"):
         quick(epochs=1).fit(mixed, LABELS)
 
 
@@ -255,7 +255,7 @@ def test_inputs_of_the_backbone_have_names_and_match_scikit_learn():
     names = list(classifier.network_feature_names_)
     assert names == [
         *("size", "grade", "size_missing"),
-        *("colour_blue", "colour_green", "colour_red", "colour_missing", "sold_True"),
+        *("color_blue", "color_green", "color_red", "color_missing", "sold_True"),
     ]
     read = pd.DataFrame(
         inputs_of(classifier, classifier._state.features.columns.encode(MIXED, "f4"))
@@ -265,8 +265,8 @@ def test_inputs_of_the_backbone_have_names_and_match_scikit_learn():
     expected = ((size - size.mean()) / size.std(ddof=0)).fillna(0.0)
     np.testing.assert_allclose(read["size"], expected, atol=1e-5)
     np.testing.assert_array_equal(read["size_missing"], size.isna())
-    colours = OneHotEncoder(sparse_output=False).fit_transform(MIXED[["colour"]])
-    np.testing.assert_array_equal(read.loc[:, "colour_blue":"colour_missing"], colours)
+    colors = OneHotEncoder(sparse_output=False).fit_transform(MIXED[["color"]])
+    np.testing.assert_array_equal(read.loc[:, "color_blue":"color_missing"], colors)
     np.testing.assert_array_equal(read["sold_True"], np.where(MIXED["sold"], 1, -1))
 
 
@@ -372,8 +372,8 @@ def test_weighting_a_row_equals_repeating_it_under_every_scaling():
 
 def test_further_training_keeps_the_categories_of_the_first_fit():
     classifier = quick(epochs=1).partial_fit(MIXED[:4], LABELS[:4], classes=["a", "b", "c"])
-    classifier.partial_fit(MIXED.assign(colour="violet"), LABELS)
-    assert "colour_violet" not in classifier.network_feature_names_
+    classifier.partial_fit(MIXED.assign(color="violet"), LABELS)
+    assert "color_violet" not in classifier.network_feature_names_
     assert classifier.n_iter_ == 2
 
 

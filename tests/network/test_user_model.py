@@ -86,7 +86,7 @@ def test_every_combination_has_the_loss_of_the_formula(loss, activation, labels)
     target = y if labels == "indices" else ONE_HOT
     fitted = classifier(network(activation), **params).initialize(X, target)
     raw = ops.convert_to_numpy(fitted.model_(X32)).astype("float64")
-    # Logits are recognised: with either output, probabilities are those of the network.
+    # Logits are recognized: with either output, probabilities are those of the network.
     p = raw if activation == "softmax" else np.exp(raw) / np.exp(raw).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(fitted.predict_proba(X), p, atol=1e-6)
     loss_value = float(fitted.loss_(y.astype("int32"), ops.convert_to_tensor(raw, "float32")))

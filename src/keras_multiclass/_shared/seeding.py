@@ -2,7 +2,7 @@
 
 All randomness in a fit derives from a single integer. TensorFlow's global seed is neither read nor
 set: there is no public way to restore it, and nothing here needs it, since Keras draws the default
-seeds of initialisers and dropout from Python's ``random``.
+seeds of initializers and dropout from Python's ``random``.
 """
 
 from __future__ import annotations

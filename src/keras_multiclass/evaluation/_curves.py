@@ -15,7 +15,7 @@ from keras_multiclass.evaluation._drawing import (
     INK,
     PALE,
     axes_for,
-    class_colours,
+    class_colors,
     class_legend,
     class_line_style,
     label_width,
@@ -103,7 +103,7 @@ class _CurvesDisplay(ABC):
         ax : Axes, default=None
             Axes to draw on; by default those of a new figure.
         highlight : int, default=5
-            Number of worst classes to colour if there are more than ten classes.
+            Number of worst classes to color if there are more than ten classes.
 
         Returns
         -------
@@ -143,7 +143,7 @@ class _CurvesDisplay(ABC):
         ax : Axes, default=None
             Axes to draw on; by default those of a new figure.
         highlight : int, default=5
-            Number of worst classes to colour if there are more than ten classes.
+            Number of worst classes to color if there are more than ten classes.
 
         Returns
         -------
@@ -216,7 +216,7 @@ class _CurvesDisplay(ABC):
             Axes to draw on; by default those of a new figure. The legend is to the right of the
             axes: create your own figures with ``layout="constrained"`` to leave room for it.
         highlight : int, default=5
-            Number of worst classes to colour if there are more than ten classes.
+            Number of worst classes to color if there are more than ten classes.
 
         Returns
         -------
@@ -226,13 +226,13 @@ class _CurvesDisplay(ABC):
         caller = f"{type(self).__name__}.plot"
         require_pyplot(caller)
         areas = np.array([curve.area for curve in self.curves])
-        colours = class_colours(-areas, highlight)
+        colors = class_colors(-areas, highlight)
         width = 5.6 + label_width(curve.name for curve in (*self.curves, *self.averages))
         (self.ax_,) = axes_for(ax, 1, caller, figsize=(width, 4.4))
         self.figure_ = self.ax_.figure
         self.lines_ = [
-            self._draw(curve, **class_line_style(colour))
-            for curve, colour in zip(self.curves, colours, strict=True)
+            self._draw(curve, **class_line_style(color))
+            for curve, color in zip(self.curves, colors, strict=True)
         ]
         self.average_lines_ = [
             self._draw(curve, color=INK, linewidth=1.6, linestyle=style, zorder=2.2)
@@ -251,7 +251,7 @@ class _CurvesDisplay(ABC):
             self.lines_,
             f"class  ({self._AREA})",
             areas,
-            colours,
+            colors,
             others=[*self.average_lines_, self.chance_line_],
             absent=self.absent,
         )
@@ -269,7 +269,7 @@ class RocCurvesDisplay(_CurvesDisplay):
 
     Create one with `from_estimator` or `from_predictions`, which also draw it. A class without
     rows has no curve and is named in the legend. With more than ten classes, only the worst are
-    coloured and named; the rest are thin and grey.
+    colored and named; the rest are thin and grey.
 
     Parameters
     ----------
@@ -344,7 +344,7 @@ class PrecisionRecallCurvesDisplay(_CurvesDisplay):
 
     Create one with `from_estimator` or `from_predictions`, which also draw it. A class without
     rows has no curve and is named in the legend. With more than ten classes, only the worst are
-    coloured and named; the rest are thin and grey.
+    colored and named; the rest are thin and grey.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Drawing helpers shared by the displays: importing matplotlib, axes, colours and legends."""
+"""Drawing helpers shared by the displays: importing matplotlib, axes, colors and legends."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from keras_multiclass._shared.messages import (
 from keras_multiclass.evaluation._checks import is_integer
 from keras_multiclass.evaluation._predictions import Predictions
 
-# The ten colours of Petroff, "Accessible color sequences for data visualization"
-# (arXiv:2107.02270), which stay distinct under common colour blindness; the greys come last.
-COLOURS = (
+# The ten colors of Petroff, "Accessible color sequences for data visualization"
+# (arXiv:2107.02270), which stay distinct under common color blindness; the greys come last.
+COLORS = (
     "#3f90da",
     "#ffa90e",
     "#bd1f01",
@@ -216,7 +216,7 @@ def legend_outside(ax: Any, **options: Any) -> Any:
     Parameters
     ----------
     ax : Axes
-        Axes with labelled artists.
+        Axes with labeled artists.
     **options : dict
         Further arguments of ``Axes.legend``.
     """
@@ -235,58 +235,58 @@ def legend_outside(ax: Any, **options: Any) -> Any:
 
 
 def set_cycle_if_empty(ax: Any) -> bool:
-    """Give empty axes a cycle of colours and markers, and return whether they were empty.
+    """Give empty axes a cycle of colors and markers, and return whether they were empty.
 
     Parameters
     ----------
     ax : Axes
-        Axes on which several displays may be drawn, each with the next colour and marker.
+        Axes on which several displays may be drawn, each with the next color and marker.
     """
     if ax.has_data():
         return False
-    ax.set_prop_cycle(color=COLOURS, marker=_MARKERS, fillstyle=_FILLS)
+    ax.set_prop_cycle(color=COLORS, marker=_MARKERS, fillstyle=_FILLS)
     return True
 
 
-def class_colours(badness: np.ndarray, highlight: int) -> list[str | None]:
-    """Return a colour for each class; with many classes, for the worst only.
+def class_colors(badness: np.ndarray, highlight: int) -> list[str | None]:
+    """Return a color for each class; with many classes, for the worst only.
 
     Parameters
     ----------
     badness : ndarray of shape (n_classes,)
         One number per class; higher is worse.
     highlight : int
-        Number of classes with a colour if there are more classes than colours.
+        Number of classes with a color if there are more classes than colors.
 
     Returns
     -------
     list of str or None
         None for a class that is drawn in the background.
     """
-    n_colours = len(COLOURS)
-    if not is_integer(highlight) or not 0 <= highlight <= n_colours:
-        allowed = f"an integer from 0 to {n_colours}"
+    n_colors = len(COLORS)
+    if not is_integer(highlight) or not 0 <= highlight <= n_colors:
+        allowed = f"an integer from 0 to {n_colors}"
         raise ValueError(invalid("`highlight`", allowed, describe(highlight)))
-    if len(badness) <= n_colours:
-        return list(COLOURS[: len(badness)])
-    colours: list[str | None] = [None] * len(badness)
+    if len(badness) <= n_colors:
+        return list(COLORS[: len(badness)])
+    colors: list[str | None] = [None] * len(badness)
     worst = np.argsort(-badness, kind="stable")[:highlight]
-    for k, colour in zip(worst, COLOURS, strict=False):
-        colours[k] = colour
-    return colours
+    for k, color in zip(worst, COLORS, strict=False):
+        colors[k] = color
+    return colors
 
 
-def class_line_style(colour: str | None) -> dict[str, Any]:
+def class_line_style(color: str | None) -> dict[str, Any]:
     """Return the line style of a class.
 
     Parameters
     ----------
-    colour : str or None
+    color : str or None
         None for a class that is drawn in the background.
     """
-    if colour is None:
+    if color is None:
         return {"color": PALE, "linewidth": 0.8, "zorder": 2}
-    return {"color": colour, "linewidth": 1.6, "zorder": 2.1}
+    return {"color": color, "linewidth": 1.6, "zorder": 2.1}
 
 
 def class_legend(
@@ -294,7 +294,7 @@ def class_legend(
     lines: Sequence[Any],
     title: str,
     values: np.ndarray,
-    colours: Sequence[str | None],
+    colors: Sequence[str | None],
     *,
     others: Sequence[Any],
     absent: Sequence[Any],
@@ -311,18 +311,18 @@ def class_legend(
         Title that explains the values.
     values : ndarray of shape (n_classes,)
         Values in the labels of the lines.
-    colours : list of str or None
-        Result of :func:`class_colours`.
+    colors : list of str or None
+        Result of :func:`class_colors`.
     others : list of Line2D
         Lines listed after the classes.
     absent : list
         Classes without rows.
     """
-    background = [k for k, colour in enumerate(colours) if colour is None]
-    coloured = [k for k, colour in enumerate(colours) if colour is not None]
-    if background:  # the worst class has the first colour
-        coloured.sort(key=lambda k: COLOURS.index(str(colours[k])))
-    handles = [lines[k] for k in coloured]
+    background = [k for k, color in enumerate(colors) if color is None]
+    colored = [k for k, color in enumerate(colors) if color is not None]
+    if background:  # the worst class has the first color
+        colored.sort(key=lambda k: COLORS.index(str(colors[k])))
+    handles = [lines[k] for k in colored]
     labels = [line.get_label() for line in handles]
     if background:
         handles.append(lines[background[0]])

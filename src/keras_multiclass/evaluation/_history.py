@@ -232,11 +232,11 @@ class TrainingHistoryDisplay:
             quantity: ("training", _TRAINING_COLOUR),
             _VALIDATION + quantity: ("validation", _VALIDATION_COLOUR),
         }
-        for name, (label, colour) in styles.items():
+        for name, (label, color) in styles.items():
             if name in self.history:
                 # A single epoch has no line.
                 marker = "o" if len(self.history[name]) == 1 else None
-                style = {"color": colour, "marker": marker, "markersize": 4, "linewidth": 1.8}
+                style = {"color": color, "marker": marker, "markersize": 4, "linewidth": 1.8}
                 (self.lines_[name],) = ax.plot(
                     self.epochs[name], self.history[name], label=label, **style
                 )
@@ -263,12 +263,12 @@ class TrainingHistoryDisplay:
         values = self.history[name][self.epochs[name] == self.best_epoch]
         return float(values[0]) if len(values) else None
 
-    def _mark(self, ax: Any, quantity: str, value: float, colour: str) -> None:
+    def _mark(self, ax: Any, quantity: str, value: float, color: str) -> None:
         """Mark the value at the best epoch, and write it above the axes, clear of the lines."""
         (self.best_markers_[quantity],) = ax.plot(
-            self.best_epoch, value, "o", color=colour, markersize=7, markeredgecolor="white"
+            self.best_epoch, value, "o", color=color, markersize=7, markeredgecolor="white"
         )
-        ax.set_title(f"{value:.3g}", loc="right", fontsize="medium", color=colour)
+        ax.set_title(f"{value:.3g}", loc="right", fontsize="medium", color=color)
 
 
 def _find_classifier(estimator: Any) -> Any:

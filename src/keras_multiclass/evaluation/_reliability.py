@@ -15,7 +15,7 @@ from keras_multiclass.evaluation._drawing import (
     INK,
     PALE,
     axes_for,
-    class_colours,
+    class_colors,
     class_legend,
     class_line_style,
     label_width,
@@ -140,7 +140,7 @@ class ReliabilityDisplay:
         label : str, default=None
             Name of the curve in the legend.
         highlight : int, default=5
-            Number of worst classes to colour if there are more than ten classes.
+            Number of worst classes to color if there are more than ten classes.
 
         Returns
         -------
@@ -190,7 +190,7 @@ class ReliabilityDisplay:
         label : str, default=None
             Name of the curve in the legend.
         highlight : int, default=5
-            Number of worst classes to colour if there are more than ten classes.
+            Number of worst classes to color if there are more than ten classes.
 
         Returns
         -------
@@ -248,7 +248,7 @@ class ReliabilityDisplay:
         label : str, default=None
             Name of the curve in the legend, with ``kind="top_label"``.
         highlight : int, default=5
-            Number of worst classes to colour if there are more than ten classes.
+            Number of worst classes to color if there are more than ten classes.
 
         Returns
         -------
@@ -297,21 +297,21 @@ class ReliabilityDisplay:
 
     def _plot_classes(self, ax: Any, caller: str, highlight: int) -> None:
         errors = np.array([curve.error for curve in self.curves])
-        colours = class_colours(errors, highlight)
+        colors = class_colors(errors, highlight)
         width = 5.6 + label_width([curve.name for curve in self.curves] + ["perfectly calibrated"])
         self.axes_ = axes_for(ax, 1, caller, figsize=(width, 4.4))
         (main,) = self.axes_
         self._draw_diagonal(main)
         self.lines_ = []
-        for curve, colour in zip(self.curves, colours, strict=True):
+        for curve, color in zip(self.curves, colors, strict=True):
             filled = curve.weight > 0
             self.lines_ += main.plot(
                 curve.predicted[filled],
                 curve.observed[filled],
-                marker="o" if colour else "",
+                marker="o" if color else "",
                 markersize=3,
                 label=label_with_value(curve.name, curve.error),
-                **class_line_style(colour),
+                **class_line_style(color),
             )
         main.set_xlabel("mean predicted probability", color=INK)
         main.set_ylabel("share of rows of the class", color=INK)
@@ -320,7 +320,7 @@ class ReliabilityDisplay:
             self.lines_,
             "class  (calibration error)",
             errors,
-            colours,
+            colors,
             others=[self.diagonal_],
             absent=self.absent,
         )

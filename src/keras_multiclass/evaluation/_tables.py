@@ -15,7 +15,7 @@ _GAP = "  "
 # Translucent, to suit light and dark pages.
 _LINE = "rgba(128,128,128,.5)"
 _BAR = "rgba(66,133,244,.3)"
-# Tables inherit neither colour nor font on pages without a doctype.
+# Tables inherit neither color nor font on pages without a doctype.
 _TABLE = "border-collapse:collapse;border:0;margin:0;color:inherit;font:inherit"
 
 
@@ -106,7 +106,7 @@ def _cell_text(cell: Cell) -> str:
 
 
 def to_html(title: str, tables: list[Table]) -> str:
-    """Render tables as HTML that needs no style sheet and inherits the colours of the page.
+    """Render tables as HTML that needs no style sheet and inherits the colors of the page.
 
     Parameters
     ----------

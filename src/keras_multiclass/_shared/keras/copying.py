@@ -31,7 +31,7 @@ class LayerSnapshot:
     @classmethod
     def take(cls, layer: keras.Layer) -> LayerSnapshot:
         """Take a snapshot of a layer; raise ``TypeError`` if its configuration is incomplete."""
-        import_quietly("tensorflow")  # Keras imports it on every backend, to recognise its types
+        import_quietly("tensorflow")  # Keras imports it on every backend, to recognize its types
         layer_class = type(layer)
         _refuse_lost_arguments(layer)
         try:

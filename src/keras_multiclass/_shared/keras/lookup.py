@@ -43,8 +43,8 @@ def snake_name(name: str) -> str:
     return "".join(pieces)
 
 
-def _normalise(name: str) -> str:
-    """Normalise a name, so that its CamelCase and snake_case spellings are equal."""
+def _normalize(name: str) -> str:
+    """Normalize a name, so that its CamelCase and snake_case spellings are equal."""
     return name.replace("_", "").lower()
 
 
@@ -67,9 +67,9 @@ def look_up(name: str, what: str, public: Mapping[str, Any], others: Sequence[st
     ValueError
         If the name is unknown.
     """
-    normalised = _normalise(_SHORT_NAMES.get(name.lower(), name))
+    normalized = _normalize(_SHORT_NAMES.get(name.lower(), name))
     for public_name, target in public.items():
-        if _normalise(public_name) == normalised:
+        if _normalize(public_name) == normalized:
             return target
     candidates = [*others, *(n for key in public for n in (key, snake_name(key)))]
     raise ValueError(
@@ -92,9 +92,9 @@ def public_members(module: Any, base: type, *, functions: bool = False) -> dict[
     }
     if functions:
         tools = {"get", "serialize", "deserialize"}
-        taken = {_normalise(n) for n in public}
+        taken = {_normalize(n) for n in public}
         for n, v in members.items():
-            if inspect.isfunction(v) and n not in tools and _normalise(n) not in taken:
+            if inspect.isfunction(v) and n not in tools and _normalize(n) not in taken:
                 public[n] = v
     return public
 

@@ -26,7 +26,7 @@ def fresh_names(first: int = 0) -> Iterator[None]:
 
     Keras numbers its objects over the whole process (``dense_798``). TensorFlow stores something
     for each new name, so a search would need more and more memory, and two equal networks would not
-    be recognised as equal.
+    be recognized as equal.
 
     Parameters
     ----------

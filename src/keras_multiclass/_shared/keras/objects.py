@@ -221,7 +221,7 @@ def _resolve_position(name: str, accepted: Accepted, target: Any, what: str) -> 
 
 
 def _configured(config: Mapping[str, Any] | None, name: str) -> Any:
-    """Return an argument from an instance's configuration; a serialised schedule is rebuilt."""
+    """Return an argument from an instance's configuration; a serialized schedule is rebuilt."""
     value = None if config is None else config.get(name)
     if is_config(value):
         return keras.saving.deserialize_keras_object(value)
