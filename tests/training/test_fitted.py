@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import keras
+import numpy as np
 import pandas as pd
+import pytest
 from sklearn.datasets import load_iris
 
+from _toy import tiny
 from keras_multiclass import KerasMulticlassClassifier
 from keras_multiclass._training.fitted import TrainingRecord, name_modes
 
@@ -41,3 +45,14 @@ def test_validation_values_have_the_modes_of_their_metrics():
     history = {"loss": [1.0], "val_loss": [1.0], "val_auc": [0.5], "lr": [0.1]}
     modes = name_modes({"loss": "min", "auc": "max"}, history)
     assert modes == {"loss": "min", "val_loss": "min", "val_auc": "max", "lr": None}
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "scheduled_adam"])
+def test_training_continues_with_the_optimizer_s_state_when_its_rate_becomes_a_schedule(optimizer):
+    constant = keras.optimizers.schedules.PiecewiseConstantDecay([10**6], [0.02, 0.02])
+    continued = []
+    for rate in (0.02, constant):
+        classifier = tiny(epochs=2, optimizer=optimizer).fit(X, y)
+        classifier.set_params(optimizer__learning_rate=rate)
+        continued.append(classifier.partial_fit(X, y).predict_proba(X))
+    np.testing.assert_allclose(*continued, atol=1e-6)

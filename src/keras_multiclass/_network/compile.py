@@ -8,6 +8,7 @@ built from them. A fitted classifier therefore pickles whenever its parameters d
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias, TypedDict
@@ -156,9 +157,22 @@ class CompileSpec:
         if old.built and type(old) is type(optimizer):
             optimizer = model.optimizer
             optimizer.build(model.trainable_variables)
-            for source, target in zip(old.variables, optimizer.variables, strict=False):
-                if "learning_rate" not in target.path and source.shape == target.shape:
-                    target.assign(source)
+            kept = _slots(old)
+            for name, target in _slots(optimizer).items():
+                if name in kept and kept[name].shape == target.shape:
+                    target.assign(kept[name])
+
+
+def _slots(optimizer: keras.optimizers.Optimizer) -> dict[tuple[str, int], keras.Variable]:
+    """Return the variables except the learning rate, by name; names may occur several times."""
+    slots: dict[tuple[str, int], keras.Variable] = {}
+    counts: Counter[str] = Counter()
+    for variable in optimizer.variables:
+        name = variable.path.partition("/")[2]  # without the name of the optimizer
+        if name != "learning_rate":
+            slots[name, counts[name]] = variable
+            counts[name] += 1
+    return slots
 
 
 def build_optimizer(optimizer: Any, routed: Mapping[str, Any]) -> keras.optimizers.Optimizer:

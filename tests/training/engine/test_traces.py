@@ -272,6 +272,22 @@ def test_networks_that_differ_only_in_code_or_hidden_state_share_no_trace(kind):
     assert not np.allclose(found[0], found[1])
 
 
+class OwnAdam(keras.optimizers.Adam):
+    """An optimizer of the user's."""
+
+
+@pytest.mark.parametrize("optimizer", [OwnAdam, "scheduled_adam"])
+def test_learning_rate_schedules_of_any_optimizer_count(optimizer):
+    schedules = [keras.optimizers.schedules.CosineDecay(rate, 50) for rate in (1e-6, 0.1)]
+    slow, fast = (
+        short(optimizer=optimizer, optimizer__learning_rate=rate).fit(X, y).predict_proba(X)
+        for rate in schedules
+    )
+    unchanged = short(optimizer=optimizer).initialize(X, y).predict_proba(X)
+    np.testing.assert_allclose(slow, unchanged, atol=1e-3)
+    assert not np.allclose(fast, unchanged, atol=1e-2)
+
+
 def test_loss_functions_are_compared_by_code_not_by_name():
     def make(power):
         def loss(y_true, y_pred):

@@ -172,7 +172,7 @@ class _Describer:
             if is_keras:
                 relevant = _is_foreign(item)
             else:
-                relevant = name not in usual or isinstance(item, _PLAIN)
+                relevant = name not in usual or isinstance(item, _PLAIN) or _is_schedule(item)
             if relevant:
                 parts += [name, item]
         return ("object", *map(self.describe, parts))
@@ -219,6 +219,13 @@ def _is_code(value: Any) -> bool:
 
 def _is_library(code: Any) -> bool:
     return str(getattr(code, "__module__", None)).split(".")[0] in _LIBRARIES
+
+
+def _is_schedule(value: Any) -> bool:
+    """Whether a value is a learning-rate schedule, which may be a user's function."""
+    is_function = isinstance(value, (types.FunctionType, functools.partial))
+    schedules = keras.optimizers.schedules.LearningRateSchedule
+    return isinstance(value, schedules) or (is_function and _is_foreign(value))
 
 
 def _is_foreign(value: Any) -> bool:
