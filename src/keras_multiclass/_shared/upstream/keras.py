@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -39,6 +40,10 @@ UNDOCUMENTED = {
     "Model.reset_metrics": (
         "overridden on the model, lets metrics run on over the batches of an epoch",
         "the Keras engine raises an error instead of logging the last batch alone",
+    ),
+    "_loss_tracker": (
+        "averages the loss over batches by their sums of weights instead of their numbers of rows",
+        "training with weights raises an error",
     ),
     "_direction": (
         "whether larger or smaller values of a metric are better",
@@ -179,6 +184,45 @@ def can_keep_metrics() -> bool:
         return bool(np.isclose(float(loss), 5.0))  # the mean of 1 and 9
     finally:
         set_name_counters(previous)
+
+
+_batch = threading.local()
+
+
+@contextlib.contextmanager
+def loss_counts(model: keras.Model, count: Any) -> Iterator[None]:
+    """Let the loss of the batch inside count as ``count`` rows in the loss that Keras logs.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled; the block calls its training or test step once.
+    count : tensor
+        A scalar.
+
+    Raises
+    ------
+    NotImplementedError
+        If this version of Keras keeps the loss elsewhere.
+    """
+    tracker = getattr(model, "_loss_tracker", None)
+    if tracker is not None and "update_state" not in vars(tracker):
+        vars(tracker)["update_state"] = functools.partial(_update_loss, tracker)
+    previous = getattr(_batch, "count", None)
+    _batch.count = count
+    try:
+        yield
+        if tracker is None or _batch.count is not None:
+            raise NotImplementedError(f"Keras {keras.__version__} does not track the loss as known")
+    finally:
+        _batch.count = previous
+
+
+def _update_loss(tracker: keras.metrics.Metric, loss: Any, sample_weight: Any = None) -> None:
+    """Count a loss as `loss_counts` says, and as Keras does outside of it."""
+    count = getattr(_batch, "count", None)
+    _batch.count = None
+    type(tracker).update_state(tracker, loss, sample_weight if count is None else count)
 
 
 def direction_of(metric: keras.metrics.Metric) -> Any:

@@ -20,6 +20,7 @@ from keras_multiclass._shared.seeding import permutation
 from keras_multiclass._shared.upstream.keras import can_keep_metrics, kept_metrics
 from keras_multiclass._training.engine.base import TrainingPlan, TrainingResult
 from keras_multiclass._training.engine.epochs import flat, padded, run_training, walk_epochs
+from keras_multiclass._training.engine.loss_average import prepare_functions
 from keras_multiclass.exceptions import EngineError
 
 
@@ -42,6 +43,7 @@ class KerasEngine:
         if not model.optimizer.built:
             # Its first step would build it, too, but then TensorFlow traces that step twice.
             model.optimizer.build(model.trainable_variables)
+        prepare_functions(model)
 
         def loop(callbacks: keras.callbacks.CallbackList) -> None:
             walk_epochs(

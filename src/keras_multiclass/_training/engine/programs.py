@@ -20,6 +20,7 @@ from keras_multiclass._shared.upstream.tensorflow import captures_nothing
 from keras_multiclass._training.engine.adam import KernelAdam
 from keras_multiclass._training.engine.binding import state_of, trace
 from keras_multiclass._training.engine.flat import FlatOptimizer
+from keras_multiclass._training.engine.loss_average import step_of
 from keras_multiclass._training.engine.threads import Threads, choose_threads
 
 _ROWS = tf.TensorSpec([None], tf.int32)
@@ -123,7 +124,7 @@ class Program:
         def train(*arguments: tf.Tensor) -> Any:
             *tensors, order, batch_size = arguments
             with trainee.optimizing():
-                return _steps(model, model.train_step, tensors, order, batch_size)
+                return _steps(model, "train_step", tensors, order, batch_size)
 
         model = trainee.model
         return self._training(trainee, "train", train, (*data.signature, _ROWS, _COUNT))
@@ -138,9 +139,10 @@ class Program:
         def block(*arguments: tf.Tensor) -> Any:
             *tensors, n_steps = arguments
             batches = [tf.reshape(t, [-1, batch_size, *t.shape[1:]]) for t in tensors]
+            train_step = step_of(model, "train_step")
 
             def body(step: tf.Tensor) -> tuple[tf.Tensor]:
-                model.train_step(tuple(batch[step] for batch in batches))
+                train_step(tuple(batch[step] for batch in batches))
                 return (step + 1,)
 
             with trainee.optimizing():
@@ -169,7 +171,7 @@ class Program:
         def validate(*arguments: tf.Tensor) -> Any:
             *tensors, order, batch_size = arguments
             model.reset_metrics()
-            return _steps(model, model.test_step, tensors, order, batch_size)
+            return _steps(model, "test_step", tensors, order, batch_size)
 
         model = trainee.model
         return self._training(trainee, "validate", validate, (*data.signature, _ROWS, _COUNT))
@@ -185,13 +187,13 @@ class Program:
         def epochs(data: Any, orders: tf.Tensor, batch_size: tf.Tensor, *held: Any) -> Any:
             def one(epoch: tf.Tensor) -> Any:
                 model.reset_metrics()
-                logs = _steps(model, model.train_step, data, orders[epoch], batch_size)
+                logs = _steps(model, "train_step", data, orders[epoch], batch_size)
                 if not held:
                     return logs, {}
                 held_out, order, held_batch_size, due = held
                 order = order[: tf.where(due[epoch], tf.size(order), 0)]
                 model.reset_metrics()
-                return logs, _steps(model, model.test_step, held_out, order, held_batch_size)
+                return logs, _steps(model, "test_step", held_out, order, held_batch_size)
 
             metrics = model.get_metrics_result()
             with trainee.optimizing():
@@ -242,12 +244,13 @@ def has_own_steps(model: keras.Model) -> bool:
 
 def _steps(
     model: keras.Model,
-    step: Callable[[Any], Any],
+    name: str,
     tensors: Sequence[tf.Tensor],
     order: tf.Tensor,
     batch_size: tf.Tensor,
 ) -> Any:
-    """Take one step per batch, and return the logs of the last one."""
+    """Take one step of a kind per batch, and return the logs of the last one."""
+    step = step_of(model, name)
     n_samples = tf.size(order)
 
     def take(start: tf.Tensor) -> Any:
