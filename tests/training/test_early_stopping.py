@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 from sklearn.datasets import load_iris
@@ -62,3 +63,45 @@ def test_a_metric_of_unknown_mode_needs_one():
     with pytest.raises(ValueError, match=r"must have a 'mode'.* unknown whether higher"):
         build_early_stopping(arguments, {"counts": None})
     assert build_early_stopping({**arguments, "mode": "max"}, {"counts": None}).mode == "max"
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_early_stopping_keeps_the_best_finite_epoch(bad, mode):
+    """The values are shifted by one epoch from the weights, which the model has one of."""
+    sign = 1 if mode == "min" else -1
+    values = [bad, bad, sign * 3.0, sign * 1.0, bad, sign * 2.0, bad]
+    stopper = build_early_stopping(
+        resolve_early_stopping({"monitor": "val_m", "mode": mode, "patience": 3}), {"m": mode}
+    )
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+    stopper.set_model(model)
+    stopper.on_train_begin()
+    model.stop_training = False
+    for epoch, value in enumerate(values):
+        model.set_weights([np.full((1, 1), epoch)])
+        stopper.on_epoch_end(epoch, {"val_m": value})
+        assert model.stop_training == (epoch == 6)  # three epochs after the best
+    stopper.on_train_end()
+    assert stopper.best_epoch == 3
+    assert model.get_weights()[0] == 3
+
+
+def test_a_monitored_value_that_is_never_finite_is_reported():
+    one_class = TRAIN_Y == 0
+    classifier = tiny(
+        epochs=4, early_stopping={"monitor": "val_macro_auc", "patience": 1}, metrics="macro_auc"
+    )
+    with pytest.warns(UserWarning, match=r"'val_macro_auc'.*got nan in 4 of 4 epochs, first in"):
+        classifier.fit(TRAIN_X, TRAIN_Y, X_val=TRAIN_X[one_class], y_val=TRAIN_Y[one_class])
+    assert classifier.n_iter_ == 4
+    without = tiny(epochs=4, metrics="macro_auc").fit(TRAIN_X, TRAIN_Y)
+    np.testing.assert_array_equal(classifier.predict_proba(X), without.predict_proba(X))
+
+
+def test_callbacks_of_keras_that_monitor_nan_are_reported():
+    one_class = TRAIN_Y == 0
+    own = keras.callbacks.EarlyStopping(monitor="val_macro_auc", mode="max")
+    classifier = tiny(epochs=2, callbacks=[own], metrics="macro_auc")
+    with pytest.warns(UserWarning, match=r"EarlyStopping monitors, must be finite.*takes a"):
+        classifier.fit(TRAIN_X, TRAIN_Y, X_val=TRAIN_X[one_class], y_val=TRAIN_Y[one_class])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TypeAlias
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
 
 import keras
+import numpy as np
 
 from keras_multiclass._shared.checks import is_count, is_flag, is_integer, is_number
 from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
 from keras_multiclass._shared.signatures import accepted_parameters
+from keras_multiclass._shared.typing import History
 from keras_multiclass._training.checks import Check, one_of
 
 StoppingArguments: TypeAlias = Mapping[str, object]
@@ -64,7 +67,7 @@ def resolve_early_stopping(value: object) -> StoppingArguments | None:
 
 def build_early_stopping(
     arguments: StoppingArguments, metric_modes: Mapping[str, str | None]
-) -> keras.callbacks.EarlyStopping:
+) -> FiniteEarlyStopping:
     """Build the callback.
 
     Parameters
@@ -76,7 +79,7 @@ def build_early_stopping(
 
     Returns
     -------
-    keras.callbacks.EarlyStopping
+    FiniteEarlyStopping
         With a ``mode`` that fits what it monitors.
 
     Raises
@@ -92,7 +95,7 @@ def build_early_stopping(
                 "`early_stopping` must hold arguments of keras.callbacks.EarlyStopping "
                 f"({format_list(accepted)}); got {name!r}.{did_you_mean(name, accepted)}"
             )
-    return keras.callbacks.EarlyStopping(**_with_mode(arguments, metric_modes))
+    return FiniteEarlyStopping(**_with_mode(arguments, metric_modes))
 
 
 def _with_mode(
@@ -118,3 +121,81 @@ def _with_mode(
             f"{{'monitor': {monitor!r}, 'mode': 'max'}}."
         )
     return {**arguments, "mode": mode}
+
+
+class FiniteEarlyStopping(keras.callbacks.EarlyStopping):
+    """Early stopping that never takes NaN or infinity for the best value.
+
+    Keras takes the first value for the best so far, and nothing is better than NaN. Here epochs
+    before the first finite value do not count, and later ones without a finite value are no
+    improvement.
+    """
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Compare an epoch with the best so far.
+
+        Parameters
+        ----------
+        epoch : int
+            Number of the epoch, from 0.
+        logs : mapping, default=None
+            Loss and metrics.
+        """
+        value = (logs or {}).get(self.monitor)
+        if value is not None and not np.isfinite(value):
+            if self.best is None:
+                return
+            logs = {**(logs or {}), self.monitor: np.nan}
+        super().on_epoch_end(epoch, logs)
+
+
+def warn_of_undefined(
+    callbacks: Iterable[keras.callbacks.Callback], history: History, first_epoch: int
+) -> None:
+    """Warn if what callbacks monitor was NaN or infinite.
+
+    Parameters
+    ----------
+    callbacks : iterable of keras.callbacks.Callback
+        The callbacks of a training run.
+    history : dict of str to list
+        What the run logged.
+    first_epoch : int
+        Number of its first epoch, from 0.
+    """
+    monitoring: dict[str, list[keras.callbacks.Callback]] = {}
+    for callback in callbacks:
+        monitor = getattr(callback, "monitor", None)
+        if isinstance(monitor, str) and monitor in history:
+            monitoring.setdefault(monitor, []).append(callback)
+    for monitor, users in monitoring.items():
+        values = np.asarray(history[monitor], dtype=np.float64)
+        undefined = np.flatnonzero(~np.isfinite(values))
+        if len(undefined) and values.ndim == 1:
+            warnings.warn(
+                f"{monitor!r}, which {_names_of(users)} monitors, must be finite; got "
+                f"{values[undefined[0]]} in {len(undefined)} of {len(values)} epochs, first in "
+                f"epoch {first_epoch + undefined[0] + 1}. {_effect(users, values)} Usual causes: "
+                "a class without validation rows, an extreme value in the validation rows, or "
+                "float16 overflow (use dtype='float32').",
+                stacklevel=7,  # the line that calls `fit`
+            )
+
+
+def _names_of(callbacks: Iterable[keras.callbacks.Callback]) -> str:
+    names = dict.fromkeys(
+        "`early_stopping`" if isinstance(c, FiniteEarlyStopping) else type(c).__name__
+        for c in callbacks
+    )
+    return " and ".join(names)
+
+
+def _effect(callbacks: Iterable[keras.callbacks.Callback], values: np.ndarray) -> str:
+    if not all(isinstance(c, FiniteEarlyStopping) for c in callbacks):
+        return (
+            "A callback of Keras takes a first NaN for the best value; the parameter "
+            "`early_stopping` does not."
+        )
+    if np.isfinite(values).any():
+        return "None of these epochs was taken for the best."
+    return "No epoch was the best, and the weights are those of the last one."

@@ -26,7 +26,7 @@ from keras_multiclass._training.auto_parameters import compile_arguments
 from keras_multiclass._training.build import build_and_compile
 from keras_multiclass._training.calibration import calibrate, set_temperature, temperature_of
 from keras_multiclass._training.callbacks import build_callbacks
-from keras_multiclass._training.early_stopping import build_early_stopping
+from keras_multiclass._training.early_stopping import build_early_stopping, warn_of_undefined
 from keras_multiclass._training.engine import TrainingPlan, TrainingResult, is_due, train
 from keras_multiclass._training.fitted import FittedNetwork, TrainingRecord, name_modes
 from keras_multiclass._training.parameters import FitParameters
@@ -141,15 +141,17 @@ def _train(
     modes = network.state.compile_spec.metric_modes()
     plan = _plan(parameters, request, data, network, progress, modes, calibrates=calibrates)
     interrupted = False
+    history: History = {}
 
     def train_with(callbacks: tuple[keras.callbacks.Callback, ...]) -> FittedNetwork:
-        nonlocal interrupted
+        nonlocal interrupted, history
         # Behind the other callbacks, which may stop the training.
         extended = replace(plan, callbacks=(*plan.callbacks, *callbacks))
         engine = data.settings.engine
         result = train(engine, network.model, data.training, data.validation, extended)
         _check_weights(network.model)
         interrupted = result.interrupted
+        history = result.history
         return replace(network, record=_extend(network.record, result, plan, data, modes))
 
     if observer is None:
@@ -157,6 +159,7 @@ def _train(
     else:
         progress_attributes = partial(_progress_attributes, network, plan, data, modes)
         trained = observer(network, plan.epochs, progress_attributes, train_with)
+    warn_of_undefined(plan.callbacks, history, plan.first_epoch)
     if calibrates and data.validation is not None:
         batch_size = parameters.settings.predict_batch_size
         calibrate(network.model, data.validation, data.settings.engine, batch_size)

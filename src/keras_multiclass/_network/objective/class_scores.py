@@ -254,7 +254,7 @@ class ClassAUC(_OverClasses):
     class, one of the rest) that share a bin. The width of a bin is 0.5 % of its distance from a
     center, the mean of the first batch, so that this fraction is small whether log-odds spread over
     0.1 or over 10. For normally distributed log-odds, one pair in 1300 shares a bin. Classes
-    without rows, or without other rows, are excluded from means.
+    without rows, or without other rows, have no area and are excluded from means.
 
     Examples
     --------
@@ -297,13 +297,24 @@ class ClassAUC(_OverClasses):
         self.counts.assign_add(ops.reshape(counts, self.counts.shape))
 
     def result(self) -> Any:
-        """Return the area so far, 0 before the first row; a dict for ``"per_class_auc"``."""
+        """Return the area so far; a dict for ``"per_class_auc"``.
+
+        It is 0 before the first row, and then NaN unless there are two classes, or other classes.
+        """
         counts = ops.convert_to_tensor(self.counts)
         others, own = counts[0], counts[1]
         n_others, n_own = ops.sum(others, axis=1), ops.sum(own, axis=1)
         below = ops.cumsum(others, axis=1) - others / 2
         areas = ops.divide_no_nan(ops.sum(own * below, axis=1), n_own * n_others)
-        return self._named(AUCS[self.score](areas, n_own, n_others))
+        scores = AUCS[self.score](areas, n_own, n_others)
+        defined = _defined(scores, n_own * n_others) | ops.equal(self.begun, 0)
+        return self._named(ops.where(defined, scores, ops.full_like(scores, float("nan"))))
+
+
+def _defined(scores: Any, pairs: Any) -> Any:
+    """Whether there are pairs of rows to compare, for each class or for any."""
+    of_each = ops.greater(pairs, 0)
+    return of_each if len(scores.shape) else ops.any(of_each)
 
 
 def _log_odds(logits: Any) -> Any:
