@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import pickle
 import threading
 import weakref
@@ -395,16 +394,6 @@ def test_classifiers_work_after_the_cache_is_cleared():
     keras_multiclass.clear_cache()
     assert len(programs) == 0
     np.testing.assert_array_equal(classifier.predict_proba(X), expected)
-
-
-def test_a_forked_process_starts_with_an_empty_cache(monkeypatch):
-    cache = ProgramCache()
-    model = model_of(2)
-    program = cache.get(model, Program)
-    assert cache.get(model, Program) is program
-    monkeypatch.setattr(os, "getpid", lambda: -1)
-    assert cache.get(model, Program) is not program
-    assert len(cache) == 1
 
 
 def test_a_program_keeps_no_model_alive():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import threading
 import warnings
 from collections.abc import Iterator
@@ -19,17 +20,49 @@ import keras  # noqa: E402
 from keras_multiclass._shared.keras.object_names import fresh_names  # noqa: E402
 
 _start_lock = threading.Lock()
-_started = False
+_process: int | None = None  # in which the backend started; 0 if it is one before a fork
+# A forked process has none of the threads that these backends hand work to, and waits forever.
+_UNUSABLE_AFTER_FORK = {"tensorflow": "TensorFlow", "jax": "JAX"}
 
 
 def start_quietly() -> None:
-    """Make the backend initialize its devices once, without its native log lines."""
-    global _started
+    """Make the backend initialize its devices once, without its native log lines.
+
+    Raises
+    ------
+    RuntimeError
+        If the backend was used before this process was forked.
+    """
+    global _process
+    backend = keras.backend.backend()
+    if _process not in (None, os.getpid()) and backend in _UNUSABLE_AFTER_FORK:
+        raise _forked()
     with _start_lock:
-        if not _started:
+        if _process is None:
             with without_native_logs():
+                if backend == "tensorflow" and not _tensorflow_works():
+                    _process = 0
+                    raise _forked()
                 keras.ops.convert_to_tensor(0.0)
-            _started = True
+        _process = os.getpid()
+
+
+def _tensorflow_works() -> bool:
+    """Whether TensorFlow runs functions, if something else in this process started it."""
+    from keras_multiclass._shared.upstream.tensorflow import has_started, runs_functions
+
+    return not has_started() or runs_functions()
+
+
+def _forked() -> RuntimeError:
+    name = _UNUSABLE_AFTER_FORK[keras.backend.backend()]
+    parent = f"process {_process}" if _process else "a process"
+    return RuntimeError(
+        f"{name} must not be used in a process that was forked after {name} had been used, where "
+        f"it waits forever; process {os.getpid()} was forked from {parent} that had used it. Start "
+        "workers with multiprocessing.get_context('spawn') or joblib's backend 'loky', or load or "
+        "fit classifiers in the workers only (gunicorn: without --preload)."
+    )
 
 
 DTYPES = ("float32", "float64", "mixed_float16", "mixed_bfloat16")

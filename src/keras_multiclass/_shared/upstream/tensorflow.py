@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -66,6 +67,27 @@ def trace(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         The trace.
     """
     return tf.function(function, autograph=False).get_concrete_function(*arguments)
+
+
+def has_started() -> bool:
+    """Whether TensorFlow has started its threads, in this process or before it was forked."""
+    n_threads = tf.config.threading.get_inter_op_parallelism_threads()
+    try:
+        tf.config.threading.set_inter_op_parallelism_threads(n_threads + 1)
+    except RuntimeError:  # it has, and they cannot be changed any more
+        return True
+    tf.config.threading.set_inter_op_parallelism_threads(n_threads)
+    return False
+
+
+def runs_functions(timeout: float = 10.0) -> bool:
+    """Whether TensorFlow's threads run a function within some seconds, as they do unless forked."""
+    runner = threading.Thread(
+        target=lambda: tf.function(lambda x: x + 1, autograph=False)(tf.constant(0)), daemon=True
+    )
+    runner.start()
+    runner.join(timeout)
+    return not runner.is_alive()
 
 
 # --- threads --------------------------------------------------------------------------------------

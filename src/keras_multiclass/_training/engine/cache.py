@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import weakref
 from collections import OrderedDict
@@ -22,7 +21,7 @@ MAX_PROGRAMS = 32
 class ProgramCache:
     """Looks up the program of a model, shared with all models of the same description.
 
-    It is locked and bounded. It is never pickled, and starts empty in a forked process.
+    It is locked and bounded. It is never pickled.
     """
 
     def __init__(self, max_programs: int = MAX_PROGRAMS) -> None:
@@ -31,7 +30,6 @@ class ProgramCache:
         self._start_empty()
 
     def _start_empty(self) -> None:
-        self._process = os.getpid()
         self._shared: OrderedDict[Hashable, Program] = OrderedDict()
         # For each model its program, and what it was compiled with at the look-up.
         self._of_model: weakref.WeakKeyDictionary[keras.Model, tuple[Any, int, Program]] = (
@@ -41,10 +39,6 @@ class ProgramCache:
     def get(self, model: keras.Model, make: Callable[[], Program]) -> Program:
         """Return the program of a built and compiled model; call ``make`` if there is none."""
         with self._lock:
-            if self._process != os.getpid():
-                # A forked process cannot use what it inherits, and must not free it.
-                self._inherited = self._shared, self._of_model
-                self._start_empty()
             compiled_with = (model.optimizer, model.loss)
             # Keras builds metrics late: a loaded model may predict before it has them.
             n_variables = len(model.metrics_variables)
