@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import pickle
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from sklearn.datasets import load_iris
 
 from _toy import tiny
@@ -595,3 +597,21 @@ def test_the_engine_may_change_between_fits():
     parts.set_params(engine="graph").fit(X, y)
     assert parts.engine_ == "graph"
     np.testing.assert_allclose(parts.history_["loss"], whole.history_["loss"], rtol=1e-5)
+
+
+def test_networks_with_and_without_a_strategy_predict_alike():
+    """Networks of the same structure, also after pickling inside and outside of the scope."""
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    params = {"backbone__hidden_units": (4,), "epochs": 1, "random_state": 0}
+    plain = KerasMulticlassClassifier("mlp", **params).fit(X, y)
+    expected = plain.predict_proba(X)
+    with strategy.scope():
+        distributed = KerasMulticlassClassifier("mlp", **params).fit(X, y)
+        inside = pickle.loads(pickle.dumps(plain))
+    outside = pickle.loads(pickle.dumps(distributed))
+    assert distributed.engine_ == "keras"
+    assert "MirroredStrategy" in distributed.engine_reason_
+    for classifier in (distributed, inside, outside, plain):
+        np.testing.assert_allclose(classifier.predict_proba(X), expected, atol=1e-6)
+    with strategy.scope():
+        np.testing.assert_allclose(plain.predict_proba(X), expected, atol=1e-6)

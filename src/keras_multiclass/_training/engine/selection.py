@@ -174,7 +174,17 @@ def why_no_graph_of(model: keras.Model) -> str | None:
     own = type(model).make_train_function is not keras.Model.make_train_function
     if own:
         return f"{describe(model)} makes a train function of its own"
-    return None
+    return _why_not_distributed(model)
+
+
+def _why_not_distributed(model: keras.Model) -> str | None:
+    """Return that a strategy distributes a model: its variables are not those of a trace."""
+    import tensorflow as tf
+
+    strategy = model.distribute_strategy  # that of the scope it was built in, or of the current one
+    if not tf.distribute.has_strategy() and strategy is tf.distribute.get_strategy():
+        return None
+    return f"{type(strategy).__name__} distributes the variables"
 
 
 def _acts_in_batches(callback: keras.callbacks.Callback) -> bool:
