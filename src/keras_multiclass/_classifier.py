@@ -107,7 +107,9 @@ class KerasMulticlassClassifier(
     early_stopping : bool, int, dict or "auto", default="auto"
         Whether to stop when the validation loss has not improved for 10 epochs (or the given
         number of epochs) and restore the weights of the best epoch. Holds out a tenth of the
-        rows unless `validation_split` or validation data are given. A dict holds arguments for
+        rows unless `validation_split` or validation data are given. With an optimizer whose
+        learning rate follows a schedule over all epochs, as that of ``"realmlp"``, True trains all
+        of them before it restores the best. A dict holds arguments for
         ``keras.callbacks.EarlyStopping``, such as ``{"monitor": "val_macro_f1"}``; any of the
         `metrics` can be monitored, and ``mode`` is inferred from the metric. ``"auto"`` uses the
         backbone's default, or False if it has none.

@@ -10,6 +10,7 @@ from sklearn.metrics import f1_score, log_loss
 from sklearn.model_selection import train_test_split
 
 from _toy import tiny
+from keras_multiclass import KerasMulticlassClassifier
 from keras_multiclass._data.splitting import validation_split
 from keras_multiclass._shared.seeding import epoch_seed
 from keras_multiclass._training.early_stopping import build_early_stopping, resolve_early_stopping
@@ -105,3 +106,27 @@ def test_callbacks_of_keras_that_monitor_nan_are_reported():
     classifier = tiny(epochs=2, callbacks=[own], metrics="macro_auc")
     with pytest.warns(UserWarning, match=r"EarlyStopping monitors, must be finite.*takes a"):
         classifier.fit(TRAIN_X, TRAIN_Y, X_val=TRAIN_X[one_class], y_val=TRAIN_Y[one_class])
+
+
+@pytest.mark.parametrize(
+    ("params", "patience"),
+    [
+        ({"backbone": "realmlp_small"}, 24),  # whose learning rate rises and falls in cycles
+        ({"optimizer": "scheduled_adam"}, 24),
+        ({"optimizer": "scheduled_adam", "optimizer__schedule": "constant"}, 10),
+        ({"backbone": "realmlp_small", "optimizer": "adam"}, 10),
+        ({"backbone": "realmlp_small", "early_stopping": 3}, 3),
+        ({"backbone": "realmlp_small", "early_stopping": {"monitor": "val_loss"}}, 24),
+        ({}, 10),
+    ],
+)
+def test_training_does_not_stop_inside_a_cycle_of_the_learning_rate(params, patience):
+    own = {"epochs": 24, "early_stopping": True, "batch_size": 40, **params}
+    wrong = (VAL_Y + 1) % 3
+    classifier = KerasMulticlassClassifier(
+        **{"backbone": "mlp", **own}, backbone__hidden_units=(4,), random_state=0
+    )
+    classifier.fit(TRAIN_X, TRAIN_Y, X_val=VAL_X, y_val=wrong)
+    assert classifier.resolved_params_["early_stopping"]["patience"] == patience
+    best = int(np.argmin(classifier.history_["val_loss"])) + 1
+    assert classifier.n_iter_ == min(best + patience, 24)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -222,3 +223,25 @@ def optimizer_lookup(name: str) -> type:
     known = public_members(keras.optimizers, keras.optimizers.Optimizer)
     optimizer: type = look_up(name, "optimizer", {**known, ScheduledAdam.__name__: ScheduledAdam})
     return optimizer
+
+
+def follows_schedule(optimizer: Any, arguments: Mapping[str, Any]) -> bool:
+    """Whether the learning rate of an optimizer follows a schedule over the whole run.
+
+    Parameters
+    ----------
+    optimizer : str, class or keras.optimizers.Optimizer
+        As passed by the user.
+    arguments : mapping
+        Its routed arguments.
+    """
+    if isinstance(optimizer, str):
+        try:
+            optimizer = optimizer_lookup(optimizer)
+        except ValueError:  # compiling reports it
+            return False
+    cls = optimizer if isinstance(optimizer, type) else type(optimizer)
+    if not issubclass(cls, ScheduledAdam):
+        return False
+    own = getattr(optimizer, "schedule", None)
+    return bool(arguments.get("schedule", own) != "constant")

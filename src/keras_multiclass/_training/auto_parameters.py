@@ -10,15 +10,17 @@ from typing import TypeVar
 from keras_multiclass._network.backbone_resolution import ResolvedBackbone
 from keras_multiclass._network.backbones import TrainingDefaults
 from keras_multiclass._network.compile import CompileArguments
+from keras_multiclass._network.optimizers import follows_schedule
 from keras_multiclass._training.callbacks import names_tensorboard
 from keras_multiclass._training.early_stopping import (
+    DEFAULT_PATIENCE,
     DEFAULT_VALIDATION_SPLIT,
     StoppingArguments,
     resolve_early_stopping,
 )
 from keras_multiclass._training.engine import EngineName
 from keras_multiclass._training.parameters import FitParameters
-from keras_multiclass._training.settings import Auto, Settings, is_auto
+from keras_multiclass._training.settings import Auto, is_auto
 
 DEFAULT_EPOCHS = 100
 DEFAULT_OPTIMIZER = "adam"
@@ -77,14 +79,14 @@ class TrainingSettings:
 
 
 def resolve_auto(
-    settings: Settings, backbone: ResolvedBackbone | None, *, can_hold_out: bool
+    parameters: FitParameters, backbone: ResolvedBackbone | None, *, can_hold_out: bool
 ) -> TrainingSettings:
     """Replace ``"auto"`` by what the backbone recommends, else by our own defaults.
 
     Parameters
     ----------
-    settings : Settings
-        As the user set them.
+    parameters : FitParameters
+        The parameters of the estimator.
     backbone : ResolvedBackbone or None
         The backbone; None for a whole model.
     can_hold_out : bool
@@ -95,6 +97,7 @@ def resolve_auto(
     TrainingSettings
         The settings of this run.
     """
+    settings = parameters.settings
     defaults = TrainingDefaults() if backbone is None else backbone.defaults
     scales = backbone is not None and backbone.scales_inputs
     stopping: object = settings.early_stopping
@@ -102,10 +105,13 @@ def resolve_auto(
     if is_auto(stopping):
         stopping = can_hold_out and (defaults.early_stopping or False)
         split = defaults.validation_split or split
-    early_stopping = resolve_early_stopping(stopping)
+    epochs = _first(settings.epochs, defaults.epochs, DEFAULT_EPOCHS)
+    early_stopping = resolve_early_stopping(
+        stopping, _default_patience(parameters, backbone, epochs)
+    )
     needs_rows = early_stopping is not None or settings.calibration is not None
     return TrainingSettings(
-        epochs=_first(settings.epochs, defaults.epochs, DEFAULT_EPOCHS),
+        epochs=epochs,
         shuffle=settings.shuffle,
         scaling=_first(settings.scaling, defaults.scaling, "standard" if scales else None),
         early_stopping=early_stopping,
@@ -117,6 +123,21 @@ def resolve_auto(
         batch_size=_first(settings.batch_size, defaults.batch_size, "auto"),
         smallest_batch_size=defaults.least_batch_size,
     )
+
+
+def _default_patience(
+    parameters: FitParameters, backbone: ResolvedBackbone | None, epochs: int
+) -> int:
+    """Return the number of epochs without progress after which training stops.
+
+    A learning rate that follows a schedule rises and falls over the whole run, and the loss with
+    it, so that there is no progress in most of a cycle: all epochs are trained, and the best one is
+    restored.
+    """
+    compiled = compile_arguments(parameters, backbone)
+    if follows_schedule(compiled["optimizer"], compiled["optimizer_arguments"]):
+        return max(epochs, DEFAULT_PATIENCE)
+    return DEFAULT_PATIENCE
 
 
 def _first(value: _T | Auto, recommended: _T | None, default: _T) -> _T:

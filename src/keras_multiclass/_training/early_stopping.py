@@ -44,20 +44,24 @@ def invalid_arguments(arguments: StoppingArguments) -> list[str]:
     ]
 
 
-def resolve_early_stopping(value: object) -> StoppingArguments | None:
+def resolve_early_stopping(
+    value: object, patience: int = DEFAULT_PATIENCE
+) -> StoppingArguments | None:
     """Convert the parameter `early_stopping`, without ``"auto"``, to arguments of the callback.
 
     Parameters
     ----------
     value : bool, int or mapping
         The checked parameter.
+    patience : int, default=10
+        The patience unless the parameter holds one.
 
     Returns
     -------
     mapping or None
         None for no early stopping.
     """
-    defaults = {"monitor": "val_loss", "patience": DEFAULT_PATIENCE, "restore_best_weights": True}
+    defaults = {"monitor": "val_loss", "patience": patience, "restore_best_weights": True}
     if isinstance(value, Mapping):
         return {**defaults, **value}
     if is_flag(value):

@@ -45,7 +45,7 @@ def read_arrays(
     rows = RowReader(features, codec)
     data = rows.combine(X, codes, request.sample_weight)
     resolved = backbone.resolve(X.shape, getattr(request.X, "dtype", None))
-    settings = resolve_auto(parameters.settings, resolved, can_hold_out=True)
+    settings = resolve_auto(parameters, resolved, can_hold_out=True)
     data, class_weights = rows.weigh(
         data, parameters.class_weight, codec, min_classes=request.min_classes
     )

@@ -50,7 +50,7 @@ def read_stream(
         learning_rows = RowReader(features, labels)
         sample = learning_rows.combine(X, labels.encode(first.y), first.sample_weight, is_part=True)
     resolved = backbone.resolve(X.shape, getattr(first.X, "dtype", None))
-    settings = resolve_auto(parameters.settings, resolved, can_hold_out=has_validation)
+    settings = resolve_auto(parameters, resolved, can_hold_out=has_validation)
     rest = _rest(batches, stream, learning_rows)
     by_class = parameters.class_weight is not None
     summary = _summarize(
