@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -94,25 +95,86 @@ def permutation(n: int, seed: int, epoch: int) -> np.ndarray:
     return np.random.Generator(np.random.PCG64(sequence)).permutation(n)
 
 
+class _Generators:
+    """The global generators, and the blocks of `seeded` that use them at the moment."""
+
+    def __init__(self) -> None:
+        self.alone = threading.RLock()  # held by the thread whose block is not shared
+        self._lock = threading.Lock()
+        self._running: dict[object, int] = {}  # the thread of each block
+        self._original: Any = None
+
+    def start(self, block: object, seed: int) -> Any:
+        """Seed for a block; return the states before."""
+        with self._lock:
+            before = random.getstate(), np.random.get_state(legacy=False)
+            if not self._running:
+                self._original = before
+            self._running[block] = threading.get_ident()
+            random.seed(seed)
+            np.random.seed(seed)
+            return before
+
+    def stop(self, block: object, before: Any) -> None:
+        """Restore the states before a block, as soon as no other thread uses them."""
+        with self._lock:
+            thread = self._running.pop(block)
+            if not self._running:
+                before, self._original = self._original, None
+            elif any(other != thread for other in self._running.values()):
+                return
+            python_state, numpy_state = before
+            random.setstate(python_state)
+            np.random.set_state(numpy_state)
+
+
+_generators = _Generators()
+
+
+class Seeded:
+    """A running block of `seeded`."""
+
+    def __init__(self) -> None:
+        self._is_alone = False
+
+    def wait(self) -> None:
+        """Wait until no other thread's block needs the generators for itself."""
+        _generators.alone.acquire()
+        self._is_alone = True
+
+    def share(self) -> None:
+        """Let the blocks of other threads begin, which seed the generators anew."""
+        if self._is_alone:
+            self._is_alone = False
+            _generators.alone.release()
+
+
 @contextlib.contextmanager
-def seeded(seed: int) -> Iterator[None]:
+def seeded(seed: int) -> Iterator[Seeded]:
     """Seed Python's and NumPy's global generators within a context, then restore their states.
 
     The states are restored exactly, also after an exception. TensorFlow's global state is not
-    touched. The generators belong to the process, so other threads that draw from them meanwhile
-    get seeded numbers.
+    touched. The generators belong to the process: a block of another thread waits until this one
+    ends or shares them, and the states are restored when the last one ends. Threads that draw from
+    them outside of such blocks meanwhile get seeded numbers.
 
     Parameters
     ----------
     seed : int
         At least 0 and less than ``2**32``.
+
+    Yields
+    ------
+    Seeded
+        Its method ``share`` lets other threads' blocks begin.
     """
-    python_state = random.getstate()
-    numpy_state = np.random.get_state(legacy=False)
+    block = Seeded()
     try:
-        random.seed(seed)
-        np.random.seed(seed)
-        yield
+        block.wait()
+        before = _generators.start(block, seed)
+        try:
+            yield block
+        finally:
+            _generators.stop(block, before)
     finally:
-        random.setstate(python_state)
-        np.random.set_state(numpy_state)
+        block.share()

@@ -6,8 +6,9 @@ so a failed run leaves it unchanged.
 
 from __future__ import annotations
 
+import contextlib
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TypeAlias
@@ -20,8 +21,9 @@ from keras_multiclass._network.compile import MetricMode, restored_on_failure
 from keras_multiclass._shared.keras.copying import read_values
 from keras_multiclass._shared.keras.environment import check_dtype, keras_environment, start_quietly
 from keras_multiclass._shared.keras.schedules import start_schedules
-from keras_multiclass._shared.seeding import epoch_seed, resolve_seed, seeded
+from keras_multiclass._shared.seeding import Seeded, epoch_seed, resolve_seed, seeded
 from keras_multiclass._shared.typing import History
+from keras_multiclass._shared.upstream.keras import own_seed_generator
 from keras_multiclass._training.auto_parameters import compile_arguments
 from keras_multiclass._training.build import build_and_compile
 from keras_multiclass._training.calibration import calibrate, set_temperature, temperature_of
@@ -94,11 +96,12 @@ def _start(
 ) -> FittedNetwork:
     seed = resolve_seed(parameters.random_state)
     backbone = BackboneParameter(parameters.backbone, parameters.model)
-    with keras_environment(parameters.settings.dtype), seeded(epoch_seed(seed, 0)):
+    with keras_environment(parameters.settings.dtype), _seeded_fit(epoch_seed(seed, 0)) as block:
         data = read_data(parameters, request, backbone, seed)
         network = build_and_compile(parameters, data, seed)
         if request.task == "initialize":
             return network
+        block.share()
         return _train(parameters, request, data, network, progress, observer)
 
 
@@ -114,7 +117,7 @@ def _continue(
     backbone = BackboneParameter(parameters.backbone, parameters.model)
     with (
         keras_environment(state.dtype),
-        seeded(epoch_seed(state.seed, previous.record.n_epochs)),
+        _seeded_fit(epoch_seed(state.seed, previous.record.n_epochs)) as block,
     ):
         state.codec.check_same_classes(request.classes)
         known = KnownData(state.codec, state.features)
@@ -125,7 +128,15 @@ def _continue(
             spec.recompile(model, state.compile_spec)
             state = replace(state, compile_spec=spec, compile_arguments=arguments)
             network = replace(previous, state=state)
+            block.share()
             return _train(parameters, request, data, network, progress, observer)
+
+
+@contextlib.contextmanager
+def _seeded_fit(seed: int) -> Iterator[Seeded]:
+    """Seed what the user's code may draw from: Python's, NumPy's and Keras' global generators."""
+    with seeded(seed) as block, own_seed_generator(seed):
+        yield block
 
 
 def _train(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import threading
@@ -18,6 +19,7 @@ import_quietly("keras")
 import keras  # noqa: E402
 
 from keras_multiclass._shared.keras.object_names import fresh_names  # noqa: E402
+from keras_multiclass._shared.upstream.keras import own_dtype_policy  # noqa: E402
 
 _start_lock = threading.Lock()
 _process: int | None = None  # in which the backend started; 0 if it is one before a fork
@@ -73,14 +75,21 @@ def array_dtype(dtype: str) -> str:
     return "float64" if dtype == "float64" else "float32"
 
 
+@functools.cache
+def _has_dtype(dtype: str) -> bool:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # JAX warns that it uses 32 bits
+        actual = keras.ops.convert_to_tensor(0.0, dtype).dtype
+    return bool(keras.backend.standardize_dtype(actual) == dtype)
+
+
 def check_dtype(dtype: str) -> None:
     """Raise if the backend lacks 64-bit floats: JAX silently uses 32 bits by default."""
     if array_dtype(dtype) == "float32":
         return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # JAX warns that it uses 32 bits
-        actual = keras.ops.convert_to_tensor(0.0, dtype).dtype
-    if keras.backend.standardize_dtype(actual) != dtype:
+    with _start_lock:
+        has_dtype = _has_dtype(dtype)
+    if not has_dtype:
         others = format_list(name for name in DTYPES if name != dtype)
         advice = "Set the environment variable JAX_ENABLE_X64=1 if that is jax."
         got = f"{describe(dtype)}, and Keras' backend {keras.backend.backend()} has no 64 bits"
@@ -94,19 +103,70 @@ class _WithoutRetracing(logging.Filter):
         return "retracing" not in record.getMessage()
 
 
+class _FloatType:
+    """Keras' float type, a setting of the process: threads that need different ones take turns.
+
+    A block suspends the one that it is inside of, in the same thread, so that threads never wait
+    for each other in a circle.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._n_running = 0
+        self._original = ""
+        self._thread = threading.local()
+
+    @contextlib.contextmanager
+    def set_to(self, value: str) -> Iterator[None]:
+        """Set the float type inside; wait while other threads need another one."""
+        outer: list[str] = getattr(self._thread, "held", [])
+        held: list[str] = []  # the value, while this block runs
+        suspended = list(outer)
+        self._thread.held = held
+        try:
+            self._leave(outer)
+            self._enter(value, held)
+            yield
+        finally:
+            self._leave(held)
+            self._thread.held = outer
+            for outer_value in suspended:
+                self._enter(outer_value, outer)
+
+    def _enter(self, value: str, held: list[str]) -> None:
+        with self._changed:
+            while self._n_running and keras.config.floatx() != value:
+                self._changed.wait()
+            if not self._n_running:
+                self._original = keras.config.floatx()
+                keras.config.set_floatx(value)
+            self._n_running += 1
+            held.append(value)
+
+    def _leave(self, held: list[str]) -> None:
+        with self._changed:
+            if held:
+                held.pop()
+                self._n_running -= 1
+                if not self._n_running:
+                    keras.config.set_floatx(self._original)
+                    self._changed.notify_all()
+
+
+_float_type = _FloatType()
+
+
 @contextlib.contextmanager
 def keras_environment(dtype: str) -> Iterator[None]:
-    """Set Keras' dtype policy and float type and start names afresh; restore all afterwards."""
-    previous_policy = keras.config.dtype_policy()
-    previous_floatx = keras.config.floatx()
-    keras.config.set_dtype_policy(dtype)
-    keras.config.set_floatx(array_dtype(dtype))
+    """Set Keras' dtype policy and float type and start names afresh; restore all afterwards.
+
+    The float type is the only one of these that threads share; they take turns if they need
+    different ones.
+    """
     logger, log_filter = logging.getLogger("tensorflow"), _WithoutRetracing()
     logger.addFilter(log_filter)
     try:
-        with fresh_names():
+        with _float_type.set_to(array_dtype(dtype)), own_dtype_policy(dtype), fresh_names():
             yield
     finally:
         logger.removeFilter(log_filter)
-        keras.config.set_floatx(previous_floatx)
-        keras.config.set_dtype_policy(previous_policy)

@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 
 # TensorFlow's native code writes these lines to file descriptor 2 while it loads and when it first
@@ -19,9 +20,19 @@ _NATIVE_LOG = re.compile(
 )
 
 
+# The file descriptor belongs to the process, so threads take turns.
+_redirecting = threading.RLock()
+
+
 @contextlib.contextmanager
 def without_native_logs() -> Iterator[None]:
     """Drop the log lines of TensorFlow's native code, and pass all other lines on."""
+    with _redirecting, _redirected():
+        yield
+
+
+@contextlib.contextmanager
+def _redirected() -> Iterator[None]:
     try:
         original = os.dup(2)
     except OSError:  # there is no standard error, e.g. under pythonw

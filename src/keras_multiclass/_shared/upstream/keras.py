@@ -28,6 +28,14 @@ UNDOCUMENTED = {
         "names count up over the process, and equal networks do not share traces",
     ),
     "object_name_uids": ("the counters of names in `global_state`", "as without `global_state`"),
+    "dtype policy in `global_state`": (
+        "whether a thread has a dtype policy of its own",
+        "a thread keeps the policy that it had during its first fit or prediction",
+    ),
+    "global_seed_generator": (
+        "the seeds that `keras.random` draws in `global_state`, kept apart for each fit",
+        "layers without seeds of their own draw from the generator of the process",
+    ),
     "finalize_state": (
         "recomputes the tensors that `Normalization` derives from its weights",
         "loading the layer's own variables recomputes them; the Keras engine trains",
@@ -91,6 +99,48 @@ def set_name_counters(counters: Any) -> None:
     """Replace the counters by which Keras numbers its objects, if they are known."""
     if global_state is not None:
         global_state.set_global_attribute(_COUNTERS, counters)
+
+
+@contextlib.contextmanager
+def own_dtype_policy(dtype: str) -> Iterator[None]:
+    """Set the dtype policy of this thread inside, then restore that it had none, or another."""
+    name = "dtype_policy"
+    if global_state is None:
+        previous = keras.config.dtype_policy()
+        keras.config.set_dtype_policy(dtype)
+        try:
+            yield
+        finally:
+            keras.config.set_dtype_policy(previous)
+        return
+    previous = global_state.get_global_attribute(name)
+    keras.config.set_dtype_policy(dtype)
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute(name, previous)
+
+
+@contextlib.contextmanager
+def own_seed_generator(seed: int) -> Iterator[None]:
+    """Let `keras.random` draw its seeds from a new generator inside, then from that of before.
+
+    Parameters
+    ----------
+    seed : int
+        The seed of the new generator.
+    """
+    if global_state is None:
+        yield
+        return
+    name = "global_seed_generator"
+    previous = global_state.get_global_attribute(name)
+    generator = keras.random.SeedGenerator(seed, name="global_seed_generator")
+    global_state.set_global_attribute(name, generator)
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute(name, previous)
 
 
 def normalize(
