@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import pickle
 
 import numpy as np
 import pytest
@@ -192,6 +193,66 @@ def test_feature_names_are_compared_across_data_frame_libraries():
     schema.check(pl.DataFrame({"a": [1.0], "b": [2.0]}))
     with pytest.raises(ValueError, match="same order"):
         schema.check(pl.DataFrame({"b": [1.0], "a": [2.0]}))
+
+
+DATES = pd.date_range("2020-01-01", periods=3)
+PAIRS = pd.MultiIndex.from_tuples([("a", 1), ("a", 2), ("b", 1)])
+NAMES = [[30, 10, 20], [0, 1, 2], DATES, PAIRS, [1.5, np.nan, 2.5], [("a", 1), 7, None]]
+
+
+def numbered(columns):
+    return pd.DataFrame(np.arange(6.0).reshape(2, 3), columns=columns)
+
+
+@pytest.mark.parametrize("columns", NAMES, ids=lambda names: str(names[0]))
+def test_column_names_of_any_type_are_compared(columns):
+    X = numbered(columns)
+    schema = pickle.loads(pickle.dumps(learn(X)[0]))
+    assert schema.check(X).tolist() == [[0, 1, 2], [3, 4, 5]]
+    with pytest.raises(ValueError, match="those of fit, in the same order; got the same names in"):
+        schema.check(X.iloc[:, [1, 2, 0]])
+    with pytest.raises(ValueError, match="1 missing name"):
+        schema.check(X.iloc[:, :2])
+    with pytest.raises(ValueError, match="1 new name: 99.*X_train.columns"):
+        schema.check(
+            pd.DataFrame(np.ones((2, 4)), columns=pd.Index([*X.columns, 99], dtype=object))
+        )
+    with pytest.raises(ValueError, match="3 new names: 97, 98, 99 and 3 missing names"):
+        schema.check(X.set_axis([97, 98, 99], axis=1))
+    with pytest.raises(ValueError, match="different column names|those of fit"):
+        schema.check(X.iloc[:, [0, 0, 1]])
+
+
+def test_names_that_differ_in_type_are_different():
+    with pytest.raises(ValueError, match="3 new names: 'a', 'b', 'c'"):
+        learn(numbered([30, 10, 20]))[0].check(numbered(["a", "b", "c"]))
+    with pytest.raises(ValueError, match="3 new names: 30, 10, 20"):
+        learn(numbered(["a", "b", "c"]))[0].check(numbered([30, 10, 20]))
+
+
+def test_frames_without_names_equal_arrays(recwarn):
+    unnamed = numbered(None)
+    for fitted, new in [(unnamed, unnamed.to_numpy()), (unnamed.to_numpy(), unnamed)]:
+        assert learn(fitted)[0].check(new).shape == (2, 3)
+    assert not recwarn
+
+
+@pytest.mark.parametrize(
+    ("fitted", "new", "message"),
+    [
+        (numbered(DATES), np.ones((2, 3)), "X does not have valid feature names, but Net was"),
+        (numbered(DATES), numbered(None), "X does not have valid feature names, but Net was"),
+        (np.ones((2, 3)), numbered(DATES), "X has feature names, but Net was fitted without"),
+        (np.ones((2, 3)), numbered([2, 0, 1]), "X has feature names, but Net was fitted without"),
+        (numbered(None), numbered(["a", "b", "c"]), "X has feature names, but Net was fitted"),
+        (numbered(["a", "b", "c"]), numbered(None), "X does not have valid feature names, but"),
+    ],
+)
+def test_names_on_one_side_only_are_a_warning(fitted, new, message):
+    schema, _ = learn(fitted)
+    with pytest.warns(UserWarning, match=message) as caught:
+        schema.check(new)
+    assert len(caught) == 1
 
 
 def test_arrays_have_no_feature_names():

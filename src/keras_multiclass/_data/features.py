@@ -14,6 +14,7 @@ from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.validation import validate_data
 
 from keras_multiclass._data.categories import CategoricalColumns
+from keras_multiclass._data.column_names import Names, check_names, names_of
 from keras_multiclass._data.frames import library_of, library_of_frame
 from keras_multiclass._data.memory_map import MemoryMap, needs_cast_on_read
 from keras_multiclass._data.rows import Features
@@ -72,6 +73,8 @@ class FeatureSchema:
         Whether a table may have NaN, for a network that fills missing values.
     estimator_name : str
         Name of the estimator in scikit-learn's messages.
+    names : tuple or None
+        Column names of any type, if X was a data frame.
     """
 
     input_shape: tuple[int, ...]
@@ -82,6 +85,7 @@ class FeatureSchema:
     columns: CategoricalColumns | None = None
     allow_nan: bool = False
     estimator_name: str = "Estimator"
+    names: Names | None = None
 
     @classmethod
     def learn(
@@ -127,6 +131,7 @@ class FeatureSchema:
             columns,
             allow_nan,
             estimator_name,
+            names=names_of(X),
         )
         return schema, checked
 
@@ -150,6 +155,7 @@ class FeatureSchema:
             If X holds anything but finite numbers, is empty, or differs from the learned shape
             or names.
         """
+        check_names(X, self.names, self.estimator_name)
         reader = _Reader(
             self.dtype, self.token_ids, self.columns, self.allow_nan, self.estimator_name
         )

@@ -33,5 +33,6 @@ def library_of_frame(X: Any) -> Literal["pandas", "polars"] | None:
     X : object
         Any object.
     """
-    is_frame = hasattr(X, "columns") and not hasattr(X, "collect")
-    return library_of(X) if is_frame else None
+    library = library_of(X)
+    # The columns of a lazy frame, which has `collect`, may take long to determine.
+    return library if library and not hasattr(X, "collect") and hasattr(X, "columns") else None
