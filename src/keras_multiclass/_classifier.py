@@ -395,8 +395,10 @@ class KerasMulticlassClassifier(
         sample_weight : array-like of shape (n_samples,), default=None
             Sample weights. The weights of a stream are part of its batches.
         X_val, y_val : array-like, default=None
-            Validation data to use instead of a split, in the same format as `X` and `y`. `X_val`
-            may be a finite stream, without `y_val`.
+            Validation data to use instead of a split, in the same format as `X` and `y`. Without
+            `y_val`, `X_val` may be a finite stream, or a tuple ``(X_val, y_val)`` or
+            ``(X_val, y_val, sample_weight_val)``. Pass a tuple to searches and cross-validation,
+            which select the rows of a fold from arrays that have as many rows as `X`.
         sample_weight_val : array-like of shape (n_samples_val,), default=None
             Sample weights of the validation data.
 

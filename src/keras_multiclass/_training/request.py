@@ -19,6 +19,7 @@ class FitRequest:
     classes: object = None
     task: Literal["fit", "partial_fit", "initialize"] = "fit"
     resume: bool = False
+    has_whole_validation: bool = False  # in a tuple, which meta-estimators do not cut
 
     @property
     def min_classes(self) -> int:

@@ -49,7 +49,7 @@ def read_arrays(
     data, class_weights = rows.weigh(
         data, parameters.class_weight, codec, min_classes=request.min_classes
     )
-    validation = read_validation(rows, request, class_weights) if has_validation else None
+    validation = read_validation(rows, request, class_weights, X) if has_validation else None
     if validation is None and settings.validation_split and request.task == "fit":
         data, validation = hold_out(data, settings.validation_split, seed)
     return RunData(

@@ -9,6 +9,7 @@ from keras_multiclass._training.parameters import FitParameters
 from keras_multiclass._training.reading.arrays import read_arrays
 from keras_multiclass._training.reading.run_data import KnownData, RunData
 from keras_multiclass._training.reading.stream import read_stream
+from keras_multiclass._training.reading.validation import unpack_validation
 from keras_multiclass._training.request import FitRequest
 
 
@@ -45,6 +46,6 @@ def read_data(
         If the data, or a parameter together with them, cannot be used.
     """
     read = read_stream if is_stream(request.X) else read_arrays
-    data = read(parameters, request, backbone, seed, known)
+    data = read(parameters, unpack_validation(request), backbone, seed, known)
     check_scaling(data.settings.scaling, data.is_table)
     return data

@@ -70,7 +70,7 @@ def read_stream(
         training=training_stream(
             stream, rows, class_weights, n_batches=summary.n_batches, weighted=summary.weighted
         ),
-        validation=read_validation(rows, request, class_weights) if has_validation else None,
+        validation=read_validation(rows, request, class_weights, None) if has_validation else None,
         batch_size=sample.n_samples,
         statistics=StreamStatistics(summary, codes, class_weights),
         sample=sample,

@@ -2,20 +2,59 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from keras_multiclass._data.rows import Data, TrainingData
+from keras_multiclass._data.rows import Data, Features, TrainingData
 from keras_multiclass._data.splitting import validation_split
 from keras_multiclass._data.streams import Stream, is_stream
-from keras_multiclass._shared.messages import describe
+from keras_multiclass._shared.messages import describe, invalid
 from keras_multiclass._shared.seeding import epoch_seed
 from keras_multiclass._shared.typing import FloatArray
 from keras_multiclass._training.reading.batches import validation_stream
+from keras_multiclass._training.reading.meta_estimators import (
+    TRANSFORM_CURE,
+    is_called_by_pipeline,
+    warn_if_cut,
+    warn_if_untransformed,
+)
 from keras_multiclass._training.reading.rows import RowReader, refuse_beside_stream
 from keras_multiclass._training.request import FitRequest
 
 
-def read_validation(rows: RowReader, request: FitRequest, class_weights: FloatArray | None) -> Data:
+def unpack_validation(request: FitRequest) -> FitRequest:
+    """Return the request with the parts of a tuple `X_val` as `y_val` and `sample_weight_val`.
+
+    Parameters
+    ----------
+    request : FitRequest
+        Its `X_val` may be ``(X_val, y_val)`` or ``(X_val, y_val, sample_weight_val)``.
+    """
+    if not isinstance(request.X_val, tuple) or request.y_val is not None:
+        return request
+    if request.sample_weight_val is not None or len(request.X_val) not in (2, 3):
+        weights = "" if request.sample_weight_val is None else " and `sample_weight_val`"
+        raise ValueError(
+            invalid(
+                "`X_val` without `y_val`",
+                "a tuple (X_val, y_val) or (X_val, y_val, sample_weight_val), or a stream",
+                describe(request.X_val) + weights,
+            )
+        )
+    X_val, y_val, *weights_val = request.X_val
+    return replace(
+        request,
+        X_val=X_val,
+        y_val=y_val,
+        sample_weight_val=weights_val[0] if weights_val else None,
+        has_whole_validation=True,
+    )
+
+
+def read_validation(
+    rows: RowReader, request: FitRequest, class_weights: FloatArray | None, X: Features | None
+) -> Data:
     """Read ``X_val``, an array or a stream, with the class weights of the training rows.
 
     Parameters
@@ -26,6 +65,8 @@ def read_validation(rows: RowReader, request: FitRequest, class_weights: FloatAr
         Holds the validation data.
     class_weights : ndarray of shape (n_classes,) or None
         The class weights.
+    X : ndarray, CSR matrix, MemoryMap or None
+        The checked training rows; None if they are a stream.
 
     Returns
     -------
@@ -34,8 +75,23 @@ def read_validation(rows: RowReader, request: FitRequest, class_weights: FloatAr
     """
     if is_stream(request.X_val):
         return validation_stream(Stream(request.X_val, "X_val"), rows, class_weights)
-    data = rows.read(request.X_val, request.y_val, request.sample_weight_val, suffix="_val")
+    checked = _check_features(rows, request)
+    codes = rows.codec.encode(request.y_val, name="y_val")
+    data = rows.combine(checked, codes, request.sample_weight_val, suffix="_val")
+    if X is not None:
+        if not request.has_whole_validation:
+            warn_if_cut(X.shape[0], data.n_samples)
+        warn_if_untransformed(request.X, X, request.X_val, checked)
     return rows.with_class_weights(data, class_weights)
+
+
+def _check_features(rows: RowReader, request: FitRequest) -> Features:
+    try:
+        return rows.features.check(request.X_val)
+    except (ValueError, TypeError) as error:
+        error_class = TypeError if isinstance(error, TypeError) else ValueError
+        cure = f"\n{TRANSFORM_CURE}" if is_called_by_pipeline() else ""
+        raise error_class(f"X_val cannot be used: {error}{cure}") from error
 
 
 def hold_out(data: TrainingData, fraction: float, seed: int) -> tuple[TrainingData, TrainingData]:

@@ -1,0 +1,84 @@
+"""Validation rows that a scikit-learn meta-estimator has cut, or has not transformed.
+
+Meta-estimators pass `X_val` on without knowing what it is. Both mistakes can only be inferred here
+from the data, so they are looked for only when such an estimator calls `fit`.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+import numpy as np
+
+from keras_multiclass._data.frames import library_of_frame
+
+_SPLITTERS = ("sklearn.model_selection", "sklearn.calibration")
+_PIPELINES = ("sklearn.pipeline", "imblearn.pipeline")
+
+TRANSFORM_CURE = (
+    "A pipeline transforms X_val only with metadata routing and transform_input=['X_val']: "
+    "Pipeline(steps, transform_input=['X_val'])."
+)
+
+
+def is_called_by_pipeline() -> bool:
+    """Whether a pipeline calls `fit`."""
+    return _is_called_by(_PIPELINES)
+
+
+def warn_if_cut(n_rows: int, n_validation_rows: int) -> None:
+    """Warn if validation rows were probably selected together with the training rows.
+
+    Parameters
+    ----------
+    n_rows, n_validation_rows : int
+        Number of training and of validation rows.
+    """
+    if n_rows == n_validation_rows and _is_called_by(_SPLITTERS):
+        warnings.warn(
+            f"X_val has {n_validation_rows} rows, as many as X. scikit-learn selects the rows of a "
+            "fold from every argument that has as many rows as X, so these are probably not all "
+            "validation rows. Pass them as one tuple, X_val=(X_val, y_val), or leave out one row.",
+            stacklevel=2,
+        )
+
+
+def warn_if_untransformed(X: object, checked: object, X_val: object, checked_val: object) -> None:
+    """Warn if a pipeline has probably transformed the training rows alone.
+
+    Parameters
+    ----------
+    X, X_val : object
+        The rows as `fit` received them.
+    checked, checked_val : object
+        The same, checked.
+    """
+    if not is_called_by_pipeline():
+        return
+    lost_names = library_of_frame(X_val) is not None and library_of_frame(X) is None
+    if lost_names or _is_elsewhere(checked, checked_val):
+        reason = "column names, unlike X" if lost_names else "a very different range from X"
+        warnings.warn(
+            f"X_val has {reason}: the pipeline has probably not transformed it. {TRANSFORM_CURE}",
+            stacklevel=2,
+        )
+
+
+def _is_elsewhere(X: object, X_val: object) -> bool:
+    """Whether most values are farther from the training values than these from each other."""
+    if not (isinstance(X, np.ndarray) and isinstance(X_val, np.ndarray) and X.ndim == 2):
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        low, high = np.fmin.reduce(X), np.fmax.reduce(X)
+        return bool(np.mean((X_val < 2 * low - high) | (X_val > 2 * high - low)) > 0.5)
+
+
+def _is_called_by(modules: tuple[str, ...]) -> bool:
+    frame = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_globals.get("__name__", "")
+        if any(name == module or name.startswith(f"{module}.") for module in modules):
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
