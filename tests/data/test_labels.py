@@ -291,7 +291,10 @@ NAN_MESSAGE = re.escape("Input y contains NaN.")
         ([0.5, 1.5, 2.0], "Unknown label type: continuous"),
         (pd.Series([0.5, 1.5]), "Unknown label type: continuous"),
         ([1 + 1j, 2], "Complex data not supported"),
-        (np.array([b"a", b"b"]), "Unknown label type"),
+        (np.array([b"a", b"b"]), "Unknown label type.*bytes.*np.char.decode"),
+        ([b"a", b"b"], "Unknown label type.*bytes.*np.char.decode"),
+        (pd.Series([b"a", b"b"]), "Unknown label type.*bytes.*np.char.decode"),
+        (["a", b"b"], "labels of type bytes, str"),
         ([1.0, np.nan], NAN_MESSAGE),
         ([[1, 0], [np.nan, 1]], NAN_MESSAGE),
         (["a", None], NAN_MESSAGE),
@@ -317,6 +320,20 @@ NAN_MESSAGE = re.escape("Input y contains NaN.")
 def test_targets_that_are_not_multi_class_are_rejected(y, message):
     with pytest.raises(ValueError, match=message):
         LabelCodec.learn(y)
+
+
+@pytest.mark.parametrize("make", [list, np.array, pd.Series, pl.Series])
+def test_bytes_become_labels_as_the_error_advises(make):
+    y = make([b"fir", "élan".encode(), b"fir"])
+    with pytest.raises(ValueError, match="got bytes") as caught:
+        LabelCodec.learn(y)
+    advice = re.search(r"y = (np\.char\.decode\(.*?'utf-8'\))", str(caught.value)).group(1)
+    decoded = eval(advice, {"np": np, "y": y})
+    assert LabelCodec.learn(decoded).classes.tolist() == ["fir", "élan"]
+    with pytest.raises(ValueError, match="classes must be .* got bytes"):
+        LabelCodec.learn(decoded, classes=y[:2])
+    with pytest.raises(ValueError, match="got bytes"):
+        LabelCodec.learn(decoded).encode(y)
 
 
 def test_a_lazy_frame_must_be_collected_first():

@@ -16,6 +16,7 @@ from keras_multiclass._shared.messages import describe, invalid
 Form = Literal["vector", "one_hot", "one_hot_frame"]
 Container = Literal["array", "csr_matrix", "csr_array", "pandas", "polars"]
 
+_ALLOWED = "integers, strings or booleans"
 _NESTED_TYPES = (list, tuple, set, frozenset, dict, np.ndarray)
 
 
@@ -161,7 +162,7 @@ def to_array(y: Any, library: str | None, name: str) -> np.ndarray:
     if values.dtype.kind in "US" and isinstance(y, Sequence) and values.ndim == 1:
         objects = np.empty(len(y), dtype=object)
         objects[:] = y
-        if not all(isinstance(label, (str, bytes)) for label in objects):
+        if not all(isinstance(label, str) for label in objects):
             return objects
     return values
 
@@ -183,13 +184,23 @@ def to_natural_dtype(labels: np.ndarray, name: str) -> np.ndarray:
         _check_whole_numbers(labels, name)
     elif kind in "mM" and np.isnat(labels).any():
         _raise_missing(name)
-    elif kind in "cVS":
+    elif kind == "S":
+        _raise_bytes(labels, name)
+    elif kind in "cV":
         # scikit-learn's estimator checks expect these prefixes.
         prefix = "Complex data not supported" if kind == "c" else "Unknown label type: unknown"
-        allowed = "integers, strings or booleans"
-        message = invalid(name, allowed, describe(labels), "Convert the labels.")
+        message = invalid(name, _ALLOWED, describe(labels), "Convert the labels.")
         raise ValueError(f"{prefix}. {message}")
     return labels
+
+
+def _raise_bytes(labels: np.ndarray, name: str) -> NoReturn:
+    # scikit-learn's splitters and metrics reject bytes, too.
+    decode = f"{name} = np.char.decode(np.asarray({name}, dtype='S'), 'utf-8')"
+    got = f"bytes ({describe(labels)})"
+    raise ValueError(
+        f"Unknown label type: unknown. {invalid(name, _ALLOWED, got, f'Decode them: {decode}.')}"
+    )
 
 
 def _check_whole_numbers(labels: np.ndarray, name: str) -> None:
@@ -224,6 +235,8 @@ def _from_objects(labels: np.ndarray, name: str) -> np.ndarray:
         _raise_missing(name)
     if all(issubclass(kind, str) for kind in types):
         return labels
+    if all(issubclass(kind, bytes) for kind in types):
+        _raise_bytes(labels, name)
     booleans = [issubclass(kind, (bool, np.bool_)) for kind in types]
     numbers = [issubclass(kind, (int, float, np.integer, np.floating)) for kind in types]
     if all(booleans) or (all(numbers) and not any(booleans)):
