@@ -1,6 +1,7 @@
 """Features: validated like in scikit-learn, without copies, and with advice in errors."""
 
 import datetime
+import decimal
 import os
 import pickle
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.features import FeatureSchema
 
 pd = pytest.importorskip("pandas")
@@ -107,7 +109,7 @@ def test_an_array_of_the_right_dtype_is_not_copied(tmp_path):
         (np.array([["1.5"]]), ValueError, "strings or categories"),
         (np.array([[1, "b"]], dtype=object), ValueError, "strings or categories"),
         (np.array([["2020-01-01"]], "M8[D]"), ValueError, "dates or times"),
-        (np.array([[{"foo": "bar"}]]), TypeError, "argument must be .* string.* number"),
+        (np.array([[{"foo": "bar"}]]), TypeError, "argument must be .* string.* number.*objects"),
         (np.ma.masked_array([[1.0, 2]], mask=[[0, 1]]), ValueError, "contains NaN"),
         ([[1.0, np.nan]], ValueError, "Input X contains NaN.\nNet does not .*(.|\n)*SimpleImputer"),
         ([[1.0, None]], ValueError, "Input X contains NaN"),
@@ -115,7 +117,7 @@ def test_an_array_of_the_right_dtype_is_not_copied(tmp_path):
         (pl.DataFrame({"a": [1, None]}), ValueError, "Input X contains NaN"),
         (np.ones((2, 2, 2)) * np.nan, ValueError, "Input X contains NaN"),
         (sparse.csr_array([[1.0, np.nan]]), ValueError, "Input X contains NaN"),
-        ([[1.0, np.inf]], ValueError, "Input X contains infinity.*rescale"),
+        ([[1.0, np.inf]], ValueError, "Input X contains infinity.*np.clip"),
         ([[1.0, 1e300]], ValueError, r"too large for dtype\('float32'\)"),
         (pd.DataFrame(ROWS, columns=["a", "a"]), ValueError, "different column names.*'a'"),
         (pl.DataFrame({"a": [1]}).lazy(), TypeError, r"X.collect\(\)"),
@@ -136,6 +138,55 @@ def test_missing_values_are_kept_for_backbones_that_accept_them():
     assert np.isnan(checked[0, 1])
     with pytest.raises(ValueError, match="contains infinity"):
         fit_check([[1.0, np.inf]], allow_nan=True)
+
+
+ODD = [[1, pd.NA], [decimal.Decimal("2.5"), pd.NaT], [None, 3.0]]
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        ODD,
+        np.array(ODD, dtype=object),
+        pd.DataFrame(ODD, dtype=object),
+        np.ma.masked_equal([[1.0, 9], [2.5, 9], [9, 3]], 9),
+        np.ma.masked_equal([[10, 99], [25, 99], [99, 30]], 99) / 10,
+    ],
+    ids=["list", "array", "frame", "masked", "masked quotient"],
+)
+def test_missing_values_of_any_type_become_nan(X):
+    expected = [[1, np.nan], [2.5, np.nan], [np.nan, 3]]
+    schema, learned = learn(X, allow_nan=True)
+    np.testing.assert_array_equal(learned, expected)
+    np.testing.assert_array_equal(schema.check(X), expected)
+    complete = learn(np.ones((3, 2)))[0]
+    with pytest.raises(ValueError, match="X contains NaN"):
+        complete.check(X.to_numpy() if isinstance(X, pd.DataFrame) else X)
+
+
+def test_masked_integers_and_categories_are_missing():
+    X = np.ma.masked_equal([[1, 7], [2, 9], [3, 7]], 9)
+    columns = CategoricalColumns.learn(X, [1])
+    schema, learned = learn(X, allow_nan=True, columns=columns)
+    np.testing.assert_array_equal(learned, [[1, 0], [2, np.nan], [3, 0]])
+    np.testing.assert_array_equal(schema.check(X[1:2]), [[2, np.nan]])
+    assert fit_check(np.ma.masked_equal([[1, 2]], 9)).tolist() == [[1, 2]]
+
+
+def test_missing_objects_beside_categories_become_nan():
+    X = pd.DataFrame({"n": [1, pd.NA, 2], "c": ["x", "y", pd.NA]}, dtype=object)
+    columns = CategoricalColumns.learn(X, "from_dtype")
+    _, learned = learn(X, allow_nan=True, columns=columns)
+    np.testing.assert_array_equal(learned, [[1, 0], [np.nan, 1], [2, np.nan]])
+    assert X["n"].iloc[1] is pd.NA
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float8_e4m3fn", "int4"])
+def test_numbers_of_ml_dtypes_are_numbers(dtype):
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    X = np.array([[1, 2], [3, 4]]).astype(getattr(ml_dtypes, dtype))
+    assert fit_check(X).tolist() == [[1, 2], [3, 4]]
+    assert fit_check(X, token_ids=True).tolist() == [[1, 2], [3, 4]]
 
 
 @pytest.mark.parametrize(
@@ -165,11 +216,28 @@ def test_errors_name_string_columns_and_suggest_encoders(X):
         pd.DataFrame({"n": [1.0], "day": pd.to_datetime(["2020-01-01"])}),
         pd.DataFrame({"n": [1.0], "day": pd.to_datetime(["2020-01-01"], utc=True)}),
         pd.DataFrame({"n": [1.0], "day": pd.to_timedelta(["1 day"])}),
+        pd.DataFrame({"n": [1.0], "day": [datetime.date(2020, 1, 1)]}),
+        pd.DataFrame({"n": [1.0, 2], "day": [pd.NaT, datetime.time(1)]}, dtype=object),
+        pd.DataFrame({"n": [1.0], "day": pd.period_range("2020-01", periods=1)}),
         pl.DataFrame({"n": [1.0], "day": [datetime.date(2020, 1, 1)]}),
     ],
 )
 def test_errors_name_date_columns_and_suggest_numbers(X):
     with pytest.raises(ValueError, match="dates or times in column 'day'.*year, month"):
+        fit_check(X)
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        [[1.0, datetime.date(2020, 1, 1)]],
+        np.array([[datetime.datetime(2020, 1, 1), 1]], dtype=object),
+        np.array([[[pd.Timestamp("2020-01-01")]]], dtype=object),
+        [[datetime.timedelta(1), None]],
+    ],
+)
+def test_dates_among_objects_are_dates(X):
+    with pytest.raises(ValueError, match="X must be real numbers; got dates or times"):
         fit_check(X)
 
 

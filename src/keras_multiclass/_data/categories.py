@@ -16,6 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 from sklearn.utils import check_array
 
 from keras_multiclass._data.frames import MISSING_TYPES, library_of_frame
+from keras_multiclass._data.values import fill_masked, is_categorical
 from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
 
 UNKNOWN = -1
@@ -106,9 +107,14 @@ class CategoricalColumns:
     categorical: tuple[CategoricalColumn, ...]
 
     @property
+    def positions(self) -> frozenset[int]:
+        """Positions of the categorical columns."""
+        return frozenset(column.position for column in self.categorical)
+
+    @property
     def numeric(self) -> list[int]:
         """Positions of the numeric columns."""
-        categorical = {column.position for column in self.categorical}
+        categorical = self.positions
         return [i for i in range(self.n_columns) if i not in categorical]
 
     @classmethod
@@ -199,7 +205,7 @@ def _to_array(X: Any) -> NDArray[Any]:
     array = X if hasattr(X, "dtype") else np.asarray(X, dtype=object)
     if array.ndim != 2:
         raise ValueError(invalid("X with `categorical_features`", "a 2-d table", describe(X)))
-    return np.asarray(array)
+    return fill_masked(array) if isinstance(array, np.ma.MaskedArray) else np.asarray(array)
 
 
 # --- finding the columns -----------------------------------------------------------------------
@@ -214,10 +220,8 @@ def _categorical_positions(X: Any, categorical_features: Any) -> list[int]:
         library = library_of_frame(X)
         if library is None:
             return []
-        is_categorical = (
-            _pandas_dtype_is_categorical if library == "pandas" else _polars_dtype_is_categorical
-        )
-        return [i for i in range(X.shape[1]) if is_categorical(X, i)]
+        in_library = is_categorical if library == "pandas" else _polars_dtype_is_categorical
+        return [i for i in range(X.shape[1]) if in_library(X, i)]
     selection = np.asarray(categorical_features)
     if selection.ndim != 1 or (selection.size and selection.dtype.kind not in "biuUO"):
         raise _invalid_parameter(categorical_features)
@@ -231,16 +235,6 @@ def _categorical_positions(X: Any, categorical_features: Any) -> list[int]:
 
 def _invalid_parameter(categorical_features: Any) -> ValueError:
     return ValueError(invalid("`categorical_features`", _ALLOWED, describe(categorical_features)))
-
-
-def _pandas_dtype_is_categorical(X: Any, i: int) -> bool:
-    dtype = X.dtypes.iloc[i]
-    if dtype.kind != "O":
-        return bool(dtype.kind == "b")
-    if not isinstance(dtype, np.dtype):
-        return str(dtype).startswith(("category", "string")) or str(dtype) == "str"
-    types = (str, bytes, bool, np.bool_)
-    return any(isinstance(value, types) for value in X.iloc[:, i].array)
 
 
 def _polars_dtype_is_categorical(X: Any, i: int) -> bool:
@@ -343,12 +337,15 @@ def _is_missing(value: Any) -> bool:
 
 
 def _check_same_kind(categories: Iterable[Any], values: list[Any], name: str) -> None:
-    """Raise if strings replace numbers or numbers strings: all categories would be unknown."""
-    fitted, actual = (
-        {"strings" if isinstance(value, str) else "numbers" for value in side}
-        for side in (categories, values)
-    )
+    """Raise if for example strings replace numbers: all categories would be unknown."""
+    fitted, actual = ({_name_of_kind(value) for value in side} for side in (categories, values))
     if len(fitted) == len(actual) == 1 and fitted != actual:
         raise ValueError(
             invalid(f"The categories in {name} of X", f"{fitted.pop()}, as in fit", actual.pop())
         )
+
+
+def _name_of_kind(value: Any) -> str:
+    return (
+        "strings" if isinstance(value, str) else "bytes" if isinstance(value, bytes) else "numbers"
+    )

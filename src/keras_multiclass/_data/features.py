@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -13,23 +14,18 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.validation import validate_data
 
+from keras_multiclass._data.advice import advise_on_infinite, advise_on_kind, advise_on_missing
 from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.column_names import Names, check_names, names_of
+from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.frames import library_of, library_of_frame
 from keras_multiclass._data.memory_map import MemoryMap, needs_cast_on_read
 from keras_multiclass._data.rows import Features
 from keras_multiclass._data.streams import is_stream
+from keras_multiclass._data.values import REFUSED, Kind, kind_of_array, kinds_of_columns, to_plain
 from keras_multiclass._shared.messages import describe, format_list, invalid
 
 _MOST_DIMENSIONS = 5
-_NAN_CURE = (
-    "Impute missing values first, for example with make_pipeline(SimpleImputer("
-    "add_indicator=True), classifier), or drop these rows."
-)
-_INF_CURE = (
-    "Replace infinite values; rescale very large ones, for example with a logarithm or "
-    "QuantileTransformer."
-)
 _ONE_INPUT_CURE = (
     "For a network with several inputs, put them side by side in one array and split it inside "
     "the network."
@@ -38,15 +34,13 @@ _STREAM_CURE = (
     "Only fit, partial_fit and initialize accept a stream of batches; pass one batch at a time to "
     "other methods."
 )
-_ENCODE_CURE = (
-    "Encode them first, for example with ColumnTransformer and OneHotEncoder or OrdinalEncoder "
-    "in a pipeline. Table backbones read categories themselves: pass a data frame with "
-    "categorical_features='from_dtype', or name the categorical columns."
-)
-_DATE_CURE = (
-    "Convert dates to numbers first, for example year, month and weekday, or days since a "
-    "fixed date."
-)
+_COLUMNS_CURE = "Make one table of its columns: pandas.DataFrame(X). "
+_KIND_NAMES = {
+    "complex": "complex numbers",
+    "dates": "dates or times",
+    "text": "strings or categories",
+    "objects": "objects",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,19 +200,23 @@ class _Reader:
             raise TypeError(
                 invalid("X", "one array, data frame or sparse matrix", describe(X), _STREAM_CURE)
             )
+        check_container(X)
+        if library_of_frame(X):
+            _refuse_repeated(X)
         if self.columns is not None:
             X = X if hasattr(X, "shape") else np.asarray(X, dtype=object)
             _check_names(estimator, X, reset)
         elif isinstance(X, (list, tuple)):
             X = _list_to_array(X)
-        _refuse_not_numbers(X, self.columns)
+        categorical = self.columns.positions if self.columns else frozenset()
+        _refuse_not_numbers(X, categorical, token_ids=self.token_ids)
         if sparse.issparse(X) and self.token_ids:
             raise TypeError(invalid("X", "a dense array of token ids", f"sparse {describe(X)}"))
         try:
             with np.errstate(over="ignore", invalid="ignore"):  # overflow is reported as infinity
-                checked = self._convert(X, estimator, reset)
+                checked = self._convert(to_plain(X, categorical), estimator, reset)
         except ValueError as error:
-            raise _with_cure(error) from None
+            raise _with_cure(error, X, token_ids=self.token_ids) from None
         _check_dimensions(checked)
         return _to_tokens(checked) if self.token_ids else checked
 
@@ -294,109 +292,69 @@ def _list_to_array(X: Any) -> Any:
                 "X",
                 "rows of equal length",
                 f"{describe(X)} with rows of different lengths",
-                "Pad sequences to one length, for example with keras.utils.pad_sequences.",
+                "Pad sequences to one length, for example with X = keras.utils.pad_sequences(X, "
+                "padding='post', dtype='float32').",
             )
         ) from None
 
 
-def _refuse_not_numbers(X: Any, columns: CategoricalColumns | None) -> None:
+def _refuse_not_numbers(X: Any, categorical: Collection[int], *, token_ids: bool) -> None:
     """Raise for what scikit-learn would convert silently, or reject without saying what to do."""
-    categories = {category.position for category in columns.categorical} if columns else set()
     library = library_of(X)
     if library and hasattr(X, "collect"):
         raise TypeError(invalid("X", "in memory", describe(X), "Call X.collect() first."))
     if library and hasattr(X, "columns"):
-        repeated = [name for name, times in Counter(X.columns).items() if times > 1]
-        if repeated:
-            raise ValueError(
-                invalid(
-                    "X", "a frame with different column names", f"repeated {format_list(repeated)}"
-                )
-            )
-        kinds = _pandas_kinds(X) if library == "pandas" else _polars_kinds(X)
-        kinds = [named for i, named in enumerate(kinds) if i not in categories]
-        for kind in ("complex", "dates", "text"):
-            _refuse_kind(
-                kind, [name for name, kind_of_column in kinds if kind_of_column == kind], X
-            )
+        columns = enumerate(zip(X.columns, kinds_of_columns(X), strict=True))
+        kinds = [named for i, named in columns if i not in categorical]
+        for kind in REFUSED:
+            names = [name for name, kind_of_column in kinds if kind_of_column == kind]
+            _refuse_kind(kind, names, X, token_ids=token_ids)
         return
-    if np.ma.is_masked(X):
-        raise ValueError(f"Input X contains NaN (masked values). {_NAN_CURE}")
     if not hasattr(X, "dtype"):
         as_array = np.asarray(X)
         if as_array.ndim == 0 and as_array.dtype.kind == "O":  # NumPy does not see rows in it
+            cure = (_COLUMNS_CURE if isinstance(X, Mapping) else "") + _ONE_INPUT_CURE
             raise TypeError(
-                invalid("X", "one array, data frame or sparse matrix", describe(X), _ONE_INPUT_CURE)
+                invalid("X", "one array, data frame or sparse matrix", describe(X), cure)
             )
-    array_kind = getattr(getattr(X, "dtype", None), "kind", "")
-    if array_kind and columns is None:
-        kind = _kind_of(array_kind, X)
-        if kind:
-            _refuse_kind(kind, None, X)
+    kind = kind_of_array(X)
+    if kind != "numbers" and not categorical:
+        _refuse_kind(kind, None, X, token_ids=token_ids)
 
 
-def _kind_of(dtype_kind: str, values: Any) -> str:
-    if dtype_kind == "c":
-        return "complex"
-    if dtype_kind in "mM":
-        return "dates"
-    if dtype_kind in "USTV":
-        return "text"
-    if dtype_kind == "O" and isinstance(values, np.ndarray):
-        return "text" if any(isinstance(v, (str, bytes)) for v in values.ravel()) else ""
-    return ""
+def _refuse_repeated(X: Any) -> None:
+    repeated = [name for name, times in Counter(X.columns).items() if times > 1]
+    if repeated:
+        raise ValueError(
+            invalid("X", "a frame with different column names", f"repeated {format_list(repeated)}")
+        )
 
 
-def _pandas_kinds(X: Any) -> list[tuple[Any, str]]:
-    kinds = []
-    for position, (name, dtype) in enumerate(zip(X.columns, X.dtypes, strict=True)):
-        if dtype.kind == "O" and not isinstance(dtype, np.dtype):
-            kinds.append((name, "text"))  # category, string, interval, period
-        else:
-            values = X.iloc[:, position].to_numpy() if dtype.kind == "O" else None
-            kinds.append((name, _kind_of(dtype.kind, values)))
-    return kinds
-
-
-def _polars_kinds(X: Any) -> list[tuple[Any, str]]:
-    kinds = []
-    for name, dtype in zip(X.columns, X.dtypes, strict=True):
-        if dtype.is_temporal():
-            kinds.append((name, "dates"))
-        elif dtype.is_numeric() or str(dtype) in ("Boolean", "Null"):
-            kinds.append((name, ""))
-        else:
-            kinds.append((name, "text"))
-    return kinds
-
-
-def _refuse_kind(kind: str, names: list[Any] | None, X: Any) -> None:
+def _refuse_kind(kind: Kind, names: list[Any] | None, X: Any, *, token_ids: bool) -> None:
     if names is not None and not names:
         return
-    what, cure = {
-        "complex": ("complex numbers", "Pass real and imaginary parts as features of their own."),
-        "dates": ("dates or times", _DATE_CURE),
-        "text": ("strings or categories", _ENCODE_CURE),
-    }[kind]
+    what = _KIND_NAMES[kind]
     if names is None:
         got = f"{what} ({describe(X)})"
     else:
         plural = "column" if len(names) == 1 else "columns"
         got = f"{what} in {plural} {format_list(names)}"
-    # scikit-learn's own words come first for complex numbers: its checks look for them.
-    prefix = "Complex data not supported. " if kind == "complex" else ""
-    raise ValueError(prefix + invalid("X", "real numbers", got, cure))
+    message = invalid("X", "real numbers", got, advise_on_kind(kind, X, token_ids=token_ids))
+    # scikit-learn's own words come first: its checks look for them.
+    if kind == "objects":
+        raise TypeError(f"Every argument must be a string or a real number. {message}")
+    raise ValueError(f"Complex data not supported. {message}" if kind == "complex" else message)
 
 
-def _with_cure(error: ValueError) -> ValueError:
+def _with_cure(error: ValueError, X: Any, *, token_ids: bool) -> ValueError:
     text = str(error)
     head, shown, tail = text.partition(":\narray=")
     if shown:  # scikit-learn prints a whole 1-d X
         return ValueError(f"{head}. {tail[tail.rindex('Reshape your data') :]}")
     if "contains NaN" in text:
-        return ValueError(f"{text}\n{_NAN_CURE}")
+        return ValueError(f"{text}\n{advise_on_missing(X, token_ids=token_ids)}")
     if "contains infinity" in text:
-        return ValueError(f"{text} {_INF_CURE}")
+        return ValueError(f"{text} {advise_on_infinite(X, token_ids=token_ids)}")
     return error
 
 

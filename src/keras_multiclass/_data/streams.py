@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.frames import library_of
 from keras_multiclass._shared.messages import describe, invalid
 
@@ -150,6 +151,7 @@ class Stream:
         what = f"Batch {number} of {self.name}"
         if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
             raise TypeError(invalid(what, _ITEM, describe(item)))
+        check_container(item[0])
         batch = Batch(*map(_to_array, item))
         if _is_one_row(batch):
             raise ValueError(

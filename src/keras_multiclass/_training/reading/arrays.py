@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.features import FeatureSchema
+from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.labels.codec import LabelCodec
 from keras_multiclass._data.rows import Features
 from keras_multiclass._data.statistics import ArrayStatistics
@@ -32,6 +33,7 @@ def read_arrays(
     known: KnownData | None,
 ) -> RunData:
     """Read arrays; the arguments are those of `read_data`."""
+    check_container(request.X)
     _check_no_steps(parameters.settings.steps_per_epoch, request.X)
     has_validation = check_validation_arguments(
         request.X_val, request.y_val, request.sample_weight_val

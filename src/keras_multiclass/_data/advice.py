@@ -1,0 +1,142 @@
+"""How to turn features that are refused into numbers, for each container, rank and kind of X."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from keras_multiclass._data.frames import library_of, library_of_frame
+from keras_multiclass._data.values import Kind, types_of
+
+_LARGEST = 1e6  # an example
+_ENCODE = (
+    "Encode them first, for example with ColumnTransformer and OneHotEncoder or OrdinalEncoder "
+    "in a pipeline. Table backbones read categories themselves: pass a data frame with "
+    "categorical_features='from_dtype', or name the categorical columns."
+)
+_NUMBER_TEXT = "Number the values: X = np.unique(X, return_inverse=True)[1].reshape(X.shape)."
+_LOOK_UP = (
+    "Look up token ids, for example with keras.layers.StringLookup(vocabulary=np.unique(X)), or "
+    "with keras.layers.TextVectorization for whole texts; pass them as an array of integers."
+)
+_VECTORIZE = (
+    "Turn texts into numbers first, for example with make_pipeline(TfidfVectorizer(), classifier), "
+    "or into token ids with keras.layers.TextVectorization."
+)
+_DATES = (
+    "Convert dates to numbers first, for example year, month and weekday, or days since a "
+    "fixed date."
+)
+_COMPLEX = (
+    "Pass real and imaginary parts as features of their own: "
+    "X = np.concatenate([X.real, X.imag], axis=-1)."
+)
+_STACK = (
+    "If the rows have one shape, stack them: X = np.stack(list(X)). Pad sequences of different "
+    "lengths: X = keras.utils.pad_sequences(list(X), padding='post', dtype='float32')."
+)
+_RECORDS = "Make a data frame: X = pandas.DataFrame(list(X))."
+_STRUCTURE = "Make a data frame: X = pandas.DataFrame(X)."
+_IMPUTE = (
+    "Impute missing values first, for example with "
+    "make_pipeline(SimpleImputer(keep_empty_features=True), classifier), or drop these rows."
+)
+_EXPAND = "Make columns of their own of the elements, or drop these columns."
+
+
+def advise_on_kind(kind: Kind, X: Any, *, token_ids: bool) -> str:
+    """Say how to replace values that are not real numbers.
+
+    Parameters
+    ----------
+    kind : {"complex", "dates", "text", "objects"}
+        What the values are.
+    X : array-like or data frame
+        The features.
+    token_ids : bool
+        Whether the network reads token ids.
+    """
+    rank = len(getattr(X, "shape", ()))
+    if kind == "dates":
+        return _DATES
+    if kind == "complex":
+        return _COMPLEX
+    if kind == "text":
+        if token_ids:
+            return _LOOK_UP
+        return _VECTORIZE if rank == 1 else _ENCODE if rank == 2 else _NUMBER_TEXT
+    return _advise_on_objects(X, rank)
+
+
+def _advise_on_objects(X: Any, rank: int) -> str:
+    if library_of_frame(X):
+        return _EXPAND
+    if getattr(getattr(X, "dtype", None), "names", None):
+        return _STRUCTURE
+    if rank != 1:
+        return "Convert them to numbers, or drop them."
+    values = X.to_numpy() if library_of(X) else X
+    is_records = all(issubclass(kind, dict) for kind in types_of(np.asarray(values, dtype=object)))
+    return _RECORDS if is_records else _STACK
+
+
+def advise_on_missing(X: Any, *, token_ids: bool) -> str:
+    """Say what to do about missing values in X.
+
+    Parameters
+    ----------
+    X : array-like, data frame or sparse matrix
+        The features.
+    token_ids : bool
+        Whether the network reads token ids.
+    """
+    library = library_of_frame(X)
+    padding = " Use 0 for padding." if token_ids else ""
+    if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
+        return f"Masked values are missing values. Fill them: X = X.filled(0).{padding}"
+    if token_ids and library:
+        fill = "X.fillna(0)" if library == "pandas" else "X.fill_null(0).fill_nan(0)"
+        return f"Fill them: X = {fill}.{padding}"
+    if _has_objects(X) and not library:
+        return f"Fill them, for example with X = np.where(pandas.isna(X), 0, X).{padding}"
+    if token_ids or _rank(X) > 2:
+        return f"Fill them, for example with X = np.nan_to_num(X).{padding}"
+    convert = "Convert the columns, X = X.convert_dtypes(). " if _has_objects(X) else ""
+    return convert + _IMPUTE
+
+
+def advise_on_infinite(X: Any, *, token_ids: bool) -> str:
+    """Say what to do about values of X that are infinite or too large.
+
+    Parameters
+    ----------
+    X : array-like, data frame or sparse matrix
+        The features.
+    token_ids : bool
+        Whether the network reads token ids.
+    """
+    library, limits = library_of_frame(X), f"(-{_LARGEST:.0e}, {_LARGEST:.0e})".replace("+0", "")
+    if token_ids:
+        return "Use 0 for padding: X = np.nan_to_num(np.asarray(X), posinf=0, neginf=0)."
+    if library == "pandas":
+        columns = "columns = X.select_dtypes('number').columns"
+        how = f"X[columns] = X[columns].clip{limits}, where {columns}"
+    elif library == "polars":
+        how = f"X = X.with_columns(polars.selectors.float().clip{limits})"
+    elif sparse.issparse(X):
+        how = f"X = X.tocsr() and X.data = X.data.clip{limits}"
+    else:
+        how = f"X = np.clip(X, {limits[1:]}"
+    return f"Limit infinite and very large values, for example with {how}."
+
+
+def _has_objects(X: Any) -> bool:
+    if library_of_frame(X) == "pandas":
+        return any(isinstance(dtype, np.dtype) and dtype.kind == "O" for dtype in X.dtypes)
+    return getattr(getattr(X, "dtype", None), "kind", "") == "O"
+
+
+def _rank(X: Any) -> int:
+    return len(X.shape) if hasattr(X, "shape") else np.ndim(X)

@@ -1,0 +1,94 @@
+"""Containers of other libraries that hold features, but that NumPy cannot read as rows of numbers.
+
+They are recognized by the modules that define them, none of which is imported here.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from keras_multiclass._shared.messages import describe, invalid
+
+_ALLOWED = "one array, data frame or sparse matrix"
+_LOADER = (
+    "Pass a stream of batches: torch.utils.data.DataLoader(X, batch_size=64), without y if the "
+    "dataset has the labels."
+)
+_TO_PANDAS = "Convert it: X.to_pandas()."
+_COMPUTE = "Load it into memory: X.compute()."
+
+
+class _Foreign(NamedTuple):
+    """A class, by the start of the module that defines it and by its name; None for all."""
+
+    module: str
+    name: str | None
+    cure: str
+
+
+_FOREIGN = (
+    _Foreign("tensorflow", "SparseTensor", "Convert it: tf.sparse.to_dense(X).numpy()."),
+    _Foreign("tensorflow", "RaggedTensor", "Pad its rows to one length: X.to_tensor().numpy()."),
+    _Foreign("jax.experimental.sparse", None, "Convert it: np.asarray(X.todense())."),
+    _Foreign("torch.utils.data", "Dataset", _LOADER),
+    _Foreign("pyarrow", "Table", _TO_PANDAS),
+    _Foreign("pyarrow", "RecordBatch", _TO_PANDAS),
+    _Foreign("datasets", "Dataset", f"{_TO_PANDAS[:-1]} without the column of the labels."),
+    _Foreign("datasets", "DatasetDict", "Pass one of its splits: X['train'].to_pandas()."),
+    _Foreign("dask", "DataFrame", _COMPUTE),
+    _Foreign("dask", "Series", _COMPUTE),
+    _Foreign("dask", "Bag", _COMPUTE),
+    _Foreign("modin", "DataFrame", "Convert it: X.modin.to_pandas()."),
+    _Foreign("cudf", "DataFrame", _TO_PANDAS),
+    _Foreign("pyspark", "DataFrame", "Convert it: X.toPandas()."),
+    _Foreign("xarray", "Dataset", "Convert it: X.to_dataframe(), or X.to_array() for one array."),
+)
+
+
+def check_container(X: Any) -> None:
+    """Raise for a container of another library that cannot be read, and say how to convert it.
+
+    Parameters
+    ----------
+    X : object
+        The user's X.
+
+    Raises
+    ------
+    TypeError
+        If X is one of these containers, or a tensor that NumPy cannot read.
+    """
+    classes = [cls for cls in type(X).__mro__ if cls is not object]
+    found = next((cure for cls in classes for cure in _cures(cls)), "")
+    if found:
+        raise TypeError(invalid("X", _ALLOWED, describe(X), found))
+    if any(cls.__module__.partition(".")[0] == "torch" for cls in classes):
+        _check_torch(X)
+
+
+def _cures(cls: type) -> list[str]:
+    return [
+        foreign.cure
+        for foreign in _FOREIGN
+        if f"{cls.__module__}.".startswith(f"{foreign.module}.")
+        and foreign.name in (None, cls.__name__)
+    ]
+
+
+def _check_torch(X: Any) -> None:
+    if not hasattr(X, "__array__"):
+        return
+    try:
+        np.asarray(X)
+    except (TypeError, RuntimeError):  # bfloat16, another device, gradients, a sparse layout
+        sparse = "to_dense()." if "sparse" in str(getattr(X, "layout", "")) else ""
+        raise TypeError(
+            invalid(
+                "X",
+                "a tensor that NumPy can read",
+                describe(X),
+                f"Convert it: X.detach().cpu().{sparse}float().numpy().",
+            )
+        ) from None

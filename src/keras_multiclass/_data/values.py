@@ -1,0 +1,216 @@
+"""What kinds of values X holds, and numbers in unusual representations as plain numbers."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import numbers
+from collections.abc import Collection, Iterable
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from keras_multiclass._data.frames import MISSING_TYPES, library_of, library_of_frame
+
+Kind: TypeAlias = Literal["numbers", "complex", "dates", "text", "objects"]
+
+# In the order in which they are reported.
+REFUSED: tuple[Kind, ...] = ("complex", "dates", "text", "objects")
+_DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
+_NUMBERS = (numbers.Number, decimal.Decimal, np.number, np.bool_)
+# Kinds of Arrow's types, by the beginning of their names; all others are numbers.
+_ARROW_KINDS: dict[str, Kind] = {
+    **dict.fromkeys(("string", "large_string", "dictionary"), "text"),
+    **dict.fromkeys(("binary", "large_binary", "fixed_size_binary"), "text"),
+    **dict.fromkeys(("date", "time", "duration", "month_day_nano_interval"), "dates"),
+    **dict.fromkeys(("list", "large_list", "fixed_size_list", "struct", "map"), "objects"),
+}
+
+
+def kinds_of_columns(X: Any) -> list[Kind]:
+    """Return the kind of each column of a data frame.
+
+    Parameters
+    ----------
+    X : DataFrame
+        A frame of pandas or polars.
+    """
+    if library_of(X) == "polars":
+        return [_kind_of_polars(dtype) for dtype in X.dtypes]
+    return [_kind_of_pandas(X, i, dtype) for i, dtype in enumerate(X.dtypes)]
+
+
+def kind_of_array(X: Any) -> Kind:
+    """Return the kind of the values of anything but a data frame.
+
+    Parameters
+    ----------
+    X : array-like or sparse matrix
+        The values.
+    """
+    if library_of(X) and hasattr(X, "to_numpy"):
+        X = X.to_numpy()
+    kind = getattr(getattr(X, "dtype", None), "kind", "")
+    if kind == "O" and isinstance(X, np.ndarray):
+        return _kind_of_types(types_of(X))
+    return _kind_of_numpy(X.dtype) if kind else "numbers"
+
+
+def types_of(values: np.ndarray) -> set[type]:
+    """Return the types of the elements of an array of objects."""
+    return set(map(type, values.ravel().tolist()))
+
+
+def is_categorical(X: Any, i: int) -> bool:
+    """Whether the dtype of a column of a pandas frame is that of categories.
+
+    Parameters
+    ----------
+    X : DataFrame
+        A frame of pandas.
+    i : int
+        Position of the column.
+    """
+    dtype = X.dtypes.iloc[i]
+    if dtype.kind == "b":
+        return True
+    arrow = _arrow_name(dtype)
+    if arrow is not None:
+        return _kind_of_arrow(arrow) == "text"
+    if dtype.kind != "O":
+        return False
+    if not isinstance(dtype, np.dtype):
+        return str(dtype).startswith(("category", "string")) or str(dtype) == "str"
+    return any(issubclass(t, (str, bytes, bool, np.bool_)) for t in set(map(type, X.iloc[:, i])))
+
+
+def to_plain(X: Any, categorical: Collection[int] = ()) -> Any:
+    """Convert numbers that NumPy and scikit-learn cannot, and missing values of any type to NaN.
+
+    Parameters
+    ----------
+    X : array-like, data frame or sparse matrix
+        The features; never modified.
+    categorical : collection of int, default=()
+        Positions of columns that need not be numbers.
+
+    Returns
+    -------
+    array-like, data frame or sparse matrix
+        The same if nothing is to be converted.
+    """
+    if isinstance(X, np.ma.MaskedArray):
+        return fill_masked(X)
+    if isinstance(X, np.ndarray):
+        if X.dtype.kind == "O":
+            return _without_missing_objects(X)
+        is_number = X.dtype.kind == "V" and _kind_of_numpy(X.dtype) == "numbers"
+        return X.astype(np.float32) if is_number else X
+    if library_of_frame(X) == "pandas":
+        return _to_plain_frame(X, categorical)
+    return X
+
+
+def fill_masked(X: np.ma.MaskedArray) -> np.ndarray:
+    """Return a masked array as an array with NaN, or None among objects, where it is masked."""
+    if not np.ma.is_masked(X):
+        return np.asarray(X.data)
+    if X.dtype.kind in "fc":
+        return np.asarray(X.filled(np.nan))
+    if X.dtype.kind in "biu":
+        return np.where(np.ma.getmaskarray(X), np.nan, X.data)
+    values = X.data.astype(object)
+    values[np.ma.getmaskarray(X)] = None
+    return values
+
+
+def _to_plain_frame(X: Any, categorical: Collection[int]) -> Any:
+    converted = {}
+    for i, dtype in enumerate(X.dtypes):
+        if i in categorical:
+            continue
+        if (_arrow_name(dtype) or "").startswith(("decimal", "null")):
+            converted[i] = X.iloc[:, i].astype("float64")
+        elif dtype.kind == "O" and isinstance(dtype, np.dtype):
+            values = X.iloc[:, i].to_numpy()
+            plain = _without_missing_objects(values)
+            if plain is not values:
+                converted[i] = plain
+    if not converted:
+        return X
+    X = X.copy(deep=False)
+    for i, values in converted.items():
+        X.isetitem(i, values)
+    return X
+
+
+def _without_missing_objects(values: np.ndarray) -> np.ndarray:
+    names = {kind.__name__ for kind in types_of(values)}
+    if not names & (MISSING_TYPES - {"NoneType"}):  # NumPy converts None
+        return values
+    filled = [np.nan if type(v).__name__ in MISSING_TYPES else v for v in values.ravel().tolist()]
+    result = np.empty(len(filled), dtype=object)
+    result[:] = filled
+    return result.reshape(values.shape)
+
+
+def _kind_of_numpy(dtype: np.dtype[Any]) -> Kind:
+    if dtype.kind == "c":
+        return "complex"
+    if dtype.kind in "mM":
+        return "dates"
+    if dtype.kind in "UST":
+        return "text"
+    if dtype.kind == "V":  # the dtypes of ml_dtypes, such as bfloat16, or structures
+        return "numbers" if dtype.names is None and np.can_cast(dtype, "f8") else "objects"
+    return "numbers"
+
+
+def _kind_of_types(types: Iterable[type]) -> Kind:
+    kinds = set(map(_kind_of_type, types))
+    return next((kind for kind in REFUSED if kind in kinds), "numbers")
+
+
+def _kind_of_type(kind: type) -> Kind:
+    if kind.__name__ in MISSING_TYPES:
+        return "numbers"
+    if issubclass(kind, (complex, np.complexfloating)):
+        return "complex"
+    if issubclass(kind, _DATES) or kind.__name__ == "Period":
+        return "dates"
+    if issubclass(kind, (str, bytes)):
+        return "text"
+    is_number = issubclass(kind, _NUMBERS)
+    is_scalar = hasattr(kind, "__float__") and not hasattr(kind, "__len__")
+    return "numbers" if is_number or is_scalar else "objects"
+
+
+def _kind_of_pandas(X: Any, i: int, dtype: Any) -> Kind:
+    arrow = _arrow_name(dtype)
+    if arrow is not None:
+        return _kind_of_arrow(arrow)
+    if isinstance(dtype, np.dtype) and dtype.kind == "O":
+        return _kind_of_types(types_of(X.iloc[:, i].to_numpy()))
+    if str(dtype).startswith("period"):
+        return "dates"
+    if dtype.kind == "O":
+        return "text"  # categories, strings, intervals
+    return _kind_of_numpy(np.dtype(f"{dtype.kind}8") if dtype.kind in "mM" else dtype)
+
+
+def _kind_of_arrow(name: str) -> Kind:
+    return next((kind for start, kind in _ARROW_KINDS.items() if name.startswith(start)), "numbers")
+
+
+def _arrow_name(dtype: Any) -> str | None:
+    """Return the name of Arrow's type of a column of pandas; None for other columns."""
+    arrow = getattr(dtype, "pyarrow_dtype", None)
+    return None if arrow is None else str(arrow)
+
+
+def _kind_of_polars(dtype: Any) -> Kind:
+    if dtype.is_temporal():
+        return "dates"
+    if dtype.is_nested():
+        return "objects"
+    return "numbers" if dtype.is_numeric() or str(dtype) in ("Boolean", "Null") else "text"

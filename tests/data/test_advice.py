@@ -1,0 +1,234 @@
+"""The advice in errors about X works when it is followed, for each container, rank and kind."""
+
+import datetime
+import re
+
+import keras
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.compose import make_column_transformer
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
+
+from keras_multiclass._data.features import FeatureSchema
+
+pd = pytest.importorskip("pandas")
+pl = pytest.importorskip("polars")
+
+NAMES = {
+    "np": np,
+    "keras": keras,
+    "pandas": pd,
+    "polars": pl,
+    "make_pipeline": make_pipeline,
+    "SimpleImputer": SimpleImputer,
+    "TfidfVectorizer": TfidfVectorizer,
+}
+
+
+class Reader(ClassifierMixin, BaseEstimator):
+    """Reads X as the classifier does, without a network."""
+
+    def __init__(self, token_ids=False, allow_nan=False):
+        self.token_ids = token_ids
+        self.allow_nan = allow_nan
+
+    def fit(self, X, y=None):
+        options = {"token_ids": self.token_ids, "allow_nan": self.allow_nan}
+        self.schema_, self.read_ = FeatureSchema.learn(X, estimator_name="Net", **options)
+        return self
+
+
+def follow(message, X, classifier):
+    """Execute the code in a message; return the classifier and X to fit it on."""
+    names = {**NAMES, "X": X, "classifier": classifier}
+    for code in re.findall(r"(?<=where )columns = .*?\)\.columns", message):
+        exec(code, names)
+    for code in re.findall(
+        r"X = .*?\)(?=\.(?:\s|$)| and )|X(?:\.data|\[columns\]) = .*?\)", message
+    ):
+        exec(code, names)
+    pipeline = re.search(r"make_pipeline\(.*?, classifier\)", message)
+    if pipeline:
+        names["classifier"] = eval(pipeline.group(), names)
+    return names["classifier"], names["X"]
+
+
+def error_of(X, reader):
+    with pytest.raises((ValueError, TypeError)) as caught:
+        reader.fit(X)
+    return str(caught.value)
+
+
+def spoiled(shape, value, dtype=float):
+    """Return numbers from 1 to 4, one of them replaced."""
+    X = (np.arange(np.prod(shape)) % 4 + 1).reshape(shape).astype(dtype)
+    X[(1,) + (0,) * (len(shape) - 1)] = value
+    return X
+
+
+RANKS = [(6, 3), (6, 3, 2), (6, 3, 2, 2), (6, 3, 2, 2, 2)]
+MISSING = {
+    **{f"array of rank {len(shape)}": spoiled(shape, np.nan) for shape in RANKS},
+    **{f"objects of rank {len(shape)}": spoiled(shape, pd.NA, object) for shape in RANKS},
+    **{
+        f"masked of rank {len(shape)}": np.ma.masked_equal(spoiled(shape, 9, int), 9)
+        for shape in RANKS
+    },
+    "masked floats": np.ma.masked_equal(spoiled((6, 3), 9.0), 9),
+    "list": spoiled((6, 3), np.nan).tolist(),
+    "nested list": spoiled((6, 3, 2), np.nan).tolist(),
+    "list with None": spoiled((6, 3), None, object).tolist(),
+    "sparse": sparse.csr_array(spoiled((6, 3), np.nan)),
+    "pandas": pd.DataFrame(spoiled((6, 3), np.nan), columns=list("abc")),
+    "pandas objects": pd.DataFrame(spoiled((6, 3), pd.NA, object), columns=list("abc")),
+    "pandas Int64": pd.DataFrame(
+        spoiled((6, 3), pd.NA, object), columns=list("abc"), dtype="Int64"
+    ),
+    "polars": pl.DataFrame(spoiled((6, 3), np.nan), schema=list("abc")),
+    "polars null": pl.DataFrame({"a": [1, None, 3, 4], "b": [1.0, 2, 3, None]}),
+}
+
+
+@pytest.mark.parametrize("name", MISSING)
+def test_the_advice_on_missing_values_works(name):
+    X = MISSING[name]
+    message = error_of(X, Reader())
+    assert "contains NaN" in message
+    classifier, X = follow(message, X, Reader())
+    classifier.fit(X, np.zeros(6))
+
+
+TWO_DIMENSIONAL = [
+    name for name, X in MISSING.items() if not sparse.issparse(X) and np.ndim(X) == 2
+]
+
+
+@pytest.mark.parametrize("name", TWO_DIMENSIONAL)
+def test_the_advice_on_missing_token_ids_works(name):
+    X = MISSING[name]
+    message = error_of(X, Reader(token_ids=True))
+    assert "contains NaN" in message
+    assert "Use 0 for padding" in message
+    fitted = Reader(token_ids=True).fit(follow(message, X, None)[1])
+    assert fitted.read_.min() == 0
+    assert fitted.read_.dtype == np.int32
+
+
+INFINITE = {
+    **{f"array of rank {len(shape)}": spoiled(shape, np.inf) for shape in RANKS},
+    "minus infinity": spoiled((6, 3), -np.inf),
+    "too large": spoiled((6, 3, 2), 1e300),
+    "objects": spoiled((6, 3), np.inf, object),
+    "list": spoiled((6, 3), np.inf).tolist(),
+    "csr": sparse.csr_array(spoiled((6, 3), np.inf)),
+    "coo": sparse.coo_array(spoiled((6, 3), np.inf)),
+    "lil": sparse.lil_array(spoiled((6, 3), np.inf)),
+    "pandas": pd.DataFrame(spoiled((6, 3), np.inf), columns=list("abc")),
+    "pandas Float64": pd.DataFrame(spoiled((6, 3), 1e300), columns=list("abc"), dtype="Float64"),
+    "polars": pl.DataFrame(spoiled((6, 3), np.inf), schema=list("abc")),
+}
+
+
+@pytest.mark.parametrize("name", INFINITE)
+@pytest.mark.parametrize("allow_nan", [False, True])
+def test_the_advice_on_infinite_values_works(name, allow_nan):
+    X = INFINITE[name]
+    X = X.clone() if name == "polars" else X.copy()
+    message = error_of(X, Reader(allow_nan=allow_nan))
+    assert "contains infinity" in message
+    Reader(allow_nan=allow_nan).fit(follow(message, X, None)[1])
+
+
+@pytest.mark.parametrize("name", ["array of rank 2", "minus infinity", "pandas", "polars", "list"])
+def test_the_advice_on_infinite_token_ids_works(name):
+    message = error_of(INFINITE[name], Reader(token_ids=True))
+    Reader(token_ids=True).fit(follow(message, INFINITE[name], None)[1])
+
+
+@pytest.mark.parametrize("shape", [(6,), *RANKS])
+def test_the_advice_on_complex_numbers_works(shape):
+    X = np.ones(shape) + 1j
+    if len(shape) == 1:
+        X = X[:, None]
+    Reader().fit(follow(error_of(X, Reader()), X, None)[1])
+
+
+WORDS = np.array(["ash", "fir", "oak", "elm", "yew", "fig"])
+
+
+def test_the_advice_on_text_works():
+    message = error_of(WORDS, Reader())
+    classifier, X = follow(message, list(WORDS), Reader())
+    classifier.fit(X, np.zeros(6))
+    table = np.repeat(WORDS[:, None], 2, axis=1)
+    assert "OneHotEncoder or OrdinalEncoder" in error_of(table, Reader())
+    for encoder in (OneHotEncoder(), OrdinalEncoder()):
+        make_pipeline(make_column_transformer((encoder, [0, 1])), Reader()).fit(table)
+    images = np.broadcast_to(WORDS[:, None, None], (6, 2, 3))
+    Reader().fit(follow(error_of(images, Reader()), images, None)[1])
+    message = error_of(table, Reader(token_ids=True))
+    lookup = re.search(r"keras\.layers\.StringLookup\(.*?\)\)", message).group()
+    ids = np.asarray(eval(lookup, {**NAMES, "X": table})(table))
+    assert Reader(token_ids=True).fit(ids).read_.min() > 0
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        np.arange("2020-01-01", "2020-01-07", dtype="M8[D]"),
+        pd.Series([datetime.date(2020, 1, day) for day in range(1, 7)]),
+        pd.Series(pd.date_range("2020-01-01", periods=6, tz="UTC")).astype(object),
+    ],
+)
+def test_the_advice_on_dates_works(days):
+    X = days[:, None] if isinstance(days, np.ndarray) else days.to_frame("day")
+    assert "days since a fixed date" in error_of(X, Reader())
+    days = pd.to_datetime(pd.Series(days))
+    since = (days - days.iloc[0]) / pd.Timedelta(days=1)
+    read = Reader().fit(pd.DataFrame({"day": since, "month": days.dt.month})).read_
+    assert read[:, 0].tolist() == [0, 1, 2, 3, 4, 5]
+
+
+VECTORS = [np.full(3, i, float) for i in range(6)]
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        [{"a": 1.0, "b": i} for i in range(6)],
+        pd.Series(VECTORS),
+        pl.Series([list(v) for v in VECTORS]),
+        np.array([*VECTORS[:-1], None], dtype=object)[:-1],
+        np.array([(1, 2.0), (3, 4.0)], dtype=[("a", int), ("b", float)]),
+        {"a": [1, 2], "b": [3, 4]},
+    ],
+    ids=["records", "series", "polars", "objects", "structure", "dict"],
+)
+def test_the_advice_on_nested_values_works(X):
+    message = error_of(X, Reader())
+    if isinstance(X, dict):
+        fixed = pd.DataFrame(X)
+        assert "pandas.DataFrame(X)" in message
+    else:
+        fixed = follow(message.partition(" Pad ")[0], X, None)[1]
+    assert Reader().fit(fixed).read_.ndim == 2
+
+
+def test_the_advice_on_ragged_rows_works():
+    ragged = [[1.5, 2.5], [3.5]]
+    expected = [[1.5, 2.5], [3.5, 0]]
+    objects = np.array([np.array(row) for row in ragged], dtype=object)
+    for X in (ragged, pd.Series(ragged), objects):
+        message = error_of(X, Reader())
+        code = re.search(r"X = (keras\.utils\.pad_sequences\(.*'\))", message).group(1)
+        assert Reader().fit(eval(code, {**NAMES, "X": X})).read_.tolist() == expected
+
+
+def test_nested_columns_are_named():
+    for X in (pd.DataFrame({"a": VECTORS}), pl.DataFrame({"a": [[1, 2], [3]]})):
+        assert "objects in column 'a'" in error_of(X, Reader())
