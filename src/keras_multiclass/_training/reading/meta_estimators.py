@@ -6,7 +6,7 @@ from the data, so they are looked for only when such an estimator calls `fit`.
 
 from __future__ import annotations
 
-import sys
+import inspect
 import warnings
 
 import numpy as np
@@ -75,10 +75,10 @@ def _is_elsewhere(X: object, X_val: object) -> bool:
 
 
 def _is_called_by(modules: tuple[str, ...]) -> bool:
-    frame = sys._getframe(1)
+    frame = inspect.currentframe()
     while frame is not None:
         name = frame.f_globals.get("__name__", "")
         if any(name == module or name.startswith(f"{module}.") for module in modules):
             return True
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return False
