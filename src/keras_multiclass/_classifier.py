@@ -96,7 +96,8 @@ class KerasMulticlassClassifier(
         Class weights, ``{label: weight}``, multiplied with `sample_weight`. ``"balanced"`` gives
         every class the same total weight.
     epochs : int or "auto", default="auto"
-        Number of passes over the training rows. ``"auto"`` uses the backbone's default, or 100
+        Number of passes over the training rows. As for all integers, a whole float such as
+        ``20.0`` counts as one. ``"auto"`` uses the backbone's default, or 100
         if it has none.
     batch_size : int or "auto", default="auto"
         Number of rows per step, or -1 for all rows. ``"auto"`` uses the backbone's default or, if
@@ -149,7 +150,8 @@ class KerasMulticlassClassifier(
         metrics and callbacks follow their current values; the network, its `dtype`, the classes
         and the seed are those of the first fit.
     dtype : {"float32", "float64", "mixed_float16", "mixed_bfloat16"}, default="float32"
-        Keras dtype policy of the network.
+        Keras dtype policy of the network. Keras' global policy and float type have no effect; a
+        fit warns of a global policy of lower precision.
     engine : {"auto", "graph", "keras"}, default="auto"
         Training loop. ``"graph"`` runs whole epochs inside TensorFlow's graph and reuses traces
         across fits, which makes small networks many times faster; ``"keras"`` runs Keras'

@@ -449,7 +449,7 @@ def test_padding_has_no_effect_on_training(name):
         ("tabm", {"n_members": 0}, ValueError, "n_members must be a positive integer; got 0"),
         ("tabm", {"variant": "minni"}, ValueError, "variant must be .* mean 'mini'"),
         ("tabm", {"numeric_embedding": "linear"}, ValueError, "numeric_embedding must be one of"),
-        ("tabm", {"n_bins": 2.0}, TypeError, "n_bins must be a positive integer; got 2.0"),
+        ("tabm", {"n_bins": 2.5}, TypeError, "n_bins must be a positive integer; got 2.5"),
         ("ft_transformer", {"num_heads": 5}, ValueError, "num_heads must be a divisor of units"),
         ("ft_transformer", {"attention_dropout": 1}, ValueError, "attention_dropout must be"),
         ("cnn", {"filters": ()}, ValueError, "filters must be .* an empty sequence"),

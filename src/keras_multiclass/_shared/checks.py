@@ -15,12 +15,18 @@ def is_flag(value: Any) -> TypeGuard[bool]:
 
 
 def is_integer(value: Any) -> TypeGuard[int]:
-    """Whether ``value`` is an integer; booleans are not."""
-    return isinstance(value, numbers.Integral) and not is_flag(value)
+    """Whether ``value`` is a whole number, perhaps a float such as 3.0; booleans are not.
+
+    Searches such as hyperopt's draw integers as floats.
+    """
+    if is_flag(value):
+        return False
+    is_whole = isinstance(value, (float, np.floating)) and float(value).is_integer()
+    return isinstance(value, numbers.Integral) or is_whole
 
 
 def is_count(value: Any) -> TypeGuard[int]:
-    """Whether ``value`` is an integer of at least 1."""
+    """Whether ``value`` is a whole number of at least 1."""
     return is_integer(value) and value >= 1
 
 

@@ -20,6 +20,7 @@ from keras_multiclass._network.backbone_resolution import BackboneParameter
 from keras_multiclass._network.compile import MetricMode, restored_on_failure
 from keras_multiclass._shared.keras.copying import read_values
 from keras_multiclass._shared.keras.environment import check_dtype, keras_environment, start_quietly
+from keras_multiclass._shared.keras.global_policy import announced_policy
 from keras_multiclass._shared.keras.schedules import start_schedules
 from keras_multiclass._shared.seeding import Seeded, epoch_seed, resolve_seed, seeded
 from keras_multiclass._shared.typing import History
@@ -82,7 +83,7 @@ def run_fit(
     start_quietly()
     check_dtype(parameters.settings.dtype)
     verbose = 0 if request.task == "initialize" else parameters.settings.verbose
-    with show_progress(verbose) as progress:
+    with announced_policy(parameters.settings.dtype), show_progress(verbose) as progress:
         if previous is None:
             return _start(parameters, request, progress, observer)
         return _continue(parameters, request, previous, progress, observer)

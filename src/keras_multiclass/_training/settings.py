@@ -257,7 +257,7 @@ def _read_routed(routed: Mapping[str, object]) -> _RoutedOptions:
         elif not checks[argument].accepts(value):
             options.errors.append(invalid(f"`{name}`", checks[argument].allowed, describe(value)))
         else:
-            options.of[prefix][argument] = value
+            options.of[prefix][argument] = int(value) if is_integer(value) else value
     return options
 
 

@@ -29,7 +29,7 @@ def check_positive_int(name: str, value: Any) -> int:
 
 def check_sizes(name: str, value: Any, *, allow_empty: bool = False) -> tuple[int, ...]:
     """Return a positive integer, or a sequence of them, as a tuple."""
-    if isinstance(value, numbers.Integral):
+    if isinstance(value, numbers.Integral) or is_integer(value):
         return (check_positive_int(name, value),)
     allowed = "a positive integer or a sequence of them"
     if isinstance(value, (str, bytes)) or not isinstance(value, (Sequence, np.ndarray)):
