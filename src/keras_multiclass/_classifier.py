@@ -204,9 +204,13 @@ class KerasMulticlassClassifier(
         Whether lower or higher values of each entry of `history_` are better; None if unknown.
     validated_epochs_ : list of int
         Epochs, counted from 1, after which validation ran: those of the ``val_*`` entries.
+    input_offset_ : ndarray of shape (n_channels,)
+        Only if some features vary too little for their size to be told apart in the network's
+        dtype, such as Unix times in float32: what is subtracted from the last axis of X, in 64
+        bits, before `model_` reads it; 0 for all other features.
     model_ : keras.Model
-        Trained and compiled network. It takes raw X and outputs logits if it was built from a
-        backbone.
+        Trained and compiled network. It takes raw X, minus `input_offset_` where that exists, and
+        outputs logits if it was built from a backbone.
     engine_ : str
         Engine used last, ``"graph"`` or ``"keras"``; empty before any training.
     engine_reason_ : str

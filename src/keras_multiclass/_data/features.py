@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -20,10 +20,11 @@ from keras_multiclass._data.column_names import Names, check_names, names_of
 from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.frames import library_of, library_of_frame
 from keras_multiclass._data.memory_map import MemoryMap, needs_cast_on_read
+from keras_multiclass._data.offsets import Offsets, has_precision, some_rows
 from keras_multiclass._data.rows import Features
 from keras_multiclass._data.streams import is_stream
 from keras_multiclass._data.values import REFUSED, Kind, kind_of_array, kinds_of_columns, to_plain
-from keras_multiclass._shared.messages import describe, format_list, invalid
+from keras_multiclass._shared.messages import describe, format_list, invalid, warn
 
 _MOST_DIMENSIONS = 5
 _ONE_INPUT_CURE = (
@@ -69,6 +70,8 @@ class FeatureSchema:
         Name of the estimator in scikit-learn's messages.
     names : tuple or None
         Column names of any type, if X was a data frame.
+    offsets : Offsets or None
+        What is subtracted from X before it is cast; None if nothing is.
     """
 
     input_shape: tuple[int, ...]
@@ -80,6 +83,7 @@ class FeatureSchema:
     allow_nan: bool = False
     estimator_name: str = "Estimator"
     names: Names | None = None
+    offsets: Offsets | None = None
 
     @classmethod
     def learn(
@@ -91,6 +95,7 @@ class FeatureSchema:
         columns: CategoricalColumns | None = None,
         allow_nan: bool = False,
         estimator_name: str = "Estimator",
+        subtract_offsets: bool = True,
     ) -> tuple[FeatureSchema, Features]:
         """Learn shape and names of X, and check it.
 
@@ -100,6 +105,9 @@ class FeatureSchema:
             The features: 2 to 5 dimensions, 2 for frames and sparse matrices.
         dtype, token_ids, columns, allow_nan, estimator_name
             As the attributes.
+        subtract_offsets : bool, default=True
+            Whether `offsets` are subtracted where a cast would make values equal; otherwise this is
+            a warning.
 
         Returns
         -------
@@ -116,6 +124,12 @@ class FeatureSchema:
         reader = _Reader(dtype, token_ids, columns, allow_nan, estimator_name)
         estimator = _stand_in(estimator_name)()
         checked = reader.read(X, estimator, reset=True)
+        offsets = reader.find_offsets(X, checked)
+        if offsets is not None and subtract_offsets:
+            checked = replace(reader, offsets=offsets).read(X, estimator, reset=False)
+        elif offsets is not None:
+            _warn_of_rounding(offsets, dtype)
+            offsets = None
         schema = cls(
             tuple(int(size) for size in checked.shape[1:]),
             int(estimator.n_features_in_),
@@ -126,6 +140,7 @@ class FeatureSchema:
             allow_nan,
             estimator_name,
             names=names_of(X),
+            offsets=offsets,
         )
         return schema, checked
 
@@ -151,7 +166,12 @@ class FeatureSchema:
         """
         check_names(X, self.names, self.estimator_name)
         reader = _Reader(
-            self.dtype, self.token_ids, self.columns, self.allow_nan, self.estimator_name
+            self.dtype,
+            self.token_ids,
+            self.columns,
+            self.allow_nan,
+            self.estimator_name,
+            offsets=self.offsets,
         )
         estimator = _stand_in(self.estimator_name)()
         estimator.n_features_in_ = self.n_features_in
@@ -193,6 +213,19 @@ class _Reader:
     columns: CategoricalColumns | None
     allow_nan: bool
     estimator_name: str
+    offsets: Offsets | None = None
+
+    def find_offsets(self, X: Any, checked: Any) -> Offsets | None:
+        """Find the offsets that X needs, which has passed the checks, from some of its rows."""
+        if self.token_ids or not has_precision(X, self.dtype):
+            return None
+        rows = some_rows(X, checked.shape[0], checked.size)
+        reader = replace(self, dtype="float64")
+        sample = reader.read(rows, _stand_in(self.estimator_name)(), reset=True)
+        offsets = Offsets.learn(sample[:] if isinstance(sample, MemoryMap) else sample, self.dtype)
+        if offsets is None or self.columns is None:
+            return offsets
+        return offsets.without(column.position for column in self.columns.categorical)
 
     def read(self, X: Any, estimator: BaseEstimator, *, reset: bool) -> Any:
         """Check X, and set (``reset``) or compare number and names of its columns."""
@@ -221,7 +254,7 @@ class _Reader:
         return _to_tokens(checked) if self.token_ids else checked
 
     def _convert(self, X: Any, estimator: BaseEstimator, reset: bool) -> Any:
-        is_mapped = needs_cast_on_read(X, self.dtype) and not self.token_ids
+        is_mapped = needs_cast_on_read(X, self.dtype, self.offsets) and not self.token_ids
         options: dict[str, Any] = {
             "accept_sparse": "csr",
             "allow_nd": True,
@@ -230,7 +263,9 @@ class _Reader:
         }
         checked = _validate(estimator, X, reset, options, self.columns)
         if is_mapped:
-            checked = MemoryMap(checked, self.dtype)
+            checked = MemoryMap(checked, self.dtype, self.offsets)
+        elif self.offsets is not None:
+            checked = self.offsets.subtract(X, checked)
         if is_mapped or (self.allow_nan and checked.ndim > 2):
             for chunk in checked.chunks() if is_mapped else [checked]:
                 assert_all_finite(
@@ -344,6 +379,16 @@ def _refuse_kind(kind: Kind, names: list[Any] | None, X: Any, *, token_ids: bool
     if kind == "objects":
         raise TypeError(f"Every argument must be a string or a real number. {message}")
     raise ValueError(f"Complex data not supported. {message}" if kind == "complex" else message)
+
+
+def _warn_of_rounding(offsets: Offsets, dtype: str) -> None:
+    positions = np.flatnonzero(offsets.values).tolist()
+    which = f"{positions[0]}" if len(positions) == 1 else f"[{format_list(positions)}]"
+    warn(
+        f"X[..., {which}] must vary more for its size to keep its precision in {dtype}, in which "
+        "this network reads X unchanged; its values are rounded. Subtract a constant from it"
+        + (", or set dtype='float64'." if dtype == "float32" else "."),
+    )
 
 
 def _with_cure(error: ValueError, X: Any, *, token_ids: bool) -> ValueError:

@@ -101,6 +101,12 @@ class BackboneParameter:
         kind = self._registered_kind
         return kind is None or kind == "table"
 
+    def reads_raw(self, scaling: object) -> bool:
+        """Whether the user's own network reads X unchanged, with this parameter `scaling`."""
+        if self.model is not None or isinstance(self.backbone, keras.Layer):
+            return True
+        return scaling is None and not isinstance(self.backbone, str)
+
     @property
     def reads_token_ids(self) -> bool:
         """Whether X of rank 2 holds token ids."""

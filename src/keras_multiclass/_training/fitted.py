@@ -141,6 +141,7 @@ class FittedNetwork:
         temperature = temperature_of(self.model)
         optional = {
             "feature_names_in_": features.feature_names_in,
+            "input_offset_": None if features.offsets is None else features.offsets.values.copy(),
             "network_feature_names_": None
             if state.input_names is None
             else np.array(state.input_names, dtype=object),

@@ -80,6 +80,7 @@ def _learn_features(
         columns=_learn_columns(parameters.categorical_features, X, backbone),
         allow_nan=backbone.reads_tables,
         estimator_name=parameters.estimator_name,
+        subtract_offsets=not backbone.reads_raw(parameters.settings.scaling),
     )
 
 

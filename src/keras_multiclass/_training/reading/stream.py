@@ -90,6 +90,7 @@ def _first_features(
         token_ids=backbone.reads_token_ids and np.asarray(X).ndim == 2,
         allow_nan=backbone.reads_tables,
         estimator_name=parameters.estimator_name,
+        subtract_offsets=not backbone.reads_raw(parameters.settings.scaling),
     )
 
 

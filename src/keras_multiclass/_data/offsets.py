@@ -1,0 +1,183 @@
+"""Offsets of features that vary too little for their size, subtracted before X is cast.
+
+In 32 bits, Unix times differ by at least 128 seconds. Such features are read in 64 bits, an offset
+near their median is subtracted, and only the difference is cast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+from scipy import sparse
+from sklearn.utils import check_array
+
+from keras_multiclass._data.frames import library_of_frame
+from keras_multiclass._data.statistics import padding_mask
+
+_SAMPLE_ROWS = 2**8
+_SAMPLE_VALUES = 2**20
+# The cast may round by this fraction of a feature's typical deviation from its median.
+_LARGEST_ERROR = 2.0**-12
+_NARROW_DTYPES = ("float32", "float16", "int16", "uint16", "int8", "uint8", "bool")
+
+
+@dataclass(frozen=True, eq=False)
+class Offsets:
+    """What is subtracted from each feature.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_features,) and dtype float64
+        One number for each position of the last axis of X; 0 for most.
+    """
+
+    values: np.ndarray
+
+    @classmethod
+    def learn(cls, sample: Any, dtype: DTypeLike) -> Offsets | None:
+        """Find the features that need an offset.
+
+        Parameters
+        ----------
+        sample : ndarray of shape (n_rows, ..., n_features) and dtype float64, or CSR matrix
+            Some rows of X; may have NaN.
+        dtype : dtype
+            Dtype that X is cast to.
+
+        Returns
+        -------
+        Offsets or None
+            None if all features keep their precision without.
+        """
+        n_features = sample.shape[-1]
+        dense = np.arange(n_features)
+        if sparse.issparse(sample):  # zeros that are not stored are far from any offset
+            stored = np.bincount(sample.indices, minlength=n_features)
+            dense = np.flatnonzero(stored == sample.shape[0])
+            sample = sample[:, dense].toarray()
+        is_one_channel = sample.ndim == 3  # perhaps: a grayscale image
+        if is_one_channel:
+            sample = sample[padding_mask(sample)]
+        if not sample.size:
+            return None
+        sample = sample.reshape(-1, sample.shape[-1])
+        sample = sample[:: -(-len(sample) // _SAMPLE_ROWS)]
+        values = np.zeros(n_features)
+        values[dense] = _find(sample, dtype)
+        if is_one_channel and values.any():
+            common = _find(sample.reshape(-1, 1), dtype)
+            if not _find(sample - common, dtype).any():
+                values[:] = common
+        return cls(values) if values.any() else None
+
+    def without(self, positions: Iterable[int]) -> Offsets | None:
+        """Return the offsets of the other features; None if they have none."""
+        values = self.values.copy()
+        values[list(positions)] = 0
+        return Offsets(values) if values.any() else None
+
+    def subtract(self, X: Any, cast: Any) -> Any:
+        """Replace the features that have an offset by their difference from it.
+
+        Parameters
+        ----------
+        X : array-like, data frame or sparse matrix of shape (n_rows, ..., n_features)
+            The features in their own dtype.
+        cast : ndarray or CSR matrix
+            The same, validated and cast; changed only if it shares no memory with ``X``.
+
+        Returns
+        -------
+        ndarray or CSR matrix
+            Of the dtype of ``cast``. Padding stays zero, and no other step becomes zero.
+        """
+        positions = np.flatnonzero(self.values)
+        if sparse.issparse(cast):
+            shift = np.zeros((1, len(self.values)))
+            shift[0, positions] = self.values[positions]
+            shifts = type(cast)(np.ones((cast.shape[0], 1))) @ type(cast)(shift)
+            return (type(cast)(X.astype(np.float64)) - shifts).astype(cast.dtype)
+        is_copy = isinstance(X, np.ndarray) and X.dtype != cast.dtype
+        shifted = cast if is_copy else cast.copy()
+        real = padding_mask(cast) if cast.ndim == 3 else None
+        for i in positions.tolist():
+            difference = _subtract(_feature(X, i), self.values[i]).astype(cast.dtype)
+            if real is not None:
+                difference[difference == 0] = np.finfo(cast.dtype).tiny
+                difference[~real] = 0
+            shifted[..., i] = difference
+        return shifted
+
+
+def has_precision(X: Any, dtype: DTypeLike) -> bool:
+    """Return whether X may hold numbers that a cast would round."""
+    own = getattr(X, "dtype", None)
+    return own is None or str(own) not in (*_NARROW_DTYPES, np.dtype(dtype).name)
+
+
+def some_rows(X: Any, n_rows: int, n_values: int) -> Any:
+    """Return evenly spaced rows of X, all of them if they are few.
+
+    Parameters
+    ----------
+    X : array-like, data frame or sparse matrix of shape (n_rows, ...)
+        The features.
+    n_rows, n_values : int
+        Number of rows, and of all values.
+    """
+    most = max(1, min(_SAMPLE_ROWS, _SAMPLE_VALUES * n_rows // n_values))
+    step = -(-n_rows // most)
+    if step == 1:
+        return X
+    if sparse.issparse(X):
+        return X.tocsr()[::step]
+    return X.iloc[::step] if library_of_frame(X) == "pandas" else X[::step]
+
+
+def _find(sample: np.ndarray, dtype: DTypeLike) -> np.ndarray:
+    """Return the offset of each column, 0 where none is needed."""
+    largest = float(np.finfo(np.float32).max) / 4
+    with np.errstate(over="ignore", invalid="ignore"):
+        center = _medians(sample)
+        distance = np.abs(sample - center)
+        distance[distance == 0] = np.nan
+        # As in scaling, the deviation of a constant is 1.
+        deviation = np.nan_to_num(_medians(distance), nan=1.0)
+        needed = np.abs(center) * np.finfo(dtype).eps > _LARGEST_ERROR * deviation
+    return np.where(needed & (np.abs(center) < largest), center, 0.0)
+
+
+def _medians(values: np.ndarray) -> np.ndarray:
+    """Return a value near the middle of each column, without NaN; NaN if there is none."""
+    ordered = np.sort(values, axis=0)  # NaN comes last
+    counts = len(values) - np.isnan(values).sum(axis=0)
+    return np.asarray(np.take_along_axis(ordered, counts[None] // 2, axis=0)[0])
+
+
+def _feature(X: Any, i: int) -> np.ndarray:
+    library = library_of_frame(X)
+    if library is None:
+        values = np.asarray(X)[..., i]
+    elif library == "pandas":
+        values = X.iloc[:, i].to_numpy()
+    else:
+        values = X[:, int(i)].to_numpy()
+    if values.dtype.kind in "iuf":
+        return values
+    if library is None:
+        return values.astype(np.float64)
+    column = X.iloc[:, [i]] if library == "pandas" else X[:, [int(i)]]
+    return check_array(column, dtype=np.float64, ensure_all_finite=False)[:, 0]
+
+
+def _subtract(values: np.ndarray, offset: float) -> np.ndarray:
+    """Subtract without rounding integers above 2**53."""
+    difference = values.astype(np.float64) - offset
+    if values.dtype.kind == "f" or not float(offset).is_integer():
+        return difference
+    exact = values.astype(np.uint64) - np.uint64(int(offset) % 2**64)  # modulo 2**64
+    return np.where(np.abs(difference) < 2.0**62, exact.view(np.int64), difference)
