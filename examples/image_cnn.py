@@ -22,8 +22,7 @@ X_train, X_test, y_train, y_test = train_test_split(
 print(f"training images {X_train.shape}, test images {X_test.shape}, classes {np.unique(y_train)}")
 
 # %%
-# ``"auto"`` recognizes grayscale images only if they are 8-bit integers. These are floats, so the
-# backbone is named.
+# Rows of shape (8, 8) could also be sequences of 8 steps, so the backbone is named.
 
 classifier = KerasMulticlassClassifier(
     backbone="cnn",

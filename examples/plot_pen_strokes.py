@@ -3,8 +3,8 @@ Sequences: recognizing digits from partial pen strokes
 ======================================================
 
 Digits written with a pen on a tablet, each recorded as eight points along the stroke. A recurrent
-network (GRU) reads the points in order. All-zero steps are padding and are skipped, so the network
-can classify a stroke after its second, third, ... point.
+network (GRU) reads the points in order. Zeros at the end are padding and are skipped, so the
+network can classify a stroke after its second, third, ... point.
 """
 
 # %%

@@ -3,7 +3,7 @@ Sequences of different lengths
 ==============================
 
 Classify sequences of different lengths with a recurrent network (GRU). Sequences have shape
-``(n_samples, n_steps, n_channels)``; all-zero steps are padding and are skipped at any position.
+``(n_samples, n_steps, n_channels)``; all-zero steps at the end are padding and are skipped.
 The data are generated: noise with two bumps, each up or down, at random positions. The classes are
 the four combinations; two of them differ only in the order of the bumps, which requires memory.
 """

@@ -56,12 +56,13 @@ class KerasMulticlassClassifier(
 
         - ``"auto"``: ``"realmlp_small"`` for tables (2-d X; ``"mlp"`` for more than 1000
           columns), ``"conv1d"`` for sequences of vectors (3-d X), ``"cnn"`` for images (4-d and
-          5-d X, and 3-d X of 8-bit integers).
+          5-d X, and 3-d X whose rows are squares of at least 8 x 8, with a warning).
         - The name of a registered backbone, see `list_backbones`. A sequence backbone reads 2-d
           X as token ids, with 0 as padding, and embeds them.
         - A function ``(inputs, **params) -> tensor`` of Keras tensors that returns features of
           shape (batch, n_features). For sequences, a parameter named ``mask`` receives the mask
-          of the steps that are not padding (padding is all zeros).
+          of the steps that are not padding. Padding is zeros at the end, unless other steps of
+          the training rows are all zero, too.
         - A headless ``keras.Model`` or ``keras.Layer``. Each fit trains a copy that starts from
           its weights; the original is never changed.
     model : callable or keras.Model, default=None

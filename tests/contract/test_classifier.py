@@ -307,8 +307,8 @@ CNN = {"backbone__filters": (16,), "optimizer__learning_rate": 0.01}
     ("shape", "dtype", "params", "layer"),
     [
         ((8, 8, 1), "float32", CNN, keras.layers.Conv2D),
-        ((8, 8), "uint8", CNN, keras.layers.Conv2D),
-        ((8, 8), "float64", {"backbone__filters": 8}, keras.layers.Conv1D),
+        ((8, 8), "uint8", {"backbone": "cnn", **CNN}, keras.layers.Conv2D),
+        ((16, 4), "float64", {"backbone__filters": 8}, keras.layers.Conv1D),
         ((8, 8), "float64", {"backbone": "gru", "backbone__units": 8}, keras.layers.GRU),
         ((2, 4, 4, 2), "float32", {"backbone": flat}, keras.layers.Flatten),
     ],

@@ -137,7 +137,7 @@ SHAPES = {
     "images without channels": (
         (rows_of((8, 8))[0] * 40 + 100).astype(np.uint8),
         rows_of((8, 8))[1],
-        {"backbone__filters": (4,)},
+        {"backbone": "cnn", "backbone__filters": (4,)},
     ),
     "sequences": (*padded_sequences(), {"backbone": "gru", "backbone__units": 4}),
     "tokens": (

@@ -16,7 +16,7 @@ from scipy import sparse
 from sklearn.utils import check_array
 
 from keras_multiclass._data.frames import library_of_frame
-from keras_multiclass._data.statistics import padding_mask
+from keras_multiclass._data.padding import padding_mask
 
 _SAMPLE_ROWS = 2**8
 _SAMPLE_VALUES = 2**20

@@ -1,15 +1,17 @@
-"""Statistics of the training features: mean and variance, quantiles, missing values, padding."""
+"""Statistics of the training features: mean and variance, quantiles, missing values."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from scipy import sparse
 from scipy.stats import norm
 from sklearn.preprocessing import StandardScaler
+
+from keras_multiclass._data.padding import ZeroSteps, padding_mask
 
 OUTERMOST_LEVEL = 1e-3  # normal quantiles are infinite at levels 0 and 1
 _CHUNK_VALUES = 2**22  # numbers converted to float64 at a time: 32 MiB
@@ -86,6 +88,9 @@ class Statistics(Protocol):
     def has_missing(self) -> np.ndarray:
         """Return for each column of a table whether it has NaN in some row."""
 
+    def padding(self) -> Literal["end", "start"] | None:
+        """Return where sequences are padded, see :class:`ZeroSteps`."""
+
 
 @dataclass(frozen=True)
 class ArrayStatistics:
@@ -136,6 +141,12 @@ class ArrayStatistics:
             else:
                 missing |= np.isnan(values).any(axis=0)
         return missing
+
+    def padding(self) -> Literal["end", "start"] | None:
+        """Return where sequences are padded."""
+        steps = ZeroSteps()
+        steps.add(self.X, self.rows)
+        return steps.padding
 
 
 def normal_quantiles(levels: np.ndarray) -> np.ndarray:
@@ -303,27 +314,6 @@ def _moments(scaler: StandardScaler, n_features: int) -> tuple[np.ndarray, np.nd
     variance = np.where(scaler.scale_ == 1.0, 1.0, scaler.var_)
     mean = np.nan_to_num(np.asarray(scaler.mean_, dtype=np.float64))
     return mean, np.nan_to_num(variance.astype(np.float64), nan=1.0)
-
-
-def padding_mask(X: np.ndarray) -> np.ndarray:
-    """Return a mask of the real steps of padded sequences.
-
-    A step whose features are all zero is padding, wherever in the sequence, as in
-    ``keras.layers.Masking(mask_value=0.)``.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, n_steps, n_features)
-        Validated sequences, before any scaling.
-
-    Returns
-    -------
-    ndarray of bool of shape (n_samples, n_steps)
-        True for real steps.
-    """
-    size = max(1, _CHUNK_VALUES * X.shape[0] // X.size)
-    parts = [np.any(X[i : i + size] != 0, axis=2) for i in range(0, X.shape[0], size)]
-    return np.concatenate(parts)
 
 
 def _flatten(

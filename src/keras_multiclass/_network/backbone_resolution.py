@@ -8,18 +8,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import keras
-import numpy as np
-from numpy.typing import DTypeLike
 
 from keras_multiclass._data.statistics import Standardization
 from keras_multiclass._network.backbones import TrainingDefaults, get_backbone, list_backbones
 from keras_multiclass._network.backbones.registry import X_RANKS
 from keras_multiclass._network.builder_arguments import NAMED, takes
 from keras_multiclass._shared.keras.copying import copy_layer
-from keras_multiclass._shared.messages import describe, format_list, invalid
+from keras_multiclass._shared.messages import describe, format_list, invalid, warn
 from keras_multiclass.exceptions import BackboneError
 
 _MOST_EMBEDDED_COLUMNS = 1000  # "auto" embeds the numbers of tables with at most so many columns
+# Of rows of rank 2, squares of this size are images; others may be if their sides are long enough
+# and not too different.
+_SHORTEST_SQUARE = 8
+_SHORTEST_IMAGE = 16
+_MOST_UNEQUAL = 1.5
 _SHAPES = {
     "table": "(n_samples, n_features)",
     "image": "(n_samples, height, width), (n_samples, height, width, channels) or "
@@ -71,10 +74,12 @@ class ResolvedBackbone:
         may_be_sequence = self.kind == "sequence" or (self.kind is None and len(row_shape) == 2)
         return may_be_sequence and self.takes("mask")
 
-    def standardization(self, row_shape: tuple[int, ...]) -> Standardization:
-        """Return what counts as one feature when rows of this shape are standardized."""
+    def standardization(
+        self, row_shape: tuple[int, ...], *, skip_padding: bool = False
+    ) -> Standardization:
+        """Return which values count when rows of this shape are standardized."""
         is_grey = self.kind == "image" and len(row_shape) == 2
-        return Standardization(single_channel=is_grey, skip_padding=self.takes_mask(row_shape))
+        return Standardization(single_channel=is_grey, skip_padding=skip_padding)
 
 
 @dataclass(frozen=True)
@@ -118,15 +123,13 @@ class BackboneParameter:
             return get_backbone(self.backbone).kind
         return None
 
-    def resolve(self, shape: tuple[int, ...], dtype: DTypeLike | None) -> ResolvedBackbone | None:
+    def resolve(self, shape: tuple[int, ...]) -> ResolvedBackbone | None:
         """Choose the builder for X.
 
         Parameters
         ----------
         shape : tuple of int
             Shape of X.
-        dtype : dtype or None
-            Dtype of X as the user passed it; 8-bit integers indicate images.
 
         Returns
         -------
@@ -142,18 +145,47 @@ class BackboneParameter:
             return None
         if isinstance(self.backbone, str):
             name = self.backbone
-            return _registered(_automatic(shape, dtype) if name == "auto" else name, shape)
+            return _registered(_automatic(shape) if name == "auto" else name, shape)
         return _of_the_user(self.backbone)
 
+    def warn_if_ambiguous(self, shape: tuple[int, ...]) -> None:
+        """Announce how X is read if other users mean something else by its shape.
 
-def _automatic(shape: tuple[int, ...], dtype: DTypeLike | None) -> str:
-    """Rank 2 is a table; rank 4 and 5, and rank 3 of 8-bit integers, images; else sequences."""
+        Parameters
+        ----------
+        shape : tuple of int
+            Shape of X.
+        """
+        if self.model is not None or not isinstance(self.backbone, str):
+            return
+        if self.backbone == "auto" and len(shape) == 3:
+            _announce(*shape[1:])
+
+
+def _automatic(shape: tuple[int, ...]) -> str:
+    """Rank 2 is a table; rank 4 and 5, and squares of rank 3, images; the rest, sequences."""
     rank = len(shape)
     if rank == 2:
         return "realmlp_small" if shape[1] <= _MOST_EMBEDDED_COLUMNS else "mlp"
-    if rank == 3:
-        return "cnn" if dtype == np.uint8 else "conv1d"
-    return "cnn"
+    return "cnn" if rank > 3 or _is_square(*shape[1:]) else "conv1d"
+
+
+def _is_square(height: int, width: int) -> bool:
+    return height == width >= _SHORTEST_SQUARE
+
+
+def _announce(height: int, width: int) -> None:
+    """Warn if X of rank 3 may be grayscale images or sequences."""
+    shorter, longer = sorted((height, width))
+    image = "For grayscale images, pass backbone='cnn' or X[..., None]."
+    sequence = f"For sequences of {height} steps with {width} channels, pass backbone='conv1d'."
+    if _is_square(height, width):
+        read, cures = "grayscale images by 'cnn', because they are square", (image, sequence)
+    elif shorter >= _SHORTEST_IMAGE and longer <= _MOST_UNEQUAL * shorter:
+        read, cures = "sequences by 'conv1d', because their sides differ", (sequence, image)
+    else:
+        return
+    warn(f"backbone='auto' reads rows of shape {(height, width)} as {read}. " + " ".join(cures))
 
 
 def _registered(name: str, shape: tuple[int, ...]) -> ResolvedBackbone:

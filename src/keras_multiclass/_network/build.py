@@ -12,13 +12,13 @@ from keras import ops
 from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.statistics import Statistics
 from keras_multiclass._network.backbone_resolution import ResolvedBackbone
-from keras_multiclass._network.builder_arguments import check_arguments
+from keras_multiclass._network.builder_arguments import check_arguments, is_required
 from keras_multiclass._network.layers.heads import MemberAverage, MemberDense, Temperature
 from keras_multiclass._network.name_collisions import NameCollisionError, is_name_collision
 from keras_multiclass._network.scaling import standardized
 from keras_multiclass._network.side_by_side import EnsembleNetwork, side_by_side
 from keras_multiclass._network.table_preprocessing import read_table
-from keras_multiclass._shared.messages import describe, invalid
+from keras_multiclass._shared.messages import describe, invalid, warn
 from keras_multiclass.exceptions import BackboneError
 
 EMBEDDING_UNITS = 32
@@ -153,17 +153,40 @@ def _preprocess(
         table = read_table(inputs, rows.columns, rows.statistics, scaling, rows.names)
         return table.x, {"table": table.table} if backbone.takes("table") else {}, table.names
     masked = backbone.takes_mask(rows.shape)
+    mask = None
     if rows.vocabulary_size:
         known = ops.minimum(inputs, rows.vocabulary_size - 1)
         x = keras.layers.Embedding(rows.vocabulary_size, EMBEDDING_UNITS)(known)
         mask = ops.not_equal(inputs, 0)
     else:
         x = inputs
-        mask = ops.any(ops.not_equal(inputs, 0), axis=-1) if masked else None
+        padded = masked and _is_padded(rows.statistics)
+        mask = _up_to_last_step(inputs) if padded else None
         if scaling is not None:
-            axes = backbone.standardization(rows.shape)
+            axes = backbone.standardization(rows.shape, skip_padding=padded)
             x = standardized(x, *rows.statistics.moments(axes), grey=axes.single_channel)
-    return x, {"mask": mask} if masked else {}, []
+    if masked and mask is None and is_required(backbone.build, "mask"):
+        mask = ops.ones_like(inputs[..., 0], dtype="bool")
+    return x, {"mask": mask} if masked and mask is not None else {}, []
+
+
+def _is_padded(statistics: Statistics) -> bool:
+    """Whether all-zero steps at the end of sequences are padding; warn of padding at the start."""
+    where = statistics.padding()
+    if where == "start":
+        warn(
+            "All-zero steps of X must be at the end of sequences to be read as padding; got some "
+            "at the start, which are read as data. For padding, use keras.utils.pad_sequences(..., "
+            "padding='post')."
+        )
+    return where == "end"
+
+
+def _up_to_last_step(inputs: Any) -> Any:
+    """Return the mask of :func:`keras_multiclass._data.padding.padding_mask`."""
+    nonzero = ops.cast(ops.any(ops.not_equal(inputs, 0), axis=-1), "float32")
+    following = ops.flip(ops.cumsum(ops.flip(nonzero, axis=1), axis=1), axis=1)
+    return ops.greater(following, 0)
 
 
 def _call_builder(backbone: ResolvedBackbone, x: Any, arguments: Mapping[str, Any]) -> Any:

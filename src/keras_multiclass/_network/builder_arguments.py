@@ -22,6 +22,12 @@ def takes(function: Callable[..., Any], argument: str) -> bool:
         return False
 
 
+def is_required(function: Callable[..., Any], argument: str) -> bool:
+    """Whether a function has a parameter of this name without a default."""
+    parameter = inspect.signature(function).parameters.get(argument)
+    return parameter is not None and parameter.default is parameter.empty
+
+
 def check_arguments(
     function: Callable[..., Any],
     arguments: Mapping[str, Any],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import inspect
 import numbers
-import sys
 import warnings
 from collections.abc import Iterable
 from typing import Any
@@ -75,7 +74,7 @@ def shorten(label: Any, longest: int) -> str:
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn at the line of the caller's code that called into this package."""
     package = __name__.partition(".")[0]
-    level, frame = 1, sys._getframe()
-    while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] == package:
+    level, frame = 1, inspect.currentframe()
+    while frame is not None and frame.f_globals["__name__"].partition(".")[0] == package:
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)

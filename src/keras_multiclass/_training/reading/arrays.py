@@ -46,7 +46,9 @@ def read_arrays(
         X, codes = features.check(request.X), codec.encode(request.y)
     rows = RowReader(features, codec)
     data = rows.combine(X, codes, request.sample_weight)
-    resolved = backbone.resolve(X.shape, getattr(request.X, "dtype", None))
+    resolved = backbone.resolve(X.shape)
+    if known is None:
+        backbone.warn_if_ambiguous(X.shape)
     settings = resolve_auto(parameters, resolved, can_hold_out=True)
     data, class_weights = rows.weigh(
         data, parameters.class_weight, codec, min_classes=request.min_classes

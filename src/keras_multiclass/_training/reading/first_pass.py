@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from keras_multiclass._data.labels.codec import LabelCodec
+from keras_multiclass._data.padding import ZeroSteps
 from keras_multiclass._data.rows import TrainingData
 from keras_multiclass._data.statistics import (
     ArrayStatistics,
@@ -29,8 +31,8 @@ class FirstPass:
 
     Parameters
     ----------
-    standardization : Standardization or None
-        How features are standardized; None if means and variances are not needed.
+    standardizations : sequence of Standardization
+        How features may be standardized; empty if means and variances are not needed.
     by_class : bool
         Whether means and variances are kept for each class, since class weights will count.
     token_ids : bool
@@ -41,13 +43,14 @@ class FirstPass:
 
     def __init__(
         self,
-        standardization: Standardization | None,
+        standardizations: Sequence[Standardization],
         *,
         by_class: bool,
         token_ids: bool,
         find_missing: bool,
     ) -> None:
-        self._moments = None if standardization is None else Moments(standardization)
+        self._moments = {kind: Moments(kind) for kind in standardizations}
+        self._zero_steps = ZeroSteps()
         self._by_class = by_class
         self._token_ids = token_ids
         self._find_missing = find_missing
@@ -73,8 +76,11 @@ class FirstPass:
         self._total_weights = totals
         if self._find_missing and batch.X.ndim == 2:
             self._has_missing = self._has_missing | ArrayStatistics(batch.X).has_missing()
-        if self._moments is not None:
-            self._moments.add(batch.X, weights, batch.y if self._by_class else None)
+        for moments in self._moments.values():
+            moments.add(batch.X, weights, batch.y if self._by_class else None)
+        if len(self._moments) > 1:
+            rows = None if weights is None else np.flatnonzero(weights > 0)
+            self._zero_steps.add(batch.X, rows)
 
     def summary(self) -> StreamSummary:
         """Return the statistics of all batches."""
@@ -86,6 +92,7 @@ class FirstPass:
             highest_token_id=self._highest_token_id if self._token_ids else None,
             has_missing=np.asarray(self._has_missing),
             moments=self._moments,
+            padding=self._zero_steps.padding,
             by_class=self._by_class,
         )
 
@@ -106,8 +113,10 @@ class StreamSummary:
         The highest token id; None if X holds no token ids.
     has_missing : ndarray of bool of shape (n_columns,)
         Which columns of a table have missing values.
-    moments : Moments or None
-        Means and variances, if needed.
+    moments : dict of Standardization to Moments
+        Means and variances, as far as needed.
+    padding : {"end", "start"} or None
+        Where sequences are padded.
     by_class : bool
         Whether these are kept for each class.
     """
@@ -118,7 +127,8 @@ class StreamSummary:
     total_weights: FloatArray
     highest_token_id: int | None
     has_missing: np.ndarray
-    moments: Moments | None
+    moments: dict[Standardization, Moments]
+    padding: Literal["end", "start"] | None
     by_class: bool
 
     def class_weights(
@@ -173,8 +183,8 @@ class StreamStatistics:
 
     def moments(self, scaling: Standardization) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and variance of each feature."""
-        moments = self.summary.moments
-        if moments is None or moments.standardization != scaling:
+        moments = self.summary.moments.get(scaling)
+        if moments is None:
             raise RuntimeError("the network needs other means and variances than were measured")
         if not self.summary.by_class:
             return moments.combine(None)
@@ -192,3 +202,7 @@ class StreamStatistics:
     def has_missing(self) -> np.ndarray:
         """Return which columns have missing values."""
         return self.summary.has_missing
+
+    def padding(self) -> Literal["end", "start"] | None:
+        """Return where sequences are padded."""
+        return self.summary.padding

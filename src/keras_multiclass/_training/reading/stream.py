@@ -49,7 +49,9 @@ def read_stream(
         features, X = _first_features(parameters, first.X, backbone, known)
         learning_rows = RowReader(features, labels)
         sample = learning_rows.combine(X, labels.encode(first.y), first.sample_weight, is_part=True)
-    resolved = backbone.resolve(X.shape, getattr(first.X, "dtype", None))
+    resolved = backbone.resolve(X.shape)
+    if known is None:
+        backbone.warn_if_ambiguous(X.shape)
     settings = resolve_auto(parameters, resolved, can_hold_out=has_validation)
     rest = _rest(batches, stream, learning_rows)
     by_class = parameters.class_weight is not None
@@ -108,9 +110,12 @@ def _summarize(
     *,
     by_class: bool,
 ) -> StreamSummary:
-    is_numeric = backbone is not None and not features.token_ids
+    standardizations, shape = [], features.input_shape
+    if backbone is not None and not features.token_ids:
+        options = (False, True) if backbone.takes_mask(shape) else (False,)
+        standardizations = [backbone.standardization(shape, skip_padding=skip) for skip in options]
     first_pass = FirstPass(
-        backbone.standardization(features.input_shape) if backbone and is_numeric else None,
+        standardizations,
         by_class=by_class,
         token_ids=features.token_ids,
         find_missing=features.allow_nan,
