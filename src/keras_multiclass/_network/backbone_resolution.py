@@ -23,6 +23,11 @@ _MOST_EMBEDDED_COLUMNS = 1000  # "auto" embeds the numbers of tables with at mos
 _SHORTEST_SQUARE = 8
 _SHORTEST_IMAGE = 16
 _MOST_UNEQUAL = 1.5
+# Rows of images with so many channels, and rows of so few steps with so many times more channels,
+# may have the channels first.
+_CHANNELS = (1, 3, 4)
+_MOST_SERIES = 16
+_TIMES_LONGER = 8
 _SHAPES = {
     "table": "(n_samples, n_features)",
     "image": "(n_samples, height, width), (n_samples, height, width, channels) or "
@@ -160,6 +165,13 @@ class BackboneParameter:
             return
         if self.backbone == "auto" and len(shape) == 3:
             _announce(*shape[1:])
+        if _has_channels_first(shape[1:]):
+            swap = "np.swapaxes(X, 1, 2)" if len(shape) == 3 else "np.moveaxis(X, 1, -1)"
+            warn(
+                f"The channels of X must be on the last axis, which `backbone` {self.backbone!r} "
+                f"reads as {shape[-1]} channels; rows of shape {tuple(shape[1:])} seem to have "
+                f"them first. If so, pass {swap}."
+            )
 
 
 def _automatic(shape: tuple[int, ...]) -> str:
@@ -168,6 +180,16 @@ def _automatic(shape: tuple[int, ...]) -> str:
     if rank == 2:
         return "realmlp_small" if shape[1] <= _MOST_EMBEDDED_COLUMNS else "mlp"
     return "cnn" if rank > 3 or _is_square(*shape[1:]) else "conv1d"
+
+
+def _has_channels_first(row_shape: tuple[int, ...]) -> bool:
+    """Whether rows look like images or sequences whose first axis holds the channels."""
+    if len(row_shape) == 1:
+        return False
+    first, last = row_shape[0], row_shape[-1]
+    if len(row_shape) == 2:
+        return first <= _MOST_SERIES and last >= _TIMES_LONGER * first
+    return first in _CHANNELS and last not in _CHANNELS and min(row_shape[1:]) >= _SHORTEST_SQUARE
 
 
 def _is_square(height: int, width: int) -> bool:
