@@ -233,6 +233,33 @@ def _categorical_positions(X: Any, categorical_features: Any) -> list[int]:
     return _positions_of_names(selection.tolist(), X)
 
 
+def find_text(X: Any) -> list[Any] | None:
+    """Return the names of the columns that hold strings or categories.
+
+    Parameters
+    ----------
+    X : array-like or data frame of shape (n_rows, ...)
+        The features.
+
+    Returns
+    -------
+    list or None
+        Names of columns of a frame; an empty list for an array that holds strings; None if there
+        are no strings.
+    """
+    library = library_of_frame(X)
+    if library is None:
+        values = np.asarray(X)
+        is_text = values.dtype.kind in "US" or (
+            values.dtype.kind == "O" and any(isinstance(v, (str, bytes)) for v in values.ravel())
+        )
+        return [] if is_text else None
+    kinds = X.dtypes.iloc if library == "pandas" else X.dtypes
+    positions = _categorical_positions(X, "from_dtype")
+    names = [X.columns[i] for i in positions if str(kinds[i]).lower() not in ("bool", "boolean")]
+    return names or None
+
+
 def _invalid_parameter(categorical_features: Any) -> ValueError:
     return ValueError(invalid("`categorical_features`", _ALLOWED, describe(categorical_features)))
 

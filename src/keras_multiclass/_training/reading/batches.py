@@ -8,9 +8,11 @@ from functools import partial
 
 import numpy as np
 
+from keras_multiclass._data.categories import find_text
 from keras_multiclass._data.rows import StreamData, TrainingData
 from keras_multiclass._data.streams import Batch, Stream
 from keras_multiclass._data.weights import ALL_WEIGHTS_ZERO
+from keras_multiclass._shared.messages import format_list, invalid
 from keras_multiclass._shared.typing import FloatArray
 from keras_multiclass._training.reading.rows import RowReader
 
@@ -81,13 +83,28 @@ def validation_stream(
 
 
 @contextlib.contextmanager
-def errors_name_batch(stream: Stream, number: int) -> Iterator[None]:
-    """Add the number of the batch to errors raised inside."""
+def errors_name_batch(stream: Stream, number: int, X: object) -> Iterator[None]:
+    """Add the number of the batch with these features to errors raised inside."""
     try:
         yield
     except (ValueError, TypeError) as error:
         error_class = TypeError if isinstance(error, TypeError) else ValueError
-        raise error_class(f"Batch {number} of {stream.name} cannot be used: {error}") from error
+        message = str(error)
+        if "strings or categories" in message:
+            message = _refuse_categories(X)
+        raise error_class(f"Batch {number} of {stream.name} cannot be used: {message}") from error
+
+
+def _refuse_categories(X: object) -> str:
+    names = find_text(X)
+    where = f" in {format_list(names)}" if names else ""
+    return invalid(
+        "X",
+        "real numbers when it is a stream, whose categories are not known before it is read",
+        f"strings or categories{where}",
+        "Encode them in the stream, for example with OneHotEncoder, fitted to all categories "
+        "beforehand. Codes would be read as numbers.",
+    )
 
 
 def _epoch(
@@ -117,7 +134,7 @@ def _read(
     suffix: str,
 ) -> Iterator[TrainingData]:
     for number, batch in enumerate(batches, start=1):
-        with errors_name_batch(stream, number):
+        with errors_name_batch(stream, number, batch.X):
             part = rows.read(*batch, suffix=suffix, is_part=True)
             part = rows.with_class_weights(part, class_weights, is_part=True)
         yield part

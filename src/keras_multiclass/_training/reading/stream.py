@@ -42,10 +42,12 @@ def read_stream(
         request.X_val, request.y_val, request.sample_weight_val
     )
     _check_settings(parameters.settings, request, has_validation)
+    if known is None or known.features.columns is None:
+        _check_no_categories(parameters.categorical_features)
     stream = Stream(request.X, "X", parameters.settings.steps_per_epoch)
     batches = stream.first_pass()
     first, labels = next(batches), IncrementalLabels()
-    with errors_name_batch(stream, 1):
+    with errors_name_batch(stream, 1, first.X):
         features, X = _first_features(parameters, first.X, backbone, known)
         learning_rows = RowReader(features, labels)
         sample = learning_rows.combine(X, labels.encode(first.y), first.sample_weight, is_part=True)
@@ -98,7 +100,7 @@ def _first_features(
 
 def _rest(batches: Iterator[Batch], stream: Stream, rows: RowReader) -> Iterator[TrainingData]:
     for number, batch in enumerate(batches, start=2):
-        with errors_name_batch(stream, number):
+        with errors_name_batch(stream, number, batch.X):
             part = rows.read(*batch, is_part=True)
         yield part
 
@@ -123,6 +125,22 @@ def _summarize(
     for batch in batches:
         first_pass.add(batch)
     return first_pass.summary()
+
+
+def _check_no_categories(categorical_features: object) -> None:
+    if categorical_features is None or (
+        isinstance(categorical_features, str) and categorical_features == "from_dtype"
+    ):
+        return
+    raise ValueError(
+        invalid(
+            "`categorical_features`",
+            "'from_dtype' or None when X is a stream, whose categories are not known before it is "
+            "read",
+            describe(categorical_features),
+            "One-hot encode these columns in the stream.",
+        )
+    )
 
 
 def _check_settings(settings: Settings, request: FitRequest, has_validation: bool) -> None:
