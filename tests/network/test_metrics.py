@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import pickle
+import time
 
 import keras
 import numpy as np
@@ -375,8 +376,78 @@ def test_binary_metrics_are_rejected_for_more_classes(metric):
 def test_metrics_that_do_not_compare_predictions_are_rejected():
     with pytest.raises(ObjectiveError, match="does not compare labels with predictions"):
         resolve(keras.metrics.Mean, "logits")
-    with pytest.raises(ObjectiveError, match="did not distinguish right predictions from wrong"):
-        resolve(lambda y_true, y_pred: ops.sum(y_pred, axis=-1), "logits")
+    for shift in (0.0, 1.0):  # class indices as quantities
+        with pytest.raises(
+            ObjectiveError, match="did not distinguish right predictions from wrong"
+        ):
+            resolve(lambda y_true, y_pred, shift=shift: y_true + shift, "logits")
+
+
+def confidence(y_true, y_pred):
+    return ops.max(y_pred, axis=-1)
+
+
+def mean_confidence(y_true, y_pred):
+    return ops.mean(confidence(y_true, y_pred))
+
+
+def entropy(y_true, y_pred):
+    return -ops.sum(y_pred * ops.log(y_pred), axis=-1)
+
+
+class MeanEntropy(keras.metrics.Mean):
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        super().update_state(entropy(y_true, y_pred), sample_weight)
+
+
+class Rows(keras.metrics.Sum):
+    """Counts rows."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        super().update_state(ops.ones(ops.shape(y_pred)[0]))
+
+
+def seconds(y_true, y_pred):
+    return time.perf_counter()
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [
+        (confidence, lambda p: p.max(axis=1).mean()),
+        (mean_confidence, lambda p: p.max(axis=1).mean()),
+        (entropy, lambda p: -(p * np.log(p)).sum(axis=1).mean()),
+        (MeanEntropy, lambda p: -(p * np.log(p)).sum(axis=1).mean()),
+        (Rows, len),
+        (lambda y_true, y_pred: y_pred[:, 0], lambda p: p[:, 0].mean()),  # it has no better side
+    ],
+)
+@pytest.mark.parametrize("form", ["logits", "two_logits"])
+def test_metrics_that_ignore_the_labels_are_accepted(metric, expected, form):
+    (resolved,) = resolve({"own": metric}, form)
+    raw, p, y = OUTPUTS[form]
+    resolved.update_state(y, raw)
+    np.testing.assert_allclose(resolved.result(), expected(p), rtol=1e-5)
+    assert metric_modes([resolved]) == {"own": None}
+
+
+def test_a_timer_is_accepted_as_a_metric():
+    (resolved,) = resolve(seconds, "logits")
+    resolved.update_state(Y, Z)
+    assert float(resolved.result()) > 0
+
+
+def test_a_metric_of_one_class_among_many_gets_its_labels():
+    def recall_of_class_42(y_true, y_pred):  # one-hot labels
+        hit = ops.cast(ops.equal(ops.argmax(y_pred, -1), 42), "float32")
+        return ops.sum(hit * y_true[:, 42]) / ops.maximum(ops.sum(y_true[:, 42]), 1.0)
+
+    def recalls_of_class_42(y_true, y_pred):  # class indices
+        return ops.cast((y_true == 42) & (ops.argmax(y_pred, -1) == 42), "float32")
+
+    for metric in (recall_of_class_42, recalls_of_class_42):
+        with pytest.raises(ObjectiveError, match="did not distinguish"):
+            resolve_metrics(metric, n_classes=100, output_form="logits")
 
 
 def test_unknown_names_suggest_ours_and_keras_names():

@@ -1,13 +1,14 @@
 """Detects by trial calls which input forms a user's loss or metric expects.
 
 A function is called on a few synthetic rows: the right forms are those for which it distinguishes
-right predictions from wrong ones, row by row.
+right predictions from wrong ones, row by row. A metric that gives the same for every form and any
+labels does not look at them, and takes class indices.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import keras
@@ -27,6 +28,7 @@ __all__ = ["DetectedForms", "detect_forms"]
 Evaluate = Callable[[Any, Any], Any]
 
 _TARGETS: tuple[TargetForm, ...] = ("index", "one_hot", "float_index", "column", "float_column")
+_MOST_SHIFTS = 64
 _DESCRIPTIONS = {
     "index": "class indices (n,)",
     "float_index": "float class indices (n,)",
@@ -38,11 +40,11 @@ _DESCRIPTIONS = {
 
 @dataclass(frozen=True)
 class DetectedForms:
-    """Input forms of a function, and the direction of its better values."""
+    """Input forms of a function, and the direction of its better values, if there is one."""
 
     forms: InputForms
     per_sample: bool
-    direction: Literal["up", "down"]
+    direction: Literal["up", "down"] | None
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,17 @@ class _TrialRows:
         wrong[np.arange(n), others] = 0.8
         return cls(classes, right, wrong)
 
+    def shifted(self, by: int) -> _TrialRows:
+        """Return rows of other classes: each is the next one, ``by`` times."""
+        n_classes = self.right.shape[1]
+        predictions = (np.roll(p, by, axis=1) for p in (self.right, self.wrong))
+        return _TrialRows((self.classes + by) % n_classes, *predictions)
+
+    def mislabeled(self, by: int) -> _TrialRows:
+        """Return the rows of ``shifted`` with the labels of their wrong predictions."""
+        rows = self.shifted(by)
+        return replace(rows, classes=rows.wrong.argmax(axis=1).astype("int32"))
+
     def mixed(self, k: int) -> np.ndarray:
         """Return predictions whose first ``k`` rows are right and whose other rows are wrong."""
         return np.concatenate([self.right[:k], self.wrong[k:]])
@@ -97,7 +110,8 @@ def detect_forms(
     scores : bool, default=False
         Whether ``from_logits`` was set, so that the function takes the model's output directly.
     required : "down" or None, default=None
-        Required direction of better values; None allows both.
+        Required direction of better values; None allows both, and functions without any that do
+        not depend on the labels.
 
     Returns
     -------
@@ -107,8 +121,11 @@ def detect_forms(
         The attempts and their outcomes, for an error message.
     """
     trial = _TrialRows.make(n_classes)
+    candidates = list(_candidates(n_classes, output_form, scores))
+    if required is None and _ignores_labels(evaluate, candidates, trial):
+        return _without_direction(evaluate, candidates[0], trial), ""
     tried = []
-    for forms in _candidates(n_classes, output_form, scores):
+    for forms in candidates:
         try:
             shape, direction = _compare(evaluate, forms, trial)
         except Exception as error:
@@ -121,7 +138,52 @@ def detect_forms(
                 return DetectedForms(forms, per_sample, direction), ""
             outcome = f"a result of shape {shape} that does not separate right from wrong"
         tried.append(f"{_DESCRIPTIONS[forms.target]}: {outcome}")
+    if required is None and _varies_by_itself(evaluate, candidates, trial):
+        return _without_direction(evaluate, candidates[0], trial), ""
     return None, "; ".join(tried)
+
+
+def _without_direction(evaluate: Evaluate, forms: InputForms, trial: _TrialRows) -> DetectedForms:
+    shape = _evaluate(evaluate, forms, trial, trial.right).shape
+    return DetectedForms(forms, shape != (), None)
+
+
+def _ignores_labels(evaluate: Evaluate, candidates: list[InputForms], trial: _TrialRows) -> bool:
+    """Whether a function gives the same for labels of every form, right or wrong."""
+    n, n_classes = trial.right.shape
+    # The trial has a few classes; a function may look at any other one alone.
+    shifts = range(min(-(-n_classes // n), _MOST_SHIFTS))
+    try:
+        for shift in shifts:
+            right, wrong = trial.shifted(shift), trial.mislabeled(shift)
+            expected: dict[PredictionForm, np.ndarray] = {}
+            for forms in candidates:
+                for rows in (right, wrong):
+                    values = _evaluate(evaluate, forms, rows, right.right)
+                    first = expected.setdefault(forms.prediction, values)
+                    if values.shape not in ((), (n,), (n, 1)) or not _same(values, first):
+                        return False
+    except Exception:
+        return False
+    return True
+
+
+def _varies_by_itself(evaluate: Evaluate, candidates: list[InputForms], trial: _TrialRows) -> bool:
+    """Whether a function, such as a timer, gives something else each time for equal arguments."""
+    try:
+        for forms in candidates:
+            first, second = (_evaluate(evaluate, forms, trial, trial.right) for _ in range(2))
+            if not np.isfinite(first).all() or np.array_equal(first, second):
+                return False
+    except Exception:
+        return False
+    return True
+
+
+def _same(first: np.ndarray, second: np.ndarray) -> bool:
+    if first.shape != second.shape or not np.isfinite(first).all():
+        return False
+    return np.allclose(first, second, rtol=1e-5, atol=1e-7)
 
 
 def _candidates(n_classes: int, output_form: OutputForm, scores: bool) -> Iterable[InputForms]:
