@@ -10,10 +10,14 @@ BENCH_ARGS ?=
 # Tests to run with the oldest supported packages.
 OLDEST_TESTS ?= tests/contract/test_sklearn_checks.py tests/contract/test_private_names.py \
   tests/shared/test_upstream.py tests/training/engine tests/network/test_realmlp.py
+# Tests to run with the newest pre-releases, and what to replace by them.
+PRERELEASE_TESTS ?= tests/contract/test_classifier.py tests/network tests/training tests/shared
+PRERELEASES ?= keras-nightly tensorflow scikit-learn numpy
 
 BIN = $(VENV)/bin
 PIP = -m pip --disable-pip-version-check --quiet --quiet install
 OLDEST = $(VENV)-oldest
+PRERELEASE = $(VENV)-prerelease
 
 # $(call create,DIRECTORY,NEWEST MINOR VERSION): create a virtual environment with the first suitable Python.
 define create
@@ -27,7 +31,7 @@ define create
 	exit 1
 endef
 
-.PHONY: help demo test test-oldest bench bench-tables lint format docs check-docs clean
+.PHONY: help demo test test-oldest prerelease bench bench-tables lint format docs check-docs clean
 .DELETE_ON_ERROR:
 
 help: ## list all targets
@@ -41,6 +45,16 @@ test: $(VENV)/.test ## run the test suite; with options: make test PYTEST_ARGS="
 
 test-oldest: $(OLDEST)/.test ## run scikit-learn's checks and engine tests with the oldest supported packages
 	@$(OLDEST)/bin/python -m pytest -n $(JOBS) $(OLDEST_TESTS)
+
+prerelease: $(PRERELEASE)/.created ## run the core of the suite with the newest pre-releases of Keras and others
+	@echo "Installing the newest pre-releases into $(PRERELEASE) ..."
+	@$(PRERELEASE)/bin/python $(PIP) --upgrade --editable '.[test]'
+	@$(PRERELEASE)/bin/python $(PIP) --pre --upgrade $(filter-out keras-nightly,$(PRERELEASES))
+	@# keras-nightly installs the package `keras`, so that the release has to go first.
+	@$(PRERELEASE)/bin/python -m pip --quiet uninstall --yes keras keras-nightly
+	@$(PRERELEASE)/bin/python $(PIP) --pre --upgrade --no-deps $(filter keras-nightly,$(PRERELEASES))
+	@$(PRERELEASE)/bin/python -c 'import keras, tensorflow; print("Keras", keras.__version__, "TensorFlow", tensorflow.__version__)'
+	@$(PRERELEASE)/bin/python -m pytest -n $(JOBS) --dist worksteal -W default $(PRERELEASE_TESTS)
 
 bench: $(VENV)/.demo ## compare speed with other packages; one case: make bench BENCH_ARGS="--case a"
 	@$(BIN)/python -m benchmarks.speed $(BENCH_ARGS)
@@ -66,7 +80,7 @@ check-docs: docs ## check every page of the website in Chromium (must be install
 	@$(BIN)/python docs/check_site.py docs/_build/html
 
 clean: ## remove the virtual environments and all caches
-	rm -rf "$(VENV)" "$(OLDEST)" build dist .coverage .coverage.* htmlcov \
+	rm -rf "$(VENV)" "$(OLDEST)" "$(PRERELEASE)" build dist .coverage .coverage.* htmlcov \
 	  .hypothesis .mypy_cache .pytest_cache .ruff_cache docs/_build docs/api docs/gallery
 	find src tests examples benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -98,6 +112,9 @@ $(VENV)/.docs: $(VENV)/.created pyproject.toml
 # The oldest TensorFlow has no wheels for Python 3.13.
 $(OLDEST)/.created:
 	$(call create,$(OLDEST),12)
+
+$(PRERELEASE)/.created:
+	$(call create,$(PRERELEASE),13)
 
 # Every "name>=X.Y" in pyproject.toml becomes "name==X.Y.*".
 $(OLDEST)/constraints.txt: $(OLDEST)/.created pyproject.toml

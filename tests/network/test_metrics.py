@@ -383,6 +383,18 @@ def test_metrics_that_do_not_compare_predictions_are_rejected():
             resolve(lambda y_true, y_pred, shift=shift: y_true + shift, "logits")
 
 
+def test_a_metric_that_a_later_version_of_keras_adds_is_tried_out(monkeypatch):
+    class BrierScore(keras.metrics.Mean):
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            super().update_state(ops.sum((y_true - y_pred) ** 2, axis=-1), sample_weight)
+
+    monkeypatch.setattr(keras.metrics, "BrierScore", BrierScore, raising=False)
+    (resolved,) = resolve("brier_score", "logits")
+    resolved.update_state(Y, Z)
+    expected = ((np.eye(C)[Y] - OUTPUTS["logits"][1]) ** 2).sum(axis=1).mean()
+    np.testing.assert_allclose(resolved.result(), expected, rtol=1e-5)
+
+
 def confidence(y_true, y_pred):
     return ops.max(y_pred, axis=-1)
 

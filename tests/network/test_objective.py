@@ -316,6 +316,38 @@ def test_losses_for_other_tasks_are_rejected(loss):
         resolve_loss(loss, n_classes=C, output_form="logits")
 
 
+class SmoothedSparse(keras.losses.SparseCategoricalCrossentropy):
+    """The loss of Keras 3.16, which smooths labels itself."""
+
+    def __init__(self, from_logits=False, label_smoothing=0.0, reduction="none", **kwargs):
+        super().__init__(from_logits=from_logits, reduction=reduction, **kwargs)
+        self.label_smoothing = label_smoothing
+
+    def get_config(self):
+        return {**super().get_config(), "label_smoothing": self.label_smoothing}
+
+    def call(self, y_true, y_pred):
+        target = ops.one_hot(ops.reshape(ops.cast(y_true, "int32"), (-1,)), y_pred.shape[-1])
+        smoothing = self.label_smoothing
+        logits = self.get_config()["from_logits"]
+        return keras.losses.categorical_crossentropy(target, y_pred, logits, smoothing)
+
+
+@pytest.mark.parametrize("loss", ["auto", "sparse_categorical_crossentropy", "its class"])
+@pytest.mark.parametrize("form", ["logits", "probabilities"])
+def test_label_smoothing_reaches_a_sparse_loss_that_takes_it(loss, form, monkeypatch):
+    SmoothedSparse.__name__ = "SparseCategoricalCrossentropy"
+    monkeypatch.setattr(keras.losses, "SparseCategoricalCrossentropy", SmoothedSparse)
+    _, p, y = OUTPUTS[form]
+    loss = SmoothedSparse if loss == "its class" else loss
+    expected = cross_entropy(p, y, 0.2).mean()
+    assert value(loss, form, {"label_smoothing": 0.2}) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.skipif(
+    "label_smoothing" in keras.losses.SparseCategoricalCrossentropy().get_config(),
+    reason="this version of Keras smooths the labels of the loss",
+)
 def test_label_smoothing_of_the_sparse_loss_is_rejected_with_a_remedy():
     with pytest.raises(ObjectiveError, match="loss__label_smoothing.*loss='auto'"):
         resolve_loss(

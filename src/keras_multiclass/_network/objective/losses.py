@@ -184,7 +184,10 @@ def _check_known(
             cure = "Use loss='categorical_focal_crossentropy'; the labels need no change."
         elif name in ("Hinge", "SquaredHinge"):
             cure = "Use loss='categorical_hinge'; the labels need no change."
-    elif name == "SparseCategoricalCrossentropy" and "label_smoothing" in arguments:
+    elif "label_smoothing" in arguments and name == "SparseCategoricalCrossentropy":
+        # Keras 3.15 and older: later versions smooth the labels of this loss, too.
+        if "label_smoothing" in accepted_parameters(getattr(keras.losses, name)).names:
+            return
         raise ObjectiveError(
             "loss__label_smoothing: SparseCategoricalCrossentropy takes no label_smoothing. "
             "Use loss='auto' or loss='categorical_crossentropy'; the labels need no change."

@@ -288,7 +288,7 @@ def _adapt(
 ) -> keras.metrics.Metric:
     if not isinstance(metric, keras.metrics.Metric):
         return _adapt_function(metric, name, n_classes, output_form)
-    if not isinstance(metric, (ClassScore, ClassAUC)) and not _is_keras(metric):
+    if not isinstance(metric, (ClassScore, ClassAUC)) and not _has_known_form(metric):
         return _adapt_user_metric(metric, name, n_classes, output_form)
     metric = _corrected(metric, n_classes, output_form)
     target, prediction = _known_form(metric, n_classes, output_form)
@@ -302,11 +302,16 @@ def _adapt(
     return AdaptedMetric(metric, forms, name=name, dtype=dtype)
 
 
-def _is_keras(metric: Any) -> bool:
+def _has_known_form(metric: Any) -> bool:
+    """Whether this is a metric of Keras whose forms are known, or that compares no labels."""
     cls = type(metric)
-    return cls is getattr(keras.metrics, cls.__name__, None) and (
-        cls is not keras.metrics.MeanMetricWrapper
-    )
+    name = cls.__name__
+    if cls is not getattr(keras.metrics, name, None) or cls is keras.metrics.MeanMetricWrapper:
+        return False
+    if name in _FORMS or name in (*_ONE_CLASS, *_TWO_CLASSES, *_OVERLAP):
+        return True
+    # A metric of later versions of Keras is tried out like the user's own.
+    return "y_true" not in accepted_parameters(metric.update_state).names
 
 
 def _corrected(metric: Any, n_classes: int, output_form: OutputForm) -> Any:
