@@ -25,9 +25,9 @@ from keras_multiclass._interop.sklearn_callbacks import (
 from keras_multiclass._network.backbone_resolution import BackboneParameter
 from keras_multiclass._network.compile import PackedModel
 from keras_multiclass._network.objective import to_log_probabilities, to_logits, to_probabilities
-from keras_multiclass._shared.keras.copying import LayerSnapshot
 from keras_multiclass._shared.keras.environment import keras_environment, start_quietly
-from keras_multiclass._shared.keras.weight_decay import apply_patterns, collect_patterns
+from keras_multiclass._shared.keras.pickling import pack_parameters
+from keras_multiclass._shared.keras.state import copy_state
 from keras_multiclass._shared.seeding import seeded
 from keras_multiclass._shared.signatures import accepted_parameters
 from keras_multiclass._shared.typing import ArrayLike, History
@@ -351,13 +351,14 @@ class KerasMulticlassClassifier(
         return self
 
     def __sklearn_clone__(self) -> Self:
-        # scikit-learn deep-copies parameters. Keras models, layers, optimizers and losses are
-        # shared instead: `fit` never changes them, some cannot be copied, and deep copies of
-        # optimizers lose their exclusions from weight decay.
-        shared = {name: v for name, v in self.get_params(deep=False).items() if _is_keras(v)}
+        # scikit-learn deep-copies parameters one by one, which Keras' classes do not support.
+        # All are copied together here, so that what they share remains shared.
+        params = self.get_params(deep=False)
+        objects = {name: value for name, value in params.items() if not isinstance(value, _ATOMS)}
         bare = self._copy_parameters()
-        bare.set_params(**dict.fromkeys(shared))
-        return super(KerasMulticlassClassifier, bare).__sklearn_clone__().set_params(**shared)
+        bare.set_params(**dict.fromkeys(objects))
+        cloned = super(KerasMulticlassClassifier, bare).__sklearn_clone__()
+        return cloned.set_params(**copy_state(objects))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -729,17 +730,15 @@ class KerasMulticlassClassifier(
 
     def __getstate__(self) -> dict[str, Any]:
         state = {**super().__getstate__(), "_format": _PICKLE_FORMAT}
-        built = [self._state.compile_spec.optimizer] if "model_" in state else []
-        optimizers = [*state.values(), *self._routed.values(), *built]
-        state["_excluded_from_weight_decay"] = collect_patterns(optimizers)
         if "model_" in state:
             with keras_environment(self._state.dtype):
-                state["model_"] = PackedModel.pack(self.model_, self._state.compile_spec)
+                state["model_"] = PackedModel.pack(self.model_)
             del state["loss_"]
-        for name, value in state.items():
-            if isinstance(value, keras.Layer):
-                state[name] = LayerSnapshot.take(value)
-        return state
+        # Packed together, so that what they share remains shared.
+        names = {*self._get_param_names(), "_routed", *filter(_is_fitted, state)} - {"model_"}
+        objects = {n: v for n, v in state.items() if n in names or isinstance(v, keras.Layer)}
+        packed = pack_parameters(objects)
+        return {**{n: v for n, v in state.items() if n not in objects}, "_objects": packed}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         pickle_format = state.get("_format")
@@ -753,17 +752,12 @@ class KerasMulticlassClassifier(
                     else "Upgrade keras-multiclass to the version that saved it."
                 )
             )
-        restored = {
-            name: value.restore() if isinstance(value, LayerSnapshot) else value
-            for name, value in state.items()
-        }
-        del restored["_format"]
-        for optimizer, patterns in restored.pop("_excluded_from_weight_decay"):
-            apply_patterns(optimizer, patterns, "optimizer")
+        restored = {**state, **state["_objects"].unpack()}
+        del restored["_format"], restored["_objects"]
         if "model_" in restored:
             start_quietly()
             with keras_environment(restored["_state"].dtype), seeded(0):
-                restored["model_"] = restored["model_"].unpack()
+                restored["model_"] = restored["model_"].unpack(restored["_state"].compile_spec)
             restored["loss_"] = restored["model_"].loss
         super().__setstate__(restored)
 
@@ -772,10 +766,8 @@ class KerasMulticlassClassifier(
 # package rejects what it cannot read.
 _PICKLE_FORMAT = 1
 
+_ATOMS = (str, int, float, bool, type(None))
+
 
 def _is_fitted(name: str) -> bool:
     return name == "_state" or (name.endswith("_") and not name.startswith("_"))
-
-
-def _is_keras(value: Any) -> bool:
-    return isinstance(value, (keras.Layer, keras.optimizers.Optimizer, keras.losses.Loss))

@@ -220,20 +220,19 @@ class PackedModel:
     """A compiled model as plain data, for pickling."""
 
     snapshot: LayerSnapshot
-    compile_spec: CompileSpec
     optimizer_values: tuple[np.ndarray, ...] | None
 
     @classmethod
-    def pack(cls, model: keras.Model, compile_spec: CompileSpec) -> PackedModel:
+    def pack(cls, model: keras.Model) -> PackedModel:
         """Pack a model and the state of its optimizer."""
         optimizer = model.optimizer
         values = tuple(read_values(optimizer)) if optimizer and optimizer.built else None
-        return cls(LayerSnapshot.take(model), compile_spec, values)
+        return cls(LayerSnapshot.take(model), values)
 
-    def unpack(self) -> keras.Model:
-        """Rebuild the model, compiled and ready to continue training."""
+    def unpack(self, compile_spec: CompileSpec) -> keras.Model:
+        """Rebuild the model, compiled with its specification and ready to continue training."""
         model = self.snapshot.restore()
-        self.compile_spec.compile(model)
+        compile_spec.compile(model)
         if self.optimizer_values is not None:
             model.optimizer.build(model.trainable_variables)
             write_values(model.optimizer, self.optimizer_values)

@@ -245,7 +245,8 @@ def _reduction(spec: Any, arguments: Mapping[str, Any]) -> str:
 def _adapt(built: Any, forms: InputForms, per_sample: bool, reduction: str) -> AdaptedLoss:
     arguments: Mapping[str, Any] = {}
     if isinstance(built, keras.losses.Loss):
-        name, dtype = built.name, built.dtype
+        # "float32" is the default of an instance, so it follows the current precision.
+        name, dtype = built.name, None if built.dtype == "float32" else built.dtype
     else:
         built, arguments = _open_partial(built)
         name, dtype = getattr(built, "__name__", type(built).__name__), None
@@ -290,14 +291,16 @@ def _user_loss(
 
 
 def _build_user_loss(spec: Any, arguments: Mapping[str, Any], output_form: OutputForm) -> Any:
-    try:
+    if not isinstance(spec, keras.losses.Loss):
         return _build(spec, arguments, _takes_logits(output_form))
-    except ValueError:
-        takes = accepted_parameters(type(spec)).names
-        if isinstance(spec, keras.losses.Loss) and not arguments and "from_logits" not in takes:
-            # Its get_config is incomplete. Losses have no state, so the instance can be reused.
-            return spec
-        raise
+    # Reduction and precision are those of the adapter.
+    left_out = ("reduction", "from_logits")
+    routed = {name: value for name, value in arguments.items() if name not in left_out}
+    logits = _takes_logits(output_form)
+    takes_logits = "from_logits" in accepted_parameters(type(spec)).names
+    if takes_logits and getattr(spec, "from_logits", None) is not logits:
+        routed["from_logits"] = logits
+    return build_object(spec, routed, lookup=loss_lookup, what="loss", base=keras.losses.Loss)
 
 
 def _unusable(

@@ -29,7 +29,9 @@ from keras_multiclass._network.objective.forms import (
 )
 from keras_multiclass._shared.keras.lookup import metric_lookup, snake_name
 from keras_multiclass._shared.keras.object_lists import build_objects, flatten
-from keras_multiclass._shared.keras.objects import is_config, rebuild_from_config
+from keras_multiclass._shared.keras.objects import build_object, is_config
+from keras_multiclass._shared.keras.rebuilding import rebuild_from_config
+from keras_multiclass._shared.keras.state import copy_state
 from keras_multiclass._shared.messages import describe
 from keras_multiclass._shared.signatures import accepted_parameters
 from keras_multiclass._shared.upstream.keras import direction_of
@@ -399,10 +401,13 @@ def _adapt_user_metric(
     metric: keras.metrics.Metric, name: str, n_classes: int, output_form: OutputForm
 ) -> keras.metrics.Metric:
     scores = "from_logits" in accepted_parameters(type(metric)).names
-    if scores:
-        logits = output_form in ("logits", "binary_logit")
-        metric = rebuild_from_config(metric, {**metric.get_config(), "from_logits": logits})
-    trial = rebuild_from_config(metric, metric.get_config())
+    logits = output_form in ("logits", "binary_logit")
+    if scores and getattr(metric, "from_logits", None) is not logits:
+        routed = {"from_logits": logits}
+        metric = build_object(
+            metric, routed, lookup=None, what="metrics", base=keras.metrics.Metric
+        )
+    trial = copy_state(metric)
 
     def evaluate(y_true: Any, y_pred: Any) -> Any:
         trial.reset_state()

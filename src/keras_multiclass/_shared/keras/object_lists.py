@@ -40,6 +40,7 @@ def build_objects(
     what: str,
     base: type | None = None,
     functions: bool = False,
+    copy: bool = True,
 ) -> list[tuple[str, Any]]:
     """Build new objects from one or several values.
 
@@ -52,7 +53,7 @@ def build_objects(
         ``"0__patience"`` addresses an entry by position, ``"stop__patience"`` by dict key and
         ``"early_stopping__patience"`` by name. ``"patience"`` goes to every class or name that
         accepts it, or if there is none, to every instance that does.
-    lookup, what, base, functions
+    lookup, what, base, functions, copy
         As for ``build_object``.
 
     Returns
@@ -84,6 +85,7 @@ def build_objects(
                 what=what if _is_single(values) else f"{what}__{entry.key}",
                 base=base,
                 functions=functions,
+                copy=copy,
             ),
         )
         for i, entry in enumerate(entries)

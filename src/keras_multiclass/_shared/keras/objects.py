@@ -6,7 +6,6 @@ with their routed parameters (``optimizer__learning_rate``).
 
 from __future__ import annotations
 
-import copy
 import functools
 import inspect
 from collections.abc import Callable, Mapping
@@ -15,19 +14,13 @@ from typing import Any
 import keras
 
 from keras_multiclass._shared.keras.lookup import schedule_lookup
-from keras_multiclass._shared.keras.weight_decay import (
-    apply_patterns,
-    read_exclusions,
-    read_patterns,
-)
+from keras_multiclass._shared.keras.rebuilding import construct_again, copy_instance
 from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
 from keras_multiclass._shared.signatures import (
     Accepted,
     accepted_parameters,
-    read_signature,
     target_name,
 )
-from keras_multiclass._shared.upstream.keras import wrapped_arguments
 
 __all__ = [
     "Lookup",
@@ -35,8 +28,6 @@ __all__ = [
     "extract",
     "is_config",
     "is_partial_class",
-    "rebuild_from_config",
-    "unreported_settings",
 ]
 
 Lookup = Callable[[str], Any]
@@ -81,13 +72,14 @@ def build_object(
     what: str,
     base: type | None = None,
     functions: bool = False,
+    copy: bool = True,
 ) -> Any:
-    """Build a new object from what the user passed.
+    """Build an object from what the user passed.
 
     Parameters
     ----------
     value : str, class, instance, function or dict
-        A name, a class, an instance (copied, never modified), a function if ``functions`` is
+        A name, a class, an instance (copied), a function if ``functions`` is
         true, or a Keras configuration ``{"class_name": ..., "config": ...}``.
     routed : mapping of str to object, default=None
         Arguments without the prefix. ``"learning_rate__decay_steps"`` is an argument of the
@@ -101,11 +93,13 @@ def build_object(
     functions : bool, default=False
         Whether functions are allowed. With routed arguments, a function is returned as a
         ``functools.partial``.
+    copy : bool, default=True
+        Whether to copy an instance to which no arguments are routed.
 
     Returns
     -------
     object
-        A new instance of ``base``, or a function.
+        An instance of ``base``, or a function.
 
     Raises
     ------
@@ -127,6 +121,8 @@ def build_object(
     if inspect.isclass(value) or is_partial_class(value):
         built = _construct(value, routed, what, lookup)
     elif base is not None and isinstance(value, base):
+        if not copy and not routed:
+            return value
         return _copy_instance(value, routed, what, lookup)
     elif callable(value) and functions:
         arguments = _build_arguments(value, routed, what, lookup)
@@ -248,78 +244,9 @@ def _copy_instance(
     instance: Any, routed: Mapping[str, Any], what: str, lookup: Lookup | None
 ) -> Any:
     """Build a new object of the same class and settings, except for those in ``routed``."""
+    if not routed:
+        return copy_instance(instance, what)
     cls = type(instance)
-    if hasattr(instance, "get_config") and hasattr(cls, "from_config"):
-        try:
-            config = dict(instance.get_config())
-        except Exception as error:
-            raise ValueError(
-                f"{what}: the instance of {cls.__name__} cannot be copied because its "
-                f"get_config failed: {error} Pass the class and routed arguments instead."
-            ) from error
-        config.update(_build_arguments(cls, routed, what, lookup, config))
-        try:
-            rebuilt = rebuild_from_config(instance, config)
-        except Exception as error:
-            raise ValueError(
-                f"{what}: the instance of {cls.__name__} cannot be rebuilt from its "
-                f"configuration: {error} Let get_config return every constructor argument, or "
-                "pass the class and routed arguments."
-            ) from error
-        if isinstance(instance, keras.optimizers.Optimizer):
-            apply_patterns(rebuilt, read_patterns(instance, what), what)
-        return rebuilt
-    if routed:
-        return _rebuild_from_attributes(instance, routed, what, lookup)
-    return _duplicate(instance)
-
-
-def rebuild_from_config(instance: Any, config: Mapping[str, Any]) -> Any:
-    """Build an object like ``instance`` from a configuration.
-
-    The configuration may name functions and classes that Keras does not know but the instance
-    holds, and may lack constructor arguments that the instance passes on to a wrapped function.
-    """
-    accepted = accepted_parameters(type(instance)).names
-    wrapped = {n: v for n, v in wrapped_arguments(instance).items() if n in accepted}
-    held: list[Any] = [v for v in vars(instance).values() if inspect.isfunction(v)]
-    held += [type(v) for v in vars(instance).values() if hasattr(v, "get_config")]
-    with keras.saving.custom_object_scope({v.__name__: v for v in held}):
-        return type(instance).from_config({**wrapped, **config})
-
-
-def unreported_settings(instance: Any, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of a Keras object that its configuration leaves out."""
-    is_optimizer = isinstance(instance, keras.optimizers.Optimizer)
-    return {
-        "arguments": {n: v for n, v in wrapped_arguments(instance).items() if n not in config},
-        "weight decay": list(map(tuple, read_exclusions(instance))) if is_optimizer else [],
-    }
-
-
-def _rebuild_from_attributes(
-    instance: Any, routed: Mapping[str, Any], what: str, lookup: Lookup | None
-) -> Any:
-    """Construct again from attributes, because Keras callbacks have no ``get_config``."""
-    cls = type(instance)
-    arguments = _build_arguments(cls, routed, what, lookup)
-    names = read_signature(cls.__init__, skip_first=True).names
-    missing = [n for n in names if n not in arguments and not hasattr(instance, n)]
-    if missing:
-        raise ValueError(
-            f"{what}__{next(iter(routed))}: an instance of {cls.__name__} does not store its "
-            f"arguments {format_list(missing)} as attributes, so it cannot be rebuilt with "
-            "another value; pass the class instead of the instance."
-        )
-    unchanged = {n: getattr(instance, n) for n in names if n not in arguments}
-    return _construct(cls, {**unchanged, **arguments}, what, lookup)
-
-
-def _duplicate(instance: Any) -> Any:
-    # A callback that has been used still holds its model, which must not be copied.
-    model = getattr(instance, "model", None)
-    memo: dict[int, Any] = {} if model is None else {id(model): None}
-    try:
-        return copy.deepcopy(instance, memo)
-    except Exception:
-        return copy.copy(instance)
+    return construct_again(
+        instance, lambda known: _build_arguments(cls, routed, what, lookup, known), what
+    )

@@ -5,8 +5,7 @@ Keras keeps the exclusion neither in configurations nor in pickles and deep copi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import keras
 
@@ -58,13 +57,6 @@ def apply_patterns(
     for each, pattern in zip(optimizers, patterns, strict=False):
         if pattern is not None:
             each.exclude_from_weight_decay(var_names=[pattern])
-
-
-def collect_patterns(values: Iterable[Any]) -> list[tuple[Any, list[str | None]]]:
-    """List the optimizers among some values that exclude variables, with their patterns."""
-    optimizers = {id(v): v for v in values if isinstance(v, keras.optimizers.Optimizer)}
-    collected = [(each, read_patterns(each, "optimizer")) for each in optimizers.values()]
-    return [(each, patterns) for each, patterns in collected if any(patterns)]
 
 
 def _inner_optimizers(optimizer: keras.optimizers.Optimizer) -> list[keras.optimizers.Optimizer]:

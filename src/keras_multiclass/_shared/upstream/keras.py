@@ -21,6 +21,10 @@ try:
     from keras.src.backend.common import global_state
 except ImportError:
     global_state = None
+try:
+    from keras.src.utils.tracking import Tracker
+except ImportError:
+    Tracker = None
 
 UNDOCUMENTED = {
     "global_state": (
@@ -80,6 +84,10 @@ UNDOCUMENTED = {
     "CompileMetrics.metrics": (
         "the metrics in the container of compiled metrics",
         "the network has no description, and shares no traces",
+    ),
+    "Tracker": (
+        "which variables and metrics a metric or optimizer has, for copies and pickles of it",
+        "a copy may list a variable twice, and pickles need cloudpickle, which joblib uses",
     ),
     "names of slots": (
         "the weight of each slot of an optimizer: its path, then the kind of slot",
@@ -327,6 +335,38 @@ def compiled_metrics(metrics: Iterable[Any]) -> Iterator[keras.metrics.Metric]:
             raise NotImplementedError("this version of Keras does not list the compiled metrics")
         else:
             yield metric
+
+
+def is_tracker(value: Any) -> bool:
+    """Whether a value is the part of a Keras object that collects its variables and metrics."""
+    return Tracker is not None and isinstance(value, Tracker)
+
+
+def tracker_state(tracker: Any) -> dict[str, Any]:
+    """Return the attributes of a tracker, with tests that can be pickled."""
+    state = dict(vars(tracker))
+    state["config"] = {
+        name: (_TRACKED.get(name, test), store) for name, (test, store) in tracker.config.items()
+    }
+    return state
+
+
+def set_tracker_state(tracker: Any, state: dict[str, Any]) -> None:
+    """Set the attributes of a copied tracker, which collects copies."""
+    vars(tracker).update(state)
+    stores = {name: store for name, (_, store) in tracker.config.items()}
+    tracker.stored_ids = {name: set(map(id, store)) for name, store in stores.items()}
+
+
+def _is_variable(value: Any) -> bool:
+    return isinstance(value, keras.Variable)
+
+
+def _is_metric(value: Any) -> bool:
+    return isinstance(value, keras.metrics.Metric)
+
+
+_TRACKED = {"variables": _is_variable, "metrics": _is_metric}
 
 
 def slots_of(

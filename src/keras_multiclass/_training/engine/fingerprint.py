@@ -20,7 +20,7 @@ import numpy as np
 
 from keras_multiclass._shared.keras.copying import inner_layers
 from keras_multiclass._shared.keras.object_names import fresh_names
-from keras_multiclass._shared.keras.objects import unreported_settings
+from keras_multiclass._shared.keras.rebuilding import unreported_settings
 from keras_multiclass._shared.messages import describe
 from keras_multiclass._shared.seeding import seeded
 from keras_multiclass._shared.upstream.keras import compiled_metrics

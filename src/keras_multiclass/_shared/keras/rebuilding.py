@@ -1,0 +1,330 @@
+"""Instances of Keras classes that the user passed: copied, or constructed again.
+
+An instance is copied by its state. It is constructed again only if an argument changes, or if it is
+an optimizer that has variables for the weights of another network. The result is compared with the
+instance, so that no argument is lost that a class of the user's leaves out of its configuration.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import numbers
+import sys
+import types
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_multiclass._shared.keras.object_names import fresh_names
+from keras_multiclass._shared.keras.state import copy_state
+from keras_multiclass._shared.keras.weight_decay import (
+    apply_patterns,
+    read_exclusions,
+    read_patterns,
+)
+from keras_multiclass._shared.messages import format_list
+from keras_multiclass._shared.signatures import accepted_parameters, read_signature
+from keras_multiclass._shared.upstream.keras import is_tracker, wrapped_arguments
+
+__all__ = [
+    "construct_again",
+    "copy_instance",
+    "rebuild_from_config",
+    "unreported_settings",
+    "without_variables",
+]
+
+_LIBRARIES = frozenset(
+    {"keras", "keras_multiclass", "tensorflow", "numpy", "jax", "jaxlib", "torch"}
+    | (sys.stdlib_module_names - {"__main__"})
+)
+_INCIDENTAL = ("name", "built", "_dtype")
+_CODE = (types.FunctionType, types.BuiltinFunctionType, type, types.ModuleType)
+
+
+def copy_instance(instance: Any, what: str) -> Any:
+    """Copy an instance, with the values of all its attributes.
+
+    Parameters
+    ----------
+    instance : object
+        A loss, metric, optimizer, schedule or callback.
+    what : str
+        Name of the parameter in error messages.
+    """
+    if not isinstance(instance, keras.optimizers.Optimizer):
+        return copy_state(instance)
+    read_patterns(instance, what)  # raises if variables are excluded one by one
+    # Its variables have the precision of where it was made.
+    if instance.built or keras.config.floatx() != "float32":
+        return without_variables(instance, what)
+    return copy_state(instance)
+
+
+def construct_again(
+    instance: Any,
+    arguments: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    what: str,
+) -> Any:
+    """Construct an object like an instance with other arguments.
+
+    Parameters
+    ----------
+    instance : object
+        A loss, metric, optimizer, schedule or callback.
+    arguments : callable
+        Returns the changed arguments, given those of the instance.
+    what : str
+        Name of the parameter in error messages.
+
+    Raises
+    ------
+    ValueError
+        If the instance does not say which arguments it was made with.
+    """
+    cls = type(instance)
+    known = _known_arguments(instance, what)
+    changes = arguments(known)
+    reason = _missing(instance, known, changes)
+    if not reason and _may_lose_arguments(instance):
+        try:
+            lost = differences(instance, _construct(instance, known))
+        except Exception as error:
+            reason = f"constructing it again failed: {type(error).__name__}: {error}"
+        else:
+            if isinstance(instance, keras.callbacks.Callback):  # the others change while it runs
+                lost = [] if instance.model else [n for n in lost if n in known]
+            if lost:
+                reason = f"its {format_list(lost)} would get other values"
+    if reason:
+        first = next(iter(changes))
+        raise ValueError(
+            f"{what}__{first}: the instance of {cls.__name__} cannot be made again with another "
+            f"{first}, because {reason}. Pass the class, and its arguments as {what}__*; or store "
+            "each argument as an attribute of the same name."
+        )
+    try:
+        built = _construct(instance, {**known, **changes})
+    except Exception as error:
+        raise ValueError(
+            f"{what}: {cls.__name__} could not be built with "
+            f"{format_list(f'{what}__{name}' for name in changes)}: {error}"
+        ) from error
+    if isinstance(instance, keras.optimizers.Optimizer):
+        apply_patterns(built, read_patterns(instance, what), what)
+    return built
+
+
+def rebuild_from_config(instance: Any, config: Mapping[str, Any]) -> Any:
+    """Build an object like ``instance`` from a configuration.
+
+    The configuration may name functions and classes that Keras does not know but the instance
+    holds, and may lack constructor arguments that the instance passes on to a wrapped function.
+    """
+    accepted = accepted_parameters(type(instance)).names
+    wrapped = {n: v for n, v in wrapped_arguments(instance).items() if n in accepted}
+    held: list[Any] = [v for v in vars(instance).values() if inspect.isfunction(v)]
+    held += [type(v) for v in vars(instance).values() if hasattr(v, "get_config")]
+    with keras.saving.custom_object_scope({v.__name__: v for v in held}):
+        return type(instance).from_config({**wrapped, **config})
+
+
+def unreported_settings(instance: Any, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a Keras object that its configuration leaves out."""
+    is_optimizer = isinstance(instance, keras.optimizers.Optimizer)
+    return {
+        "arguments": {n: v for n, v in wrapped_arguments(instance).items() if n not in config},
+        "weight decay": list(map(tuple, read_exclusions(instance))) if is_optimizer else [],
+    }
+
+
+# --- optimizers of another network -------------------------------------------------------------
+
+
+def without_variables(optimizer: keras.optimizers.Optimizer, what: str) -> Any:
+    """Build an optimizer like one that has trained, without its variables."""
+    cls = type(optimizer)
+    try:
+        built = rebuild_from_config(optimizer, _live(optimizer, optimizer.get_config()))
+    except Exception as error:
+        raise ValueError(
+            f"{what}: the instance of {cls.__name__} cannot be copied because it already has the "
+            f"variables of a network, and building another one failed: {type(error).__name__}: "
+            f"{error} Let get_config return every constructor argument, or pass the class and its "
+            f"arguments as {what}__*."
+        ) from error
+    apply_patterns(built, read_patterns(optimizer, what), what)
+    for name in differences(built, optimizer):
+        value = vars(optimizer).get(name)
+        if not _holds_variables(value):
+            vars(built)[name] = copy_state(value)
+    return built
+
+
+def _holds_variables(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return _holds_variables(list(value.values()))
+    if isinstance(value, (list, tuple, set)):
+        return any(map(_holds_variables, value))
+    return isinstance(value, keras.Variable)
+
+
+# --- arguments ---------------------------------------------------------------------------------
+
+
+def _known_arguments(instance: Any, what: str) -> dict[str, Any]:
+    """Return the constructor arguments that the configuration or the attributes tell."""
+    cls = type(instance)
+    config: dict[str, Any] = {}
+    if hasattr(instance, "get_config"):
+        try:
+            config = dict(instance.get_config())
+        except Exception as error:
+            if not isinstance(instance, keras.callbacks.Callback):
+                raise ValueError(
+                    f"{what}: the instance of {cls.__name__} cannot be copied because its "
+                    f"get_config failed: {error} Pass the class and routed arguments instead."
+                ) from error
+    config = _live(instance, config)
+    if _is_library(instance) and config:
+        return config
+    config |= {n: v for n, v in wrapped_arguments(instance).items() if n not in config}
+    own = read_signature(cls.__init__, skip_first=True).names
+    known = {}
+    for name in accepted_parameters(cls).names:
+        value = config.get(name)
+        is_serialized = isinstance(value, Mapping) and "class_name" in value
+        if name in config and not is_serialized:
+            known[name] = value
+        elif name in own and name != "dtype" and hasattr(instance, name):
+            known[name] = copy_state(getattr(instance, name))
+        elif name in own and is_serialized:
+            known[name] = value
+    return {**config, **known} if _is_own(cls, "from_config") else known
+
+
+def _live(instance: Any, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Replace configurations of the user's objects, such as schedules, by copies of the objects."""
+    held = [v for v in vars(instance).values() if hasattr(v, "get_config")]
+    live = dict(config)
+    for name, value in config.items():
+        if not isinstance(value, Mapping) or name == "inner_optimizer":
+            continue
+        same = [v for v in held if type(v).__name__ == value.get("class_name")]
+        if len(same) == 1 and not isinstance(same[0], keras.DTypePolicy):
+            live[name] = copy_state(same[0])
+    return live
+
+
+def _missing(instance: Any, known: Mapping[str, Any], changes: Mapping[str, Any]) -> str:
+    """Say which arguments without default are unknown."""
+    parameters = list(inspect.signature(type(instance).__init__).parameters.values())[1:]
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    missing = [
+        p.name
+        for p in parameters
+        if p.kind in named and p.default is p.empty and p.name not in {*known, *changes}
+    ]
+    return (
+        f"it does not store its arguments {format_list(missing)} as attributes" if missing else ""
+    )
+
+
+def _construct(instance: Any, arguments: Mapping[str, Any]) -> Any:
+    cls = type(instance)
+    if hasattr(instance, "get_config") and (_is_own(cls, "from_config") or _is_library(instance)):
+        return rebuild_from_config(instance, arguments)
+    return cls(**arguments)
+
+
+def _is_own(cls: type, method: str) -> bool:
+    function = getattr(cls, method, None)
+    return function is not None and not str(function.__module__).startswith("keras.")
+
+
+def _is_library(value: Any) -> bool:
+    return isinstance(value, _CODE) or type(value).__module__.split(".")[0] in _LIBRARIES
+
+
+def _may_lose_arguments(instance: Any) -> bool:
+    """Whether an instance, or an object that it holds, is of a class outside of Keras."""
+    return not all(map(_is_library, [instance, *vars(instance).values()]))
+
+
+# --- comparison --------------------------------------------------------------------------------
+
+
+def differences(first: Any, second: Any) -> list[str]:
+    """List the attributes of an object that have another value in a second one."""
+    return _differences(first, second, set())
+
+
+def _differences(first: Any, second: Any, compared: set[tuple[int, int]]) -> list[str]:
+    compared.add((id(first), id(second)))
+    usual, other = _usual_attributes(), vars(second)
+    return sorted(
+        name
+        for name, value in vars(first).items()
+        if name not in _INCIDENTAL
+        and (name not in usual or isinstance(value, (bool, numbers.Number, str, type(None))))
+        and not (name in other and _equal(value, other[name], compared))
+    )
+
+
+def _equal(first: Any, second: Any, compared: set[tuple[int, int]]) -> bool:
+    def pairwise(values: Any, others: Any) -> bool:
+        return len(values) == len(others) and all(
+            _equal(a, b, compared) for a, b in zip(values, others, strict=True)
+        )
+
+    if first is second or (id(first), id(second)) in compared:
+        return True
+    if isinstance(first, (numbers.Number, np.generic)):
+        return bool(first == second) or (first != first and second != second)
+    if type(first) is not type(second):
+        return False
+    if isinstance(first, Mapping):
+        return first.keys() == second.keys() and pairwise(
+            first.values(), [second[key] for key in first]
+        )
+    if isinstance(first, (list, tuple)):
+        return pairwise(first, second)
+    if isinstance(first, (np.ndarray, keras.Variable)):
+        return np.array_equal(np.asarray(first), np.asarray(second))
+    if isinstance(first, types.FunctionType):
+        return first.__code__ is second.__code__
+    if isinstance(first, types.MethodType):
+        return first.__func__ is second.__func__
+    if isinstance(first, functools.partial):
+        parts = ((p.func, p.args, p.keywords) for p in (first, second))
+        return pairwise(*parts)
+    if is_tracker(first):
+        return True
+    if hasattr(first, "__dict__") and not _compares(type(first)):
+        return not _differences(first, second, compared)
+    try:
+        return bool(np.all(first == second))
+    except Exception:
+        return False
+
+
+def _compares(cls: type) -> bool:
+    return any("__eq__" in vars(base) for base in cls.__mro__[:-1])
+
+
+@functools.cache
+def _usual_attributes() -> frozenset[str]:
+    """List the attributes of Keras' base classes."""
+    with fresh_names():
+        optimizer = keras.optimizers.Optimizer(1.0, name="any")
+        optimizer.exclude_from_weight_decay(var_names=["any"])
+        bases = (
+            keras.losses.Loss(),
+            keras.metrics.Metric(),
+            optimizer,
+            keras.callbacks.Callback(),
+        )
+        return frozenset(name for base in bases for name in vars(base))

@@ -1,0 +1,294 @@
+"""Copies of Keras objects by their own state: their attributes, with variables made anew.
+
+Keras copies and pickles losses, metrics and optimizers by their configuration, which users' classes
+rarely complete: `get_config` of a base class knows nothing about the arguments of a subclass.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import pickle
+import re
+import sys
+import types
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+import keras
+import numpy as np
+
+from keras_multiclass._shared.upstream.keras import is_tracker, set_tracker_state, tracker_state
+
+__all__ = ["Packed", "copy_state", "pack", "reduce_by_state"]
+
+Reduction: TypeAlias = tuple[Any, ...]
+Reduce: TypeAlias = Callable[[Any], Reduction]
+
+# What copies share with the original. Pickles store it as usual: classes and functions by name.
+_CODE = (
+    type,
+    types.FunctionType,
+    types.MethodDescriptorType,
+    types.WrapperDescriptorType,
+    np.ufunc,
+    re.Pattern,
+)
+_PLAIN = (str, int, float, type(None), bool, bytes, list, dict, tuple, set, frozenset)
+_COPYABLE = (np.ndarray, np.generic, np.dtype, keras.DTypePolicy)
+
+
+class Packed:
+    """A value as bytes, without what copies share with it.
+
+    Parameters
+    ----------
+    data : bytes
+        The value.
+    shared : list
+        The classes, functions and other objects that it refers to.
+    """
+
+    def __init__(self, data: bytes, shared: list[Any]) -> None:
+        self.data = data
+        self.shared = shared
+
+    def unpack(self) -> Any:
+        """Return a new copy of the value."""
+        return _Unpickler(io.BytesIO(self.data), self.shared).load()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Packed:
+        return self  # nothing changes it, and each `unpack` makes a new copy
+
+
+def pack(value: Any, *, reduce: Reduce | None = None, share: Iterable[Any] = ()) -> Packed:
+    """Pack a value and all Keras objects in it by their state.
+
+    Parameters
+    ----------
+    value : object
+        The value. Objects that occur several times in it do so in copies, too.
+    reduce : callable, default=None
+        Returns for a layer or a built optimizer how to make it again, as ``__reduce__`` does.
+        Copies share these objects if it is None.
+    share : iterable of objects, default=()
+        Further objects that copies share.
+
+    Returns
+    -------
+    Packed
+        The packed value. What cannot be copied, such as a lock and whatever holds one, is shared.
+    """
+    file = io.BytesIO()
+    pickler = _Pickler(file, reduce, share)
+    pickler.dump(value)
+    return Packed(file.getvalue(), pickler.shared)
+
+
+def copy_state(value: Any, *, share: Iterable[Any] = ()) -> Any:
+    """Copy a value and all Keras objects in it by their state, except for layers.
+
+    Parameters
+    ----------
+    value, share
+        As for `pack`.
+    """
+    return pack(value, share=share).unpack()
+
+
+def reduce_by_state(value: Any) -> Reduction:
+    """Reduce an object to its class and its attributes, whatever its ``__reduce__`` does."""
+    state = value.__getstate__()
+    return _blank, (type(value),), state
+
+
+class _Pickler(pickle.Pickler):
+    """Pickles by state, and by reference what copies share.
+
+    With ``strict``, what cannot be pickled raises an error instead of being shared.
+    """
+
+    def __init__(
+        self, file: io.BytesIO, reduce: Reduce | None, share: Iterable[Any], strict: bool = False
+    ) -> None:
+        super().__init__(file, protocol=5)
+        self.shared: list[Any] = []
+        self.seen: dict[int, Any] = {}  # kept alive, so that no other object has the same id
+        self._share = list(share)
+        self._always_shared = set(map(id, self._share))
+        self._numbers: dict[int, int] = {}
+        self._reduce = reduce
+        self._strict = strict
+        self._can_be_pickled: dict[int, Any] = {}
+
+    def persistent_id(self, obj: Any) -> int | None:
+        kind = type(obj)
+        if kind in _PLAIN:
+            return None
+        if kind is _Shared:
+            return self._number(obj.target)
+        if isinstance(obj, _CODE) or id(obj) in self._always_shared or _is_plain_builtin(obj):
+            return self._number(obj)
+        return None
+
+    def _number(self, obj: Any) -> int:
+        if id(obj) not in self._numbers:
+            self._numbers[id(obj)] = len(self.shared)
+            self.shared.append(obj)
+        return self._numbers[id(obj)]
+
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, _COPYABLE):
+            return NotImplemented
+        self.seen[id(obj)] = obj
+        reduction = self._reduce_known(obj)
+        if reduction is not None:
+            return reduction
+        is_ours = type(obj).__module__.startswith("keras_multiclass.")
+        if self._strict or is_ours or id(obj) in self._can_be_pickled:
+            return NotImplemented
+        # A copy of a queue or a trial that shared nothing but its lock would be of no use.
+        trial = _Pickler(io.BytesIO(), self._reduce, self._share, strict=True)
+        try:
+            trial.dump(obj)
+        except Exception:
+            return self._share_whole(obj)
+        self._can_be_pickled |= trial.seen
+        return NotImplemented
+
+    def _reduce_known(self, obj: Any) -> Reduction | None:
+        if isinstance(obj, keras.Variable):
+            return _reduce_variable(obj)
+        if isinstance(obj, keras.Layer) or (
+            isinstance(obj, keras.optimizers.Optimizer) and obj.built
+        ):
+            return self._share_whole(obj) if self._reduce is None else self._reduce(obj)
+        if isinstance(obj, types.ModuleType) and sys.modules.get(obj.__name__) is obj:
+            return importlib.import_module, (obj.__name__,)
+        if is_tracker(obj):
+            return _blank, (type(obj),), tracker_state(obj), None, None, set_tracker_state
+        if isinstance(obj, (list, dict, set)) and type(obj).__module__.startswith("keras."):
+            return _blank, (type(obj),), _contents(obj), None, None, _fill
+        if _is_strategy(obj):
+            return self._share_whole(obj) if self._reduce is None else (_current_strategy, ())
+        if isinstance(obj, keras.callbacks.Callback):
+            return _without_model(obj, obj.__reduce_ex__(5))
+        if str(getattr(type(obj).__reduce__, "__module__", "")).startswith(("keras.", "scikeras.")):
+            return reduce_by_state(obj)
+        return None
+
+    def _share_whole(self, obj: Any) -> Reduction:
+        if self._reduce is not None and _is_spent(obj):
+            return type(None), ()
+        return _identity, (_Shared(obj),)
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, file: io.BytesIO, shared: list[Any]) -> None:
+        super().__init__(file)
+        self._shared = shared
+
+    def persistent_load(self, pid: Any) -> Any:
+        return self._shared[pid]
+
+
+class _Shared:
+    """Stands for an object that is pickled by reference."""
+
+    def __init__(self, target: Any) -> None:
+        self.target = target
+
+
+def _identity(value: Any) -> Any:
+    return value
+
+
+def _blank(cls: type) -> Any:
+    for base in (list, dict, set):
+        if issubclass(cls, base):
+            return base.__new__(cls)  # type: ignore[type-var]
+    return object.__new__(cls)
+
+
+def _is_plain_builtin(value: Any) -> bool:
+    """Whether a value is a function in C, and not a method of some object."""
+    return isinstance(value, types.BuiltinFunctionType) and (
+        value.__self__ is None or isinstance(value.__self__, types.ModuleType)
+    )
+
+
+def _without_model(callback: keras.callbacks.Callback, reduction: Any) -> Any:
+    """Leave out the model that a callback has trained."""
+    model = callback.model
+    state = reduction[2] if len(reduction) > 2 else None
+    if model is None or not isinstance(state, dict):
+        return reduction
+    state = {name: None if value is model else value for name, value in state.items()}
+    return *reduction[:2], state, *reduction[3:]
+
+
+def _is_spent(value: Any) -> bool:
+    """Whether a value is of no use any more: a closed file, or a writer of TensorBoard logs."""
+    tensorflow = sys.modules.get("tensorflow")
+    if tensorflow is not None and isinstance(value, tensorflow.summary.SummaryWriter):
+        return True
+    return getattr(value, "closed", None) is True
+
+
+# --- parts of Keras objects --------------------------------------------------------------------
+
+
+def _reduce_variable(variable: keras.Variable) -> Reduction:
+    options = {
+        "dtype": keras.backend.standardize_dtype(variable.dtype),
+        "trainable": variable.trainable,
+        "aggregation": variable.aggregation,
+        "name": variable.name,
+    }
+    scopes = variable.path.split("/")[:-1]
+    own = {name: value for name, value in vars(variable).items() if not name.startswith("_")}
+    value = np.array(keras.ops.convert_to_numpy(keras.ops.stop_gradient(variable.value)))
+    return _make_variable, (value, options, scopes, own)
+
+
+def _make_variable(
+    value: np.ndarray, options: dict[str, Any], scopes: list[str], own: dict[str, Any]
+) -> keras.Variable:
+    with contextlib.ExitStack() as stack:
+        for scope in scopes:
+            stack.enter_context(keras.name_scope(scope))
+        variable = keras.Variable(value, **options)
+    vars(variable).update(own)
+    return variable
+
+
+def _contents(container: Any) -> tuple[dict[str, Any], list[Any]]:
+    items = container.items() if isinstance(container, dict) else container
+    return dict(vars(container)), list(items)
+
+
+def _fill(container: Any, contents: tuple[dict[str, Any], list[Any]]) -> None:
+    """Fill a container of Keras without telling its tracker, which knows its contents."""
+    attributes, items = contents
+    vars(container).update(attributes)
+    if isinstance(container, list):
+        list.extend(container, items)
+    elif isinstance(container, set):
+        set.update(container, items)
+    else:
+        base = OrderedDict if isinstance(container, OrderedDict) else dict
+        for key, value in items:
+            base.__setitem__(container, key, value)
+
+
+def _is_strategy(value: Any) -> bool:
+    tensorflow = sys.modules.get("tensorflow")
+    return tensorflow is not None and isinstance(value, tensorflow.distribute.Strategy)
+
+
+def _current_strategy() -> Any:
+    import tensorflow
+
+    return tensorflow.distribute.get_strategy()
