@@ -90,9 +90,10 @@ class KerasMulticlassClassifier(
           ``"per_class_auc"``: one value per class, reported as ``"recall/<label>"``.
         - Any Keras metric by name, class or instance, or a function ``(y_true, y_pred)``.
     callbacks : str, keras.callbacks.Callback, class, or list or dict of these, default=None
-        Keras callbacks. Instances are copied for each fit. ``"tensorboard"`` adds per-class
-        precision, recall and F1 to the metrics and logs everything in `history_`. Each fit logs
-        to its own subfolder of ``"logs"``, or of ``callbacks__tensorboard__log_dir``.
+        Keras callbacks. An instance is used itself by `fit` and `partial_fit`, and copied by
+        ``clone``. ``"tensorboard"`` adds per-class precision, recall and F1 to the metrics and
+        logs everything in `history_`. Each fit logs to its own subfolder of ``"logs"``, or of
+        ``callbacks__tensorboard__log_dir``.
     class_weight : dict or "balanced", default=None
         Class weights, ``{label: weight}``, multiplied with `sample_weight`. ``"balanced"`` gives
         every class the same total weight.
@@ -216,6 +217,9 @@ class KerasMulticlassClassifier(
         Engine used last, ``"graph"`` or ``"keras"``; empty before any training.
     engine_reason_ : str
         Why this engine was used.
+    callbacks_ : list of keras.callbacks.Callback
+        The callbacks of the last run, in order: instances that were passed, and those built from
+        names and classes.
     loss_ : keras.losses.Loss
         Loss used in training. It takes class indices and the output of `model_`.
 

@@ -1,16 +1,19 @@
-"""Keras callbacks work as in Keras, in every form, and the user's own stay unused."""
+"""Keras callbacks work as in Keras, in every form, and the user's own are the ones that run."""
 
 from __future__ import annotations
 
 import copy
 import csv
 import pickle
+import queue
+import threading
 
 import keras
 import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_iris
+from sklearn.model_selection import GridSearchCV
 
 from keras_multiclass import KerasMulticlassClassifier
 
@@ -124,15 +127,106 @@ def test_callbacks_are_accepted_in_every_form(callbacks, routed, monkeypatch):
     assert tags == ["a"]
 
 
-def test_the_user_s_callbacks_are_not_modified():
-    recorder = Recorder()
-    before = dict(vars(recorder))
-    classifier = tiny(epochs=1, callbacks=[recorder]).fit(X, y)
+class Collector(keras.callbacks.Callback):
+    """Collects losses, reports them and stops when told to, as a pruning callback does."""
+
+    def __init__(self, trial, stop_at=99):
+        super().__init__()
+        self.trial = trial
+        self.stop_at = stop_at
+        self.losses = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.losses.append(logs["loss"])
+        self.trial.report(epoch, logs["loss"])
+        if epoch == self.stop_at:
+            raise PrunedError
+
+
+class PrunedError(Exception):
+    pass
+
+
+class Trial:
+    """Cannot be copied, and holds what the user looks at afterwards."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.queue = queue.Queue()
+
+    def report(self, step, value):
+        with self.lock:
+            self.queue.put((step, value))
+
+
+@pytest.mark.parametrize("name", ["callbacks", "fit__callbacks"])
+def test_the_user_s_own_callback_runs_and_has_what_it_collected(name):
+    collector, history = Collector(Trial()), keras.callbacks.History()
+    given = [collector, "terminate_on_nan", history]
+    classifier = tiny(**{name: given}).fit(X, y)
+    assert collector.losses == history.history["loss"] == classifier.history_["loss"]
+    ran = classifier.callbacks_
+    assert [type(each).__name__ for each in ran] == ["Collector", "TerminateOnNaN", "History"]
+    assert (ran[0], ran[2]) == (collector, history)
     classifier.partial_fit(X, y)
-    clone(classifier).fit(X, y)
-    assert vars(recorder) == before
-    assert classifier.callbacks[0] is recorder
-    assert sum(call[0] == "on_train_begin" for call in Recorder.calls) == 3
+    assert collector.losses == classifier.history_["loss"]
+    assert len(collector.losses) == 5
+
+
+def test_a_pruning_callback_reports_to_the_user_s_trial_and_stops_the_fit():
+    trial = Trial()
+    with pytest.raises(PrunedError):
+        tiny(callbacks=Collector(trial, stop_at=1)).fit(X, y)
+    assert [step for step, _ in trial.queue.queue] == [0, 1]
+
+
+@pytest.mark.parametrize("copied", [clone, copy.deepcopy], ids=["clone", "deepcopy"])
+def test_copies_have_callbacks_of_their_own_but_share_what_cannot_be_copied(copied):
+    collector = Collector(Trial())
+    classifier = tiny(callbacks={"collect": collector}).fit(X, y)
+    (ours,) = copied(classifier).callbacks.values()
+    assert ours is not collector
+    assert ours.losses == collector.losses
+    assert ours.losses is not collector.losses
+    assert ours.trial is collector.trial
+    assert collector.model is classifier.model_
+    assert ours.model is None
+
+
+def test_every_fit_of_a_search_has_callbacks_of_its_own():
+    collector = Collector(Trial())
+    search = GridSearchCV(tiny(callbacks=collector), {"epochs": [1, 2]}, cv=2, n_jobs=1)
+    search.fit(X, y)
+    assert collector.losses == []
+    assert search.best_estimator_.callbacks_[0].losses == search.best_estimator_.history_["loss"]
+    assert collector.trial.queue.qsize() == 2 * (1 + 2) + search.best_params_["epochs"]
+
+
+def test_callbacks_that_have_run_can_be_pickled_without_the_model(tmp_path):
+    callbacks = [
+        keras.callbacks.EarlyStopping("loss", patience=9),
+        keras.callbacks.CSVLogger(str(tmp_path / "log.csv")),
+        Recorder(tag="mine"),
+    ]
+    classifier = tiny(callbacks=callbacks).fit(X, y)
+    loaded = pickle.loads(pickle.dumps(classifier))
+    assert all(
+        ours is given for ours, given in zip(loaded.callbacks_, loaded.callbacks, strict=True)
+    )
+    assert [each.model for each in loaded.callbacks] == [None] * 3
+    bare = pickle.dumps(classifier.set_params(callbacks=None))
+    del classifier.callbacks_
+    assert len(pickle.dumps(classifier)) > len(bare) - 3000
+    loaded.fit(X, y)
+    assert loaded.history_ == classifier.history_
+
+
+def test_routed_arguments_make_a_new_callback_of_the_same_class():
+    stop = keras.callbacks.EarlyStopping("loss", patience=9)
+    classifier = tiny(callbacks=[stop], callbacks__0__min_delta=100.0, callbacks__0__patience=1)
+    assert classifier.fit(X, y).n_iter_ == 2
+    assert (stop.patience, stop.model) == (9, None)
+    assert classifier.callbacks_[0].patience == 1
 
 
 def test_arguments_of_callbacks_can_be_set_after_construction():
@@ -211,7 +305,7 @@ def test_terminate_on_nan_raises_the_usual_error():
 def test_a_copy_of_a_fitted_classifier_keeps_its_callbacks_and_continues_training(copied):
     callbacks = [
         keras.callbacks.EarlyStopping("loss", patience=9),
-        keras.callbacks.ReduceLROnPlateau,  # older versions of Keras cannot pickle instances
+        keras.callbacks.ReduceLROnPlateau,
         Recorder(tag="mine"),
     ]
     monitor = {"callbacks__1__monitor": "loss"}

@@ -17,7 +17,7 @@ def build_callbacks(
     routed: Mapping[str, object],
     run: str,
 ) -> tuple[keras.callbacks.Callback, ...]:
-    """Build new callbacks; the user's own instances are copied, never used.
+    """Build callbacks; the user's own instances are used, unless arguments are routed to them.
 
     Parameters
     ----------
@@ -34,6 +34,7 @@ def build_callbacks(
         lookup=callback_lookup,
         what="callbacks",
         base=keras.callbacks.Callback,
+        copy=False,
     )
     built = [callback for _, callback in named]
     for callback in built:

@@ -129,11 +129,14 @@ class FittedNetwork:
         The private fitted state.
     record : TrainingRecord
         What training has logged.
+    callbacks : tuple of keras.callbacks.Callback
+        The user's callbacks of the last run.
     """
 
     model: keras.Model
     state: FittedState
     record: TrainingRecord = field(default_factory=TrainingRecord)
+    callbacks: tuple[keras.callbacks.Callback, ...] = ()
 
     def attributes(self) -> dict[str, object]:
         """Return the attributes of the fitted estimator, by name."""
@@ -157,6 +160,7 @@ class FittedNetwork:
             "input_shape_": features.input_shape,
             "model_": self.model,
             "loss_": self.model.loss,
+            "callbacks_": list(self.callbacks),
             **self.record.attributes(),
             "engine_": self.record.engine,
             "engine_reason_": self.record.engine_reason,

@@ -151,7 +151,11 @@ def _train(
     """Plan the training of a compiled network, train it, and finish."""
     calibrates = request.task == "fit" and data.settings.calibration is not None
     modes = network.state.compile_spec.metric_modes()
-    plan = _plan(parameters, request, data, network, progress, modes, calibrates=calibrates)
+    callbacks = _build_callbacks(parameters, network.state.run)
+    network = replace(network, callbacks=(*callbacks["callbacks"], *callbacks["fit__callbacks"]))
+    plan = _plan(
+        parameters, request, data, network, progress, modes, callbacks, calibrates=calibrates
+    )
     interrupted = False
     history: History = {}
 
@@ -186,6 +190,20 @@ def _train(
     return trained
 
 
+def _build_callbacks(
+    parameters: FitParameters, run: str
+) -> dict[str, tuple[keras.callbacks.Callback, ...]]:
+    """Return the user's callbacks, by the parameter that they were passed as."""
+    values = {
+        "callbacks": parameters.callbacks,
+        "fit__callbacks": parameters.routed.get("fit__callbacks"),
+    }
+    return {
+        name: build_callbacks(value, parameters.routed_to(name), run)
+        for name, value in values.items()
+    }
+
+
 def _plan(
     parameters: FitParameters,
     request: FitRequest,
@@ -193,6 +211,7 @@ def _plan(
     network: FittedNetwork,
     progress: Progress,
     modes: Mapping[str, MetricMode],
+    callbacks: Mapping[str, tuple[keras.callbacks.Callback, ...]],
     *,
     calibrates: bool,
 ) -> TrainingPlan:
@@ -206,19 +225,18 @@ def _plan(
             "`calibration` must be None to continue with a network that was fitted without it; got "
             f"{settings.calibration!r}. Set warm_start=False to fit a new one."
         )
-    callbacks = build_callbacks(parameters.callbacks, parameters.routed_to("callbacks"), state.run)
+    stopping: tuple[keras.callbacks.Callback, ...] = ()
     if settings.early_stopping is not None and not is_part:
-        callbacks = (*callbacks, build_early_stopping(settings.early_stopping, modes))
-    fit_callbacks = build_callbacks(
-        parameters.routed.get("fit__callbacks"), parameters.routed_to("fit__callbacks"), state.run
-    )
+        stopping = (build_early_stopping(settings.early_stopping, modes),)
     plan = TrainingPlan(
         epochs=1 if is_part else settings.epochs,
         first_epoch=network.record.n_epochs,
         batch_size=data.batch_size,
         shuffle=settings.shuffle,
         seed=state.seed,
-        callbacks=progress.append_to((*callbacks, *fit_callbacks)),
+        callbacks=progress.append_to(
+            (*callbacks["callbacks"], *stopping, *callbacks["fit__callbacks"])
+        ),
         jit_compile=state.compile_spec.jit_compile,
         options=settings.fit_options,
     )
