@@ -34,10 +34,11 @@ from keras_multiclass._shared.typing import ArrayLike, History
 from keras_multiclass._training.adopt_scikeras import adopt_fit
 from keras_multiclass._training.engine import predict
 from keras_multiclass._training.fitted import FittedNetwork, FittedState, TrainingRecord
+from keras_multiclass._training.parameter_names import unknown_parameters
 from keras_multiclass._training.parameters import FitParameters
 from keras_multiclass._training.request import FitRequest
 from keras_multiclass._training.run import Observer, Train, run_fit
-from keras_multiclass._training.settings import is_routed, resolve_prediction, unknown_parameter
+from keras_multiclass._training.settings import resolve_prediction
 
 
 class KerasMulticlassClassifier(
@@ -173,8 +174,8 @@ class KerasMulticlassClassifier(
         ``run_eagerly`` and ``jit_compile`` (whether XLA compiles the steps; by default only if
         training is long enough to benefit). ``fit__*`` accepts ``validation_freq``,
         ``validation_batch_size`` and, for streams, ``steps_per_epoch``. ``predict__batch_size``
-        is the number of rows per prediction step. All are visible to `get_params`, `set_params`
-        and grid search.
+        is the number of rows per prediction step. For both batch sizes, -1 means all rows. All are
+        visible to `get_params`, `set_params` and grid search.
 
     Attributes
     ----------
@@ -297,9 +298,8 @@ class KerasMulticlassClassifier(
         self.engine = engine
         self.random_state = random_state
         self.verbose = verbose
-        for name in backbone__arguments:
-            if not is_routed(name):
-                raise TypeError(unknown_parameter(name, self._get_param_names()))
+        if message := unknown_parameters(backbone__arguments, self._get_param_names()):
+            raise TypeError(message)
         self._routed = backbone__arguments
 
     # Parameters
@@ -341,12 +341,11 @@ class KerasMulticlassClassifier(
         Raises
         ------
         ValueError
-            If a parameter does not exist; no parameter is set then.
+            If parameters do not exist; no parameter is set then.
         """
         own = self._get_param_names()
-        for name in params:
-            if name not in own and not is_routed(name):
-                raise ValueError(unknown_parameter(name, own))
+        if message := unknown_parameters(params, own):
+            raise ValueError(message)
         for name, value in params.items():
             if name in own:
                 setattr(self, name, value)

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
 
 from keras_multiclass import KerasMulticlassClassifier
 from keras_multiclass.exceptions import (
@@ -382,9 +383,9 @@ def test_an_unsuitable_loss_raises_an_error(fitted, loss, error, words):
         ("dtype", ["float16", "double", np.float32, None, 32]),
         ("random_state", [-1, 2**32, 1.5, "seed", True, np.arange(3)]),
         ("verbose", [3, -1, "auto", 1.5, None]),
-        ("predict__batch_size", [0, -1, 2.5, "all"]),
+        ("predict__batch_size", [0, -2, 2.5, "all"]),
         ("fit__validation_freq", [0, "1", 1.5]),
-        ("fit__validation_batch_size", [0, -1, "all"]),
+        ("fit__validation_batch_size", [0, -2, "all"]),
         ("fit__steps_per_epoch", [0, -1, 2.5, "all", True]),
         ("compile__run_eagerly", ["yes", None]),
         ("compile__jit_compile", ["yes", 1]),
@@ -426,19 +427,73 @@ def test_all_invalid_parameters_are_reported_together():
     [
         ("epoch", ["'epoch'", "Did you mean 'epochs'"]),
         ("hidden_units", ["backbone__hidden_units", "model__hidden_units"]),
-        ("optmizer__learning_rate", ["optmizer__learning_rate", "Did you mean 'optimizer'"]),
-        ("optimizer__", ["'optimizer__'"]),
-        ("__epochs", ["'__epochs'"]),
+        ("hidden", ["backbone__hidden", "model__hidden"]),
+        ("optimizer__", ["'optimizer__'. Did you mean 'optimizer'?"]),
+        ("__epochs", ["'__epochs'. Did you mean 'epochs'?"]),
+        ("nothing__like_it", ["its prefix must be one of 'backbone__'"]),
+        *(
+            (name, [f"Unknown parameter {name!r}. Did you mean {meant!r}?"])
+            for name, meant in [
+                ("optmizer__learning_rate", "optimizer__learning_rate"),
+                ("optimizer_learning_rate", "optimizer__learning_rate"),
+                ("optimizer_momentum", "optimizer__momentum"),
+                ("optimiser_learning_rate", "optimizer__learning_rate"),
+                ("learning_rate", "optimizer__learning_rate"),
+                ("backbonehidden_units", "backbone__hidden_units"),
+                ("losslabel_smoothing", "loss__label_smoothing"),
+                ("label_smoothing", "loss__label_smoothing"),
+                ("callbacks_mycb__foo", "callbacks__mycb__foo"),
+                ("callback__mycb__foo", "callbacks__mycb__foo"),
+                ("model_width", "model__width"),
+                ("fit_validation_freq", "fit__validation_freq"),
+                ("predict_batch_size", "predict__batch_size"),
+                ("batchsize", "batch_size"),
+            ]
+        ),
     ],
 )
 def test_an_error_about_an_unknown_parameter_suggests_similar_names(name, words):
+    grid = GridSearchCV(KerasMulticlassClassifier(), {name: [1]}, cv=2)
     for use, error in (
         (lambda: KerasMulticlassClassifier(**{name: 1}), TypeError),
         (lambda: KerasMulticlassClassifier().set_params(**{name: 1}), ValueError),
+        (lambda: grid.fit(X, y), ValueError),
     ):
         with pytest.raises(error) as caught:
             use()
         assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_all_unknown_parameters_are_reported_together():
+    wrong = {"epoch": 1, "optimizer_momentum": 1, "loss__name": "x", "zzz": 1, "a__b": 1}
+    lines = [
+        "Unknown parameter 'epoch'. Did you mean 'epochs'?",
+        "Unknown parameter 'optimizer_momentum'. Did you mean 'optimizer__momentum'?",
+        "Unknown parameter 'zzz'. An argument of your own builder",
+        "Unknown parameter 'a__b': its prefix must be one of",
+        "Parameters: backbone, batch_size",
+    ]
+    for use, error in (
+        (lambda: KerasMulticlassClassifier(**wrong), TypeError),
+        (lambda: KerasMulticlassClassifier().set_params(**wrong), ValueError),
+    ):
+        with pytest.raises(error) as caught:
+            use()
+        found = str(caught.value).splitlines()
+        assert [line[: len(start)] for line, start in zip(found, lines, strict=True)] == lines
+
+
+def test_all_unknown_arguments_of_a_builder_are_reported_together():
+    def build(inputs, width=3):
+        return keras.layers.Dense(width)(inputs)
+
+    for backbone, names in ((build, "'width'"), ("mlp", "'hidden_units'")):
+        classifier = KerasMulticlassClassifier(backbone, backbone__wdth=3, backbone__hidden_unit=1)
+        with pytest.raises(
+            BackboneError, match=r"backbone__wdth.*\n.*backbone__hidden_unit"
+        ) as got:
+            classifier.fit(X, y)
+        assert f"Did you mean {names}" in str(got.value)
 
 
 def test_one_misspelt_parameter_prevents_setting_the_others():

@@ -200,10 +200,25 @@ def test_the_model_maps_raw_features_to_logits(fitted):
     np.testing.assert_allclose(fitted.model_.predict(X, verbose=0), logits, atol=1e-5)
 
 
+@pytest.mark.parametrize("engine", ["graph", "keras"])
+def test_a_validation_batch_size_of_minus_1_means_all_rows(engine):
+    def whole_batch(y_true, y_pred):  # not the mean of what smaller batches give
+        right = keras.ops.mean(keras.ops.sum(y_true * y_pred, axis=-1))
+        return right * right
+
+    fits = [
+        tiny(metrics=whole_batch, engine=engine, epochs=1, fit__validation_batch_size=size)
+        .fit(X, y, X_val=X[:50], y_val=y[:50])
+        .history_["val_whole_batch"]
+        for size in (-1, 50, 7)
+    ]
+    assert fits[0] == fits[1] != fits[2]
+
+
 def test_predictions_do_not_depend_on_the_batch_size(fitted):
     expected = fitted.predict_proba(X)
     try:
-        for batch_size in (1, 7, 1000):
+        for batch_size in (1, 7, 1000, -1, None):
             fitted.set_params(predict__batch_size=batch_size)
             np.testing.assert_allclose(fitted.predict_proba(X), expected, atol=1e-6)
     finally:

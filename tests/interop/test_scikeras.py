@@ -329,6 +329,73 @@ def test_metric_arguments_are_routed(metrics):
     assert classifier.history_["top"] == [pytest.approx(classifier.score(X, Y))]
 
 
+class Part:
+    def __init__(self, *args, **kwargs):
+        self.args, self.kwargs = args, kwargs
+
+
+class Outline(keras.callbacks.Callback):
+    """A callback that takes any arguments, as users write them."""
+
+    def __init__(self, first="none", *args, **kwargs):
+        super().__init__()
+        self.got = (first, *args, kwargs)
+
+    def on_train_end(self, logs=None):
+        received.append(self.got)
+
+
+received: list = []
+
+
+class Scaled:
+    """A loss that is no `keras.losses.Loss`, as in SciKeras' own tests."""
+
+    def __init__(self, parts):
+        self.parts = parts
+
+    def __call__(self, y_true, y_pred):
+        received.append(self.parts)
+        return keras.losses.categorical_crossentropy(y_true, y_pred)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"callbacks": Outline, "callbacks__foo": 1}, ("none", {"foo": 1})),
+        ({"callbacks": [Outline], "callbacks__0__foo": 1}, ("none", {"foo": 1})),
+        ({"callbacks": {"cb": Outline}, "callbacks__cb__first": 2}, (2, {})),
+        ({"callbacks": Outline, "callbacks__0": 1, "callbacks__1": 2}, (1, 2, {})),
+        ({"fit__callbacks": [Outline], "fit__callbacks__0__1": 2}, ("none", 2, {})),
+        (
+            {"callbacks": Outline, "callbacks__foo": 1, "callbacks__2": 4, "callbacks__1": 3},
+            ("none", 3, 4, {"foo": 1}),
+        ),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_a_callback_with_args_and_kwargs_gets_routed_arguments(arguments, expected):
+    received.clear()
+    make(model=build, epochs=1, **arguments).fit(X, Y)
+    assert received == [expected]
+    if "fit__callbacks__0__1" not in arguments and "callbacks__1" not in arguments:
+        received.clear()  # SciKeras does not fill in the default of an argument before *args
+        scikeras.KerasClassifier(build, verbose=0, **arguments).fit(X, Y)
+        assert received == [expected]
+
+
+def test_entries_of_a_list_that_is_an_argument_get_routed_arguments():
+    received.clear()
+    arguments = {
+        "loss": Scaled,
+        "loss__parts": [Part, Part],
+        "loss__parts__weight": 1,
+        "loss__parts__0__weight": 2,
+    }
+    make(model=build_uncompiled, **arguments).initialize(X, Y)
+    assert [part.kwargs for part in received[-1]] == [{"weight": 2}, {"weight": 1}]
+
+
 def test_a_search_sets_arguments_of_builder_and_optimizer():
     search = GridSearchCV(
         make(model=build, epochs=15),
@@ -407,7 +474,7 @@ CALLBACK = keras.callbacks.EarlyStopping(monitor="loss")
         ({"fit__epochs": 3}, {"fit__epochs": 3}),
         ({"validation_split": 0.25}, {"validation_split": 0.25}),
         ({"validation_batch_size": 9}, {"fit__validation_batch_size": 9}),
-        ({"validation_batch_size": -1}, {}),
+        ({"validation_batch_size": -1}, {"fit__validation_batch_size": -1}),
         ({"shuffle": False, "warm_start": True}, {"shuffle": False, "warm_start": True}),
         ({"class_weight": {"ant": 2.0}}, {"class_weight": {"ant": 2.0}}),
         ({"random_state": 3}, {"random_state": 3}),
@@ -418,7 +485,10 @@ CALLBACK = keras.callbacks.EarlyStopping(monitor="loss")
         ({"compile__run_eagerly": True}, {"compile__run_eagerly": True}),
         ({"compile__optimizer": "sgd"}, {"optimizer": "sgd"}),
         ({"predict__batch_size": 9}, {"predict__batch_size": 9}),
-        ({"predict__batch_size": -1, "predict__verbose": 0}, {}),
+        ({"predict__batch_size": -1}, {"predict__batch_size": -1}),
+        ({"predict__batch_size": None}, {"predict__batch_size": None}),
+        ({"predict__verbose": 0}, {}),
+        ({"fit__verbose": "auto"}, {"fit__verbose": 1}),
     ],
     ids=lambda value: "-".join(value),
 )

@@ -11,7 +11,7 @@ import pytest
 from keras import ops
 from scipy.special import expit, log_softmax, softmax
 
-from _toy import stable_id
+from _toy import stable_id, tiny
 from keras_multiclass._network.objective import (
     inspect_output,
     resolve_loss,
@@ -112,6 +112,43 @@ class BareLoss(keras.losses.Loss):
         return index_loss(y_true, y_pred) ** self.power
 
 
+class WholeCall(keras.losses.Loss):
+    """A user-defined loss that overrides ``__call__``, as old code does, and weights by itself."""
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        values = one_hot_loss(y_true, y_pred)
+        return ops.mean(values if sample_weight is None else values * sample_weight)
+
+
+class RowCall(keras.losses.Loss):
+    def __call__(self, y_true, y_pred):
+        return index_loss(y_true, y_pred)
+
+
+class ScalarCall(keras.losses.Loss):
+    def __call__(self, y_true, y_pred):
+        return scalar_loss(y_true, y_pred)
+
+
+class ScaledCall(keras.losses.CategoricalCrossentropy):
+    factor = 1.0
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        return self.factor * super().__call__(y_true, y_pred, sample_weight)
+
+
+class TripledCall(ScaledCall):
+    factor = 3.0
+
+
+class CallableLoss:
+    def __init__(self, factor=1.0):
+        self.factor = factor
+
+    def __call__(self, y_true, y_pred):
+        return self.factor * one_hot_loss(y_true, y_pred)
+
+
 CROSS_ENTROPIES = [
     "auto",
     "crossentropy",
@@ -139,6 +176,10 @@ CROSS_ENTROPIES = [
     UserLoss,
     UserLoss(),
     BareLoss(1.0),
+    WholeCall,
+    RowCall(),
+    ScaledCall(),
+    CallableLoss,
 ]
 
 
@@ -265,6 +306,37 @@ def test_a_loss_of_one_number_per_batch_is_not_per_sample():
     for loss, per_sample in [(scalar_loss, False), ("dice", False), (one_hot_loss, True)]:
         resolved = resolve_loss(loss, n_classes=C, output_form="logits")
         assert resolved.per_sample is per_sample
+
+
+def test_a_loss_that_overrides_call_dunder_weights_as_in_keras():
+    _, p, y = OUTPUTS["logits"]
+    losses = cross_entropy(p, y)
+    mean, product = np.average(losses, weights=W), (losses * W).mean()
+    for loss, expected in [
+        (WholeCall(), product),
+        (RowCall(), mean),
+        (ScaledCall(), mean),
+        (TripledCall(), 3 * mean),
+    ]:
+        assert value(loss, "logits", weights=W) == pytest.approx(expected, rel=1e-4)
+    assert value(CallableLoss, "logits", {"factor": 3.0}, W) == pytest.approx(3 * mean, rel=1e-4)
+
+
+def test_a_loss_that_overrides_call_dunder_trains_with_weights():
+    X, y = RNG.normal(size=(24, 5)), np.arange(24) % 3
+    weight = 1.0 + y
+    fit = {"batch_size": -1, "epochs": 1, "optimizer__learning_rate": 0.0}
+    for n_ensemble in (1, 2):
+        model = tiny(loss=WholeCall(), n_ensemble=n_ensemble, **fit).fit(X, y, weight)
+        members = tiny(loss="auto", n_ensemble=n_ensemble, **fit).fit(X, y, weight)
+        mean = members.history_["loss"][0]  # of the same network, weighted by the sum of weights
+        assert model.history_["loss"][0] == pytest.approx(mean * weight.mean(), rel=1e-4)
+    scalar = type(
+        "Scalar", (keras.losses.Loss,), {"__call__": lambda self, t, p: scalar_loss(t, p)}
+    )
+    tiny(loss=scalar, **fit).fit(X, y)
+    with pytest.raises(ObjectiveError, match="one value for each row"):
+        tiny(loss=scalar, **fit).fit(X, y, weight)
 
 
 def test_losses_have_the_precision_of_the_dtype_policy():

@@ -326,6 +326,74 @@ def test_an_argument_that_matches_nothing_is_an_error_that_suggests_similar_name
         callbacks(None, patience=1)
 
 
+class Open(keras.callbacks.Callback):
+    def __init__(self, *args, **kwargs):
+        super().__init__()
+        self.args, self.kwargs = args, kwargs
+
+
+class OpenStop(EarlyStopping):
+    def __init__(self, *args, **kwargs):
+        self.extra = kwargs.pop("extra", None)
+        super().__init__(*args, **kwargs)
+
+
+def test_a_class_with_kwargs_gets_what_no_other_class_lists():
+    ((_, stop), (_, other)) = callbacks([EarlyStopping, Open], patience=3, colour="red")
+    assert (stop.patience, other.kwargs) == (3, {"colour": "red"})
+    ((_, stop),) = callbacks(OpenStop, **{"0": "loss", "patience": 3, "extra": 4})
+    assert (stop.monitor, stop.patience, stop.extra) == ("loss", 3, 4)
+
+
+def test_positions_behind_args_are_passed_in_order():
+    ((_, built),) = callbacks([Open], **{"0__10": "k", "0__9": "j", "0__0": "a"})
+    assert built.args == ("a", "j", "k")
+
+
+def test_a_constructor_with_kwargs_that_refuses_an_argument_is_an_error_with_a_suggestion():
+    with pytest.raises(ValueError, match="OpenStop could not be built.*__patience'"):
+        callbacks(OpenStop, patienc=1)
+
+
+@pytest.mark.parametrize("name", ["foo", "0__foo", "0__3"])
+def test_an_instance_gets_no_argument_that_its_class_takes_by_args_or_kwargs(name):
+    with pytest.raises(ValueError, match="matches nothing|pass the class instead"):
+        callbacks([Open(1)], **{name: 1})
+
+
+@pytest.mark.parametrize("container", [list, tuple, lambda v: dict(zip("ab", v, strict=True))])
+def test_classes_in_a_container_that_is_an_argument_are_built(container):
+    class Holder(keras.callbacks.Callback):
+        def __init__(self, parts):
+            super().__init__()
+            self.parts = parts
+
+    parts = container([Open, keras.metrics.MeanIoU])
+    second = "1" if not isinstance(parts, dict) else "b"
+    routed = {"parts": parts, "parts__colour": "red", f"parts__{second}__num_classes": 3}
+    ((_, built),) = callbacks(Holder, **routed)
+    assert type(built.parts) is type(parts)
+    first, metric = built.parts.values() if isinstance(parts, dict) else built.parts
+    assert first.kwargs == {"colour": "red"}
+    assert metric.num_classes == 3
+    ((_, built),) = callbacks(Holder, parts=(plain := container([1, "x"])))
+    assert built.parts is plain
+    with pytest.raises(ValueError, match="callbacks__parts__v matches nothing"):
+        callbacks(Holder, parts=plain, parts__v=1)
+
+
+def test_all_arguments_that_match_nothing_are_reported_together():
+    with pytest.raises(ValueError, match=r"callbacks__stp__patience.*\n.*callbacks__colour"):
+        callbacks({"stop": EarlyStopping}, stp__patience=1, colour="red")
+
+
+def test_all_arguments_that_a_class_does_not_take_are_reported_together():
+    with pytest.raises(ValueError, match="optimizer__lr: .*\n.*optimizer__moment") as caught:
+        optimizer("sgd", lr=1, momentumm=1)
+    assert "Did you mean 'optimizer__momentum'" in str(caught.value)
+    assert "SGD takes 'learning_rate'" in str(caught.value)
+
+
 def test_an_error_in_a_list_names_the_entry():
     with pytest.raises(ValueError, match="callbacks__stop__patienc: EarlyStopping takes no"):
         callbacks({"stop": EarlyStopping}, stop__patienc=1)

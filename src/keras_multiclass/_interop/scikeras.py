@@ -239,14 +239,14 @@ def convert_parameters(estimator: Any) -> dict[str, Any]:
         "loss": "auto" if plain["loss"] is None else plain["loss"],
         "batch_size": _batch_size(plain["batch_size"]),
         "validation_split": plain["validation_split"] or None,
-        "verbose": 1 if plain["verbose"] == "auto" else plain["verbose"],
+        "verbose": _verbose(plain["verbose"]),
         "dtype": dtype,
         **{f"model__{name}": value for name, value in own.items()},
         **routed,
     }
     if plain["run_eagerly"]:
         converted["compile__run_eagerly"] = True
-    if plain["validation_batch_size"] not in (None, -1):
+    if plain["validation_batch_size"] is not None:
         converted.setdefault("fit__validation_batch_size", plain["validation_batch_size"])
     return converted
 
@@ -267,6 +267,10 @@ def _batch_size(value: Any) -> Any:
     return SCIKERAS_BATCH_SIZE if value is None else value
 
 
+def _verbose(value: Any) -> Any:
+    return 1 if isinstance(value, str) and value == "auto" else value
+
+
 def _without_models(callbacks: Any) -> Any:
     """Copy callbacks that SciKeras has used, without the network that they hold."""
     if isinstance(callbacks, Mapping):
@@ -285,16 +289,15 @@ def _convert_routed(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[str
     for name, value in params.items():
         prefix, _, argument = name.partition("__")
         head = argument.partition("__")[0]
-        if name in ("predict__verbose", "predict__batch_size"):
-            # Prediction prints nothing, and its result does not depend on the batch size.
-            if argument == "batch_size" and value not in (None, -1):
-                routed[name] = value
-        elif name == "fit__validation_batch_size" and value in (None, -1):
+        if name == "predict__verbose":  # prediction prints nothing
             continue
-        elif name == "fit__batch_size":
+        if name == "fit__batch_size":
             routed[name] = _batch_size(value)
+        elif name == "fit__verbose":
+            routed[name] = _verbose(value)
         elif (
             prefix in _SAME_PREFIXES
+            or name == "predict__batch_size"
             or (prefix == "fit" and head in _FIT | _FIT_ONLY)
             or (prefix == "compile" and argument in _COMPILE | _COMPILE_ONLY)
         ):
@@ -360,9 +363,9 @@ class SubclassBuilder:
         accepted = inspect.signature(host._keras_build_fn).parameters
         is_open = any(p.kind is p.VAR_KEYWORD for p in accepted.values())
         attributes = {name for name in vars(host) if name not in self.declared}
-        for name in arguments:
-            if not (name in accepted or name in vars(host) or is_open):
-                raise TypeError(f"{self.__name__} takes no argument {name!r}.")
+        unknown = [n for n in arguments if not (n in accepted or n in vars(host) or is_open)]
+        if unknown:
+            raise TypeError(f"{self.__name__} takes no argument {format_list(unknown)}.")
         vars(host).update(meta)
         vars(host).update({n: v for n, v in arguments.items() if n in vars(self.template)})
         available = {"meta": meta, "compile_kwargs": compile_kwargs, "params": params, **arguments}

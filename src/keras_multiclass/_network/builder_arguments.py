@@ -11,7 +11,7 @@ from keras_multiclass.exceptions import BackboneError
 
 NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 # Arguments that the classifier supplies if a builder has parameters for them.
-_SUPPLIED = {"backbone": ("mask", "table"), "model": ("meta", "compile_kwargs", "params")}
+SUPPLIED = {"backbone": ("mask", "table"), "model": ("meta", "compile_kwargs", "params")}
 
 
 def takes(function: Callable[..., Any], argument: str) -> bool:
@@ -60,16 +60,25 @@ def check_arguments(
         parameters = list(inspect.signature(function).parameters.values())[skip:]
     except (TypeError, ValueError):  # no signature to compare with
         return
-    supplied = _SUPPLIED[prefix]
+    supplied = SUPPLIED[prefix]
     named = {p.name: p for p in parameters if p.kind in NAMED and p.name not in supplied}
     if not any(p.kind is p.VAR_KEYWORD for p in parameters):
-        for name in arguments:
-            if name not in named:
-                raise BackboneError(
-                    f"`{prefix}__{name}` must be an argument that {target} takes "
-                    f"({format_list(named) or 'it takes none'}).{did_you_mean(name, named)}"
-                )
+        unknown = [name for name in arguments if name not in named]
+        if unknown:
+            raise BackboneError(_unknown_arguments(unknown, list(named), prefix, target))
     missing = [name for name, p in named.items() if p.default is p.empty and name not in arguments]
     if missing:
         names = format_list(f"{prefix}__{name}" for name in missing)
         raise BackboneError(f"{target} needs arguments that were not given: pass {names}.")
+
+
+def _unknown_arguments(unknown: list[str], named: list[str], prefix: str, target: str) -> str:
+    """Return the error message, with one line for each argument."""
+    lines = []
+    for name in unknown:
+        takes = f" ({format_list(named) or 'it takes none'})" if name == unknown[-1] else ""
+        lines.append(
+            f"`{prefix}__{name}` must be an argument that {target} takes{takes}."
+            f"{did_you_mean(name, named)}"
+        )
+    return "\n".join(lines)

@@ -124,8 +124,9 @@ class CompileSpec:
         return {"loss": "min", **metric_modes(self.build_metrics())}
 
     def check_weightable(self) -> None:
-        """Raise unless loss and metrics return one value for each row, which can be weighted."""
-        if not getattr(self.build_loss(), "per_sample", True):
+        """Raise unless loss and metrics can be weighted: they return one value for each row."""
+        loss = self.build_loss()
+        if not (getattr(loss, "per_sample", True) or getattr(loss, "takes_weights", False)):
             raise ObjectiveError(_UNWEIGHTABLE.format("loss"))
         for metric in self.build_metrics():
             if not getattr(metric, "takes_weights", True):

@@ -10,10 +10,20 @@ __all__ = ["Accepted", "accepted_parameters", "read_signature", "target_name"]
 
 
 class Accepted(NamedTuple):
-    """Argument names of a callable, in order, and whether it accepts others (``**kwargs``)."""
+    """Argument names of a callable, in order, and whether it accepts others.
+
+    With ``**kwargs`` it is open to other names, with ``*args`` to more positions than the
+    ``n_before_args`` names before it.
+    """
 
     names: tuple[str, ...]
     open: bool
+    has_args: bool = False
+    n_before_args: int = 0
+
+
+# Classes of these packages take ``**kwargs`` only to pass them on to a base class that lists them.
+_CLOSED = ("keras.", "keras_multiclass.")
 
 
 def accepted_parameters(target: Any) -> Accepted:
@@ -23,19 +33,23 @@ def accepted_parameters(target: Any) -> Accepted:
     classes pass their keyword arguments on to them.
     """
     if isinstance(target, functools.partial):
-        return accepted_parameters(target.func)
+        return accepted_parameters(target.func)._replace(has_args=False)
     if not inspect.isclass(target):
-        return read_signature(target)
-    names: list[str] = []
+        return read_signature(target)._replace(has_args=False)
+    signatures = []
     for owner in target.__mro__:
         if owner is object or "__init__" not in vars(owner):
             continue
         own = read_signature(vars(owner)["__init__"], skip_first=True)
-        names += [n for n in own.names if n not in names]
+        # A user's class may use what it takes by ``**kwargs`` itself.
+        is_open = own.open and not owner.__module__.startswith(_CLOSED)
+        signatures.append(own._replace(open=is_open))
         if not own.open:
-            return Accepted(tuple(names), False)
-    # Keras' own base classes accept ``**kwargs`` only to raise an error for what they contain.
-    return Accepted(tuple(names), bool(names) and not target.__module__.startswith("keras."))
+            break
+    if not signatures:
+        return Accepted((), False)
+    names = dict.fromkeys(name for signature in signatures for name in signature.names)
+    return signatures[0]._replace(names=tuple(names))
 
 
 def read_signature(function: Any, skip_first: bool = False) -> Accepted:
@@ -47,8 +61,14 @@ def read_signature(function: Any, skip_first: bool = False) -> Accepted:
     if skip_first:
         parameters = parameters[1:]
     by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    names = tuple(p.name for p in parameters if p.kind in by_name)
-    return Accepted(names, any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters))
+    kinds = [p.kind for p in parameters]
+    has_args = inspect.Parameter.VAR_POSITIONAL in kinds
+    return Accepted(
+        tuple(p.name for p in parameters if p.kind in by_name),
+        open=inspect.Parameter.VAR_KEYWORD in kinds,
+        has_args=has_args,
+        n_before_args=kinds.index(inspect.Parameter.VAR_POSITIONAL) if has_args else 0,
+    )
 
 
 def target_name(target: Any) -> str:

@@ -16,6 +16,7 @@ from typing import TypeAlias
 import keras
 import numpy as np
 
+from keras_multiclass._data.rows import Data, TrainingData
 from keras_multiclass._network.backbone_resolution import BackboneParameter
 from keras_multiclass._network.compile import MetricMode, restored_on_failure
 from keras_multiclass._shared.keras.copying import read_values
@@ -238,12 +239,19 @@ def _plan(
             (*callbacks["callbacks"], *stopping, *callbacks["fit__callbacks"])
         ),
         jit_compile=state.compile_spec.jit_compile,
-        options=settings.fit_options,
+        options=_fit_options(settings.fit_options, data.validation),
     )
     set_temperature(model, 1.0)
     steps_per_epoch = None if is_part else data.training.n_steps(data.batch_size)
     start_schedules(model, None if steps_per_epoch is None else steps_per_epoch * plan.epochs)
     return plan
+
+
+def _fit_options(options: Mapping[str, object], validation: Data | None) -> Mapping[str, object]:
+    """Replace -1, which means all rows; the batches of a stream are its own."""
+    if options.get("validation_batch_size") != -1 or not isinstance(validation, TrainingData):
+        return options
+    return {**options, "validation_batch_size": validation.n_samples}
 
 
 def _extend(

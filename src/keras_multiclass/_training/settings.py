@@ -16,43 +16,12 @@ from keras_multiclass._training.engine import ENGINES, EngineName
 
 Auto: TypeAlias = Literal["auto"]
 
-ROUTED_PREFIXES = (
-    "backbone",
-    "model",
-    "optimizer",
-    "loss",
-    "metrics",
-    "callbacks",
-    "compile",
-    "fit",
-    "predict",
-)
 CALIBRATIONS = ("temperature", None)
 SCALINGS = ("auto", "standard", "robust", "quantile", None)
 DEFAULT_PREDICT_BATCH_SIZE = 128
 
 # Arguments of `keras.Model.fit` that are parameters of the estimator under the same name.
 FIT_PARAMETERS = frozenset({"epochs", "batch_size", "verbose", "shuffle", "validation_split"})
-
-
-def is_routed(name: str) -> bool:
-    """Whether a parameter is routed, such as ``backbone__width``."""
-    prefix, separator, rest = name.partition("__")
-    return bool(separator and rest) and prefix in ROUTED_PREFIXES
-
-
-def unknown_parameter(name: str, own_names: list[str]) -> str:
-    """Return the error message for an unknown parameter, with similar names."""
-    prefix = name.partition("__")[0]
-    if "__" in name:
-        near = did_you_mean(prefix, ROUTED_PREFIXES)
-        allowed = format_list(f"{p}__" for p in ROUTED_PREFIXES)
-        return f"Unknown parameter {name!r}: its prefix must be one of {allowed}.{near}"
-    near = did_you_mean(name, own_names)
-    return (
-        f"Unknown parameter {name!r}.{near} An argument of your own builder is written "
-        f"model__{name} or backbone__{name}. Parameters: {', '.join(sorted(own_names))}."
-    )
 
 
 @dataclass(frozen=True)
@@ -90,6 +59,10 @@ def _is_epochs(value: object) -> bool:
     return isinstance(value, (list, tuple, set, frozenset, range)) and all(map(is_count, value))
 
 
+def _is_all(value: object) -> bool:
+    return is_integer(value) and value == -1
+
+
 def _is_fraction(value: object) -> bool:
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
     return is_number and 0 <= float(value) < 1  # type: ignore[arg-type]
@@ -97,6 +70,10 @@ def _is_fraction(value: object) -> bool:
 
 _COUNT_OR_AUTO = Check("an integer of at least 1 or 'auto'", lambda v: is_count(v) or is_auto(v))
 _COUNT_OR_NONE = Check("None or an integer of at least 1", lambda v: v is None or is_count(v))
+_BATCH_SIZE_OR_NONE = Check(
+    "None, an integer of at least 1, or -1 for all rows at once",
+    lambda v: v is None or is_count(v) or _is_all(v),
+)
 _FLAG = Check("True or False", is_flag)
 
 _FIT_OPTIONS = {
@@ -104,7 +81,7 @@ _FIT_OPTIONS = {
         "an integer of at least 1, or a list of the epochs (from 1) after which to validate",
         lambda v: is_count(v) or _is_epochs(v),
     ),
-    "validation_batch_size": _COUNT_OR_NONE,
+    "validation_batch_size": _BATCH_SIZE_OR_NONE,
     "steps_per_epoch": _COUNT_OR_NONE,
 }
 _COMPILE_OPTIONS = {
@@ -112,13 +89,13 @@ _COMPILE_OPTIONS = {
     "jit_compile": Check("True, False or 'auto'", lambda v: is_flag(v) or is_auto(v)),
     "steps_per_execution": Check("an integer of at least 1", is_count),
 }
-_PREDICT_OPTIONS = {"batch_size": Check("an integer of at least 1", is_count)}
+_PREDICT_OPTIONS = {"batch_size": _BATCH_SIZE_OR_NONE}
 
 _CHECKS = {
     "epochs": _COUNT_OR_AUTO,
     "batch_size": Check(
         "an integer of at least 1, 'auto', or -1 for all rows at once",
-        lambda v: is_auto(v) or is_count(v) or (is_integer(v) and v == -1),
+        lambda v: is_auto(v) or is_count(v) or _is_all(v),
     ),
     "shuffle": _FLAG,
     "validation_split": Check(
@@ -207,7 +184,7 @@ def resolve_prediction(engine: object, routed: Mapping[str, object]) -> tuple[En
     engine : {"auto", "graph", "keras"}
         The engine that predicts.
     batch_size : int
-        Number of rows that are predicted together.
+        Number of rows that are predicted together; -1 for all.
 
     Raises
     ------
@@ -230,22 +207,23 @@ class _RoutedOptions:
 
     parameters: dict[str, object] = field(default_factory=dict)
     of: dict[str, dict[str, Any]] = field(
-        default_factory=lambda: {prefix: {} for prefix in _ROUTED_OPTIONS}
+        default_factory=lambda: {prefix: {} for prefix in ROUTED_OPTIONS}
     )
     errors: list[str] = field(default_factory=list)
 
 
 def _predict_batch_size(options: _RoutedOptions) -> int:
-    return int(options.of["predict"].get("batch_size", DEFAULT_PREDICT_BATCH_SIZE))
+    size = options.of["predict"].get("batch_size")
+    return DEFAULT_PREDICT_BATCH_SIZE if size is None else int(size)
 
 
 def _read_routed(routed: Mapping[str, object]) -> _RoutedOptions:
     options = _RoutedOptions()
     for name, value in routed.items():
         prefix, _, argument = name.partition("__")
-        if prefix not in _ROUTED_OPTIONS or (prefix == "fit" and argument.startswith("callbacks")):
+        if prefix not in ROUTED_OPTIONS or (prefix == "fit" and argument.startswith("callbacks")):
             continue
-        checks, target = _ROUTED_OPTIONS[prefix]
+        checks, target = ROUTED_OPTIONS[prefix]
         if prefix == "fit" and argument in FIT_PARAMETERS:
             options.parameters[argument] = value
         elif argument not in checks:
@@ -261,7 +239,7 @@ def _read_routed(routed: Mapping[str, object]) -> _RoutedOptions:
     return options
 
 
-_ROUTED_OPTIONS: dict[str, tuple[dict[str, Check], str]] = {
+ROUTED_OPTIONS: dict[str, tuple[dict[str, Check], str]] = {
     "fit": (_FIT_OPTIONS, "training"),
     "compile": (_COMPILE_OPTIONS, "compiling"),
     "predict": (_PREDICT_OPTIONS, "prediction"),

@@ -13,9 +13,10 @@ import keras
 from keras import ops
 
 from keras_multiclass._network.objective.forms import InputForms
+from keras_multiclass._shared.signatures import accepted_parameters
 from keras_multiclass._shared.upstream.keras import direction_of, set_direction
 
-__all__ = ["AdaptedLoss", "AdaptedMetric", "MeanOfFunction"]
+__all__ = ["AdaptedLoss", "AdaptedMetric", "MeanOfFunction", "function_of"]
 
 _register = keras.saving.register_keras_serializable(package="keras_multiclass")
 
@@ -37,6 +38,17 @@ def _restore(cls: Any, state: dict[str, Any]) -> Any:
     return restored
 
 
+def function_of(loss: keras.losses.Loss | Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function of labels and predictions that a loss computes.
+
+    Keras calls ``__call__``, which calls ``call`` unless the user overrides it.
+    """
+    if not isinstance(loss, keras.losses.Loss):
+        return loss
+    is_overridden = type(loss).__call__ is not keras.losses.Loss.__call__
+    return loss if is_overridden else loss.call
+
+
 class _Frozen:
     """Pickle a loss by its attributes; Keras would require its class to be registered."""
 
@@ -54,16 +66,22 @@ class AdaptedLoss(keras.losses.Loss):
     Parameters
     ----------
     inner : keras.losses.Loss or callable
-        Loss to adapt, called as ``inner.call(y_true, y_pred)`` or
-        ``inner(y_true, y_pred, **arguments)``.
+        Loss to adapt, called as ``inner.call(y_true, y_pred)`` or, if it is a function or overrides
+        ``__call__``, as ``inner(y_true, y_pred, **arguments)``.
     forms : InputForms
         Forms that ``inner`` expects.
     arguments : dict, default=None
         Keyword arguments of a function.
     per_sample : bool, default=True
-        Whether the loss returns one value per row. A scalar for a batch cannot be weighted.
+        Whether the loss returns one value per row. A scalar for a batch cannot be weighted, unless
+        ``inner`` has a ``__call__`` that takes ``sample_weight``.
     reduction, name, dtype
         As in ``keras.losses.Loss``.
+
+    Attributes
+    ----------
+    takes_weights : bool
+        Whether ``inner`` receives the sample weights.
     """
 
     def __init__(
@@ -81,8 +99,24 @@ class AdaptedLoss(keras.losses.Loss):
         self.forms = _as_forms(forms)
         self.arguments = dict(arguments or {})
         self.per_sample = per_sample
+        overridden = isinstance(inner, keras.losses.Loss) and function_of(inner) is inner
+        self.takes_weights = (
+            not per_sample
+            and overridden
+            and "sample_weight" in accepted_parameters(type(inner).__call__).names
+        )
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Return the loss of a batch."""
+        if sample_weight is None or not self.takes_weights:
+            return super().__call__(y_true, y_pred, sample_weight)
+        y_true, y_pred, sample_weight = (
+            ops.convert_to_tensor(value, dtype=self.dtype)
+            for value in (y_true, y_pred, sample_weight)
+        )
+        return self.call(y_true, y_pred, sample_weight=ops.reshape(sample_weight, (-1,)))
+
+    def call(self, y_true: Any, y_pred: Any, **weights: Any) -> Any:
         """Return one value per row, of shape ``(n,)``, or a scalar for the batch.
 
         For logits of ensemble members, ``(n, n_members, units)``, this is the mean over members.
@@ -90,14 +124,12 @@ class AdaptedLoss(keras.losses.Loss):
         if len(y_pred.shape) == 3:
             n_members, units = y_pred.shape[1:]
             y_true = ops.repeat(ops.reshape(y_true, (-1,)), n_members)
-            values = self.call(y_true, ops.reshape(y_pred, (-1, units)))
+            weights = {name: ops.repeat(value, n_members) for name, value in weights.items()}
+            values = self.call(y_true, ops.reshape(y_pred, (-1, units)), **weights)
             return ops.mean(ops.reshape(values, (-1, n_members)), 1) if self.per_sample else values
         target = self.forms.targets(y_true, y_pred.dtype)
         prediction = self.forms.predictions(y_pred)
-        if isinstance(self.inner, keras.losses.Loss):
-            values = self.inner.call(target, prediction)
-        else:
-            values = self.inner(target, prediction, **self.arguments)
+        values = function_of(self.inner)(target, prediction, **self.arguments, **weights)
         values = ops.convert_to_tensor(values)
         # A rank-1 result must be returned unchanged because Keras attaches its mask to that tensor.
         return ops.reshape(values, (-1,)) if len(values.shape) > 1 else values

@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from keras_multiclass._network.objective.adapters import AdaptedLoss
+from keras_multiclass._network.objective.adapters import AdaptedLoss, function_of
 from keras_multiclass._network.objective.errors import describe_output, mismatch_error
 from keras_multiclass._network.objective.form_detection import detect_forms
 from keras_multiclass._network.objective.forms import (
@@ -20,7 +20,8 @@ from keras_multiclass._network.objective.forms import (
     is_binary_unit,
 )
 from keras_multiclass._shared.keras.lookup import loss_lookup, snake_name
-from keras_multiclass._shared.keras.objects import build_object, is_config
+from keras_multiclass._shared.keras.objects import build_object
+from keras_multiclass._shared.keras.routing import is_config
 from keras_multiclass._shared.messages import describe, invalid
 from keras_multiclass._shared.signatures import accepted_parameters
 from keras_multiclass.exceptions import ObjectiveError
@@ -89,7 +90,7 @@ def resolve_loss(
         Takes ``y_true`` of shape ``(n,)`` or ``(n, 1)`` and ``y_pred`` of shape
         ``(n, units)``. The reduction is the weighted mean unless the user requests a sum. Its
         attribute ``per_sample`` (True where absent) is False for a loss that returns one number
-        per batch and thus cannot be weighted.
+        per batch and thus cannot be weighted, unless it ``takes_weights``.
 
     Raises
     ------
@@ -281,9 +282,12 @@ def _user_loss(
     built = _build_user_loss(spec, arguments, output_form)
     taken = accepted_parameters(type(built) if isinstance(built, keras.losses.Loss) else built)
     scores = "from_logits" in taken.names
-    evaluate = built.call if isinstance(built, keras.losses.Loss) else built
     detected, tried = detect_forms(
-        evaluate, n_classes=n_classes, output_form=output_form, scores=scores, required="down"
+        function_of(built),
+        n_classes=n_classes,
+        output_form=output_form,
+        scores=scores,
+        required="down",
     )
     if detected is None:
         raise _unusable(spec, scores, n_classes, output_form, tried)

@@ -29,8 +29,9 @@ from keras_multiclass._network.objective.forms import (
 )
 from keras_multiclass._shared.keras.lookup import metric_lookup, snake_name
 from keras_multiclass._shared.keras.object_lists import build_objects, flatten
-from keras_multiclass._shared.keras.objects import build_object, is_config
+from keras_multiclass._shared.keras.objects import build_object
 from keras_multiclass._shared.keras.rebuilding import rebuild_from_config
+from keras_multiclass._shared.keras.routing import is_config
 from keras_multiclass._shared.keras.state import copy_state
 from keras_multiclass._shared.messages import describe
 from keras_multiclass._shared.signatures import accepted_parameters

@@ -8,13 +8,21 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 
 from keras_multiclass._shared.keras.lookup import schedule_lookup
 from keras_multiclass._shared.keras.rebuilding import construct_again, copy_instance
+from keras_multiclass._shared.keras.routing import (
+    Lookup,
+    distribute,
+    is_config,
+    is_container,
+    is_partial_class,
+    make_entry,
+)
 from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
 from keras_multiclass._shared.signatures import (
     Accepted,
@@ -23,15 +31,11 @@ from keras_multiclass._shared.signatures import (
 )
 
 __all__ = [
-    "Lookup",
     "build_object",
     "extract",
-    "is_config",
-    "is_partial_class",
 ]
 
-Lookup = Callable[[str], Any]
-
+_NO_FUNCTIONS = (keras.Layer, keras.metrics.Metric)
 _NESTED_LOOKUPS: dict[str, Lookup] = {"learning_rate": schedule_lookup}
 
 
@@ -52,16 +56,6 @@ def extract(params: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     """
     head = f"{prefix}__"
     return {name[len(head) :]: value for name, value in params.items() if name.startswith(head)}
-
-
-def is_config(value: Any) -> bool:
-    """Whether a value is a Keras configuration ``{"class_name": ..., "config": ...}``."""
-    return isinstance(value, Mapping) and isinstance(value.get("class_name"), str)
-
-
-def is_partial_class(value: Any) -> bool:
-    """Whether a value is a ``functools.partial`` of a class."""
-    return isinstance(value, functools.partial) and inspect.isclass(value.func)
 
 
 def build_object(
@@ -121,6 +115,7 @@ def build_object(
     if inspect.isclass(value) or is_partial_class(value):
         built = _construct(value, routed, what, lookup)
     elif base is not None and isinstance(value, base):
+        _check_instance_lists(value, routed, what)
         if not copy and not routed:
             return value
         return _copy_instance(value, routed, what, lookup)
@@ -132,7 +127,9 @@ def build_object(
     else:
         allowed = _allowed(base, lookup is not None, functions)
         raise TypeError(invalid(what, allowed, describe(value)))
-    if base is not None and not isinstance(built, base):
+    # Instances of a class of the user may be functions.
+    is_function = functions and callable(built) and not isinstance(built, _NO_FUNCTIONS)
+    if base is not None and not isinstance(built, base) and not is_function:
         raise TypeError(
             invalid(what, _allowed(base, lookup is not None, functions), describe(value))
         )
@@ -151,7 +148,7 @@ def _allowed(base: type | None, names: bool, functions: bool) -> str:
 def _construct(target: Any, routed: Mapping[str, Any], what: str, lookup: Lookup | None) -> Any:
     arguments = _build_arguments(target, routed, what, lookup)
     try:
-        return target(**arguments)
+        return _call(target, arguments)
     except ImportError:  # its message says what to install
         raise
     except Exception as error:
@@ -163,8 +160,43 @@ def _construct(target: Any, routed: Mapping[str, Any], what: str, lookup: Lookup
         ) from error
 
 
+def _call(target: Any, arguments: Mapping[str, Any]) -> Any:
+    """Call a class with its arguments; names that are numbers are positions behind ``*args``."""
+    positions = sorted((name for name in arguments if name.isdigit()), key=int)
+    if not positions:
+        return target(**arguments)
+    named = {name: value for name, value in arguments.items() if name not in positions}
+    leading = []  # what precedes ``*args`` must be passed by position, too
+    for parameter in inspect.signature(target).parameters.values():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            break
+        leading.append(named.pop(parameter.name, parameter.default))
+    if inspect.Parameter.empty in leading:
+        raise TypeError("an argument that precedes those of *args is missing")
+    return target(*leading, *(arguments[position] for position in positions), **named)
+
+
 def _suggest(what: str, name: str, target: Any) -> str:
     return did_you_mean(name, accepted_parameters(target).names, prefix=f"{what}__")
+
+
+def _check_instance_lists(instance: Any, routed: Mapping[str, Any], what: str) -> None:
+    """Raise for an argument that an instance's class takes only by ``*args`` or ``**kwargs``.
+
+    Without ``get_config``, nothing tells what other arguments the instance was built with.
+    """
+    cls = type(instance)
+    accepted = accepted_parameters(cls)
+    if hasattr(instance, "get_config") or not (accepted.open or accepted.has_args):
+        return
+    for full_name in routed:
+        name = _resolve_position(full_name.partition("__")[0], accepted, cls, what)
+        if name not in accepted.names:
+            raise ValueError(
+                f"{what}__{full_name}: an instance of {cls.__name__}, which takes this argument by "
+                "*args or **kwargs, cannot be rebuilt with another value; pass the class instead "
+                "of the instance."
+            )
 
 
 def _build_arguments(
@@ -181,20 +213,20 @@ def _build_arguments(
     accepted = accepted_parameters(target)
     direct: dict[str, Any] = {}
     nested: dict[str, dict[str, Any]] = {}
+    unknown: dict[str, str] = {}
     for full_name, value in routed.items():
         head, separator, rest = full_name.partition("__")
         name = _resolve_position(head, accepted, target, what)
-        if name not in accepted.names and not accepted.open:
-            raise ValueError(
-                f"{what}__{full_name}: {target_name(target)} takes no argument {name!r}; it takes "
-                f"{format_list(accepted.names) or 'none'}.{_suggest(what, name, target)}"
-            )
-        if not separator:
-            if name in direct:
-                raise ValueError(f"{what}__{full_name}: the argument {name!r} is given twice.")
-            direct[name] = value
-        else:
+        if not (name in accepted.names or name.isdigit() or accepted.open):
+            unknown[full_name] = name
+        elif separator:
             nested.setdefault(name, {})[rest] = value
+        elif name in direct:
+            raise ValueError(f"{what}__{full_name}: the argument {name!r} is given twice.")
+        else:
+            direct[name] = value
+    if unknown:
+        raise ValueError(_unknown_arguments(unknown, accepted.names, target, what))
     arguments = {}
     for name in {**direct, **nested}:
         value = direct[name] if name in direct else _configured(config, name)
@@ -205,15 +237,34 @@ def _build_arguments(
     return arguments
 
 
+def _unknown_arguments(
+    unknown: Mapping[str, str], names: Sequence[str], target: Any, what: str
+) -> str:
+    """Return the error message for arguments, by full name, that a target does not take."""
+    listed = format_list(names) or "none"
+    refusals = [
+        (f"{what}__{full_name}: {target_name(target)} takes no argument {name!r}", name)
+        for full_name, name in unknown.items()
+    ]
+    if len(refusals) == 1:
+        [(refusal, name)] = refusals
+        return f"{refusal}; it takes {listed}.{_suggest(what, name, target)}"
+    lines = [f"{refusal}.{_suggest(what, name, target)}" for refusal, name in refusals]
+    return "\n".join([*lines, f"{target_name(target)} takes {listed}."])
+
+
 def _resolve_position(name: str, accepted: Accepted, target: Any, what: str) -> str:
+    """Return the name of the argument at a position, unless it belongs to ``*args``."""
     if not name.isdigit():
         return name
-    if int(name) >= len(accepted.names):
-        raise ValueError(
-            f"{what}__{name}: {target_name(target)} takes {len(accepted.names)} arguments: "
-            f"{format_list(accepted.names) or 'none'}."
-        )
-    return accepted.names[int(name)]
+    if int(name) < (accepted.n_before_args if accepted.has_args else len(accepted.names)):
+        return accepted.names[int(name)]
+    if accepted.has_args:
+        return name
+    raise ValueError(
+        f"{what}__{name}: {target_name(target)} takes {len(accepted.names)} arguments: "
+        f"{format_list(accepted.names) or 'none'}."
+    )
 
 
 def _configured(config: Mapping[str, Any] | None, name: str) -> Any:
@@ -225,12 +276,16 @@ def _configured(config: Mapping[str, Any] | None, name: str) -> Any:
 
 
 def _build_argument(value: Any, routed: Mapping[str, Any], what: str, lookup: Lookup | None) -> Any:
+    if is_container(value):
+        return _build_each(value, routed, what, lookup)
     if isinstance(value, str) and lookup is not None:
         return build_object(value, routed, lookup=lookup, what=what)
     if inspect.isclass(value) and (routed or hasattr(value, "from_config")):
         return build_object(value, routed, lookup=None, what=what)
     if not routed and not isinstance(value, keras.optimizers.Optimizer):
         return value
+    if inspect.isroutine(value):
+        return build_object(value, routed, lookup=None, what=what, functions=True)
     if value is None or isinstance(value, (str, bool, int, float)):
         first = next(iter(routed))
         raise ValueError(
@@ -238,6 +293,22 @@ def _build_argument(value: Any, routed: Mapping[str, Any], what: str, lookup: Lo
             f"got {describe(value)}."
         )
     return build_object(value, routed, lookup=lookup, what=what, base=type(value))
+
+
+def _build_each(values: Any, routed: Mapping[str, Any], what: str, lookup: Lookup | None) -> Any:
+    """Build the entries of an argument that is a list, tuple or dict."""
+    keyed = values.items() if isinstance(values, Mapping) else enumerate(values)
+    entries = [make_entry(str(key), value, {str(key)}) for key, value in keyed]
+    shares = distribute(entries, routed, lookup=lookup, what=what)
+    built = [
+        _build_argument(entry.value, arguments, f"{what}__{entry.key}", lookup)
+        for entry, arguments in zip(entries, shares, strict=True)
+    ]
+    if all(new is entry.value for new, entry in zip(built, entries, strict=True)):
+        return values
+    if isinstance(values, Mapping):
+        return dict(zip(values, built, strict=True))
+    return tuple(built) if isinstance(values, tuple) else built
 
 
 def _copy_instance(

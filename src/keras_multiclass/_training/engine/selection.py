@@ -112,13 +112,15 @@ def predict(requested: EngineName, model: keras.Model, X: Features, batch_size: 
     X : ndarray or CSR matrix of shape (n_samples, ...)
         Features.
     batch_size : int
-        Rows per batch.
+        Rows per batch; -1 for all rows at once.
 
     Returns
     -------
     ndarray of shape (n_samples, n_units)
         The raw output.
     """
+    if batch_size == -1:
+        batch_size = X.shape[0]
     if requested != "keras" and why_no_graph_of(model) is None:
         from keras_multiclass._training.engine.graph import GraphEngine, TracingError
 

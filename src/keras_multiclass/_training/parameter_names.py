@@ -1,0 +1,114 @@
+"""Which parameter names exist, and what a name that does not exist was meant to be."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
+
+import keras
+
+from keras_multiclass._network.backbones import get_backbone, list_backbones
+from keras_multiclass._network.builder_arguments import SUPPLIED
+from keras_multiclass._shared.keras.lookup import public_members
+from keras_multiclass._shared.messages import format_list
+from keras_multiclass._shared.signatures import accepted_parameters, read_signature
+from keras_multiclass._training.settings import ROUTED_OPTIONS
+
+ROUTED_PREFIXES = (
+    "backbone",
+    "model",
+    "optimizer",
+    "loss",
+    "metrics",
+    "callbacks",
+    "compile",
+    "fit",
+    "predict",
+)
+
+
+def is_routed(name: str) -> bool:
+    """Whether a parameter is routed, such as ``backbone__width``."""
+    prefix, separator, rest = name.partition("__")
+    return bool(separator and rest) and prefix in ROUTED_PREFIXES
+
+
+def unknown_parameters(names: Iterable[str], own_names: Sequence[str]) -> str:
+    """Return the error message for the names that do not exist; empty if all do.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Names of parameters, existing or not.
+    own_names : sequence of str
+        The parameters that are not routed.
+
+    Returns
+    -------
+    str
+        One line for each unknown name, with similar names.
+    """
+    unknown = [name for name in names if name not in own_names and not is_routed(name)]
+    if not unknown:
+        return ""
+    routed = list(_known_arguments())
+    lines = [f"Unknown parameter {name!r}{_hint(name, own_names, routed)}" for name in unknown]
+    if not all(_meant(name, own_names, routed) for name in unknown):
+        lines.append(f"Parameters: {', '.join(sorted(own_names))}.")
+    return "\n".join(lines)
+
+
+def _hint(name: str, own_names: Sequence[str], routed: Sequence[str]) -> str:
+    """Return what follows an unknown name: suggestions, or else what would be allowed."""
+    meant = _meant(name, own_names, routed)
+    hint = f". Did you mean {' or '.join(map(repr, meant))}?" if meant else ""
+    if "__" in name:
+        allowed = format_list(f"{prefix}__" for prefix in ROUTED_PREFIXES)
+        return hint or f": its prefix must be one of {allowed}."
+    if name.startswith(tuple(f"{prefix}_" for prefix in ROUTED_PREFIXES)):
+        return hint
+    own = f"An argument of your own builder is written model__{name} or backbone__{name}."
+    return f"{hint or '.'} {own}"
+
+
+def _meant(name: str, own_names: Sequence[str], routed: Sequence[str]) -> list[str]:
+    """Return the existing names that an unknown name may be a misspelling of."""
+    spelled = {_bare(known): known for known in [*routed, *own_names]}
+    if _bare(name) in spelled:
+        return [spelled[_bare(name)]]
+    for prefix in ROUTED_PREFIXES:
+        rest = name.removeprefix(f"{prefix}_").lstrip("_")
+        if rest not in ("", name):
+            return [f"{prefix}__{rest}"]
+    head, _, rest = name.partition("__")
+    if rest:
+        return [f"{prefix}__{rest}" for prefix in _similar(head, ROUTED_PREFIXES, 1, 0.6)]
+    if whole := _similar(_bare(name), list(spelled), 1, 0.85):
+        return [spelled[whole[0]]]
+    arguments = {known.partition("__")[2]: known for known in routed}
+    if name in arguments:
+        return [arguments[name]]
+    similar = _similar(name, [*own_names, *arguments], 3, 0.6)
+    return [arguments.get(found, found) for found in similar]
+
+
+def _similar(name: str, names: Sequence[str], n: int, cutoff: float) -> list[str]:
+    return difflib.get_close_matches(name, names, n=n, cutoff=cutoff)
+
+
+def _bare(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+def _known_arguments() -> Iterator[str]:
+    """Yield the routed parameters of what this package and Keras define."""
+    optimizers = public_members(keras.optimizers, keras.optimizers.Optimizer)
+    losses = public_members(keras.losses, keras.losses.Loss)
+    for prefix, classes in (("optimizer", optimizers), ("loss", losses)):
+        for cls in classes.values():
+            yield from (f"{prefix}__{name}" for name in accepted_parameters(cls).names)
+    for backbone in map(get_backbone, list_backbones()):
+        names = read_signature(backbone.builder).names[1:]
+        yield from (f"backbone__{name}" for name in names if name not in SUPPLIED["backbone"])
+    for prefix, (options, _) in ROUTED_OPTIONS.items():
+        yield from (f"{prefix}__{name}" for name in options)
