@@ -69,9 +69,11 @@ class KerasMulticlassClassifier(
     model : callable or keras.Model, default=None
         Complete network, used instead of a backbone: a function that returns one, as in SciKeras
         (it may take ``meta``, ``compile_kwargs``, ``params`` and its own arguments), or a
-        ``keras.Model``, which is copied for each fit together with its weights. The output layer
-        must have one unit per class (softmax or logits) or, for two classes, a single unit
-        (sigmoid or logit).
+        ``keras.Model``, which is copied for each fit together with its weights and the state of
+        its optimizer. The output layer must have one unit per class (softmax or logits) or, for
+        two classes, a single unit (sigmoid or logit). If the network is compiled, what it was
+        compiled with replaces defaults. Its own ``train_step``, ``test_step`` and
+        ``predict_step`` are called, but not its own ``fit`` or ``predict``.
     loss : str, keras.losses.Loss, class or callable, default="auto"
         Loss function; ``"auto"`` is cross-entropy. The loss is given what it expects: class
         indices or one-hot targets, logits or probabilities.
@@ -433,6 +435,9 @@ class KerasMulticlassClassifier(
         TrainingInterruptedWarning
             If training is interrupted after at least one epoch. The weights reached so far are
             kept.
+        UserWarning
+            If `model` overrides methods that are not called, such as ``fit``, or if a
+            ``BackupAndRestore`` callback leaves no epochs to train.
         """
         resume = bool(self.warm_start) and hasattr(self, "model_")
         return self._run(
@@ -651,7 +656,7 @@ class KerasMulticlassClassifier(
             Probabilities, in the order of `classes_`. Each row sums to 1.
         """
         raw = self._raw_output(X)
-        return to_probabilities(raw, self._state.compile_spec.output_form)
+        return to_probabilities(raw, self._state.compile_spec.prediction_form)
 
     def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
         """Predict the logarithm of class probabilities.
@@ -667,7 +672,7 @@ class KerasMulticlassClassifier(
             Log-probabilities, in the order of `classes_`.
         """
         raw = self._raw_output(X)
-        return to_log_probabilities(raw, self._state.compile_spec.output_form)
+        return to_log_probabilities(raw, self._state.compile_spec.prediction_form)
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:
         """Compute the logits.
@@ -683,7 +688,7 @@ class KerasMulticlassClassifier(
             Logits, in the order of `classes_`; for two classes, the logit of the second minus
             that of the first.
         """
-        logits = to_logits(self._raw_output(X), self._state.compile_spec.output_form)
+        logits = to_logits(self._raw_output(X), self._state.compile_spec.prediction_form)
         return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
 
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:

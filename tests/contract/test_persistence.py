@@ -63,7 +63,9 @@ def lambda_backbone():
 
 def compiled_model():
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "softmax")])
-    model.compile(keras.optimizers.Adam(0.05), keras.losses.CategoricalCrossentropy(), ["accuracy"])
+    model.compile(
+        keras.optimizers.Adam(0.05), keras.losses.CategoricalCrossentropy(), metrics=["accuracy"]
+    )
     return model
 
 

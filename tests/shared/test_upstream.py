@@ -202,6 +202,26 @@ def test_where_compiled_metrics_are_not_listed_a_network_shares_no_traces(usual,
     assert_same(classifier, usual)
 
 
+def test_without_the_arguments_of_compile_their_configuration_is_read():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    model.compile(keras.optimizers.SGD(0.25), "hinge", loss_weights=[2.0], metrics=["accuracy"])
+    config = model.get_compile_config()
+    del model._compile_config
+    model.get_compile_config = lambda: config
+    arguments = of_keras.compile_arguments_of(model)
+    assert (arguments["loss"], arguments["metrics"]) == ("hinge", ["accuracy"])
+    assert arguments["loss_weights"] == [2.0]
+    assert float(arguments["optimizer"].learning_rate) == 0.25
+
+
+def test_without_the_initial_epoch_all_epochs_are_trained():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    model._initial_epoch = 2
+    assert (of_keras.take_initial_epoch(model), of_keras.take_initial_epoch(model)) == (2, 0)
+    del model._initial_epoch
+    assert of_keras.take_initial_epoch(model) == 0
+
+
 # --- TensorFlow -----------------------------------------------------------------------------------
 
 

@@ -8,10 +8,11 @@ built from them. A fitted classifier therefore pickles whenever its parameters d
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
 import keras
 import numpy as np
@@ -25,9 +26,10 @@ from keras_multiclass._network.objective import (
 from keras_multiclass._network.optimizers import optimizer_lookup
 from keras_multiclass._shared.keras.copying import LayerSnapshot, read_values, write_values
 from keras_multiclass._shared.keras.objects import build_object
-from keras_multiclass.exceptions import ObjectiveError
+from keras_multiclass.exceptions import BackboneError, ObjectiveError
 
 CLASS_SCORES = ("per_class_precision", "per_class_recall", "per_class_f1")
+_COMPILED = ("optimizer", "loss", "weighted_metrics")
 _UNWEIGHTABLE = (
     "`{}` must return one value for each row when rows are weighted; got a single value for the "
     "whole batch, together with `sample_weight` or `class_weight`. Return the values before they "
@@ -50,13 +52,16 @@ class CompileArguments(TypedDict):
     metrics_arguments: Mapping[str, Any]
     class_scores: bool
     options: Mapping[str, Any]
+    adopted: NotRequired[frozenset[str]]
+    adopted_options: NotRequired[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class CompileSpec:
     """Optimizer, loss and metrics as the user passed them, and the labels and output they are for.
 
-    With ``class_scores``, precision, recall and F1 of each class are added to the metrics.
+    With ``class_scores``, precision, recall and F1 of each class are added to the metrics. What is
+    named in ``adopted``, and the ``adopted_options``, are from the user's own ``compile`` call.
     """
 
     optimizer: Any
@@ -71,31 +76,53 @@ class CompileSpec:
     loss_arguments: Mapping[str, Any] = field(default_factory=dict)
     metrics_arguments: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
+    adopted: frozenset[str] = frozenset()
+    adopted_options: Mapping[str, Any] = field(default_factory=dict)
+    own_prediction_form: OutputForm | None = None
+
+    @property
+    def prediction_form(self) -> OutputForm:
+        """Form of what the network predicts, which a ``predict_step`` may change."""
+        return self.own_prediction_form or self.output_form
 
     def with_changes(self, before: CompileArguments, now: CompileArguments) -> CompileSpec:
         """Return a specification with what the user has changed; the rest stays adopted."""
         changed: dict[str, Any] = {
             name: value for name, value in now.items() if not same(value, dict(before)[name])
         }
-        return replace(self, **changed)
+        return replace(self, **changed, adopted=self.adopted - changed.keys())
+
+    @contextlib.contextmanager
+    def _naming_origin(self, part: str) -> Iterator[None]:
+        """Let errors about what the user's own ``compile`` was given say so."""
+        try:
+            yield
+        except (ValueError, TypeError) as error:
+            if part not in self.adopted or getattr(self, f"{part}_arguments"):
+                raise
+            error_class = TypeError if isinstance(error, TypeError) else ObjectiveError
+            raise error_class(f"In the model's own `compile`: {error}") from error
 
     def build_optimizer(self) -> keras.optimizers.Optimizer:
         """Build a new optimizer."""
-        return build_optimizer(self.optimizer, self.optimizer_arguments)
+        with self._naming_origin("optimizer"):
+            return build_optimizer(self.optimizer, self.optimizer_arguments)
 
     def build_loss(self) -> keras.losses.Loss:
         """Build the loss, which takes class indices and raw model output."""
-        return resolve_loss(
-            self.loss,
-            self.loss_arguments,
-            n_classes=self.n_classes,
-            output_form=self.output_form,
-            ensemble=self.ensemble,
-        )
+        with self._naming_origin("loss"):
+            return resolve_loss(
+                self.loss,
+                self.loss_arguments,
+                n_classes=self.n_classes,
+                output_form=self.output_form,
+                ensemble=self.ensemble,
+            )
 
     def build_metrics(self) -> list[keras.metrics.Metric]:
         """Build the metrics, which take class indices and raw model output."""
-        metrics = self._resolve_metrics(self.metrics, self.metrics_arguments)
+        with self._naming_origin("metrics"):
+            metrics = self._resolve_metrics(self.metrics, self.metrics_arguments)
         if self.class_scores:
             names = {metric.name for metric in metrics}
             metrics += self._resolve_metrics([n for n in CLASS_SCORES if n not in names], {})
@@ -114,9 +141,14 @@ class CompileSpec:
         )
 
     @property
+    def all_options(self) -> dict[str, Any]:
+        """Further arguments of ``compile``; those of the estimator take precedence."""
+        return {**self.adopted_options, **self.options}
+
+    @property
     def jit_compile(self) -> bool | Literal["auto"]:
         """Whether XLA compiles the steps; "auto" where it pays."""
-        value = self.options.get("jit_compile", "auto")
+        value = self.all_options.get("jit_compile", "auto")
         return value if value == "auto" else bool(value)
 
     def metric_modes(self) -> dict[str, MetricMode]:
@@ -136,13 +168,17 @@ class CompileSpec:
         self, model: keras.Model, optimizer: keras.optimizers.Optimizer | None = None
     ) -> None:
         """Compile ``model`` with ``optimizer``, by default a new one."""
-        model.compile(
-            optimizer=optimizer or self.build_optimizer(),
-            loss=self.build_loss(),
+        arguments = {
+            "optimizer": optimizer or self.build_optimizer(),
+            "loss": self.build_loss(),
             # Weighted, so that metrics count rows as the loss does.
-            weighted_metrics=self.build_metrics() or None,
-            **self.options,
-        )
+            "weighted_metrics": self.build_metrics() or None,
+            **self.all_options,
+        }
+        if takes_compile_arguments(model, arguments):
+            model.compile(**arguments)
+        else:  # its builder has called it
+            keras.Model.compile(model, **arguments)
 
     def recompile(self, model: keras.Model, previous: CompileSpec) -> None:
         """Compile again with what changed since ``previous``; the optimizer keeps its slots."""
@@ -176,6 +212,15 @@ def _slots(optimizer: keras.optimizers.Optimizer) -> dict[tuple[str, int], keras
     return slots
 
 
+def takes_compile_arguments(model: keras.Model, arguments: Iterable[str] = _COMPILED) -> bool:
+    """Whether the ``compile`` of a model, which it may override, can be called with arguments."""
+    try:
+        inspect.signature(model.compile).bind(**dict.fromkeys(arguments))
+    except TypeError:
+        return False
+    return True
+
+
 def build_optimizer(optimizer: Any, routed: Mapping[str, Any]) -> keras.optimizers.Optimizer:
     """Build a new optimizer from a name, class or instance and routed arguments."""
     return build_object(
@@ -185,6 +230,44 @@ def build_optimizer(optimizer: Any, routed: Mapping[str, Any]) -> keras.optimize
         what="optimizer",
         base=keras.optimizers.Optimizer,
     )
+
+
+def continue_optimizer(
+    source: keras.optimizers.Optimizer, model: keras.Model, routed: Mapping[str, Any]
+) -> None:
+    """Copy slots, step count and learning rate, so that training continues from there.
+
+    Parameters
+    ----------
+    source : keras.optimizers.Optimizer
+        Not used yet, or built for a model of the same structure.
+    model : keras.Model
+        Compiled with an optimizer of the same class.
+    routed : mapping
+        Arguments that replace those of `source`. If they change which variables the optimizer
+        has, it starts anew.
+
+    Raises
+    ------
+    BackboneError
+        If `source` was built for other weights.
+    """
+    if not source.built:
+        return
+    model.optimizer.build(model.trainable_variables)
+    taken, replaced = (
+        [v for v in o.variables if not ("learning_rate" in routed and "learning_rate" in v.path)]
+        for o in (source, model.optimizer)
+    )
+    if [v.shape for v in taken] == [v.shape for v in replaced]:
+        for variable, target in zip(taken, replaced, strict=True):
+            target.assign(variable)
+    elif not routed:
+        raise BackboneError(
+            "The optimizer that `model` was compiled with must have been made for its trainable "
+            f"weights; got one with {len(taken)} variables instead of {len(replaced)}. Compile "
+            "the model again after you change what is trainable, or set `optimizer`."
+        )
 
 
 def same(first: Any, second: Any) -> bool:
@@ -228,7 +311,7 @@ class PackedModel:
         """Pack a model and the state of its optimizer."""
         optimizer = model.optimizer
         values = tuple(read_values(optimizer)) if optimizer and optimizer.built else None
-        return cls(LayerSnapshot.take(model), values)
+        return cls(LayerSnapshot.take(model, with_compiled=False), values)
 
     def unpack(self, compile_spec: CompileSpec) -> keras.Model:
         """Rebuild the model, compiled with its specification and ready to continue training."""

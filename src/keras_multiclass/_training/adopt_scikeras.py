@@ -10,14 +10,20 @@ import numpy as np
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.labels.codec import LabelCodec
 from keras_multiclass._interop.scikeras import SciKerasFit
-from keras_multiclass._network.compile import CompileArguments, CompileSpec, build_optimizer
+from keras_multiclass._network.compile import (
+    CompileArguments,
+    CompileSpec,
+    build_optimizer,
+    continue_optimizer,
+)
 from keras_multiclass._network.objective import inspect_output
-from keras_multiclass._network.user_model import adopt_compiled, build_compile_kwargs
-from keras_multiclass._shared.keras.copying import copy_layer, read_values, write_values
+from keras_multiclass._network.user_compile import adopt_compiled, build_compile_kwargs
+from keras_multiclass._shared.keras.copying import copy_layer
 from keras_multiclass._shared.keras.environment import array_dtype, keras_environment, start_quietly
 from keras_multiclass._shared.seeding import epoch_seed, resolve_seed, seeded
 from keras_multiclass._shared.typing import History
 from keras_multiclass._training.auto_parameters import compile_arguments
+from keras_multiclass._training.build import with_prediction_form
 from keras_multiclass._training.fitted import FittedNetwork, FittedState, TrainingRecord, name_modes
 from keras_multiclass._training.parameters import FitParameters
 
@@ -49,8 +55,9 @@ def adopt_fit(parameters: FitParameters, fit: SciKerasFit) -> FittedNetwork:
         arguments = compile_arguments(parameters, None)
         spec = _read_compile_spec(model, fit, parameters, codec, arguments)
         spec.compile(model)
+        spec = with_prediction_form(spec, model, _sample_rows(fit, settings.dtype))
         if fit.model.compiled:
-            _copy_optimizer_state(fit.model, model)
+            continue_optimizer(fit.model.optimizer, model, {})
         history = _rename(fit.history, [metric.name for metric in spec.build_metrics()])
         modes = name_modes(spec.metric_modes(), history)
     features = FeatureSchema(
@@ -98,16 +105,6 @@ def _sample_rows(fit: SciKerasFit, dtype: str) -> np.ndarray:
     is_number = fit.X_dtype.kind == "f"
     rows = generator.normal(size=shape) if is_number else generator.integers(2, size=shape)
     return rows.astype(array_dtype(dtype))
-
-
-def _copy_optimizer_state(source: keras.Model, target: keras.Model) -> None:
-    """Copy slots, step count and learning rate, so that training continues from there."""
-    if not source.optimizer.built:
-        return
-    target.optimizer.build(target.trainable_variables)
-    values = read_values(source.optimizer)
-    if len(values) == len(target.optimizer.variables):
-        write_values(target.optimizer, values)
 
 
 def _rename(history: History, metric_names: list[str]) -> History:

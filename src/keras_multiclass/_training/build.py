@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import keras
+import numpy as np
 
 from keras_multiclass._network.backbone_resolution import check_backbone_unused, check_not_routed
 from keras_multiclass._network.build import build_network
 from keras_multiclass._network.builder_metadata import describe_features, describe_target
-from keras_multiclass._network.compile import CompileArguments, CompileSpec
+from keras_multiclass._network.compile import CompileArguments, CompileSpec, continue_optimizer
 from keras_multiclass._network.name_collisions import build_without_collisions
-from keras_multiclass._network.objective import inspect_output
-from keras_multiclass._network.user_model import (
+from keras_multiclass._network.objective import inspect_output, inspect_prediction
+from keras_multiclass._network.user_compile import (
     adopt_compiled,
     build_compile_kwargs,
-    build_whole_model,
+    check_own_compile,
 )
+from keras_multiclass._network.user_model import build_whole_model
+from keras_multiclass._shared.keras.overrides import overridden, predicts_itself
 from keras_multiclass._training.auto_parameters import (
     TrainingSettings,
     compile_arguments,
@@ -28,6 +34,8 @@ from keras_multiclass._training.reading.run_data import RunData
 from keras_multiclass._training.settings import is_auto
 
 _SAMPLE_ROWS = 8
+# Methods that loop over batches, or take a step outside of such a loop.
+_NOT_CALLED = ("fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch")
 
 
 def build_and_compile(parameters: FitParameters, data: RunData, seed: int) -> FittedNetwork:
@@ -54,8 +62,13 @@ def build_and_compile(parameters: FitParameters, data: RunData, seed: int) -> Fi
     """
     arguments = compile_arguments(parameters, data.backbone)
     build = _build_from_backbone if parameters.model is None else _build_whole_model
-    model, spec, names = build_without_collisions(partial(build, parameters, data, arguments))
+    built = build_without_collisions(partial(build, parameters, data, arguments))
+    model, spec, names, own_optimizer = built
+    _warn_of_unused_methods(model)
     spec.compile(model)
+    if own_optimizer is not None:
+        continue_optimizer(own_optimizer, model, spec.optimizer_arguments)
+    spec = with_prediction_form(spec, model, data.sample.features(slice(_SAMPLE_ROWS)))
     state = FittedState(
         codec=data.codec,
         features=data.features,
@@ -73,7 +86,7 @@ def build_and_compile(parameters: FitParameters, data: RunData, seed: int) -> Fi
 
 def _build_from_backbone(
     parameters: FitParameters, data: RunData, arguments: CompileArguments
-) -> tuple[keras.Model, CompileSpec, tuple[str, ...] | None]:
+) -> tuple[keras.Model, CompileSpec, tuple[str, ...] | None, None]:
     check_not_routed(parameters.routed, "model", "`model` is None")
     backbone, settings = data.backbone, data.settings
     assert backbone is not None
@@ -93,12 +106,12 @@ def _build_from_backbone(
         class_names=data.codec.class_names,
         **arguments,
     )
-    return model, spec, tuple(names) if data.is_table else None
+    return model, spec, tuple(names) if data.is_table else None, None
 
 
 def _build_whole_model(
     parameters: FitParameters, data: RunData, arguments: CompileArguments
-) -> tuple[keras.Model, CompileSpec, None]:
+) -> tuple[keras.Model, CompileSpec, None, keras.optimizers.Optimizer | None]:
     check_backbone_unused(parameters.backbone, parameters.routed)
     _check_whole_model_settings(data.settings)
     compile_kwargs = build_compile_kwargs(arguments)
@@ -114,6 +127,7 @@ def _build_whole_model(
         },
         sample,
     )
+    check_own_compile(model)
     adopted = adopt_compiled(
         arguments, compiled, compile_kwargs, open_optimizer=is_auto(parameters.optimizer)
     )
@@ -124,7 +138,46 @@ def _build_whole_model(
         class_names=data.codec.class_names,
         **adopted,
     )
-    return model, spec, None
+    is_adopted = "optimizer" in spec.adopted
+    return model, spec, None, compiled.optimizer if is_adopted else None
+
+
+def with_prediction_form(spec: CompileSpec, model: keras.Model, sample: np.ndarray) -> CompileSpec:
+    """Add what a model predicts if it has a ``predict_step`` of its own.
+
+    Parameters
+    ----------
+    spec : CompileSpec
+        What the model was compiled from.
+    model : keras.Model
+        The compiled model.
+    sample : ndarray
+        A few rows of X.
+    """
+    if not predicts_itself(model):
+        return spec
+
+    def predict(rows: np.ndarray) -> Any:
+        return keras.Model.predict(model, rows, batch_size=len(rows), verbose=0)
+
+    predicted = predict(sample)
+    output = keras.ops.convert_to_numpy(model(sample, training=False))
+    if np.shape(predicted) == output.shape and np.allclose(predicted, output, atol=1e-6):
+        return spec
+    return replace(spec, own_prediction_form=inspect_prediction(predict, spec.n_classes, sample))
+
+
+def _warn_of_unused_methods(model: keras.Model) -> None:
+    own = overridden(model, _NOT_CALLED)
+    if own:
+        names = ", ".join(f"`{name}`" for name in own)
+        warnings.warn(
+            f"{names} of {type(model).__name__} will not be called: the classifier runs its own "
+            "loop over the batches. Override `train_step`, `test_step` or `predict_step` instead, "
+            "which it calls for each batch.",
+            UserWarning,
+            stacklevel=7,  # the line that calls `fit`
+        )
 
 
 def _check_whole_model_settings(settings: TrainingSettings) -> None:

@@ -262,8 +262,9 @@ def _extend(
     modes: Mapping[str, MetricMode],
 ) -> TrainingRecord:
     """Append what an engine returned to the record of earlier runs."""
-    epochs = plan.numbers[: len(result.history.get("loss", []))]
-    validated = [epoch + 1 for epoch in epochs if data.validation and is_due(plan, epoch)]
+    n_epochs = len(result.history.get("loss", [])) if data.validation else 0
+    due = [is_due(plan, result.first_epoch + i) for i in range(n_epochs)]
+    validated = [record.n_epochs + i + 1 for i in range(n_epochs) if due[i]]
     named = name_modes(modes, result.history)
     return record.extended(
         TrainingRecord(result.history, named, tuple(validated), result.engine, result.reason)
@@ -279,7 +280,7 @@ def _progress_attributes(
 ) -> dict[str, object]:
     """Return the fitted attributes that have changed, while the training goes on."""
     _check_weights(network.model)
-    result = TrainingResult(history)
+    result = TrainingResult(history, first_epoch=plan.first_epoch)
     return _extend(network.record, result, plan, data, modes).attributes()
 
 

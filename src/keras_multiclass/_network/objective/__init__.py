@@ -9,6 +9,7 @@ from keras_multiclass._network.objective.losses import resolve_loss
 from keras_multiclass._network.objective.metrics import metric_modes, resolve_metrics
 from keras_multiclass._network.objective.output import (
     inspect_output,
+    inspect_prediction,
     to_log_probabilities,
     to_logits,
     to_probabilities,
@@ -17,6 +18,7 @@ from keras_multiclass._network.objective.output import (
 __all__ = [
     "OutputForm",
     "inspect_output",
+    "inspect_prediction",
     "metric_modes",
     "resolve_loss",
     "resolve_metrics",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, get_args
 
 import keras
@@ -16,6 +17,7 @@ from keras_multiclass.exceptions import ObjectiveError
 
 __all__ = [
     "inspect_output",
+    "inspect_prediction",
     "to_log_probabilities",
     "to_logits",
     "to_probabilities",
@@ -23,6 +25,11 @@ __all__ = [
 
 _TINY = float(np.finfo(np.float64).tiny)
 _HUGE = 1e300
+
+# What is inspected, in messages.
+_OUTPUT = "The output of `model`"
+_PREDICTION = "What the model's own `predict_step` returns"
+_FLATTEN = "Put a Flatten or global pooling layer before the last Dense layer."
 
 # Tolerance for rows of a softmax to sum to one in half precision.
 _SUM_TOLERANCE = 1e-2
@@ -156,9 +163,48 @@ def inspect_output(
         If the model does not have one output of shape ``(n, units)``, the number of units does not
         fit the classes, or the last activation is not one for exclusive classes.
     """
-    raw = _run(model, sample)
+
+    def run(rows: Any) -> Any:
+        return model(keras.tree.map_structure(ops.convert_to_tensor, rows), training=False)
+
+    return _inspect(run, _OUTPUT, n_classes, sample, loss, _last_activation(model))
+
+
+def inspect_prediction(
+    predict: Callable[[Any], Any], n_classes: int, sample: Any, *, loss: Any = "auto"
+) -> OutputForm:
+    """Detect the form of what a ``predict_step`` of the user's own returns.
+
+    Parameters
+    ----------
+    predict : callable
+        Maps rows of X to what the step returns.
+    n_classes, sample, loss
+        As for `inspect_output`.
+
+    Returns
+    -------
+    OutputForm
+        The form, which may differ from that of the model's output.
+
+    Raises
+    ------
+    ObjectiveError
+        As `inspect_output`.
+    """
+    return _inspect(predict, _PREDICTION, n_classes, sample, loss, None)
+
+
+def _inspect(
+    run: Callable[[Any], Any],
+    what: str,
+    n_classes: int,
+    sample: Any,
+    loss: Any,
+    activation: str | None,
+) -> OutputForm:
+    raw = _run(run, sample, what)
     units = int(raw.shape[-1])
-    activation = _last_activation(model)
     name = "unknown activation" if activation is None else f"{activation} activation"
     output = f"{units} unit{'s' if units > 1 else ''} with {name}"
     if units != n_classes and not (units == 1 and n_classes == 2):
@@ -166,7 +212,7 @@ def inspect_output(
         cure += " or, for two classes, one unit." if n_classes == 2 else "."
         reason = f"Mutually exclusive classes need one unit for each of the {n_classes} classes."
         raise mismatch_error(n_classes, output, f"loss {describe(loss)}", reason, cure)
-    activation = activation or _infer_activation(model, sample, raw)
+    activation = activation or _infer_activation(run, sample, raw, what)
     return _form(activation, units, n_classes, loss)
 
 
@@ -193,27 +239,29 @@ def _form(activation: str, units: int, n_classes: int, loss: Any) -> OutputForm:
     raise mismatch_error(n_classes, output, loss_text, reason, cure)
 
 
-def _run(model: keras.Model, sample: Any) -> np.ndarray:
+def _run(run: Callable[[Any], Any], sample: Any, what: str) -> np.ndarray:
     """Evaluate the model and check that its output is one tensor of rank 2."""
-    rows = keras.tree.map_structure(ops.convert_to_tensor, sample)
-    raw = model(rows, training=False)
+    raw = run(sample)
+    cures = ("Give keras.Model one output tensor, not in a list.", _FLATTEN)
+    if what != _OUTPUT:
+        cures = ("Return one tensor.", "Return one row of probabilities or logits for each row.")
     if isinstance(raw, (list, tuple, dict)):
         n_outputs = len(keras.tree.flatten(raw))
         raise ObjectiveError(
             invalid(
-                "The output of `model`",
+                what,
                 "one tensor of shape (n_samples, units)",
                 f"a {type(raw).__name__} of {n_outputs} outputs",
-                "Give keras.Model one output tensor, not in a list.",
+                cures[0],
             )
         )
     if len(raw.shape) != 2:
         raise ObjectiveError(
             invalid(
-                "The output of `model`",
+                what,
                 "of shape (n_samples, units)",
-                f"shape (n_samples, {', '.join(str(d) for d in raw.shape[1:])})",
-                "Put a Flatten or global pooling layer before the last Dense layer.",
+                f"shape ({', '.join(['n_samples', *(str(d) for d in raw.shape[1:])])})",
+                cures[1],
             )
         )
     return np.asarray(ops.convert_to_numpy(ops.cast(raw, "float32")))
@@ -288,14 +336,14 @@ def _activation_name(function: Any) -> str | None:
     return None
 
 
-def _infer_activation(model: keras.Model, sample: Any, raw: np.ndarray) -> str:
+def _infer_activation(run: Callable[[Any], Any], sample: Any, raw: np.ndarray, what: str) -> str:
     """Infer the activation from the outputs for the sample and for much larger inputs."""
-    values = np.concatenate([raw, *_scaled_outputs(model, sample)])
+    values = np.concatenate([raw, *_scaled_outputs(run, sample, what)])
     values = values[np.isfinite(values).all(axis=1)]
     if not len(values):
         raise ObjectiveError(
             invalid(
-                "The output of `model`",
+                what,
                 "finite, unless its structure reveals whether it emits logits or probabilities",
                 "NaN or infinity for every row tried",
                 "Check the rows of X, or end the model with a Dense, Activation or Softmax layer.",
@@ -317,7 +365,7 @@ def _infer_activation(model: keras.Model, sample: Any, raw: np.ndarray) -> str:
     return "linear"
 
 
-def _scaled_outputs(model: keras.Model, sample: Any) -> list[np.ndarray]:
+def _scaled_outputs(run: Callable[[Any], Any], sample: Any, what: str) -> list[np.ndarray]:
     """Run the model on much larger inputs: logits grow, probabilities remain bounded."""
     leaves = [np.asarray(leaf) for leaf in keras.tree.flatten(sample)]
     if any(leaf.dtype.kind != "f" for leaf in leaves):
@@ -325,5 +373,5 @@ def _scaled_outputs(model: keras.Model, sample: Any) -> list[np.ndarray]:
     outputs = []
     for factor in (10.0, -10.0, 1000.0):
         scaled = [(leaf * factor + np.sign(factor)).astype(leaf.dtype) for leaf in leaves]
-        outputs.append(_run(model, keras.tree.pack_sequence_as(sample, scaled)))
+        outputs.append(_run(run, keras.tree.pack_sequence_as(sample, scaled), what))
     return outputs

@@ -16,8 +16,43 @@ import keras
 import numpy as np
 
 from keras_multiclass._shared.keras.native_logs import import_quietly
+from keras_multiclass._shared.keras.objects import build_object
 from keras_multiclass._shared.messages import describe, format_list
-from keras_multiclass._shared.upstream.keras import refresh_derived
+from keras_multiclass._shared.upstream.keras import compile_arguments_of, refresh_derived
+
+
+@dataclass(frozen=True)
+class CompiledState:
+    """What a model was compiled with, and the state of its optimizer."""
+
+    arguments: dict[str, Any]
+    optimizer_values: tuple[np.ndarray, ...] | None
+
+    @classmethod
+    def take(cls, model: keras.Model) -> CompiledState:
+        """Read the state of a compiled model."""
+        arguments, optimizer = compile_arguments_of(model), model.optimizer
+        arguments["auto_scale_loss"] = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        if arguments.get("optimizer") is None:
+            return cls(arguments, None)
+        values = tuple(read_values(optimizer)) if optimizer.built else None
+        # Without the variables, which Keras cannot copy.
+        arguments["optimizer"] = build_object(
+            arguments["optimizer"],
+            lookup=None,
+            what="optimizer",
+            base=keras.optimizers.Optimizer,
+        )
+        return cls(arguments, values)
+
+    def restore(self, model: keras.Model) -> None:
+        """Compile a copy of the model in the same way."""
+        keras.Model.compile(model, **self.arguments)
+        if self.optimizer_values is None:
+            return
+        model.optimizer.build(model.trainable_variables)
+        if len(model.optimizer.variables) == len(self.optimizer_values):
+            write_values(model.optimizer, self.optimizer_values)
 
 
 @dataclass(frozen=True)
@@ -27,10 +62,19 @@ class LayerSnapshot:
     config: dict[str, Any]
     custom_objects: dict[str, Any]
     values: tuple[np.ndarray, ...] | None
+    compiled: CompiledState | None = None
 
     @classmethod
-    def take(cls, layer: keras.Layer) -> LayerSnapshot:
-        """Take a snapshot of a layer; raise ``TypeError`` if its configuration is incomplete."""
+    def take(cls, layer: keras.Layer, *, with_compiled: bool = True) -> LayerSnapshot:
+        """Take a snapshot of a layer; raise ``TypeError`` if its configuration is incomplete.
+
+        Parameters
+        ----------
+        layer : keras.Layer
+            The layer or model.
+        with_compiled : bool, default=True
+            Whether the copy of a compiled model is to be compiled.
+        """
         import_quietly("tensorflow")  # Keras imports it on every backend, to recognize its types
         layer_class = type(layer)
         _refuse_lost_arguments(layer)
@@ -49,7 +93,9 @@ class LayerSnapshot:
                 "arguments, or pass a function that builds the network instead of the network."
             ) from error
         values = tuple(read_values(layer)) if layer.built else None
-        return cls(config, collect_custom_objects(layer), values)
+        is_compiled = with_compiled and isinstance(layer, keras.Model) and layer.compiled
+        compiled = CompiledState.take(layer) if is_compiled else None
+        return cls(config, collect_custom_objects(layer), values, compiled)
 
     def restore(self) -> Any:
         """Build a copy of the layer or model that shares nothing with the original."""
@@ -58,6 +104,8 @@ class LayerSnapshot:
         )
         if self.values is not None:
             write_values(layer, self.values)
+        if self.compiled is not None:
+            self.compiled.restore(layer)
         return layer
 
 
@@ -86,8 +134,11 @@ def _refuse_lost_arguments(layer: keras.Layer) -> None:
 
 
 def copy_layer(layer: keras.Layer) -> Any:
-    """Return an independent copy of a layer or model, with its weights when it has any."""
-    return LayerSnapshot.take(layer).restore()
+    """Return an independent copy of a layer or model, with its weights when it has any.
+
+    The copy of a model is not compiled.
+    """
+    return LayerSnapshot.take(layer, with_compiled=False).restore()
 
 
 def read_values(owner: Any) -> list[np.ndarray]:

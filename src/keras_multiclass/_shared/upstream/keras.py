@@ -89,6 +89,14 @@ UNDOCUMENTED = {
         "which variables and metrics a metric or optimizer has, for copies and pickles of it",
         "a copy may list a variable twice, and pickles need cloudpickle, which joblib uses",
     ),
+    "_compile_config": (
+        "the arguments that a model was compiled with, as the user passed them",
+        "`get_compile_config` describes them, which fails for losses and metrics of one's own",
+    ),
+    "_initial_epoch": (
+        "the epoch at which `BackupAndRestore` resumes an interrupted training",
+        "the weights are restored, and all epochs are trained again",
+    ),
     "names of slots": (
         "the weight of each slot of an optimizer: its path, then the kind of slot",
         "optimizers update each variable on its own",
@@ -367,6 +375,35 @@ def _is_metric(value: Any) -> bool:
 
 
 _TRACKED = {"variables": _is_variable, "metrics": _is_metric}
+
+
+def compile_arguments_of(model: keras.Model) -> dict[str, Any]:
+    """Return the arguments of the last ``compile`` of a model, the objects themselves.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled.
+    """
+    arguments = getattr(getattr(model, "_compile_config", None), "config", None)
+    if isinstance(arguments, dict):
+        return dict(arguments)
+    config: dict[str, Any] = model.get_compile_config() or {}
+    return {n: keras.saving.deserialize_keras_object(value) for n, value in config.items()}
+
+
+def take_initial_epoch(model: keras.Model) -> int:
+    """Return the epoch at which a callback wants the training to begin, and forget it.
+
+    Parameters
+    ----------
+    model : keras.Model
+        The model.
+    """
+    epoch = getattr(model, "_initial_epoch", None) or 0
+    if epoch:
+        model._initial_epoch = None
+    return int(epoch)
 
 
 def slots_of(

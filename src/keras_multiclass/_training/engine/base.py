@@ -82,6 +82,8 @@ class TrainingResult:
         Why this engine ran.
     compiled : bool, default=False
         Whether XLA compiled the steps.
+    first_epoch : int, default=0
+        Number of the first epoch: a later one than planned if a callback restored the training.
     """
 
     history: History
@@ -89,6 +91,7 @@ class TrainingResult:
     engine: str = ""
     reason: str = ""
     compiled: bool = False
+    first_epoch: int = 0
 
 
 class Engine(Protocol):

@@ -5,6 +5,7 @@ An engine provides a loop over epochs; this module surrounds it as `keras.Model.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import keras
@@ -12,6 +13,7 @@ import numpy as np
 
 from keras_multiclass._data.rows import Data
 from keras_multiclass._shared.keras.epoch_callbacks import EpochRecorder, Logs
+from keras_multiclass._shared.upstream.keras import take_initial_epoch
 from keras_multiclass._training.engine.base import TrainingPlan, TrainingResult
 
 
@@ -19,7 +21,7 @@ def run_training(
     model: keras.Model,
     data: Data,
     plan: TrainingPlan,
-    loop: Callable[[keras.callbacks.CallbackList], None],
+    loop: Callable[[keras.callbacks.CallbackList, range], None],
 ) -> TrainingResult:
     """Run a loop over epochs with callbacks, a record, and interruption by the user.
 
@@ -32,7 +34,7 @@ def run_training(
     plan : TrainingPlan
         How to train.
     loop : callable
-        Trains, and calls the epoch hooks of the callbacks that it gets.
+        Trains the epochs of the numbers that it gets, and calls the epoch hooks of the callbacks.
     """
     recorder = EpochRecorder()
     callbacks = keras.callbacks.CallbackList(
@@ -43,10 +45,12 @@ def run_training(
         model=model,
     )
     model.stop_training = False
+    take_initial_epoch(model)
     callbacks.on_train_begin()
+    numbers = _without_restored(plan, take_initial_epoch(model))
     interrupted = False
     try:
-        loop(callbacks)
+        loop(callbacks, numbers)
     except KeyboardInterrupt:
         if not recorder.n_epochs:
             raise
@@ -54,13 +58,28 @@ def run_training(
     if plan.epochs:
         model.optimizer.finalize_variable_values(model.trainable_variables)
     callbacks.on_train_end(recorder.last)
-    return TrainingResult(recorder.history, interrupted)
+    return TrainingResult(recorder.history, interrupted, first_epoch=numbers.start)
+
+
+def _without_restored(plan: TrainingPlan, first: int) -> range:
+    """Return the numbers of the epochs from one on, as `BackupAndRestore` lets training resume."""
+    numbers = range(min(max(first, plan.first_epoch), plan.numbers.stop), plan.numbers.stop)
+    if plan.epochs and not numbers:
+        warnings.warn(
+            f"All {plan.epochs} epochs are skipped, because a callback restored a model that was "
+            "trained for as many. Delete the folder of the backup to train again, or increase "
+            "`epochs`.",
+            UserWarning,
+            stacklevel=2,
+        )
+    return numbers
 
 
 def walk_epochs(
     model: keras.Model,
     plan: TrainingPlan,
     callbacks: keras.callbacks.CallbackList,
+    numbers: range,
     train: Callable[[int], Logs],
     validate: Callable[[], Logs] | None,
 ) -> None:
@@ -74,12 +93,14 @@ def walk_epochs(
         How to train.
     callbacks : keras.callbacks.CallbackList
         Their epoch hooks are called.
+    numbers : range
+        Numbers of the epochs.
     train : callable
         Trains the epoch of a given number and returns its logs.
     validate : callable or None
         Returns the logs of the validation rows.
     """
-    for epoch in plan.numbers:
+    for epoch in numbers:
         callbacks.on_epoch_begin(epoch)
         logs = dict(train(epoch))
         if validate is not None and is_due(plan, epoch):

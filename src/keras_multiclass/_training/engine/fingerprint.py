@@ -23,7 +23,7 @@ from keras_multiclass._shared.keras.object_names import fresh_names
 from keras_multiclass._shared.keras.rebuilding import unreported_settings
 from keras_multiclass._shared.messages import describe
 from keras_multiclass._shared.seeding import seeded
-from keras_multiclass._shared.upstream.keras import compiled_metrics
+from keras_multiclass._shared.upstream.keras import compile_arguments_of, compiled_metrics
 
 _LARGEST_ARRAY = 2**20  # bytes
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis))
@@ -66,9 +66,10 @@ def fingerprint(model: keras.Model) -> Hashable:
     settings = keras.config.floatx(), keras.config.epsilon(), keras.config.image_data_format()
     try:
         metrics = list(compiled_metrics(model.metrics))
-    except NotImplementedError as error:
+        weights = compile_arguments_of(model).get("loss_weights") if model.compiled else None
+    except Exception as error:
         raise UndescribableError(str(error)) from error
-    parts = (model, model.loss, *metrics, model.optimizer)
+    parts = (model, model.loss, weights, *metrics, model.optimizer)
     return settings, *map(describer.describe, parts)
 
 

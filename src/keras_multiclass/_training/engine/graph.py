@@ -179,7 +179,7 @@ class _Run:
         else:
             self.blocks = blocks
 
-    def watched(self, callbacks: keras.callbacks.CallbackList) -> None:
+    def watched(self, callbacks: keras.callbacks.CallbackList, numbers: range) -> None:
         """Train epoch by epoch, so that callbacks can act in between."""
 
         def validate() -> Logs:
@@ -192,10 +192,8 @@ class _Run:
             callbacks.on_test_end(logs)
             return logs
 
-        has_validation = self.held_out is not None
-        walk_epochs(
-            self.model, self.plan, callbacks, self._epoch, validate if has_validation else None
-        )
+        validation = None if self.held_out is None else validate
+        walk_epochs(self.model, self.plan, callbacks, numbers, self._epoch, validation)
 
     def _epoch(self, epoch: int) -> Logs:
         """Train one epoch, in pieces if it is long."""
@@ -232,15 +230,15 @@ class _Run:
     def _rows_of(self, rows: np.ndarray) -> list[tf.Tensor]:
         return [tf.gather(tensor, rows) for tensor in self.data.tensors]
 
-    def unwatched(self, callbacks: keras.callbacks.CallbackList) -> None:
+    def unwatched(self, callbacks: keras.callbacks.CallbackList, numbers: range) -> None:
         """Train several epochs per call, and call the callbacks afterwards."""
         most = max(1, _ORDER_BYTES // (4 * self.n_samples))
-        remaining, size = list(self.plan.numbers), 1
+        remaining, size = list(numbers), 1
         while remaining:
-            numbers, remaining = remaining[:size], remaining[size:]
+            together, remaining = remaining[:size], remaining[size:]
             began = time.perf_counter()
-            orders = tf.constant(np.stack([self._order(epoch) for epoch in numbers]))
-            due = [is_due(self.plan, epoch) for epoch in numbers]
+            orders = tf.constant(np.stack([self._order(epoch) for epoch in together]))
+            due = [is_due(self.plan, epoch) for epoch in together]
             held: tuple[Any, ...] = ()
             if self.held_out is not None:
                 held = (
@@ -250,7 +248,7 @@ class _Run:
                     tf.constant(due),
                 )
             logs = self.epochs(self.state, self.data.tensors, orders, self.batch_size, *held)
-            for epoch, of_epoch in zip(numbers, _by_epoch(logs, due), strict=True):
+            for epoch, of_epoch in zip(together, _by_epoch(logs, due), strict=True):
                 callbacks.on_epoch_begin(epoch)
                 callbacks.on_epoch_end(epoch, of_epoch)
             size = min(most, _next_size(size, time.perf_counter() - began))

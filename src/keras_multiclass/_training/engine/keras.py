@@ -3,7 +3,8 @@
 It loops over the epochs with `keras.Model.train_on_batch` and `keras.callbacks.CallbackList`
 instead of `keras.Model.fit`, which builds a new input pipeline for each epoch (on small tables that
 costs more than the training) and chooses the order of the rows itself. It computes the same: the
-model's ``train_step`` and ``test_step``, its metrics, and all callback hooks in Keras' order.
+model's ``train_step``, ``test_step`` and ``predict_step``, its metrics, and all callback hooks in
+Keras' order. As in `keras.Model.fit`, a ``train_on_batch`` of the model's own is not called.
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ import numpy as np
 
 from keras_multiclass._data.rows import Data, Features, StreamData, dense
 from keras_multiclass._shared.keras.epoch_callbacks import Logs
+from keras_multiclass._shared.keras.overrides import predicts_itself
 from keras_multiclass._shared.seeding import permutation
 from keras_multiclass._shared.upstream.keras import can_keep_metrics, kept_metrics
 from keras_multiclass._training.engine.base import TrainingPlan, TrainingResult
 from keras_multiclass._training.engine.epochs import flat, padded, run_training, walk_epochs
 from keras_multiclass._training.engine.loss_average import prepare_functions
 from keras_multiclass.exceptions import EngineError
+
+_BATCHES_PER_CALL = 64  # of `keras.Model.predict`, which builds a pipeline in each call
 
 
 class KerasEngine:
@@ -45,11 +49,12 @@ class KerasEngine:
             model.optimizer.build(model.trainable_variables)
         prepare_functions(model)
 
-        def loop(callbacks: keras.callbacks.CallbackList) -> None:
+        def loop(callbacks: keras.callbacks.CallbackList, numbers: range) -> None:
             walk_epochs(
                 model,
                 plan,
                 callbacks,
+                numbers,
                 lambda epoch: _train_epoch(model, data, plan, epoch, callbacks),
                 None
                 if validation is None
@@ -64,12 +69,19 @@ class KerasEngine:
         All batches are padded to the same shape, so that the output for a row does not depend on
         the number of other rows.
         """
+        own_step = predicts_itself(model)
+        slab = batch_size * _BATCHES_PER_CALL if own_step else batch_size
         outputs = []
-        for start in range(0, X.shape[0], batch_size):
-            batch = dense(X[start : start + batch_size])
-            n_rows = batch.shape[0]
-            output = model(keras.ops.convert_to_tensor(padded(batch, batch_size)), training=False)
-            outputs.append(keras.ops.convert_to_numpy(output)[:n_rows])
+        for start in range(0, X.shape[0], slab):
+            rows = dense(X[start : start + slab])
+            n_rows = rows.shape[0]
+            rows = padded(rows, batch_size)
+            if own_step:
+                output = keras.Model.predict(model, rows, batch_size=batch_size, verbose=0)
+            else:
+                output = model(keras.ops.convert_to_tensor(rows), training=False)
+                output = keras.ops.convert_to_numpy(output)
+            outputs.append(output[:n_rows])
         return np.concatenate(outputs)
 
 
@@ -88,7 +100,7 @@ def _train_epoch(
     for step, batch in enumerate(batches(data, plan.batch_size, order)):
         callbacks.on_train_batch_begin(step)
         with kept_metrics(model):
-            logs = flat(model.train_on_batch(*batch, return_dict=True))
+            logs = flat(keras.Model.train_on_batch(model, *batch, return_dict=True))
         callbacks.on_train_batch_end(step, logs)
         if model.stop_training:
             break
@@ -107,7 +119,7 @@ def _validate(
     for step, batch in enumerate(batches(validation, plan.validation_batch_size)):
         callbacks.on_test_batch_begin(step)
         with kept_metrics(model):
-            logs = flat(model.test_on_batch(*batch, return_dict=True))
+            logs = flat(keras.Model.test_on_batch(model, *batch, return_dict=True))
         callbacks.on_test_batch_end(step, logs)
     callbacks.on_test_end(logs)
     return logs

@@ -16,6 +16,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_multiclass._shared.keras.overrides import overridden, predicts_itself
 from keras_multiclass._shared.upstream.tensorflow import captures_nothing
 from keras_multiclass._training.engine.adam import KernelAdam
 from keras_multiclass._training.engine.binding import state_of, trace
@@ -210,7 +211,8 @@ class Program:
 
         def predict(X: tf.Tensor, batch_size: tf.Tensor) -> tf.Tensor:
             def one(step: tf.Tensor) -> tf.Tensor:
-                return model(X[step * batch_size : (step + 1) * batch_size], training=False)
+                rows = X[step * batch_size : (step + 1) * batch_size]
+                return model.predict_step(rows) if own_step else model(rows, training=False)
 
             first = one(tf.constant(0))  # has the dtype of the others
             outputs = _collect(one, tf.shape(X)[0] // batch_size, first, first)
@@ -220,6 +222,7 @@ class Program:
             state = state_of(model, with_training=False)
             return trace(model, state, predict, (X, _COUNT), threads=threads)
 
+        own_step = predicts_itself(model)
         if batch_size not in self._threads:
             # The forward pass is a third of a training step.
             self._threads[batch_size] = choose_threads(model, batch_size / 3)
@@ -239,7 +242,7 @@ class Program:
 def has_own_steps(model: keras.Model) -> bool:
     """Whether a model overrides the training or test step, which may then log anything."""
     names = ("train_step", "test_step", "compute_metrics", "get_metrics_result")
-    return any(getattr(type(model), name) is not getattr(keras.Model, name) for name in names)
+    return bool(overridden(model, names))
 
 
 def _steps(

@@ -12,6 +12,7 @@ import numpy as np
 
 from keras_multiclass._data.rows import Data, Features, StreamData, TrainingData
 from keras_multiclass._shared.keras.epoch_callbacks import EpochListener
+from keras_multiclass._shared.keras.overrides import overridden
 from keras_multiclass._shared.messages import describe, format_list
 from keras_multiclass._shared.upstream.keras import profiles_batches
 from keras_multiclass._training.engine.base import EngineName, TrainingPlan, TrainingResult
@@ -21,6 +22,9 @@ from keras_multiclass.exceptions import EngineError
 STREAMED = "a stream is trained on batch by batch"
 # Data of a larger share of the machine's memory are read batch by batch.
 MEMORY_SHARE = 0.25
+
+_TRAINING = ("make_train_function", "make_test_function")
+_PREDICTING = ("make_predict_function",)
 
 _BATCH_HOOKS = tuple(
     f"on_{kind}batch_{moment}" for kind in ("", "train_", "test_") for moment in ("begin", "end")
@@ -121,7 +125,7 @@ def predict(requested: EngineName, model: keras.Model, X: Features, batch_size: 
     """
     if batch_size == -1:
         batch_size = X.shape[0]
-    if requested != "keras" and why_no_graph_of(model) is None:
+    if requested != "keras" and why_no_graph_of(model, _PREDICTING) is None:
         from keras_multiclass._training.engine.graph import GraphEngine, TracingError
 
         try:
@@ -150,7 +154,7 @@ def why_not_graph(
     """Return why the graph engine cannot run a plan, or None if it can."""
     if isinstance(data, StreamData) or isinstance(validation, StreamData):
         return STREAMED
-    reason = why_no_graph_of(model)
+    reason = why_no_graph_of(model, _TRAINING)
     if reason is not None:
         return reason
     acting = [type(c).__name__ for c in plan.callbacks if _acts_in_batches(c)]
@@ -167,15 +171,24 @@ def why_not_graph(
     return None
 
 
-def why_no_graph_of(model: keras.Model) -> str | None:
-    """Return why a model cannot run in the graph engine, or None if it can."""
+def why_no_graph_of(model: keras.Model, functions: tuple[str, ...]) -> str | None:
+    """Return why a model cannot run in the graph engine, or None if it can.
+
+    Parameters
+    ----------
+    model : keras.Model
+        The model.
+    functions : tuple of str
+        Methods of Keras that make the functions which the graph engine replaces.
+    """
     if keras.backend.backend() != "tensorflow":
         return f"Keras runs on {keras.backend.backend()}, and the graph engine on TensorFlow"
     if model.run_eagerly:
         return "the model is compiled with run_eagerly=True"
-    own = type(model).make_train_function is not keras.Model.make_train_function
+    own = overridden(model, functions)
     if own:
-        return f"{describe(model)} makes a train function of its own"
+        kind = own[0].removeprefix("make_").removesuffix("_function")
+        return f"{describe(model)} makes a {kind} function of its own"
     return _why_not_distributed(model)
 
 

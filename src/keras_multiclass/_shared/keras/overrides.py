@@ -1,0 +1,28 @@
+"""Which methods of `keras.Model` the user's model replaces by its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import keras
+
+__all__ = ["overridden", "predicts_itself"]
+
+
+def overridden(model: keras.Model, names: Iterable[str]) -> list[str]:
+    """List the methods that a model has of its own, in its class or set on the instance.
+
+    Parameters
+    ----------
+    model : keras.Model
+        The model.
+    names : iterable of str
+        Names of methods of `keras.Model`.
+    """
+    own = vars(model)
+    return [n for n in names if n in own or getattr(type(model), n) is not getattr(keras.Model, n)]
+
+
+def predicts_itself(model: keras.Model) -> bool:
+    """Whether what a model predicts may differ from what it returns when it is called."""
+    return bool(overridden(model, ("predict_step", "make_predict_function")))
