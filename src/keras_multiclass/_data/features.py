@@ -15,11 +15,11 @@ from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.validation import validate_data
 
 from keras_multiclass._data.advice import advise_on_infinite, advise_on_kind, advise_on_missing
+from keras_multiclass._data.cast_on_read import CastOnRead, needs_cast_on_read
 from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.column_names import Names, check_names, names_of
 from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.frames import library_of, library_of_frame
-from keras_multiclass._data.memory_map import MemoryMap, needs_cast_on_read
 from keras_multiclass._data.offsets import Offsets, has_precision, some_rows
 from keras_multiclass._data.rows import Features
 from keras_multiclass._data.streams import is_stream
@@ -113,7 +113,7 @@ class FeatureSchema:
         -------
         schema : FeatureSchema
             What was learned.
-        X : ndarray, CSR matrix or MemoryMap
+        X : ndarray, CSR matrix or CastOnRead
             As from `check`.
 
         Raises
@@ -154,9 +154,10 @@ class FeatureSchema:
 
         Returns
         -------
-        ndarray, CSR matrix or MemoryMap
+        ndarray, CSR matrix or CastOnRead
             Shape as X, int32 for token ids. An array that has the dtype already is not copied; a
-            memory-mapped array of another dtype is converted as it is read.
+            memory-mapped array of another dtype, and a large one of fewer bits, is converted as it
+            is read.
 
         Raises
         ------
@@ -222,7 +223,7 @@ class _Reader:
         rows = some_rows(X, checked.shape[0], checked.size)
         reader = replace(self, dtype="float64")
         sample = reader.read(rows, _stand_in(self.estimator_name)(), reset=True)
-        offsets = Offsets.learn(sample[:] if isinstance(sample, MemoryMap) else sample, self.dtype)
+        offsets = Offsets.learn(sample[:] if isinstance(sample, CastOnRead) else sample, self.dtype)
         if offsets is None or self.columns is None:
             return offsets
         return offsets.without(column.position for column in self.columns.categorical)
@@ -254,20 +255,21 @@ class _Reader:
         return _to_tokens(checked) if self.token_ids else checked
 
     def _convert(self, X: Any, estimator: BaseEstimator, reset: bool) -> Any:
-        is_mapped = needs_cast_on_read(X, self.dtype, self.offsets) and not self.token_ids
+        is_plain = self.columns is None and not self.token_ids
+        is_lazy = is_plain and needs_cast_on_read(X, self.dtype, self.offsets)
         options: dict[str, Any] = {
             "accept_sparse": "csr",
             "allow_nd": True,
-            "dtype": None if is_mapped else "numeric" if self.token_ids else self.dtype,
-            "ensure_all_finite": False if is_mapped else "allow-nan" if self.allow_nan else True,
+            "dtype": None if is_lazy else "numeric" if self.token_ids else self.dtype,
+            "ensure_all_finite": False if is_lazy else "allow-nan" if self.allow_nan else True,
         }
         checked = _validate(estimator, X, reset, options, self.columns)
-        if is_mapped:
-            checked = MemoryMap(checked, self.dtype, self.offsets)
+        if is_lazy:
+            checked = CastOnRead(checked, self.dtype, self.offsets)
         elif self.offsets is not None:
             checked = self.offsets.subtract(X, checked)
-        if is_mapped or (self.allow_nan and checked.ndim > 2):
-            for chunk in checked.chunks() if is_mapped else [checked]:
+        if X.dtype.kind == "f" if is_lazy else self.allow_nan and checked.ndim > 2:
+            for chunk in checked.chunks() if is_lazy else [checked]:
                 assert_all_finite(
                     chunk,
                     allow_nan=self.allow_nan and checked.ndim == 2,

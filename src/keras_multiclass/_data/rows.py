@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from keras_multiclass._data.memory_map import MemoryMap
+from keras_multiclass._data.cast_on_read import CastOnRead
 from keras_multiclass._shared.typing import FloatArray, IndexArray
 
-Features: TypeAlias = NDArray[Any] | sparse.csr_matrix | sparse.csr_array | MemoryMap
+Features: TypeAlias = NDArray[Any] | sparse.csr_matrix | sparse.csr_array | CastOnRead
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ class ArrayStatistics:
 
     Attributes
     ----------
-    X : ndarray of shape (n_rows, ..., n_features), CSR matrix or MemoryMap
+    X : ndarray of shape (n_rows, ..., n_features), CSR matrix or CastOnRead
         Validated features.
     sample_weight : ndarray of shape (n_samples,) or None
         Sample weights.

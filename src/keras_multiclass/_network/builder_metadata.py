@@ -18,7 +18,7 @@ def describe_features(features: FeatureSchema, X: Features) -> dict[str, Any]:
     ----------
     features : FeatureSchema
         What was learned about X.
-    X : ndarray, CSR matrix or MemoryMap
+    X : ndarray, CSR matrix or CastOnRead
         The checked training rows.
     """
     names = features.feature_names_in

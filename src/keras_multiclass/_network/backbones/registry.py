@@ -44,7 +44,8 @@ class Backbone:
         ``builder(inputs, **params)``, which returns a Keras tensor of shape
         ``(batch, n_features)`` with a static ``n_features``. The builder of a sequence backbone
         may take ``mask``, a boolean Keras tensor of shape ``(batch, steps)`` that is True at
-        real steps; that of a table backbone may take ``table``, a :class:`TableLayout`.
+        real steps, left at its default if zeros are data; that of a table backbone may take
+        ``table``, a :class:`TableLayout`.
     kind : {"table", "image", "sequence"}
         Kind of input: of rank 2 for tables, 3 to 5 for images and volumes, 3 for sequences,
         including the batch axis.

@@ -18,6 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_multiclass._data.cast_on_read import CastOnRead
 from keras_multiclass._data.rows import Features, TrainingData, dense
 from keras_multiclass._shared.keras.epoch_callbacks import EpochListener, Logs
 from keras_multiclass._shared.keras.native_logs import without_native_logs
@@ -33,7 +34,13 @@ from keras_multiclass._training.engine.epochs import (
     run_training,
     walk_epochs,
 )
-from keras_multiclass._training.engine.programs import DeviceData, Program, Trainee, has_own_steps
+from keras_multiclass._training.engine.programs import (
+    DeviceData,
+    Program,
+    Trainee,
+    has_own_steps,
+    widened,
+)
 from keras_multiclass._training.engine.xla import (
     draws_random_numbers,
     is_worth_compiling,
@@ -44,7 +51,7 @@ from keras_multiclass.exceptions import EngineError
 # The user can interrupt only between calls of the graph, so none should take much longer.
 _SECONDS_PER_CALL = 0.5
 _ORDER_BYTES = 2**24
-_PREDICTED_BYTES = 2**26
+_PREDICTED_BYTES = 2**24
 _LARGE = 2**24  # bytes
 _ALIGNMENT = 64
 
@@ -228,7 +235,8 @@ class _Run:
         return done, _to_numpy(logs)
 
     def _rows_of(self, rows: np.ndarray) -> list[tf.Tensor]:
-        return [tf.gather(tensor, rows) for tensor in self.data.tensors]
+        X, *others = (tf.gather(tensor, rows) for tensor in self.data.tensors)
+        return [widened(X), *others]
 
     def unwatched(self, callbacks: keras.callbacks.CallbackList, numbers: range) -> None:
         """Train several epochs per call, and call the callbacks afterwards."""
@@ -298,9 +306,16 @@ def _upload(data: TrainingData, X: tf.Tensor | None = None) -> DeviceData:
 
 
 def _copy_features(X: Features) -> tf.Tensor:
-    """Copy X to the device, without an intermediate copy if it is large."""
+    """Copy X to the device, without an intermediate copy if it is large.
+
+    Numbers of few bits stay so, and are cast batch by batch.
+    """
+    is_gpu = bool(tf.config.list_logical_devices("GPU"))
+    narrow = X.narrow if isinstance(X, CastOnRead) and not is_gpu else None
+    if narrow is not None:
+        X = narrow
     n_bytes = int(np.prod(X.shape, dtype=np.int64)) * X.dtype.itemsize
-    if n_bytes < _LARGE or tf.config.list_logical_devices("GPU"):
+    if n_bytes < _LARGE or is_gpu:
         return tf.constant(dense(X[:]))
     # TensorFlow copies a NumPy array twice unless it is aligned.
     buffer = np.empty(n_bytes + _ALIGNMENT, np.uint8)

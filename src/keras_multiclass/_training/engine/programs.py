@@ -39,7 +39,7 @@ class DeviceData:
     Attributes
     ----------
     X : tf.Tensor of shape (n_rows, ...)
-        Features.
+        Features, of the network's dtype or of fewer than 32 bits; see `widened`.
     y : tf.Tensor of int32 of shape (n_rows,)
         Class indices.
     sample_weight : tf.Tensor of shape (n_rows,) or None
@@ -154,7 +154,10 @@ class Program:
             return trace(model, trainee.variables, block, (*rows, _COUNT), jit_compile=True)
 
         model = trainee.model
-        rows = tuple(tf.TensorSpec([n_rows, *s.shape[1:]], s.dtype) for s in data.signature)
+        rows = tuple(
+            tf.TensorSpec([n_rows, *spec.shape[1:]], _wide_dtype(spec.dtype))
+            for spec in data.signature
+        )
         return self._get(model, ("block", batch_size, rows), make)
 
     def reset(self, trainee: Trainee) -> Any:
@@ -239,6 +242,15 @@ class Program:
         return self._get(trainee.model, (name, signature, threads), make)
 
 
+def widened(X: tf.Tensor) -> tf.Tensor:
+    """Cast the features of a batch that are kept in fewer than 32 bits to save memory."""
+    return tf.cast(X, _wide_dtype(X.dtype))
+
+
+def _wide_dtype(dtype: tf.DType) -> tf.DType:
+    return tf.as_dtype(keras.config.floatx()) if dtype.size < 4 else dtype
+
+
 def has_own_steps(model: keras.Model) -> bool:
     """Whether a model overrides the training or test step, which may then log anything."""
     names = ("train_step", "test_step", "compute_metrics", "get_metrics_result")
@@ -258,7 +270,8 @@ def _steps(
 
     def take(start: tf.Tensor) -> Any:
         rows = order[start : tf.minimum(start + batch_size, n_samples)]
-        return step(tuple(tf.gather(tensor, rows) for tensor in tensors))
+        X, *others = (tf.gather(tensor, rows) for tensor in tensors)
+        return step((widened(X), *others))
 
     if not has_own_steps(model):  # the logs are the metrics, which are computed once
 

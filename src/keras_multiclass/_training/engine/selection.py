@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_multiclass._data.cast_on_read import CastOnRead
 from keras_multiclass._data.rows import Data, Features, StreamData, TrainingData
 from keras_multiclass._shared.keras.epoch_callbacks import EpochListener
 from keras_multiclass._shared.keras.overrides import overridden
@@ -220,7 +221,8 @@ def _acts_in_batches(callback: keras.callbacks.Callback) -> bool:
 
 
 def _dense_bytes(X: Features) -> int:
-    return int(np.prod(X.shape, dtype=np.int64)) * X.dtype.itemsize
+    narrow = X.narrow if isinstance(X, CastOnRead) else None
+    return int(np.prod(X.shape, dtype=np.int64)) * (X if narrow is None else narrow).dtype.itemsize
 
 
 def machine_memory() -> float:

@@ -1,4 +1,4 @@
-"""Memory-mapped arrays that are cast to the network's dtype as they are read."""
+"""Arrays that are cast to the network's dtype as they are read: memory-mapped or of few bits."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from numpy.typing import DTypeLike, NDArray
 from keras_multiclass._data.offsets import Offsets
 
 _CHUNK_VALUES = 2**22
+# Smaller arrays are cast at once, since each step would be a little slower.
+_LARGE = 2**24  # bytes after the cast
 
 
-class MemoryMap:
-    """A memory-mapped array whose rows are cast when they are read, so that it is never copied.
+class CastOnRead:
+    """An array whose rows are cast when they are read, so that it is never copied as a whole.
 
     Parameters
     ----------
     array : ndarray of shape (n_rows, ...)
-        The mapped array.
+        The array.
     dtype : dtype
         Dtype of the rows that are read.
     offsets : Offsets, default=None
@@ -53,12 +55,18 @@ class MemoryMap:
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, tuple):  # (..., None) adds an axis, and reads no rows
-            return MemoryMap(self._array, self.dtype, self._offsets, expanded=True)
+            return CastOnRead(self._array, self.dtype, self._offsets, expanded=True)
         part = self._array[key]
         cast = part.astype(self.dtype)
         if self._offsets is not None:
             cast = self._offsets.subtract(part, cast)
         return cast[..., None] if self._expanded else cast
+
+    @property
+    def narrow(self) -> NDArray[Any] | None:
+        """The array itself if it has fewer than 32 bits, and casting is all that reading does."""
+        is_cast = self._offsets is None and not self._expanded
+        return self._array if is_cast and _is_narrow(self._array) else None
 
     def chunks(self) -> Iterator[NDArray[Any]]:
         """Yield all rows in order, some megabytes at a time."""
@@ -68,7 +76,7 @@ class MemoryMap:
 
 
 def needs_cast_on_read(X: Any, dtype: DTypeLike, offsets: Offsets | None = None) -> bool:
-    """Return whether X is a memory-mapped array of numbers that are converted as they are read.
+    """Return whether X is an array of numbers that a cast should not copy.
 
     Parameters
     ----------
@@ -79,6 +87,13 @@ def needs_cast_on_read(X: Any, dtype: DTypeLike, offsets: Offsets | None = None)
     offsets : Offsets, default=None
         Subtracted from X.
     """
-    if not isinstance(X, np.memmap) or X.dtype.kind not in "fiub":
+    if not isinstance(X, np.ndarray) or X.dtype.kind not in "fiub":
         return False
-    return X.dtype != np.dtype(dtype) or offsets is not None
+    target = np.dtype(dtype)
+    if isinstance(X, np.memmap):
+        return X.dtype != target or offsets is not None
+    return _is_narrow(X) and X.size * target.itemsize >= _LARGE
+
+
+def _is_narrow(array: NDArray[Any]) -> bool:
+    return array.dtype.itemsize < 4

@@ -1,4 +1,4 @@
-"""Memory-mapped arrays train, predict and fail like arrays in memory."""
+"""Memory-mapped arrays, and those of few bits, train, predict and fail like float32 arrays."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from keras_multiclass import KerasMulticlassClassifier
-from keras_multiclass._data.memory_map import MemoryMap
+from keras_multiclass._data import cast_on_read
+from keras_multiclass._data.cast_on_read import CastOnRead
+from keras_multiclass._data.features import FeatureSchema
+from keras_multiclass._training.engine import graph
 
 
 def mapped(path, array):
@@ -55,7 +58,42 @@ def test_memory_mapped_arrays_are_validated_like_arrays(tmp_path, value):
 
 def test_chunks_cover_all_rows_and_stay_small():
     array = np.broadcast_to(np.arange(9000.0)[:, None], (9000, 1000))
-    chunks = list(MemoryMap(array, np.float32).chunks())
+    chunks = list(CastOnRead(array, np.float32).chunks())
     assert max(chunk.nbytes for chunk in chunks) <= 2**24
     assert all(chunk.dtype == np.float32 for chunk in chunks)
     np.testing.assert_array_equal(np.concatenate([chunk[:, 0] for chunk in chunks]), array[:, 0])
+
+
+@pytest.mark.parametrize("engine", ["graph", "keras"])
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16", "float16", "bool"])
+def test_large_arrays_of_few_bits_train_and_predict_like_float32(monkeypatch, dtype, engine):
+    monkeypatch.setattr(cast_on_read, "_LARGE", 0)
+    monkeypatch.setattr(graph, "_LARGE", 0)
+    array = (50 * np.random.default_rng(0).random((40, 5))).astype(dtype)
+    y = np.arange(40) % 3
+    checked = FeatureSchema.learn(array)[1]
+    assert checked.narrow is not None
+    classifiers = [
+        KerasMulticlassClassifier(
+            "mlp", backbone__hidden_units=(4,), epochs=2, validation_split=0.2, random_state=0,
+            engine=engine, scaling="robust", class_weight="balanced",
+            compile__jit_compile=engine == "graph" and dtype == "uint8",
+        ).fit(X, y)
+        for X in (array, array.astype("float32"))
+    ]  # fmt: skip
+    assert classifiers[0].history_ == classifiers[1].history_
+    expected = classifiers[1].predict_proba(array.astype("float32"))
+    np.testing.assert_array_equal(classifiers[0].predict_proba(array), expected)
+    np.testing.assert_array_equal(classifiers[1].predict_proba(array), expected)
+
+
+def test_large_half_precision_arrays_are_checked_for_infinity(monkeypatch):
+    monkeypatch.setattr(cast_on_read, "_LARGE", 0)
+    with pytest.raises(ValueError, match="Input X contains infinity"):
+        FeatureSchema.learn(np.array([[1.0], [np.inf]], np.float16))
+
+
+def test_small_arrays_are_cast_at_once():
+    checked = FeatureSchema.learn(np.ones((9, 2), np.uint8))[1]
+    assert type(checked) is np.ndarray
+    assert checked.dtype == np.float32
