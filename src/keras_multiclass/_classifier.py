@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import accuracy_score
+from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from keras_multiclass._interop.html_repr import NotebookMixin
@@ -709,10 +710,11 @@ class KerasMulticlassClassifier(
             Fraction of correctly predicted rows.
         """
         codec = self._fitted_state().codec
-        if codec.form == "vector":
+        # scikit-learn does not compare labels of all types: dates, decimals, enumerations, ...
+        if codec.form == "vector" and type_of_target(y) != "unknown":
             return float(super().score(X, y, sample_weight))
         predicted = self.predict_proba(X).argmax(axis=1)
-        return float(accuracy_score(codec.encode(y), predicted, sample_weight=sample_weight))
+        return float(accuracy_score(codec.find(y), predicted, sample_weight=sample_weight))
 
     def _fitted_state(self) -> FittedState:
         check_is_fitted(self)

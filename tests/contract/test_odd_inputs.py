@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import enum
+import fractions
+import uuid
 import warnings
 from typing import Any
 
@@ -198,6 +201,146 @@ def test_any_sample_weights_are_handled(weights):
     probabilities = classifier.predict_proba(X)
     assert np.isfinite(probabilities).all()
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
+
+
+class Colour(enum.Enum):
+    RED, BLUE = 1, 2
+
+
+class Size(enum.IntEnum):
+    S, L = 1, 2
+
+
+CAFE = "caf\u00e9", "cafe\u0301"  # the same word in two Unicode forms
+LABELS = {
+    "dates": [datetime.date(2020, 1, 1), datetime.date(2021, 1, 1)],
+    "datetimes": [datetime.datetime(2020, 1, 1), datetime.datetime(2021, 1, 1)],
+    "zones": [pd.Timestamp("2020-01-01", tz="UTC"), pd.Timestamp("2021-01-01", tz="UTC")],
+    "periods": [pd.Period("2020-01"), pd.Period("2020-02")],
+    "intervals": [pd.Interval(0, 1), pd.Interval(1, 2)],
+    "decimals": [decimal.Decimal(1), decimal.Decimal("2.5")],
+    "fractions": [fractions.Fraction(1, 2), fractions.Fraction(2)],
+    "uuids": [uuid.UUID(int=1), uuid.UUID(int=2)],
+    "integers of an enumeration": list(Size),
+    "whole floats and integers": [1.0, 2],
+    "integers beyond 64 bits": [2**70, 2**71],
+    "a zero with a sign": [-0.0, 1],
+    "10 kB": ["a" * 10_000, "b" * 10_000],
+    "one is empty": ["", "a"],
+    "a null character": ["a\0", "a"],
+    "a lone surrogate": ["\ud800", "a"],
+    "numbers in strings": ["1", "01"],
+}
+NOT_LABELS = {
+    "int, str": [1, "a"],
+    "bool, int": [True, 2],
+    "date, datetime": [datetime.date(2020, 1, 1), datetime.datetime(2021, 1, 1)],
+    "labels of type Colour": list(Colour),
+    "labels of type object": [object(), object()],
+    "labels of type complex": [1j, 2j],
+    "lists of labels": [(1, 2), (3, 4)],
+    "one label for each row": [frozenset([1]), frozenset([2])],
+    "contains NaN": ["a", "b", np.nan],
+    "contains NaN. Drop": ["a", "b", None],
+    "y contains NaN": ["a", "b", pd.NA],
+    "NaN. Drop the rows": [pd.Timestamp("2020-01-01"), pd.NaT],
+    "contains infinity": [1.0, np.inf],
+}
+
+
+def repeated(labels, n_rows=12):
+    """Return an array of objects with the labels in turn."""
+    y = np.empty(n_rows, dtype=object)
+    y[:] = [labels[i % len(labels)] for i in range(n_rows)]
+    return y
+
+
+@pytest.mark.parametrize("case", LABELS)
+def test_unusual_labels_are_predicted_and_scored(case):
+    y = repeated(LABELS[case])
+    X = np.array([[float(label == LABELS[case][0])] for label in y])
+    for labels in (y, y.tolist()):
+        classifier = KerasMulticlassClassifier(one_layer, epochs=1, random_state=0)
+        classifier.fit(X, labels)
+        predicted = classifier.predict(X)
+        expected = np.mean([mine == label for mine, label in zip(predicted, y, strict=True)])
+        assert classifier.score(X, y) == pytest.approx(expected)
+        assert classifier.partial_fit(X, labels).predict_proba(X).shape == (12, 2)
+        assert len(classifier._repr_html_()) < 100_000
+
+
+@pytest.mark.parametrize("case", NOT_LABELS)
+def test_what_cannot_be_labels_is_an_error_that_says_why(case):
+    y = repeated(NOT_LABELS[case])
+    with pytest.raises(ValueError, match=case):
+        KerasMulticlassClassifier(one_layer, epochs=1).fit(np.zeros((12, 1)), y)
+
+
+def test_labels_that_were_never_seen_count_as_wrong():
+    y = repeated(LABELS["dates"])
+    classifier = KerasMulticlassClassifier(one_layer, random_state=0).initialize(np.eye(12), y)
+    others = repeated([datetime.date(1999, 1, 1), *LABELS["dates"]])
+    expected = np.mean(classifier.predict(np.eye(12)) == others)
+    assert classifier.score(np.eye(12), others) == pytest.approx(expected)
+    with pytest.raises(ValueError, match="labels among the 2 known classes; got 1 unknown label"):
+        classifier.score(np.eye(12), repeated([datetime.date(1999, 1, 1)]))
+
+
+@pytest.mark.parametrize(
+    ("y", "n"),
+    [
+        (np.arange(100_000.0), "100000 distinct labels of dtype float64"),
+        (np.arange(100_000), "100000 distinct labels of dtype int64"),
+        (np.array([f"user{i}" for i in range(5000)]), "5000 distinct labels"),
+        (np.repeat(np.arange(2000.0), 5), "2000 distinct labels of dtype float64 in 10000 rows"),
+    ],
+    ids=["float ids", "integer ids", "names", "floats"],
+)
+def test_ids_as_labels_are_an_error(y, n):
+    X = np.zeros((len(y), 1), dtype="float32")
+    for use in (
+        lambda: KerasMulticlassClassifier(one_layer).fit(X, y),
+        lambda: KerasMulticlassClassifier(one_layer).partial_fit(X, y),
+        lambda: KerasMulticlassClassifier(one_layer).fit(lambda: iter([(X, y)])),
+    ):
+        with pytest.raises(ValueError, match=f"y must be class labels that repeat; got {n}"):
+            use()
+
+
+def test_many_classes_are_no_error_if_they_repeat_or_are_declared():
+    y = np.arange(2400) % 1200
+    X = np.zeros((len(y), 1), dtype="float32")
+    classifier = KerasMulticlassClassifier(one_layer, epochs=1, batch_size=-1)
+    assert classifier.fit(X, y).n_classes_ == 1200
+    assert classifier.partial_fit(X[:10], y[:10]).n_classes_ == 1200
+    classifier = KerasMulticlassClassifier(one_layer)
+    classifier.partial_fit(X[:10], np.arange(10.0), classes=np.arange(1200.0))
+    assert classifier.n_classes_ == 1200
+
+
+def test_two_unicode_forms_of_a_label_are_pointed_out():
+    X, y = np.eye(12), repeated([*CAFE, "tea"])
+    for data in ((X, y), (lambda: iter([(X, y)]),)):
+        classifier = KerasMulticlassClassifier(one_layer, epochs=1)
+        with pytest.warns(UserWarning, match="Unicode form: 'caf\u00e9'") as caught:
+            classifier.fit(*data)
+        assert [warning.filename for warning in caught] == [__file__]
+        assert classifier.n_classes_ == 3
+    classifier = KerasMulticlassClassifier(one_layer).initialize(X, repeated([CAFE[0], "tea"]))
+    with pytest.raises(ValueError, match="differs from a class only in its Unicode form"):
+        classifier.partial_fit(X, repeated([CAFE[1], "tea"]))
+
+
+def test_an_error_about_a_long_label_is_short():
+    X, y = np.eye(12), repeated(LABELS["10 kB"])
+    classifier = KerasMulticlassClassifier(one_layer).initialize(X, y)
+    for use in (
+        lambda: classifier.partial_fit(X, repeated(["c" * 10_000, "b" * 10_000])),
+        lambda: classifier.set_params(class_weight={"c" * 10_000: 2.0}).fit(X, y),
+    ):
+        with pytest.raises(ValueError, match=r"'c{49}\.{3}c{19}'") as caught:
+            use()
+        assert len(str(caught.value)) < 600
 
 
 @pytest.mark.parametrize("n_rows", [2, 3])

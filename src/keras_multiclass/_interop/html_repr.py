@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_multiclass._shared.messages import shorten
+from keras_multiclass._shared.messages import printable, shorten
 
 _DISTRIBUTION = "keras-multiclass"
 _MAX_CLASSES = 5
@@ -90,7 +90,9 @@ def _training_text(estimator: Any) -> str:
     # A metric that was added or removed before a warm start has values for some epochs only.
     where = f" in epoch {epochs[best]}" if len(values) == len(epochs) else ""
     trained = f"{n_epochs} epoch{'s' * (n_epochs != 1)}"
-    return f"{trained}, best {name} {values[best]:.4g}{where}; engine: {estimator.engine_}"
+    return (
+        f"{trained}, best {printable(name)} {values[best]:.4g}{where}; engine: {estimator.engine_}"
+    )
 
 
 def _monitored(estimator: Any) -> tuple[str, str | None]:

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from keras_multiclass._shared.keras.native_logs import without_native_logs
-from keras_multiclass._shared.messages import describe, invalid
+from keras_multiclass._shared.messages import describe, invalid, printable
 
 __all__ = ["TensorBoard", "name_of_run"]
 
@@ -121,9 +121,13 @@ class TensorBoard(keras.callbacks.TensorBoard):
 
 
 def _numbers(logs: Any) -> dict[str, Any]:
-    """Name each value of metrics that return several, as TensorBoard plots single numbers."""
+    """Name each value of metrics that return several, as TensorBoard plots single numbers.
+
+    Names must be text that can be encoded.
+    """
     flat: dict[str, Any] = {}
     for name, value in (logs or {}).items():
+        name = printable(name)
         parts = {f"{name}/{i}": part for i, part in enumerate(np.ravel(value))}
         flat |= parts if np.ndim(value) else {name: value}
     return flat

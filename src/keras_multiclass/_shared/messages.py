@@ -5,11 +5,16 @@ from __future__ import annotations
 import difflib
 import inspect
 import numbers
+import unicodedata
 import warnings
 from collections.abc import Iterable
 from typing import Any
 
 _LONGEST_REPR = 80
+# What would change how the text around it is shown: control characters, lone surrogates, separators
+# of lines and paragraphs, and marks that change the direction of text.
+_UNSAFE_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def describe(value: Any) -> str:
@@ -48,6 +53,8 @@ def did_you_mean(name: str, candidates: Iterable[str], prefix: str = "") -> str:
 
     ``prefix``, such as ``optimizer__``, is put in front of the suggestions after matching.
     """
+    if len(str(name)) > _LONGEST_REPR:
+        return ""
     similar = difflib.get_close_matches(str(name), [str(c) for c in candidates], n=3, cutoff=0.6)
     if not similar:
         return ""
@@ -55,16 +62,36 @@ def did_you_mean(name: str, candidates: Iterable[str], prefix: str = "") -> str:
 
 
 def format_list(names: Iterable[Any]) -> str:
-    """Join names with commas, truncating long lists."""
-    shown = [repr(n) for n in names]
+    """Join names with commas, truncating long names and lists."""
+    shown = [_short_repr(n) for n in names]
     if len(shown) > 12:
         return ", ".join(shown[:12]) + f", ... ({len(shown)} in all)"
     return ", ".join(shown)
 
 
+def _short_repr(name: Any) -> str:
+    text = repr(name)
+    return text if len(text) <= _LONGEST_REPR else f"{text[:50]}...{text[-20:]}"
+
+
+def printable(text: str) -> str:
+    """Escape characters that would change how the text around them is shown.
+
+    These are terminal escapes, line breaks, and marks that change the direction of text.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        char.encode("unicode_escape").decode()
+        if unicodedata.category(char) in _UNSAFE_CATEGORIES or char in _DIRECTIONS
+        else char
+        for char in text
+    )
+
+
 def shorten(label: Any, longest: int) -> str:
     """Return a label on one line, shortened in the middle to ``longest`` characters."""
-    text = " ".join(str(label).split())
+    text = printable(" ".join(str(label).split()))
     if len(text) <= longest:
         return text
     kept = longest - 3

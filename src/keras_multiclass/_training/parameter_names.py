@@ -30,7 +30,7 @@ ROUTED_PREFIXES = (
 def is_routed(name: str) -> bool:
     """Whether a parameter is routed, such as ``backbone__width``."""
     prefix, separator, rest = name.partition("__")
-    return bool(separator and rest) and prefix in ROUTED_PREFIXES
+    return bool(separator and rest) and prefix in ROUTED_PREFIXES and name.isprintable()
 
 
 def unknown_parameters(names: Iterable[str], own_names: Sequence[str]) -> str:
@@ -60,13 +60,16 @@ def unknown_parameters(names: Iterable[str], own_names: Sequence[str]) -> str:
 
 def _hint(name: str, own_names: Sequence[str], routed: Sequence[str]) -> str:
     """Return what follows an unknown name: suggestions, or else what would be allowed."""
+    if not name.isprintable():
+        return ": it contains characters that cannot be printed."
     meant = _meant(name, own_names, routed)
     hint = f". Did you mean {' or '.join(map(repr, meant))}?" if meant else ""
     if "__" in name:
         allowed = format_list(f"{prefix}__" for prefix in ROUTED_PREFIXES)
         return hint or f": its prefix must be one of {allowed}."
-    if name.startswith(tuple(f"{prefix}_" for prefix in ROUTED_PREFIXES)):
-        return hint
+    is_prefixed = name.startswith(tuple(f"{prefix}_" for prefix in ROUTED_PREFIXES))
+    if is_prefixed or not name.isidentifier():
+        return hint or "."
     own = f"An argument of your own builder is written model__{name} or backbone__{name}."
     return f"{hint or '.'} {own}"
 

@@ -19,6 +19,7 @@ import keras
 import numpy as np
 
 from keras_multiclass._shared.keras.epoch_callbacks import EpochListener
+from keras_multiclass._shared.messages import printable
 
 _SECONDS_BETWEEN_UPDATES = 0.25
 _SECONDS_BETWEEN_LOG_LINES = 10.0
@@ -88,7 +89,9 @@ class EpochLines(Progress, keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Write the line of the epoch."""
         seconds = time.monotonic() - self._began
-        values = [f"{name} {_format_number(v):7}" for name, v in _overall_scalars(logs).items()]
+        values = [
+            f"{printable(name)} {_format_number(v):7}" for name, v in _overall_scalars(logs).items()
+        ]
         count = _fraction(epoch + 1, self.params["epochs"])
         _write(_join([f"epoch {count}", *values, _format_duration(seconds)]) + "\n")
 
@@ -195,7 +198,7 @@ class ProgressLine(Progress, EpochListener):
     def _values(self, logs: Mapping[str, Any]) -> list[str]:
         logs = _scalars(logs)
         names = dict.fromkeys(("loss", self._metric))
-        return [f"{name} {_format_number(logs[name])}" for name in names if name in logs]
+        return [f"{printable(name)} {_format_number(logs[name])}" for name in names if name in logs]
 
     def _note_best(self, epoch: int, logs: Mapping[str, Any]) -> None:
         loss = logs.get("val_loss", np.nan)

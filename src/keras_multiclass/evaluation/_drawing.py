@@ -12,6 +12,7 @@ from keras_multiclass._shared.messages import (
     did_you_mean,
     format_list,
     invalid,
+    printable,
     shorten,
 )
 from keras_multiclass.evaluation._checks import is_integer
@@ -189,14 +190,14 @@ def label_with_value(name: Any, value: float) -> str:
 
 
 def escape_math(text: str) -> str:
-    """Keep matplotlib from rendering text between dollar signs as a formula.
+    """Escape control characters, and dollar signs, which mark formulas in matplotlib.
 
     Parameters
     ----------
     text : str
         Text to draw.
     """
-    return text.replace("$", r"\$")
+    return printable(text).replace("$", r"\$")
 
 
 def label_width(names: Iterable[Any]) -> float:

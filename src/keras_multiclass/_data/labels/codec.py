@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
@@ -175,6 +176,33 @@ class LabelCodec:
             codes = target.values
         return codes.astype(np.int32, copy=False)
 
+    def find(self, y: Any, name: str = "y") -> np.ndarray:
+        """Encode labels as class indices, and labels that are no class as -1.
+
+        Parameters
+        ----------
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Labels; a one-hot table has no others than the classes.
+        name : str, default="y"
+            Name of the target in error messages.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        ValueError
+            If y is not a multi-class target, or all its labels are unknown.
+        """
+        target = parse_target(y, name)
+        if target.form != "vector":
+            return self._encode_target(target, y, name)
+        codes = _positions(self.classes, target.values)
+        if np.all(codes < 0):
+            self._check_known(target.values, codes, name)
+        return codes
+
     def unknown(self, labels: np.ndarray) -> np.ndarray:
         """Return the labels that are not classes.
 
@@ -254,13 +282,22 @@ class LabelCodec:
 
         return pl.DataFrame(table, schema=[str(column) for column in columns]).cast(self.dtype)
 
+    def _hint(self, unknown: str) -> str:
+        """Return what an unknown label may have been meant to be."""
+        if _composed(unknown) in map(_composed, self.classes.tolist()):
+            return (
+                " It differs from a class only in its Unicode form: apply "
+                "unicodedata.normalize('NFC', label) to all labels."
+            )
+        return did_you_mean(unknown, self.classes)
+
     def _check_known(self, labels: np.ndarray, codes: np.ndarray, name: str) -> None:
         if np.all(codes >= 0):
             return
         unknown = unique_in_order(labels[codes < 0])
         hint = ""
         if len(unknown) == 1 and isinstance(unknown[0], str):
-            hint = did_you_mean(unknown[0], self.classes)
+            hint = self._hint(unknown[0])
         raise ValueError(
             invalid(
                 name,
@@ -269,6 +306,10 @@ class LabelCodec:
                 f"Drop these rows, or fit with every class present.{hint}",
             )
         )
+
+
+def _composed(label: Any) -> Any:
+    return unicodedata.normalize("NFC", label) if isinstance(label, str) else label
 
 
 def parse_classes(classes: Any, name: str = "classes") -> np.ndarray:

@@ -158,11 +158,12 @@ def to_array(y: Any, library: str | None, name: str) -> np.ndarray:
         values = np.asarray(y)
     except ValueError:
         _raise_nested(name)
-    # NumPy would convert ["a", 1, nan] to three strings; an object array keeps the types.
+    # NumPy would convert ["a", 1, nan] to three strings, and drop null characters at the end of a
+    # string; an object array keeps them.
     if values.dtype.kind in "US" and isinstance(y, Sequence) and values.ndim == 1:
         objects = np.empty(len(y), dtype=object)
         objects[:] = y
-        if not all(isinstance(label, str) for label in objects):
+        if not all(isinstance(v, str) and v[-1:] != "\0" for v in objects):
             return objects
     return values
 

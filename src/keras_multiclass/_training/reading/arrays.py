@@ -7,6 +7,7 @@ import numpy as np
 from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.foreign import check_container
+from keras_multiclass._data.labels.checks import check_learned_labels
 from keras_multiclass._data.labels.codec import LabelCodec
 from keras_multiclass._data.rows import Features
 from keras_multiclass._data.statistics import ArrayStatistics
@@ -40,6 +41,8 @@ def read_arrays(
     )
     if known is None:
         codec, codes = LabelCodec.learn_and_encode(request.y, request.classes)
+        if request.classes is None:
+            check_learned_labels(codec, len(codes))
         features, X = _learn_features(parameters, request.X, backbone)
     else:
         codec, features = known.codec, known.features

@@ -8,6 +8,7 @@ from itertools import chain
 import numpy as np
 
 from keras_multiclass._data.features import FeatureSchema
+from keras_multiclass._data.labels.checks import check_learned_labels
 from keras_multiclass._data.labels.incremental import IncrementalLabels
 from keras_multiclass._data.rows import Features, TrainingData
 from keras_multiclass._data.streams import Batch, Stream
@@ -62,6 +63,8 @@ def read_stream(
     )
     codec = labels.learn(request.classes) if known is None else known.codec
     codes = labels.positions(codec)
+    if known is None and request.classes is None:
+        check_learned_labels(codec, summary.n_rows)
     class_weights = summary.class_weights(
         codec, codes, parameters.class_weight, min_classes=request.min_classes
     )

@@ -1,0 +1,75 @@
+"""Checks that learned labels are classes, not values that only look like them."""
+
+from __future__ import annotations
+
+import unicodedata
+import warnings
+from collections.abc import Iterable
+from typing import Any
+
+from keras_multiclass._data.labels.codec import LabelCodec
+from keras_multiclass._shared.messages import format_list, invalid
+
+_MANY_CLASSES = 1000
+# Rows per class, on average, below which so many labels are not classes.
+_FEWEST_ROWS = 2
+_FEWEST_ROWS_OF_FLOATS = 10
+
+
+def check_learned_labels(codec: LabelCodec, n_rows: int) -> None:
+    """Check classes that were learned from the labels of a target.
+
+    Parameters
+    ----------
+    codec : LabelCodec
+        The classes.
+    n_rows : int
+        Number of rows that they were learned from.
+
+    Raises
+    ------
+    ValueError
+        If there are many labels and they hardly repeat, as ids and measurements.
+
+    Warns
+    -----
+    UserWarning
+        If labels differ only in their Unicode form.
+    """
+    if codec.form == "vector":
+        _check_repeated(codec, n_rows)
+    doubled = _differ_in_form(codec.classes.tolist())
+    if doubled:
+        warnings.warn(
+            f"y has labels that look the same but differ in their Unicode form: "
+            f"{format_list(doubled)}. They are different classes unless you apply "
+            "unicodedata.normalize('NFC', label) to all labels.",
+            UserWarning,
+            stacklevel=8,  # the line that calls `fit`
+        )
+
+
+def _check_repeated(codec: LabelCodec, n_rows: int) -> None:
+    is_float = codec.classes.dtype.kind == "f"
+    fewest = _FEWEST_ROWS_OF_FLOATS if is_float else _FEWEST_ROWS
+    if codec.n_classes > _MANY_CLASSES and n_rows < fewest * codec.n_classes:
+        raise ValueError(
+            invalid(
+                "y",
+                "class labels that repeat",
+                f"{codec.n_classes} distinct labels of dtype {codec.classes.dtype} in {n_rows} "
+                "rows",
+                "Such labels are usually ids or measurements: pass the column of the classes, or "
+                "bin the measurements. If they are classes, call partial_fit with `classes`.",
+            )
+        )
+
+
+def _differ_in_form(labels: Iterable[Any]) -> list[str]:
+    """Return the strings that are several labels, in different Unicode forms."""
+    n_labels: dict[str, int] = {}
+    for label in labels:
+        if isinstance(label, str):
+            composed = label if label.isascii() else unicodedata.normalize("NFC", label)
+            n_labels[composed] = n_labels.get(composed, 0) + 1
+    return [composed for composed, n in n_labels.items() if n > 1]
