@@ -435,6 +435,92 @@ def test_the_history_of_an_epoch_covers_all_its_batches():
     assert history["loss"] == [pytest.approx(float(np.mean(scores)), rel=1e-5)]
 
 
+# --- differences that the migration page names ---------------------------------------------------
+
+
+def build_from_kwargs(compile_kwargs):
+    model = keras.Sequential([keras.Input((4,)), *layers(3, "softmax")])
+    model.layers[-1].name = "out"
+    model.compile(**compile_kwargs)
+    return model
+
+
+class OwnFit(keras.Sequential):
+    def fit(self, *args, **kwargs):
+        received.append("fit")
+        return super().fit(*args, **kwargs)
+
+
+def build_with_own_fit():
+    model = OwnFit([keras.Input((4,)), *layers(3, "softmax")])
+    model.compile(loss="sparse_categorical_crossentropy")
+    return model
+
+
+@pytest.mark.parametrize(
+    ("metrics", "mine", "theirs"),
+    [
+        ({"out": "accuracy"}, "out", "accuracy"),
+        (["mse"], "mse", "mean_squared_error"),
+        (["CategoricalAccuracy"], "CategoricalAccuracy", "categorical_accuracy"),
+        (["acc"], "acc", "acc"),
+    ],
+    ids=str,
+)
+def test_the_history_has_the_names_that_the_user_passes(metrics, mine, theirs):
+    shared = {"loss": "categorical_crossentropy", "metrics": metrics, "epochs": 1}
+    classifier = make(model=build_from_kwargs, **shared).fit(X, Y)
+    assert set(classifier.history_) == {"loss", mine}
+    estimator = scikeras.KerasClassifier(build_from_kwargs, verbose=0, **shared).fit(X, Y)
+    assert set(estimator.history_) == {"loss", theirs}
+
+
+def test_a_random_state_advances_unlike_in_scikeras():
+    for cls, advances in ((KerasMulticlassClassifier, True), (scikeras.KerasClassifier, False)):
+        estimator = cls(model=build, epochs=1, verbose=0, random_state=np.random.RandomState(0))
+        first, second = (estimator.fit(X, Y).model_.get_weights()[0] for _ in range(2))
+        assert np.array_equal(first, second) is not advances
+
+
+def test_the_optimizer_and_metrics_of_the_estimator_replace_the_builder_s_unlike_in_scikeras():
+    shared = {"model": build_sigmoid, "optimizer": "rmsprop", "metrics": ["mse"], "epochs": 1}
+    classifier = KerasMulticlassClassifier(**shared).fit(X, TWO)
+    assert isinstance(classifier.model_.optimizer, keras.optimizers.RMSprop)
+    assert "mse" in classifier.history_
+    estimator = scikeras.KerasClassifier(verbose=0, **shared).fit(X, TWO)
+    assert isinstance(estimator.model_.optimizer, keras.optimizers.Adam)
+    assert list(estimator.history_) == ["loss"]
+
+
+@pytest.mark.filterwarnings("ignore")  # a method that is not called may be named in a warning
+def test_a_model_s_own_fit_is_not_called_unlike_in_scikeras():
+    received.clear()
+    make(model=build_with_own_fit, epochs=1).fit(X, Y)
+    assert received == []
+    scikeras.KerasClassifier(build_with_own_fit, verbose=0).fit(X, Y)
+    assert received == ["fit"]
+
+
+def test_arguments_are_routed_to_instances_unlike_in_scikeras():
+    stop = keras.callbacks.EarlyStopping(monitor="loss", min_delta=10.0)
+    arguments = {"callbacks": stop, "callbacks__patience": 2, "epochs": 9, "verbose": 0}
+    assert make(model=build, **arguments).fit(X, Y).n_iter_ == 3
+    with pytest.raises(TypeError, match="does not accept parameters"):
+        scikeras.KerasClassifier(build, **arguments).fit(X, Y)
+
+
+def test_an_argument_without_address_reaches_a_class_with_kwargs_last_unlike_in_scikeras():
+    arguments = {
+        "callbacks": [keras.callbacks.EarlyStopping, Outline],
+        "callbacks__0__monitor": "loss",
+        "callbacks__patience": 2,
+    }
+    for cls, got in ((KerasMulticlassClassifier, {}), (scikeras.KerasClassifier, {"patience": 2})):
+        received.clear()
+        cls(model=build, epochs=1, verbose=0, **arguments).fit(X, Y)
+        assert received == [("none", got)]
+
+
 # --- conversion: parameters ---------------------------------------------------------------------
 
 
