@@ -155,7 +155,7 @@ def why_not_graph(
     """Return why the graph engine cannot run a plan, or None if it can."""
     if isinstance(data, StreamData) or isinstance(validation, StreamData):
         return STREAMED
-    reason = why_no_graph_of(model, _TRAINING)
+    reason = why_no_graph_of(model)
     if reason is not None:
         return reason
     acting = [type(c).__name__ for c in plan.callbacks if _acts_in_batches(c)]
@@ -172,14 +172,14 @@ def why_not_graph(
     return None
 
 
-def why_no_graph_of(model: keras.Model, functions: tuple[str, ...]) -> str | None:
+def why_no_graph_of(model: keras.Model, functions: tuple[str, ...] = _TRAINING) -> str | None:
     """Return why a model cannot run in the graph engine, or None if it can.
 
     Parameters
     ----------
     model : keras.Model
         The model.
-    functions : tuple of str
+    functions : tuple of str, default=("make_train_function", "make_test_function")
         Methods of Keras that make the functions which the graph engine replaces.
     """
     if keras.backend.backend() != "tensorflow":
