@@ -1,6 +1,7 @@
 """The advice in errors about X works when it is followed, for each container, rank and kind."""
 
 import datetime
+import pathlib
 import re
 
 import keras
@@ -48,9 +49,8 @@ def follow(message, X, classifier):
     names = {**NAMES, "X": X, "classifier": classifier}
     for code in re.findall(r"(?<=where )columns = .*?\)\.columns", message):
         exec(code, names)
-    for code in re.findall(
-        r"X = .*?\)(?=\.(?:\s|$)| and )|X(?:\.data|\[columns\]) = .*?\)", message
-    ):
+    statement = r"[XZ] = .*?\)(?=\.(?:\s|$)| and )|X(?:\.data|\[columns\]) = .*?\)"
+    for code in re.findall(statement, message):
         exec(code, names)
     pipeline = re.search(r"make_pipeline\(.*?, classifier\)", message)
     if pipeline:
@@ -155,7 +155,10 @@ def test_the_advice_on_complex_numbers_works(shape):
     X = np.ones(shape) + 1j
     if len(shape) == 1:
         X = X[:, None]
-    Reader().fit(follow(error_of(X, Reader()), X, None)[1])
+    expected = np.concatenate([np.ones(X.shape), np.ones(X.shape)], axis=-1)
+    for given in (X, X.tolist(), X.astype(object)):
+        fixed = follow(error_of(given, Reader()), given, None)[1]
+        np.testing.assert_array_equal(Reader().fit(fixed).read_, expected)
 
 
 WORDS = np.array(["ash", "fir", "oak", "elm", "yew", "fig"])
@@ -170,7 +173,8 @@ def test_the_advice_on_text_works():
     for encoder in (OneHotEncoder(), OrdinalEncoder()):
         make_pipeline(make_column_transformer((encoder, [0, 1])), Reader()).fit(table)
     images = np.broadcast_to(WORDS[:, None, None], (6, 2, 3))
-    Reader().fit(follow(error_of(images, Reader()), images, None)[1])
+    for X in (images, images.tolist()):
+        Reader().fit(follow(error_of(X, Reader()), X, None)[1])
     message = error_of(table, Reader(token_ids=True))
     lookup = re.search(r"keras\.layers\.StringLookup\(.*?\)\)", message).group()
     ids = np.asarray(eval(lookup, {**NAMES, "X": table})(table))
@@ -232,3 +236,27 @@ def test_the_advice_on_ragged_rows_works():
 def test_nested_columns_are_named():
     for X in (pd.DataFrame({"a": VECTORS}), pl.DataFrame({"a": [[1, 2], [3]]})):
         assert "objects in column 'a'" in error_of(X, Reader())
+
+
+@pytest.mark.parametrize(
+    ("X", "words"),
+    [
+        ("iris.csv", "got 'iris.csv'. Read the file first"),
+        (pathlib.Path("iris.csv"), "Read the file first, for example with pandas.read_csv"),
+        ({"a": [1]}, "pandas.DataFrame(X)"),
+        ({1, 2}, "got set of length 2."),
+        (None, "got None."),
+    ],
+    ids=str,
+)
+def test_what_holds_no_rows_is_an_error_with_the_way_to_an_array(X, words):
+    assert "X must be one array, data frame or sparse matrix; got" in error_of(X, Reader())
+    assert words in error_of(X, Reader())
+
+
+def test_the_advice_on_sparse_columns_works():
+    X = pd.DataFrame(np.eye(3)).astype(pd.SparseDtype(float, np.nan))
+    assert "X.sparse.to_dense()" in error_of(X, Reader())
+    assert Reader().fit(X.sparse.to_dense()).read_.tolist() == np.eye(3).tolist()
+    read = Reader().fit(X.astype(pd.SparseDtype(float, 0))).read_
+    assert read.toarray().tolist() == np.eye(3).tolist()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ _ENCODE = (
     "in a pipeline. Table backbones read categories themselves: pass a data frame with "
     "categorical_features='from_dtype', or name the categorical columns."
 )
-_NUMBER_TEXT = "Number the values: X = np.unique(X, return_inverse=True)[1].reshape(X.shape)."
+_NUMBER_TEXT = "Number the values: X = np.unique(X, return_inverse=True)[1].reshape(np.shape(X))."
 _LOOK_UP = (
     "Look up token ids, for example with keras.layers.StringLookup(vocabulary=np.unique(X)), or "
     "with keras.layers.TextVectorization for whole texts; pass them as an array of integers."
@@ -31,7 +33,7 @@ _DATES = (
 )
 _COMPLEX = (
     "Pass real and imaginary parts as features of their own: "
-    "X = np.concatenate([X.real, X.imag], axis=-1)."
+    "Z = np.asarray(X, dtype=complex) and X = np.concatenate([Z.real, Z.imag], axis=-1)."
 )
 _STACK = (
     "If the rows have one shape, stack them: X = np.stack(list(X)). Pad sequences of different "
@@ -42,6 +44,10 @@ _STRUCTURE = "Make a data frame: X = pandas.DataFrame(X)."
 _IMPUTE = (
     "Impute missing values first, for example with "
     "make_pipeline(SimpleImputer(keep_empty_features=True), classifier), or drop these rows."
+)
+_COLUMNS = (
+    "Make one table of its columns: pandas.DataFrame(X). For a network with several inputs, put "
+    "them side by side in one array and split it inside the network."
 )
 _EXPAND = "Make columns of their own of the elements, or drop these columns."
 
@@ -80,6 +86,21 @@ def _advise_on_objects(X: Any, rank: int) -> str:
     values = X.to_numpy() if library_of(X) else X
     is_records = all(issubclass(kind, dict) for kind in types_of(np.asarray(values, dtype=object)))
     return _RECORDS if is_records else _STACK
+
+
+def advise_on_other_types(X: Any) -> str:
+    """Say how to make an array of something that is no container of rows.
+
+    Parameters
+    ----------
+    X : object
+        The user's X.
+    """
+    if isinstance(X, Mapping):
+        return _COLUMNS
+    if isinstance(X, (str, bytes, os.PathLike)):
+        return "Read the file first, for example with pandas.read_csv."
+    return ""
 
 
 def advise_on_missing(X: Any, *, token_ids: bool) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
@@ -14,7 +14,12 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.validation import validate_data
 
-from keras_multiclass._data.advice import advise_on_infinite, advise_on_kind, advise_on_missing
+from keras_multiclass._data.advice import (
+    advise_on_infinite,
+    advise_on_kind,
+    advise_on_missing,
+    advise_on_other_types,
+)
 from keras_multiclass._data.cast_on_read import CastOnRead, needs_cast_on_read
 from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.column_names import Names, check_names, names_of
@@ -27,15 +32,11 @@ from keras_multiclass._data.values import REFUSED, Kind, kind_of_array, kinds_of
 from keras_multiclass._shared.messages import describe, format_list, invalid, warn
 
 _MOST_DIMENSIONS = 5
-_ONE_INPUT_CURE = (
-    "For a network with several inputs, put them side by side in one array and split it inside "
-    "the network."
-)
 _STREAM_CURE = (
     "Only fit, partial_fit and initialize accept a stream of batches; pass one batch at a time to "
     "other methods."
 )
-_COLUMNS_CURE = "Make one table of its columns: pandas.DataFrame(X). "
+_FILL_VALUE_CURE = "Pass X.sparse.to_dense(), or columns of dtype pandas.SparseDtype(float, 0)."
 _KIND_NAMES = {
     "complex": "complex numbers",
     "dates": "dates or times",
@@ -349,11 +350,9 @@ def _refuse_not_numbers(X: Any, categorical: Collection[int], *, token_ids: bool
         return
     if not hasattr(X, "dtype"):
         as_array = np.asarray(X)
-        if as_array.ndim == 0 and as_array.dtype.kind == "O":  # NumPy does not see rows in it
-            cure = (_COLUMNS_CURE if isinstance(X, Mapping) else "") + _ONE_INPUT_CURE
-            raise TypeError(
-                invalid("X", "one array, data frame or sparse matrix", describe(X), cure)
-            )
+        if as_array.ndim == 0 and as_array.dtype.kind in "OUS":  # NumPy does not see rows in it
+            allowed = "one array, data frame or sparse matrix"
+            raise TypeError(invalid("X", allowed, describe(X), advise_on_other_types(X)))
     kind = kind_of_array(X)
     if kind != "numbers" and not categorical:
         _refuse_kind(kind, None, X, token_ids=token_ids)
@@ -379,7 +378,7 @@ def _refuse_kind(kind: Kind, names: list[Any] | None, X: Any, *, token_ids: bool
     message = invalid("X", "real numbers", got, advise_on_kind(kind, X, token_ids=token_ids))
     # scikit-learn's own words come first: its checks look for them.
     if kind == "objects":
-        raise TypeError(f"Every argument must be a string or a real number. {message}")
+        raise TypeError(f"float() argument must be a string or a real number. {message}")
     raise ValueError(f"Complex data not supported. {message}" if kind == "complex" else message)
 
 
@@ -402,7 +401,7 @@ def _with_cure(error: ValueError, X: Any, *, token_ids: bool) -> ValueError:
         return ValueError(f"{text}\n{advise_on_missing(X, token_ids=token_ids)}")
     if "contains infinity" in text:
         return ValueError(f"{text} {advise_on_infinite(X, token_ids=token_ids)}")
-    return error
+    return ValueError(f"{text}. {_FILL_VALUE_CURE}") if "fill value must be 0" in text else error
 
 
 def _check_dimensions(X: Any) -> None:

@@ -5,6 +5,7 @@ They are recognized by the modules that define them, none of which is imported h
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ _LOADER = (
     "dataset has the labels."
 )
 _TO_PANDAS = "Convert it: X.to_pandas()."
+_TRY = "try"  # whether NumPy can read it
 _COMPUTE = "Load it into memory: X.compute()."
 
 
@@ -60,21 +62,20 @@ def check_container(X: Any) -> None:
     TypeError
         If X is one of these containers, or a tensor that NumPy cannot read.
     """
-    classes = [cls for cls in type(X).__mro__ if cls is not object]
-    found = next((cure for cls in classes for cure in _cures(cls)), "")
-    if found:
-        raise TypeError(invalid("X", _ALLOWED, describe(X), found))
-    if any(cls.__module__.partition(".")[0] == "torch" for cls in classes):
+    cure = _cure_for(type(X))  # type: ignore[arg-type]
+    if cure == _TRY:
         _check_torch(X)
+    elif cure:
+        raise TypeError(invalid("X", _ALLOWED, describe(X), cure))
 
 
-def _cures(cls: type) -> list[str]:
-    return [
-        foreign.cure
-        for foreign in _FOREIGN
-        if f"{cls.__module__}.".startswith(f"{foreign.module}.")
-        and foreign.name in (None, cls.__name__)
-    ]
+@functools.lru_cache(maxsize=256)
+def _cure_for(cls: type) -> str:
+    for base in cls.__mro__[:-1]:
+        for module, name, cure in _FOREIGN:
+            if f"{base.__module__}.".startswith(f"{module}.") and name in (None, base.__name__):
+                return cure
+    return _TRY if any(base.__module__.partition(".")[0] == "torch" for base in cls.__mro__) else ""
 
 
 def _check_torch(X: Any) -> None:

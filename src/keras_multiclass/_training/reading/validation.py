@@ -113,7 +113,7 @@ def check_validation_arguments(X_val: object, y_val: object, sample_weight_val: 
         missing, given = ("y_val", X_val) if y_val is None else ("X_val", y_val)
         raise ValueError(
             f"`X_val` and `y_val` must be passed together; got {describe(given)} without "
-            f"`{missing}`."
+            f"`{missing}`. Pass both, or one tuple: X_val=(X_val, y_val)."
         )
     if X_val is None and sample_weight_val is not None:
         raise ValueError(
