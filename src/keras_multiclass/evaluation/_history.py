@@ -22,7 +22,7 @@ from keras_multiclass.evaluation._drawing import (
 __all__ = ["TrainingHistoryDisplay"]
 
 _VALIDATION = "val_"
-_TRAINING_COLOUR, _VALIDATION_COLOUR = "#9ccbee", "#1f6fb2"  # two shades of the same blue
+_TRAINING_COLOR, _VALIDATION_COLOR = "#9ccbee", "#1f6fb2"  # two shades of the same blue
 _MODES = ("auto", "min", "max")
 
 
@@ -229,8 +229,8 @@ class TrainingHistoryDisplay:
 
     def _draw(self, ax: Any, quantity: str) -> None:
         styles = {
-            quantity: ("training", _TRAINING_COLOUR),
-            _VALIDATION + quantity: ("validation", _VALIDATION_COLOUR),
+            quantity: ("training", _TRAINING_COLOR),
+            _VALIDATION + quantity: ("validation", _VALIDATION_COLOR),
         }
         for name, (label, color) in styles.items():
             if name in self.history:

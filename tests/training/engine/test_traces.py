@@ -439,3 +439,56 @@ def test_threads_that_share_a_trace_train_independently():
     for (found, _), (expected, _) in zip(together, alone, strict=True):
         for one, other in zip(found.get_weights(), expected.get_weights(), strict=True):
             np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("data", ["rows", "stream"])
+def test_steps_of_single_batches_share_traces(data):
+    def batches():
+        for start in range(0, 150, 40):
+            yield X[start : start + 40], y[start : start + 40]
+
+    def fit(seed):
+        return short(random_state=seed, engine="keras").fit(
+            *((X, y) if data == "rows" else [batches])
+        )
+
+    keras_multiclass.clear_cache()
+    first = fit(0)
+    (program,) = programs._shared.values()
+    traces = dict(program._shared)
+    assert [name for name, _ in traces] == ["train_step"]
+    second = fit(1)
+    assert first.engine_ == second.engine_ == "keras"
+    assert list(programs._shared.values()) == [program]
+    assert program._shared == traces
+    np.testing.assert_array_equal(fit(0).predict_proba(X), first.predict_proba(X))
+    assert not np.array_equal(second.predict_proba(X), first.predict_proba(X))
+
+
+class Freeze(keras.callbacks.Callback):
+    """Freezes the first layer before the second epoch, as users do."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 1:
+            layer = next(layer for layer in self.model.layers if layer.weights)
+            layer.trainable = False
+            self.model.compile(self.model.optimizer, self.model.loss)
+            self.model.frozen = layer.get_weights(), layer
+
+
+def test_a_callback_may_compile_the_model_between_epochs():
+    def build():
+        layers = [keras.layers.Dense(5, "tanh"), keras.layers.Dense(3)]
+        return keras.Sequential([keras.Input((4,)), *layers])
+
+    def fit(**params):
+        return KerasMulticlassClassifier(
+            model=build, engine="keras", batch_size=40, random_state=0, **params
+        ).fit(X, y)
+
+    classifier = fit(epochs=2, callbacks=Freeze)
+    kept, layer = classifier.model_.frozen
+    for before, after in zip(kept, layer.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+    assert classifier.history_["loss"][0] == fit(epochs=1).history_["loss"][0]
+    assert classifier.history_["loss"][1] < fit(epochs=1).history_["loss"][0]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_multiclass._shared.keras.copying import iterate_layers
@@ -33,6 +34,26 @@ def state_of(model: keras.Model, *, with_training: bool) -> list[keras.Variable]
     if with_training:
         variables += [*model.optimizer.variables, *model.metrics_variables]
     return list({id(variable): variable for variable in variables}.values())
+
+
+def create_variables(model: keras.Model, X: np.ndarray, y: np.ndarray) -> None:
+    """Create the variables of optimizer and metrics, which is impossible inside a trace.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Built and compiled.
+    X, y : ndarray
+        One row, and its class index.
+    """
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    if not all(getattr(metric, "built", True) for metric in model.metrics):
+        # Without calling the model: recurrent layers draw random numbers in every call.
+        output = model.compute_output_spec(keras.KerasTensor(X.shape, X.dtype.name))
+        y_pred = keras.ops.ones(output.shape, output.dtype) / output.shape[-1]
+        model.compute_metrics(tf.constant(X), tf.constant(y), y_pred, None)
+        model.reset_metrics()
 
 
 def trace(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import threading
 import weakref
 from collections import OrderedDict
@@ -39,11 +40,13 @@ class ProgramCache:
     def get(self, model: keras.Model, make: Callable[[], Program]) -> Program:
         """Return the program of a built and compiled model; call ``make`` if there is none."""
         with self._lock:
-            compiled_with = (model.optimizer, model.loss)
+            metrics = model.metrics
+            # The first metric, of the loss, is a new one whenever the model is compiled.
+            compiled_with = (model.optimizer, model.loss, *metrics[:1])
             # Keras builds metrics late: a loaded model may predict before it has them.
-            n_variables = len(model.metrics_variables)
+            n_variables = sum(len(metric.variables) for metric in metrics)
             known = self._of_model.get(model)
-            if known and known[1] == n_variables and all(map(_is, known[0], compiled_with)):
+            if known and known[1] == n_variables and _are(known[0], compiled_with):
                 return known[2]
             program = self._look_up(model, make)
             self._of_model[model] = compiled_with, n_variables, program
@@ -69,8 +72,8 @@ class ProgramCache:
         return len(self._shared)
 
 
-def _is(first: Any, second: Any) -> bool:
-    return first is second
+def _are(first: tuple[Any, ...], second: tuple[Any, ...]) -> bool:
+    return len(first) == len(second) and all(map(operator.is_, first, second))
 
 
 programs = ProgramCache()

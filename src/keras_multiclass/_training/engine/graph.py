@@ -24,7 +24,7 @@ from keras_multiclass._shared.keras.epoch_callbacks import EpochListener, Logs
 from keras_multiclass._shared.keras.native_logs import without_native_logs
 from keras_multiclass._shared.seeding import permutation
 from keras_multiclass._training.engine.base import TrainingPlan, TrainingResult
-from keras_multiclass._training.engine.binding import state_of, values_of
+from keras_multiclass._training.engine.binding import create_variables, state_of, values_of
 from keras_multiclass._training.engine.cache import programs
 from keras_multiclass._training.engine.epochs import (
     flat,
@@ -125,7 +125,7 @@ class _Run:
         *,
         watched: bool,
     ) -> None:
-        _create_variables(model, data)
+        create_variables(model, data.features(slice(0, 1)), data.y[:1])
         self.model = model
         self.plan = plan
         self.program = programs.get(model, Program)
@@ -325,16 +325,3 @@ def _copy_features(X: Features) -> tf.Tensor:
     for first in range(0, X.shape[0], rows):
         aligned[first : first + rows] = dense(X[first : first + rows])
     return tf.experimental.dlpack.from_dlpack(aligned.__dlpack__())
-
-
-def _create_variables(model: keras.Model, data: TrainingData) -> None:
-    """Create the variables of optimizer and metrics, which is impossible inside a trace."""
-    if not model.optimizer.built:
-        model.optimizer.build(model.trainable_variables)
-    if not all(getattr(metric, "built", True) for metric in model.metrics):
-        # Without calling the model: recurrent layers draw random numbers in every call.
-        X = data.features(slice(0, 1))
-        output = model.compute_output_spec(keras.KerasTensor(X.shape, X.dtype.name))
-        y_pred = keras.ops.ones(output.shape, output.dtype) / output.shape[-1]
-        model.compute_metrics(tf.constant(X), tf.constant(data.y[:1]), y_pred, None)
-        model.reset_metrics()

@@ -1,16 +1,17 @@
 """The engine that runs Keras' own training step batch by batch, for any model and backend.
 
-It loops over the epochs with `keras.Model.train_on_batch` and `keras.callbacks.CallbackList`
-instead of `keras.Model.fit`, which builds a new input pipeline for each epoch (on small tables that
-costs more than the training) and chooses the order of the rows itself. It computes the same: the
-model's ``train_step``, ``test_step`` and ``predict_step``, its metrics, and all callback hooks in
-Keras' order. As in `keras.Model.fit`, a ``train_on_batch`` of the model's own is not called.
+It loops over the epochs with `keras.callbacks.CallbackList` instead of `keras.Model.fit`, which
+builds a new input pipeline for each epoch (on small tables that costs more than the training) and
+chooses the order of the rows itself. It computes the same: the model's ``train_step``,
+``test_step`` and ``predict_step``, its metrics, and all callback hooks in Keras' order. As in
+`keras.Model.fit`, a ``train_on_batch`` of the model's own is not called. Where possible, models of
+the same description share the traces of their steps; otherwise Keras traces them for each model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -23,9 +24,13 @@ from keras_multiclass._shared.upstream.keras import can_keep_metrics, kept_metri
 from keras_multiclass._training.engine.base import TrainingPlan, TrainingResult
 from keras_multiclass._training.engine.epochs import flat, padded, run_training, walk_epochs
 from keras_multiclass._training.engine.loss_average import prepare_functions
+from keras_multiclass._training.engine.traceable import why_no_graph_of
 from keras_multiclass.exceptions import EngineError
 
 _BATCHES_PER_CALL = 64  # of `keras.Model.predict`, which builds a pipeline in each call
+
+if TYPE_CHECKING:  # it needs TensorFlow, which other backends of Keras do not load
+    from keras_multiclass._training.engine.batch_steps import SharedSteps
 
 
 class KerasEngine:
@@ -39,15 +44,10 @@ class KerasEngine:
         plan: TrainingPlan,
     ) -> TrainingResult:
         """Train ``model`` in place; see `Engine.fit`."""
-        if not can_keep_metrics():
-            raise EngineError(
-                f"The Keras engine cannot log whole epochs with Keras {keras.__version__}, whose "
-                "training step resets the metrics. Install another version of Keras."
-            )
         if not model.optimizer.built:
             # Its first step would build it, too, but then TensorFlow traces that step twice.
             model.optimizer.build(model.trainable_variables)
-        prepare_functions(model)
+        steps = _Steps(model)
 
         def loop(callbacks: keras.callbacks.CallbackList, numbers: range) -> None:
             walk_epochs(
@@ -55,10 +55,10 @@ class KerasEngine:
                 plan,
                 callbacks,
                 numbers,
-                lambda epoch: _train_epoch(model, data, plan, epoch, callbacks),
+                lambda epoch: _train_epoch(steps, data, plan, epoch, callbacks),
                 None
                 if validation is None
-                else lambda: _validate(model, validation, plan, callbacks),
+                else lambda: _validate(steps, validation, plan, callbacks),
             )
 
         return run_training(model, data, plan, loop)
@@ -85,8 +85,51 @@ class KerasEngine:
         return np.concatenate(outputs)
 
 
+class _Steps:
+    """The steps of a model: from traces shared with other models, or else as Keras makes them."""
+
+    def __init__(self, model: keras.Model) -> None:
+        self.model = model
+        self._shared: SharedSteps | None = None
+        # XLA compiles for each size of a batch.
+        if why_no_graph_of(model) is None and not model.jit_compile:
+            from keras_multiclass._training.engine.batch_steps import SharedSteps
+
+            self._shared = SharedSteps(model)
+        else:
+            self._use_own()
+
+    def _use_own(self) -> None:
+        if not can_keep_metrics():
+            raise EngineError(
+                f"The Keras engine cannot log whole epochs with Keras {keras.__version__}, whose "
+                "training step resets the metrics. Install another version of Keras."
+            )
+        self._shared = None
+        prepare_functions(self.model)
+
+    def train(self, batch: tuple[Any, ...]) -> Logs:
+        """Take a training step, and return the logs of the epoch so far."""
+        return self._take("train_step", batch, keras.Model.train_on_batch)
+
+    def test(self, batch: tuple[Any, ...]) -> Logs:
+        """Take a test step, and return the logs of the rows so far."""
+        return self._take("test_step", batch, keras.Model.test_on_batch)
+
+    def _take(self, name: str, batch: tuple[Any, ...], own: Callable[..., Any]) -> Logs:
+        if self._shared is not None:
+            try:
+                take = self._shared.prepare(name, batch)
+            except Exception:  # what a trace of Keras' own raises too is the user's to see
+                self._use_own()
+            else:
+                return take()
+        with kept_metrics(self.model):
+            return flat(own(self.model, *batch, return_dict=True))
+
+
 def _train_epoch(
-    model: keras.Model,
+    steps: _Steps,
     data: Data,
     plan: TrainingPlan,
     epoch: int,
@@ -95,31 +138,29 @@ def _train_epoch(
     order = None
     if plan.shuffle and not isinstance(data, StreamData):
         order = permutation(data.n_samples, plan.seed, epoch)
-    model.reset_metrics()
+    steps.model.reset_metrics()
     logs: Logs = {}
     for step, batch in enumerate(batches(data, plan.batch_size, order)):
         callbacks.on_train_batch_begin(step)
-        with kept_metrics(model):
-            logs = flat(keras.Model.train_on_batch(model, *batch, return_dict=True))
+        logs = steps.train(batch)
         callbacks.on_train_batch_end(step, logs)
-        if model.stop_training:
+        if steps.model.stop_training:
             break
     return logs
 
 
 def _validate(
-    model: keras.Model,
+    steps: _Steps,
     validation: Data,
     plan: TrainingPlan,
     callbacks: keras.callbacks.CallbackList,
 ) -> Logs:
-    model.reset_metrics()
+    steps.model.reset_metrics()
     callbacks.on_test_begin()
     logs: Logs = {}
     for step, batch in enumerate(batches(validation, plan.validation_batch_size)):
         callbacks.on_test_batch_begin(step)
-        with kept_metrics(model):
-            logs = flat(keras.Model.test_on_batch(model, *batch, return_dict=True))
+        logs = steps.test(batch)
         callbacks.on_test_batch_end(step, logs)
     callbacks.on_test_end(logs)
     return logs

@@ -130,6 +130,17 @@ class Program:
         model = trainee.model
         return self._training(trainee, "train", train, (*data.signature, _ROWS, _COUNT))
 
+    def step(self, model: keras.Model, name: str, batch: Sequence[tf.TensorSpec]) -> Any:
+        """Get ``f(state, *batch) -> logs``, which takes one step; the metrics are not reset."""
+
+        def step(*batch: tf.Tensor) -> Any:
+            return step_of(model, name)(batch)
+
+        def make() -> Any:
+            return trace(model, state_of(model, with_training=True), step, batch)
+
+        return self._get(model, (name, batch), make)
+
     def block(self, trainee: Trainee, data: DeviceData, n_rows: int, batch_size: int) -> Any:
         """Get ``f(state, *rows, n_steps) -> logs``, compiled by XLA.
 

@@ -13,19 +13,17 @@ import numpy as np
 from keras_multiclass._data.cast_on_read import CastOnRead
 from keras_multiclass._data.rows import Data, Features, StreamData, TrainingData
 from keras_multiclass._shared.keras.epoch_callbacks import EpochListener
-from keras_multiclass._shared.keras.overrides import overridden
-from keras_multiclass._shared.messages import describe, format_list
+from keras_multiclass._shared.messages import format_list
 from keras_multiclass._shared.upstream.keras import profiles_batches
 from keras_multiclass._training.engine.base import EngineName, TrainingPlan, TrainingResult
 from keras_multiclass._training.engine.keras import KerasEngine
+from keras_multiclass._training.engine.traceable import PREDICTING, why_no_graph_of
 from keras_multiclass.exceptions import EngineError
 
 STREAMED = "a stream is trained on batch by batch"
 # Data of a larger share of the machine's memory are read batch by batch.
 MEMORY_SHARE = 0.25
 
-_TRAINING = ("make_train_function", "make_test_function")
-_PREDICTING = ("make_predict_function",)
 
 _BATCH_HOOKS = tuple(
     f"on_{kind}batch_{moment}" for kind in ("", "train_", "test_") for moment in ("begin", "end")
@@ -126,7 +124,7 @@ def predict(requested: EngineName, model: keras.Model, X: Features, batch_size: 
     """
     if batch_size == -1:
         batch_size = X.shape[0]
-    if requested != "keras" and why_no_graph_of(model, _PREDICTING) is None:
+    if requested != "keras" and why_no_graph_of(model, PREDICTING) is None:
         from keras_multiclass._training.engine.graph import GraphEngine, TracingError
 
         try:
@@ -170,37 +168,6 @@ def why_not_graph(
             "read batch by batch"
         )
     return None
-
-
-def why_no_graph_of(model: keras.Model, functions: tuple[str, ...] = _TRAINING) -> str | None:
-    """Return why a model cannot run in the graph engine, or None if it can.
-
-    Parameters
-    ----------
-    model : keras.Model
-        The model.
-    functions : tuple of str, default=("make_train_function", "make_test_function")
-        Methods of Keras that make the functions which the graph engine replaces.
-    """
-    if keras.backend.backend() != "tensorflow":
-        return f"Keras runs on {keras.backend.backend()}, and the graph engine on TensorFlow"
-    if model.run_eagerly:
-        return "the model is compiled with run_eagerly=True"
-    own = overridden(model, functions)
-    if own:
-        kind = own[0].removeprefix("make_").removesuffix("_function")
-        return f"{describe(model)} makes a {kind} function of its own"
-    return _why_not_distributed(model)
-
-
-def _why_not_distributed(model: keras.Model) -> str | None:
-    """Return that a strategy distributes a model: its variables are not those of a trace."""
-    import tensorflow as tf
-
-    strategy = model.distribute_strategy  # that of the scope it was built in, or of the current one
-    if not tf.distribute.has_strategy() and strategy is tf.distribute.get_strategy():
-        return None
-    return f"{type(strategy).__name__} distributes the variables"
 
 
 def _acts_in_batches(callback: keras.callbacks.Callback) -> bool:

@@ -1,0 +1,81 @@
+"""Steps of single batches from traces that all models of the same description share.
+
+Keras traces a step for each model, and TensorFlow keeps a megabyte of memory for every trace that
+there has been.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_multiclass._shared.keras.epoch_callbacks import Logs
+from keras_multiclass._training.engine.binding import create_variables, state_of, values_of
+from keras_multiclass._training.engine.cache import programs
+from keras_multiclass._training.engine.epochs import flat
+from keras_multiclass._training.engine.loss_average import prepare_functions
+from keras_multiclass._training.engine.programs import Program
+
+
+class SharedSteps:
+    """Takes the training and test steps of a model, batch by batch.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Built and compiled.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self._model = model
+        self._own_function: Any = None  # Keras drops it whenever a model is compiled
+        self._state: list[tf.Variable] = []
+        self._traces: dict[Any, Any] = {}
+
+    def prepare(self, name: str, batch: tuple[Any, ...]) -> Callable[[], Logs]:
+        """Return a function that takes a step, and returns numbers by name.
+
+        Parameters
+        ----------
+        name : {"train_step", "test_step"}
+            The step.
+        batch : tuple
+            X, y and maybe weights, as arrays.
+
+        Raises
+        ------
+        Exception
+            If the step cannot be traced; nothing has changed then.
+        """
+        model = self._model
+        if self._own_function is None or model.train_function is not self._own_function:
+            self._start(batch)
+        tensors = [tf.constant(part) for part in batch]
+        key = name, tuple(tf.TensorSpec([None, *t.shape[1:]], t.dtype) for t in tensors)
+        if key not in self._traces:
+            self._traces[key] = self._program.step(model, *key)
+        step = self._traces[key]
+
+        def take() -> Logs:
+            return flat(tf.nest.map_structure(_plain, step(self._state, *tensors)))
+
+        return take
+
+    def _start(self, batch: tuple[Any, ...]) -> None:
+        """Look up the traces and the state, at first and after a callback compiled the model."""
+        model = self._model
+        create_variables(model, batch[0][:1], batch[1][:1])
+        self._program = programs.get(model, Program)
+        self._state = values_of(state_of(model, with_training=True))
+        self._traces = {}
+        prepare_functions(model)
+        self._own_function = model.train_function
+
+
+def _plain(value: tf.Tensor) -> Any:
+    array = np.asarray(value.numpy())
+    return array.item() if array.ndim == 0 else array
