@@ -28,7 +28,7 @@ from keras_multiclass._network.compile import PackedModel
 from keras_multiclass._network.objective import to_log_probabilities, to_logits, to_probabilities
 from keras_multiclass._shared.keras.environment import keras_environment, start_quietly
 from keras_multiclass._shared.keras.pickling import pack_parameters
-from keras_multiclass._shared.keras.state import copy_state
+from keras_multiclass._shared.keras.state import copy_state, linked_to
 from keras_multiclass._shared.seeding import seeded
 from keras_multiclass._shared.signatures import accepted_parameters
 from keras_multiclass._shared.typing import ArrayLike, History
@@ -766,7 +766,11 @@ class KerasMulticlassClassifier(
         del restored["_format"], restored["_objects"]
         if "model_" in restored:
             start_quietly()
-            with keras_environment(restored["_state"].dtype), seeded(0):
+            with (
+                keras_environment(restored["_state"].dtype),
+                seeded(0),
+                linked_to(restored["callbacks_"]),
+            ):
                 restored["model_"] = restored["model_"].unpack(restored["_state"].compile_spec)
             restored["loss_"] = restored["model_"].loss
         super().__setstate__(restored)

@@ -221,6 +221,54 @@ def test_callbacks_that_have_run_can_be_pickled_without_the_model(tmp_path):
     assert loaded.history_ == classifier.history_
 
 
+class Weighted(keras.losses.Loss):
+    """A loss with a weight that a callback changes."""
+
+    def __init__(self, weight):
+        super().__init__(name="weighted")
+        self.weight = weight
+
+    def call(self, y_true, y_pred):
+        return self.weight * keras.losses.categorical_crossentropy(y_true, y_pred)
+
+
+class Anneal(keras.callbacks.Callback):
+    def __init__(self, weight):
+        super().__init__()
+        self.weight = weight
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.weight.assign(10.0**-epoch)
+
+
+def by_attribute(weight):
+    return Anneal(weight)
+
+
+def by_closure(weight):
+    return keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: weight.assign(10.0**-epoch)
+    )
+
+
+@pytest.mark.parametrize("anneal", [by_attribute, by_closure])
+def test_a_callback_changes_a_variable_of_the_loss_while_it_trains(anneal):
+    weight = keras.Variable(1.0)
+    classifier = tiny(
+        epochs=2,
+        loss=Weighted(weight),
+        callbacks=[anneal(weight)],
+        optimizer__learning_rate=1e-8,
+        warm_start=True,
+    ).fit(X, y)
+    fitted = [classifier, clone(classifier).fit(X, y)]
+    if anneal is by_attribute:  # the other callback cannot be pickled
+        fitted.append(pickle.loads(pickle.dumps(classifier)))
+    for each in fitted:
+        history = each.fit(X, y).history_["loss"]
+        np.testing.assert_allclose(history, history[0] * 10.0 ** -np.arange(4), rtol=1e-3)
+
+
 def test_routed_arguments_make_a_new_callback_of_the_same_class():
     stop = keras.callbacks.EarlyStopping("loss", patience=9)
     classifier = tiny(callbacks=[stop], callbacks__0__min_delta=100.0, callbacks__0__patience=1)

@@ -23,6 +23,7 @@ from keras_multiclass._shared.keras.copying import read_values
 from keras_multiclass._shared.keras.environment import check_dtype, keras_environment, start_quietly
 from keras_multiclass._shared.keras.global_policy import announced_policy
 from keras_multiclass._shared.keras.schedules import start_schedules
+from keras_multiclass._shared.keras.state import linked_to
 from keras_multiclass._shared.seeding import Seeded, epoch_seed, resolve_seed, seeded
 from keras_multiclass._shared.typing import History
 from keras_multiclass._shared.upstream.keras import own_seed_generator
@@ -84,7 +85,12 @@ def run_fit(
     start_quietly()
     check_dtype(parameters.settings.dtype)
     verbose = 0 if request.task == "initialize" else parameters.settings.verbose
-    with announced_policy(parameters.settings.dtype), show_progress(verbose) as progress:
+    callbacks = parameters.callbacks, parameters.routed.get("fit__callbacks")
+    with (
+        announced_policy(parameters.settings.dtype),
+        show_progress(verbose) as progress,
+        linked_to(callbacks),
+    ):
         if previous is None:
             return _start(parameters, request, progress, observer)
         return _continue(parameters, request, previous, progress, observer)

@@ -7,6 +7,7 @@ custom layers; a snapshot keeps their classes.
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,8 +17,11 @@ import keras
 import numpy as np
 
 from keras_multiclass._shared.keras.native_logs import import_quietly
+from keras_multiclass._shared.keras.object_names import fresh_names
 from keras_multiclass._shared.keras.objects import build_object
+from keras_multiclass._shared.keras.state import Packed, copy_state, pack
 from keras_multiclass._shared.messages import describe, format_list
+from keras_multiclass._shared.seeding import seeded
 from keras_multiclass._shared.upstream.keras import compile_arguments_of, refresh_derived
 
 
@@ -57,12 +61,13 @@ class CompiledState:
 
 @dataclass(frozen=True)
 class LayerSnapshot:
-    """Configuration, custom objects and variable values of a Keras layer or model."""
+    """Configuration, custom objects, their state and variable values of a Keras layer or model."""
 
     config: dict[str, Any]
     custom_objects: dict[str, Any]
     values: tuple[np.ndarray, ...] | None
     compiled: CompiledState | None = None
+    held: Packed | None = None
 
     @classmethod
     def take(cls, layer: keras.Layer, *, with_compiled: bool = True) -> LayerSnapshot:
@@ -88,20 +93,27 @@ class LayerSnapshot:
             }
         except Exception as error:
             raise TypeError(
-                f"{describe(layer)} cannot be copied, because one of its layers has no usable "
-                "configuration: give that layer a `get_config` method that returns its constructor "
-                "arguments, or pass a function that builds the network instead of the network."
+                f"{describe(layer)} cannot be copied, because one of its layers, or an object that "
+                f"it holds, has no usable configuration ({error}): give it a `get_config` method "
+                "that returns its constructor arguments, or pass a function that builds the "
+                "network instead of the network."
             ) from error
         values = tuple(read_values(layer)) if layer.built else None
         is_compiled = with_compiled and isinstance(layer, keras.Model) and layer.compiled
         compiled = CompiledState.take(layer) if is_compiled else None
-        return cls(config, collect_custom_objects(layer), values, compiled)
+        held = collect_held(layer)
+        packed = pack(held) if any(held) else None
+        return cls(config, collect_custom_objects(layer), values, compiled, packed)
 
     def restore(self) -> Any:
         """Build a copy of the layer or model that shares nothing with the original."""
+        held = [] if self.held is None else self.held.unpack()
         layer = keras.saving.deserialize_keras_object(
-            self.config, custom_objects=self.custom_objects, safe_mode=False
+            self.config,
+            custom_objects={**self.custom_objects, **_stand_ins(held)},
+            safe_mode=False,
         )
+        set_held(layer, held)
         if self.values is not None:
             write_values(layer, self.values)
         if self.compiled is not None:
@@ -192,12 +204,113 @@ def collect_custom_objects(layer: keras.Layer) -> dict[str, Any]:
         own = [v for k, v in vars(inner).items() if k not in ("build", "call", "quantize")]
         for value in [type(inner), *own]:
             custom = value if inspect.isclass(value) or inspect.isfunction(value) else type(value)
-            module = str(getattr(custom, "__module__", None))
-            if module.split(".")[0] in _KNOWN_MODULES or custom.__name__ == "<lambda>":
+            if not _is_custom(custom) or custom.__name__ == "<lambda>":
                 continue
             objects[custom.__name__] = custom
             objects[keras.saving.get_registered_name(custom)] = custom
     return objects
+
+
+def _is_custom(code: Any) -> bool:
+    """Whether a class or function is the user's."""
+    return str(getattr(code, "__module__", None)).split(".")[0] not in _KNOWN_MODULES
+
+
+# --- what configurations lose --------------------------------------------------------------------
+
+
+def collect_held(layer: keras.Layer) -> list[dict[str, Any]]:
+    """Collect the state that configurations of users' classes may lack, for each layer.
+
+    This is the state of initializers, regularizers and the like, and plain attributes of layers.
+    """
+    return [_held_by(inner) for inner in iterate_layers(layer)]
+
+
+def _held_by(layer: keras.Layer) -> dict[str, Any]:
+    is_custom = _is_custom(type(layer))
+    # They are compiled again, or have variables among those of the layer.
+    others: tuple[type, ...] = (keras.Layer, keras.metrics.Metric, keras.optimizers.Optimizer)
+    if isinstance(layer, keras.Model):
+        others = (*others, keras.losses.Loss)
+    held = {}
+    for name, value in vars(layer).items():
+        is_code = inspect.isclass(value) or inspect.isroutine(value)
+        is_object = hasattr(value, "__dict__") and _is_custom(type(value)) and not is_code
+        is_setting = is_custom and name not in _usual_attributes() and _is_plain(value)
+        if is_setting or (is_object and not isinstance(value, others)):
+            held[name] = _untracked(value)
+    return held
+
+
+def _untracked(value: Any) -> Any:
+    """Replace the lists and dicts with which Keras tracks what a layer contains."""
+    if isinstance(value, dict):
+        return {name: _untracked(item) for name, item in value.items()}
+    return [_untracked(item) for item in value] if isinstance(value, list) else value
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_plain, value))
+    if isinstance(value, dict):
+        return all(map(_is_plain, (*value, *value.values())))
+    if isinstance(value, (keras.Variable, keras.KerasTensor)):
+        return False
+    plain = (bool, int, float, complex, str, bytes, type(None), np.ndarray, np.generic)
+    return isinstance(value, plain) or keras.ops.is_tensor(value)
+
+
+@functools.cache
+def _usual_attributes() -> frozenset[str]:
+    """List the attributes that Keras gives every layer and model."""
+    with fresh_names(), seeded(0):
+        inputs = keras.Input((1,))
+        layer = keras.layers.Dense(1)
+        model = keras.Model(inputs, layer(inputs))
+        sequential = keras.Sequential([inputs, keras.layers.Dense(1)])
+        for each in (model, sequential):
+            each.compile("sgd", "mse")
+        own = (name for name in vars(layer) if name.startswith("_"))
+        return frozenset({*vars(keras.layers.Layer()), *vars(model), *vars(sequential), *own})
+
+
+def set_held(layer: keras.Layer, held: list[dict[str, Any]]) -> None:
+    """Give a rebuilt layer, and the layers in it, the state that `collect_held` returned."""
+    if not any(held):
+        return
+    for inner, own in zip(iterate_layers(layer), held, strict=True):
+        for name, value in own.items():
+            rebuilt = vars(inner).get(name)
+            if _is_custom(type(value)) and type(rebuilt) is type(value):
+                # In place, because the variables of the layer refer to it too.
+                vars(rebuilt).clear()
+                vars(rebuilt).update(vars(value))
+            else:
+                setattr(inner, name, value)
+
+
+class _StandIn:
+    """Rebuilds objects whose constructor needs arguments that their configuration lacks."""
+
+    def __init__(self, example: Any) -> None:
+        self.example = example
+
+    def from_config(self, config: dict[str, Any]) -> Any:
+        try:
+            return type(self.example).from_config(config)
+        except TypeError:
+            return copy_state(self.example)  # gets its own state from `set_held`
+
+
+def _stand_ins(held: list[dict[str, Any]]) -> dict[str, Any]:
+    objects = [value for own in held for value in own.values() if hasattr(value, "from_config")]
+    return {
+        name: _StandIn(value)
+        for value in objects
+        if _is_custom(type(value))
+        for name in (type(value).__name__, keras.saving.get_registered_name(type(value)))
+    }
 
 
 _KNOWN_MODULES = frozenset(

@@ -19,7 +19,7 @@ import keras
 import numpy as np
 
 from keras_multiclass._shared.keras.object_names import fresh_names
-from keras_multiclass._shared.keras.state import copy_state
+from keras_multiclass._shared.keras.state import copy_state, linked_variables
 from keras_multiclass._shared.keras.weight_decay import (
     apply_patterns,
     read_exclusions,
@@ -41,6 +41,7 @@ _LIBRARIES = frozenset(
     {"keras", "keras_multiclass", "tensorflow", "numpy", "jax", "jaxlib", "torch"}
     | (sys.stdlib_module_names - {"__main__"})
 )
+_Schedule = keras.optimizers.schedules.LearningRateSchedule
 _INCIDENTAL = ("name", "built", "_dtype")
 _CODE = (types.FunctionType, types.BuiltinFunctionType, type, types.ModuleType)
 
@@ -55,6 +56,8 @@ def copy_instance(instance: Any, what: str) -> Any:
     what : str
         Name of the parameter in error messages.
     """
+    if isinstance(instance, keras.losses.Loss):
+        return copy_state(instance, share=linked_variables())
     if not isinstance(instance, keras.optimizers.Optimizer):
         return copy_state(instance)
     read_patterns(instance, what)  # raises if variables are excluded one by one
@@ -148,7 +151,7 @@ def without_variables(optimizer: keras.optimizers.Optimizer, what: str) -> Any:
     """Build an optimizer like one that has trained, without its variables."""
     cls = type(optimizer)
     try:
-        built = rebuild_from_config(optimizer, _live(optimizer, optimizer.get_config()))
+        built = rebuild_from_config(optimizer, _live(optimizer, _config_of(optimizer)))
     except Exception as error:
         raise ValueError(
             f"{what}: the instance of {cls.__name__} cannot be copied because it already has the "
@@ -181,9 +184,9 @@ def _known_arguments(instance: Any, what: str) -> dict[str, Any]:
     config: dict[str, Any] = {}
     if hasattr(instance, "get_config"):
         try:
-            config = dict(instance.get_config())
+            config = _config_of(instance)
         except Exception as error:
-            if not isinstance(instance, keras.callbacks.Callback):
+            if _is_library(instance):
                 raise ValueError(
                     f"{what}: the instance of {cls.__name__} cannot be copied because its "
                     f"get_config failed: {error} Pass the class and routed arguments instead."
@@ -204,6 +207,18 @@ def _known_arguments(instance: Any, what: str) -> dict[str, Any]:
         elif name in own and is_serialized:
             known[name] = value
     return {**config, **known} if _is_own(cls, "from_config") else known
+
+
+def _config_of(instance: Any) -> dict[str, Any]:
+    """Return the configuration, also if a schedule of an optimizer has none."""
+    schedules = [n for n, v in vars(instance).items() if isinstance(v, _Schedule)]
+    if not schedules:
+        return dict(instance.get_config())
+    (name,) = schedules
+    with_another = object.__new__(type(instance))
+    vars(with_another).update(vars(instance))
+    vars(with_another)[name] = keras.optimizers.schedules.ExponentialDecay(1.0, 1, 1.0)
+    return {**with_another.get_config(), "learning_rate": copy_state(vars(instance)[name])}
 
 
 def _live(instance: Any, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ rarely complete: `get_config` of a base class knows nothing about the arguments 
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import importlib
 import io
 import pickle
@@ -14,7 +15,7 @@ import re
 import sys
 import types
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import keras
@@ -22,7 +23,7 @@ import numpy as np
 
 from keras_multiclass._shared.upstream.keras import is_tracker, set_tracker_state, tracker_state
 
-__all__ = ["Packed", "copy_state", "pack", "reduce_by_state"]
+__all__ = ["Packed", "copy_state", "linked_to", "linked_variables", "pack", "reduce_by_state"]
 
 Reduction: TypeAlias = tuple[Any, ...]
 Reduce: TypeAlias = Callable[[Any], Reduction]
@@ -35,6 +36,9 @@ _CODE = (
     types.WrapperDescriptorType,
     np.ufunc,
     re.Pattern,
+)
+_LIBRARIES = frozenset({"keras", "keras_multiclass", "tensorflow", "numpy"}) | (
+    sys.stdlib_module_names - {"__main__"}
 )
 _PLAIN = (str, int, float, type(None), bool, bytes, list, dict, tuple, set, frozenset)
 _COPYABLE = (np.ndarray, np.generic, np.dtype, keras.DTypePolicy)
@@ -87,7 +91,7 @@ def pack(value: Any, *, reduce: Reduce | None = None, share: Iterable[Any] = ())
     return Packed(file.getvalue(), pickler.shared)
 
 
-def copy_state(value: Any, *, share: Iterable[Any] = ()) -> Any:
+def copy_state(value: Any, *, share: Sequence[Any] = ()) -> Any:
     """Copy a value and all Keras objects in it by their state, except for layers.
 
     Parameters
@@ -95,7 +99,78 @@ def copy_state(value: Any, *, share: Iterable[Any] = ()) -> Any:
     value, share
         As for `pack`.
     """
-    return pack(value, share=share).unpack()
+    packed = pack(value, share=share)
+    # Functions are shared, and so must be the variables that they change.
+    used = _variables_in(packed.shared)
+    return (pack(value, share=[*share, *used]) if used else packed).unpack()
+
+
+@contextlib.contextmanager
+def linked_to(callbacks: Any) -> Iterator[None]:
+    """Let copies of losses share the variables that callbacks have, too.
+
+    A callback may change what a loss computes, such as a weight, from epoch to epoch.
+
+    Parameters
+    ----------
+    callbacks : object
+        One or several callbacks, or anything else.
+    """
+    token = _linked.set(_find_variables(callbacks))
+    try:
+        yield
+    finally:
+        _linked.reset(token)
+
+
+def linked_variables() -> list[Any]:
+    """List the variables that copies of losses share at present."""
+    return _linked.get()
+
+
+_linked: contextvars.ContextVar[list[Any]] = contextvars.ContextVar("linked", default=[])  # noqa: B039
+
+
+def _find_variables(value: Any) -> list[Any]:
+    if value is None or isinstance(value, str):
+        return []
+    pickler = _Pickler(io.BytesIO(), None, ())
+    try:
+        pickler.dump(value)
+    except Exception:  # what the error is about will be raised where the value is used
+        return []
+    found = [each for each in pickler.seen.values() if _is_variable(each)]
+    return found + _variables_in(pickler.shared)
+
+
+def _variables_in(code: Iterable[Any]) -> list[Any]:
+    """List the variables that functions, and methods of users' classes, refer to by name."""
+    found = []
+    for each in code:
+        functions = [each]
+        if isinstance(each, type) and each.__module__.split(".")[0] not in _LIBRARIES:
+            functions = list(vars(each).values())
+        for function in functions:
+            if isinstance(function, types.FunctionType):
+                found += [v for v in _values_in(function) if _is_variable(v)]
+    return found
+
+
+def _values_in(function: types.FunctionType) -> list[Any]:
+    if function.__module__ is not None and function.__module__.split(".")[0] in _LIBRARIES:
+        return []
+    values = [function.__globals__.get(name) for name in function.__code__.co_names]
+    for cell in function.__closure__ or ():
+        with contextlib.suppress(ValueError):  # an empty cell
+            values.append(cell.cell_contents)
+    return values
+
+
+def _is_variable(value: Any) -> bool:
+    tensorflow = sys.modules.get("tensorflow")
+    return isinstance(value, keras.Variable) or (
+        tensorflow is not None and isinstance(value, tensorflow.Variable)
+    )
 
 
 def reduce_by_state(value: Any) -> Reduction:

@@ -1,0 +1,311 @@
+"""The user's own losses, metrics, optimizers, callbacks, layers and more work as in plain Keras.
+
+No configuration of these classes has the argument of their constructor, which scales what they
+do, and none is registered with Keras: whatever trains with other values than the user's differs.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import multiprocessing
+import os
+import pickle
+
+import joblib
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.model_selection import GridSearchCV
+
+from keras_multiclass import KerasMulticlassClassifier
+
+X, y = load_iris(return_X_y=True)
+NAMES = load_iris().target_names[y]
+X = X.astype("float32")
+
+
+class Scaled(keras.losses.Loss):
+    def __init__(self, factor=1.0):
+        super().__init__(name="scaled")
+        self.factor = factor
+
+    def call(self, y_true, y_pred):
+        return self.factor * keras.losses.categorical_crossentropy(y_true, y_pred)
+
+
+def scaled(y_true, y_pred, factor=1.0):
+    return factor * keras.losses.categorical_crossentropy(y_true, y_pred)
+
+
+class Right(keras.metrics.Metric):
+    def __init__(self, factor=1.0, name="right"):
+        super().__init__(name=name)
+        self.factor = factor
+        self.right = self.add_variable((), "zeros", name="right")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        right = ops.equal(ops.argmax(y_true, -1), ops.argmax(y_pred, -1))
+        self.right.assign_add(self.factor * ops.sum(ops.cast(right, "float32")))
+
+    def result(self):
+        return self.right
+
+
+class Sign(keras.optimizers.Optimizer):
+    """Steps of the same length, whatever the gradient."""
+
+    def __init__(self, learning_rate=0.001, factor=1.0, name="sign"):
+        super().__init__(learning_rate, name=name)
+        self.factor = factor
+
+    def update_step(self, gradient, variable, learning_rate):
+        self.assign_sub(variable, self.factor * learning_rate * ops.sign(gradient))
+
+
+class Constant(keras.optimizers.schedules.LearningRateSchedule):
+    def __init__(self, rate=0.001):
+        self.rate = rate
+
+    def __call__(self, step):
+        return self.rate
+
+
+class Filled(keras.initializers.Initializer):
+    def __init__(self, value):
+        self.value = value
+
+    def __call__(self, shape, dtype=None):
+        return ops.full(shape, self.value, dtype)
+
+
+class Penalty(keras.regularizers.Regularizer):
+    def __init__(self, factor=0.0):
+        self.factor = factor
+
+    def __call__(self, weights):
+        return self.factor * ops.sum(ops.abs(weights))
+
+    def get_config(self):
+        return {}
+
+
+class Clipped(keras.constraints.Constraint):
+    def __init__(self, largest=1e9):
+        self.largest = largest
+
+    def __call__(self, weights):
+        return ops.clip(weights, -self.largest, self.largest)
+
+
+class Shift(keras.layers.Layer):
+    def __init__(self, by=0.0, **kwargs):
+        super().__init__(**kwargs)
+        self.by = by
+
+    def call(self, inputs):
+        return inputs + self.by
+
+
+class Losses(keras.callbacks.Callback):
+    def __init__(self, factor=1.0):
+        super().__init__()
+        self.factor = factor
+        self.losses = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.losses.append(self.factor * logs["loss"])
+
+
+class TwiceTheLoss(keras.Model):
+    """Trains with a step of its own."""
+
+    def train_step(self, data):
+        x, y_true, *_ = data
+        logs = super().train_step((x, y_true))
+        return {**logs, "double": 2 * logs["loss"]}
+
+
+def build(loss=None, optimizer=None):
+    inputs = keras.Input((4,))
+    hidden = keras.layers.Dense(
+        8,
+        "tanh",
+        kernel_initializer=keras.initializers.RandomNormal(seed=1),
+        kernel_regularizer=Penalty(0.05),
+        kernel_constraint=Clipped(0.06),
+        bias_initializer=Filled(0.25),
+    )(Shift(-2.0)(inputs))
+    model = TwiceTheLoss(inputs, keras.layers.Dense(3, "softmax", bias_initializer="zeros")(hidden))
+    model.layers[-1].kernel.assign(np.arange(24.0).reshape(8, 3) / 50)
+    if loss is not None:
+        model.compile(optimizer, loss)
+    return model
+
+
+def optimizer():
+    return Sign(Constant(0.02), factor=0.5)
+
+
+ESTIMATOR = {"metrics": lambda: [Right(10.0)], "callbacks": lambda: [Losses(0.01)]}
+# The same training, specified in every form; functions make new instances for each classifier.
+FORMS = {
+    "instances": {"loss": lambda: Scaled(100.0), "optimizer": optimizer, **ESTIMATOR},
+    "classes": {
+        "loss": Scaled,
+        "loss__factor": 100.0,
+        "optimizer": Sign,
+        "optimizer__factor": 0.5,
+        "optimizer__learning_rate": Constant,
+        "optimizer__learning_rate__rate": 0.02,
+        "metrics": [Right],
+        "metrics__factor": 10.0,
+        "callbacks": Losses,
+        "callbacks__factor": 0.01,
+    },
+    "instances with routed arguments": {
+        "loss": lambda: Scaled(3.0),
+        "loss__factor": 100.0,
+        "optimizer": lambda: Sign(Constant(0.3), factor=0.5),
+        "optimizer__learning_rate__rate": 0.02,
+        "metrics": lambda: {"right": Right(3.0)},
+        "metrics__right__factor": 10.0,
+        "callbacks": lambda: Losses(3.0),
+        "callbacks__factor": 0.01,
+    },
+    "partial classes": {
+        "loss": functools.partial(Scaled, factor=100.0),
+        "optimizer": functools.partial(Sign, factor=0.5),
+        "optimizer__learning_rate": lambda: Constant(0.02),
+        "metrics": functools.partial(Right, factor=10.0),
+        "callbacks": functools.partial(Losses, factor=0.01),
+    },
+    "function": {"loss": scaled, "loss__factor": 100.0, "optimizer": optimizer, **ESTIMATOR},
+    "partial function": {
+        "loss": functools.partial(scaled, factor=100.0),
+        "optimizer": optimizer,
+        **ESTIMATOR,
+    },
+    "given to the builder": {
+        "model__loss": lambda: Scaled(100.0),
+        "model__optimizer": optimizer,
+        **ESTIMATOR,
+    },
+    "compiled in a model": {"model": lambda: build(Scaled(100.0), optimizer()), **ESTIMATOR},
+}
+
+
+def make(form, **params):
+    values = {
+        name: value() if getattr(value, "__name__", "") in ("<lambda>", "optimizer") else value
+        for name, value in FORMS[form].items()
+    }
+    common = {"model": build, "epochs": 2, "batch_size": -1, "shuffle": False, "random_state": 0}
+    return KerasMulticlassClassifier(**{**common, **values, **params})
+
+
+@pytest.fixture(scope="module")
+def expected():
+    """The history of four epochs of `keras.Model.fit`."""
+    model = build()
+    model.compile(optimizer(), Scaled(100.0), metrics=[Right(10.0)])
+    targets = np.eye(3, dtype="float32")[load_iris().target]
+    return model.fit(X, targets, epochs=4, batch_size=150, shuffle=False, verbose=0).history
+
+
+def check(classifier, expected, epochs):
+    """Compare a classifier with Keras; its callback may have seen only the last epochs."""
+    assert classifier.history_.keys() == expected.keys()
+    for name, values in classifier.history_.items():
+        np.testing.assert_allclose(values, expected[name][:epochs], rtol=1e-4, err_msg=name)
+    (losses,) = classifier.callbacks_
+    n_last = min(epochs, len(losses.losses))
+    seen = np.multiply(expected["loss"][epochs - n_last : epochs], 0.01)
+    np.testing.assert_allclose(losses.losses[-n_last:], seen, rtol=1e-4)
+
+
+def test_the_parts_of_the_model_act(expected):
+    """Without any of them, Keras' history is another one."""
+    assert expected["loss"][0] > 50
+    assert np.ptp(expected["loss"]) > 1
+    assert expected["double"] == pytest.approx(np.multiply(2, expected["loss"]))
+    assert np.all(np.mod(expected["right"], 10) == 0)
+
+
+@pytest.mark.parametrize("engine", ["graph", "keras"])
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_trains_as_in_keras(form, engine, expected):
+    classifier = make(form, engine=engine).fit(X, NAMES)
+    check(classifier, expected, 2)
+    check(classifier.set_params(warm_start=True).fit(X, NAMES), expected, 4)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_clones_and_copies_train_as_the_original(form, expected):
+    classifier = make(form).fit(X, NAMES)
+    check(clone(classifier).fit(X, NAMES), expected, 2)
+    check(clone(make(form)).fit(X, NAMES), expected, 2)
+    for copied in (copy.deepcopy(classifier), pickle.loads(pickle.dumps(classifier))):
+        np.testing.assert_array_equal(copied.predict_proba(X), classifier.predict_proba(X))
+        check(copied.set_params(warm_start=True).fit(X, NAMES), expected, 4)
+    check(copy.deepcopy(make(form)).fit(X, NAMES), expected, 2)
+
+
+def train_elsewhere(folder):
+    """Continue every classifier in a process in which SciKeras has patched Keras before."""
+    scikeras = pytest.importorskip("scikeras.wrappers")
+    assert scikeras is not None
+    classifiers = joblib.load(folder / "classifiers.joblib")
+    trained = {
+        form: (
+            classifier.predict_proba(X),
+            classifier.set_params(warm_start=True).fit(X, NAMES).history_,
+            clone(classifier).fit(X, NAMES).history_,
+        )
+        for form, classifier in classifiers.items()
+    }
+    joblib.dump(trained, folder / "trained.joblib")
+
+
+def test_a_new_process_continues_every_form_where_it_was(expected, tmp_path, monkeypatch):
+    classifiers = {form: make(form).fit(X, NAMES) for form in FORMS}
+    joblib.dump(classifiers, tmp_path / "classifiers.joblib")
+    monkeypatch.setenv("PYTHONPATH", os.path.dirname(__file__), prepend=os.pathsep)
+    process = multiprocessing.get_context("spawn").Process(target=train_elsewhere, args=[tmp_path])
+    process.start()
+    process.join(timeout=300)
+    assert process.exitcode == 0
+    trained = joblib.load(tmp_path / "trained.joblib")
+    for form, classifier in classifiers.items():
+        probabilities, continued, cloned = trained[form]
+        np.testing.assert_array_equal(probabilities, classifier.predict_proba(X))
+        for history, epochs in ((continued, 4), (cloned, 2)):
+            for name, values in history.items():
+                np.testing.assert_allclose(values, expected[name][:epochs], rtol=1e-4)
+        assert continued == classifier.set_params(warm_start=True).fit(X, NAMES).history_
+
+
+def test_a_search_in_two_processes_finds_the_same_as_in_one(expected):
+    def search(n_jobs):
+        grid = {"epochs": [1, 2]}
+        scores = {"scoring": "neg_log_loss", "refit": lambda results: 1}
+        found = GridSearchCV(make("instances"), grid, cv=2, n_jobs=n_jobs, **scores)
+        return found.fit(X, NAMES)
+
+    one, two = search(1), search(2)
+    check(two.best_estimator_, expected, 2)
+    assert two.best_estimator_.history_ == one.best_estimator_.history_
+    for results in ("split0_test_score", "split1_test_score"):
+        np.testing.assert_array_equal(two.cv_results_[results], one.cv_results_[results])
+
+
+def test_instances_of_unregistered_classes_in_a_grid_are_an_error_and_classes_are_not(expected):
+    grid = {"loss": [Scaled(1.0), Scaled(100.0)]}
+    with pytest.raises(TypeError, match="Scaled.*register_keras_serializable"):
+        GridSearchCV(make("instances"), grid, cv=2).fit(X, NAMES)
+    parameters = make("instances", loss=Scaled)
+    search = GridSearchCV(parameters, {"loss__factor": [100.0]}, cv=2).fit(X, NAMES)
+    check(search.best_estimator_, expected, 2)
