@@ -10,7 +10,6 @@ import keras
 from keras_multiclass._shared.keras.copying import LayerSnapshot
 from keras_multiclass._shared.keras.rebuilding import without_variables
 from keras_multiclass._shared.keras.state import Packed, pack, reduce_by_state
-from keras_multiclass._shared.upstream.keras import compiled_with
 
 __all__ = ["pack_parameters"]
 
@@ -31,14 +30,9 @@ def pack_parameters(values: Mapping[str, Any]) -> Packed:
 
 def _reduce(value: Any) -> tuple[Any, ...]:
     if isinstance(value, keras.Layer):
-        is_compiled = isinstance(value, keras.Model) and value.compiled
-        compiled = compiled_with(value) if is_compiled else None
-        return _restore, (LayerSnapshot.take(value), compiled)
+        return _restore, (LayerSnapshot.take(value),)
     return reduce_by_state(without_variables(value, "optimizer"))
 
 
-def _restore(snapshot: LayerSnapshot, compiled: dict[str, Any] | None) -> Any:
-    layer = snapshot.restore()
-    if compiled is not None:
-        layer.compile(**compiled)
-    return layer
+def _restore(snapshot: LayerSnapshot) -> Any:
+    return snapshot.restore()

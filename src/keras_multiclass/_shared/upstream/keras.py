@@ -85,10 +85,6 @@ UNDOCUMENTED = {
         "the metrics in the container of compiled metrics",
         "the network has no description, and shares no traces",
     ),
-    "_compile_config": (
-        "how a model was compiled, for pickles of an estimator with this parameter",
-        "its copies keep the optimizer and the loss, and no other arguments of `compile`",
-    ),
     "Tracker": (
         "which variables and metrics a metric or optimizer has, for copies and pickles of it",
         "a copy may list a variable twice, and pickles need cloudpickle, which joblib uses",
@@ -347,13 +343,6 @@ def compiled_metrics(metrics: Iterable[Any]) -> Iterator[keras.metrics.Metric]:
             raise NotImplementedError("this version of Keras does not list the compiled metrics")
         else:
             yield metric
-
-
-def compiled_with(model: keras.Model) -> dict[str, Any]:
-    """Return the arguments of `compile` that a model was compiled with."""
-    recorded = getattr(model, "_compile_config", None)
-    arguments = {} if recorded is None else dict(recorded.config)
-    return {**arguments, "optimizer": model.optimizer, "loss": model.loss}
 
 
 def is_tracker(value: Any) -> bool:
