@@ -212,3 +212,9 @@ def test_integer_categories_beyond_float_precision_stay_apart():
     ids = np.column_stack([2**53 + steps // 32, steps % 2])
     classifier = tiny(epochs=20, categorical_features=[0]).fit(ids, y)
     assert classifier.score(ids, y) == 1.0
+
+
+def test_networks_that_read_x_unchanged_do_not_warn_of_errors_that_do_not_matter():
+    X = 101_325 + 20 * rng.normal(size=(96, 2))  # air pressure in pascals
+    model = keras.Sequential([keras.layers.Rescaling(1e-5), keras.layers.Dense(3, "softmax")])
+    KerasMulticlassClassifier(model=model, epochs=1).fit(X, y)

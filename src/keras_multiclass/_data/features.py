@@ -25,7 +25,7 @@ from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.column_names import Names, check_names, names_of
 from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.frames import library_of, library_of_frame
-from keras_multiclass._data.offsets import Offsets, has_precision, some_rows
+from keras_multiclass._data.offsets import LARGE_ERROR, Offsets, has_precision, some_rows
 from keras_multiclass._data.rows import Features
 from keras_multiclass._data.streams import is_stream
 from keras_multiclass._data.values import REFUSED, Kind, kind_of_array, kinds_of_columns, to_plain
@@ -125,7 +125,8 @@ class FeatureSchema:
         reader = _Reader(dtype, token_ids, columns, allow_nan, estimator_name)
         estimator = _stand_in(estimator_name)()
         checked = reader.read(X, estimator, reset=True)
-        offsets = reader.find_offsets(X, checked)
+        options = {} if subtract_offsets else {"largest_error": LARGE_ERROR}
+        offsets = reader.find_offsets(X, checked, **options)
         if offsets is not None and subtract_offsets:
             checked = replace(reader, offsets=offsets).read(X, estimator, reset=False)
         elif offsets is not None:
@@ -217,14 +218,15 @@ class _Reader:
     estimator_name: str
     offsets: Offsets | None = None
 
-    def find_offsets(self, X: Any, checked: Any) -> Offsets | None:
+    def find_offsets(self, X: Any, checked: Any, **options: float) -> Offsets | None:
         """Find the offsets that X needs, which has passed the checks, from some of its rows."""
         if self.token_ids or not has_precision(X, self.dtype):
             return None
         rows = some_rows(X, checked.shape[0], checked.size)
         reader = replace(self, dtype="float64")
         sample = reader.read(rows, _stand_in(self.estimator_name)(), reset=True)
-        offsets = Offsets.learn(sample[:] if isinstance(sample, CastOnRead) else sample, self.dtype)
+        sample = sample[:] if isinstance(sample, CastOnRead) else sample
+        offsets = Offsets.learn(sample, self.dtype, **options)
         if offsets is None or self.columns is None:
             return offsets
         return offsets.without(column.position for column in self.columns.categorical)

@@ -20,8 +20,10 @@ from keras_multiclass._data.padding import padding_mask
 
 _SAMPLE_ROWS = 2**8
 _SAMPLE_VALUES = 2**20
-# The cast may round by this fraction of a feature's typical deviation from its median.
-_LARGEST_ERROR = 2.0**-12
+# The cast may round by this fraction of a typical deviation from the median. Networks that
+# read X unchanged warn of larger errors only.
+_LARGEST_ERROR = 2.0**-9
+LARGE_ERROR = 2.0**-6
 _NARROW_DTYPES = ("float32", "float16", "int16", "uint16", "int8", "uint8", "bool")
 
 
@@ -38,7 +40,9 @@ class Offsets:
     values: np.ndarray
 
     @classmethod
-    def learn(cls, sample: Any, dtype: DTypeLike) -> Offsets | None:
+    def learn(
+        cls, sample: Any, dtype: DTypeLike, largest_error: float = _LARGEST_ERROR
+    ) -> Offsets | None:
         """Find the features that need an offset.
 
         Parameters
@@ -47,6 +51,8 @@ class Offsets:
             Some rows of X; may have NaN.
         dtype : dtype
             Dtype that X is cast to.
+        largest_error : float
+            The error that needs no offset, as a fraction of a typical deviation from the median.
 
         Returns
         -------
@@ -67,10 +73,10 @@ class Offsets:
         sample = sample.reshape(-1, sample.shape[-1])
         sample = sample[:: -(-len(sample) // _SAMPLE_ROWS)]
         values = np.zeros(n_features)
-        values[dense] = _find(sample, dtype)
+        values[dense] = _find(sample, dtype, largest_error)
         if is_one_channel and values.any():
-            common = _find(sample.reshape(-1, 1), dtype)
-            if not _find(sample - common, dtype).any():
+            common = _find(sample.reshape(-1, 1), dtype, largest_error)
+            if not _find(sample - common, dtype, largest_error).any():
                 values[:] = common
         return cls(values) if values.any() else None
 
@@ -138,7 +144,7 @@ def some_rows(X: Any, n_rows: int, n_values: int) -> Any:
     return X.iloc[::step] if library_of_frame(X) == "pandas" else X[::step]
 
 
-def _find(sample: np.ndarray, dtype: DTypeLike) -> np.ndarray:
+def _find(sample: np.ndarray, dtype: DTypeLike, largest_error: float) -> np.ndarray:
     """Return the offset of each column, 0 where none is needed."""
     largest = float(np.finfo(np.float32).max) / 4
     with np.errstate(over="ignore", invalid="ignore"):
@@ -147,7 +153,7 @@ def _find(sample: np.ndarray, dtype: DTypeLike) -> np.ndarray:
         distance[distance == 0] = np.nan
         # As in scaling, the deviation of a constant is 1.
         deviation = np.nan_to_num(_medians(distance), nan=1.0)
-        needed = np.abs(center) * np.finfo(dtype).eps > _LARGEST_ERROR * deviation
+        needed = np.abs(center) * np.finfo(dtype).eps > largest_error * deviation
     return np.where(needed & (np.abs(center) < largest), center, 0.0)
 
 
