@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
 import os
 import threading
@@ -75,7 +74,6 @@ def array_dtype(dtype: str) -> str:
     return "float64" if dtype == "float64" else "float32"
 
 
-@functools.cache
 def _has_dtype(dtype: str) -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # JAX warns that it uses 32 bits
