@@ -323,7 +323,7 @@ def test_weights_of_equal_names_have_separate_optimizer_slots():
 # --- invalid values -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("n_ensemble", [0, -1, 2.0, True, "a", None])
+@pytest.mark.parametrize("n_ensemble", [0, -1, 2.5, True, "a", None])
 def test_n_ensemble_must_be_a_positive_integer(n_ensemble):
     with pytest.raises(ValueError, match="`n_ensemble` must be an integer of at least 1 or 'auto'"):
         tiny(n_ensemble=n_ensemble).fit(X, y)

@@ -304,7 +304,9 @@ def _build_user_loss(spec: Any, arguments: Mapping[str, Any], output_form: Outpu
     takes_logits = "from_logits" in accepted_parameters(type(spec)).names
     if takes_logits and getattr(spec, "from_logits", None) is not logits:
         routed["from_logits"] = logits
-    return build_object(spec, routed, lookup=loss_lookup, what="loss", base=keras.losses.Loss)
+    built = build_object(spec, routed, lookup=loss_lookup, what="loss", base=keras.losses.Loss)
+    built.reduction = _reduction(spec, arguments)  # for an overridden `__call__` that calls Keras'
+    return built
 
 
 def _unusable(

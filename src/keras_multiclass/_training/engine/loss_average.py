@@ -13,6 +13,7 @@ from typing import Any
 
 import keras
 
+from keras_multiclass._shared.keras.overrides import overridden
 from keras_multiclass._shared.upstream.keras import loss_counts
 from keras_multiclass.exceptions import EngineError
 
@@ -33,7 +34,7 @@ def step_of(model: keras.Model, name: str) -> Callable[..., Any]:
         The step.
     """
     own: Callable[..., Any] = getattr(model, name)
-    if getattr(type(model), name) is not getattr(keras.Model, name):
+    if overridden(model, [name]):
         return own
 
     @functools.wraps(own)
@@ -65,14 +66,16 @@ def prepare_functions(model: keras.Model) -> None:
         function_name = name.replace("step", "function")
         make_name = f"make_{function_name}"
         known = getattr(model, function_name, None)
-        overrides = getattr(type(model), make_name) is not getattr(keras.Model, make_name)
+        overrides = overridden(model, [make_name])
         if overrides or getattr(known, "averages_by_weight", False):
             continue
+        set_on_instance = {name: vars(model)[name]} if name in vars(model) else {}
         vars(model)[name] = step_of(model, name)
         try:
             getattr(model, make_name)(force=True)
         finally:
             del vars(model)[name]
+            vars(model).update(set_on_instance)
         made = getattr(model, function_name)
         if callable(made):
             made.averages_by_weight = True
