@@ -125,8 +125,12 @@ class FeatureSchema:
         reader = _Reader(dtype, token_ids, columns, allow_nan, estimator_name)
         estimator = _stand_in(estimator_name)()
         checked = reader.read(X, estimator, reset=True)
-        options = {} if subtract_offsets else {"largest_error": LARGE_ERROR}
-        offsets = reader.find_offsets(X, checked, **options)
+        offsets = None
+        sample = reader.sample(X, checked)
+        if sample is not None:
+            _warn_of_underflow(sample, dtype)
+            options = {} if subtract_offsets else {"largest_error": LARGE_ERROR}
+            offsets = reader.find_offsets(sample, **options)
         if offsets is not None and subtract_offsets:
             checked = replace(reader, offsets=offsets).read(X, estimator, reset=False)
         elif offsets is not None:
@@ -218,14 +222,17 @@ class _Reader:
     estimator_name: str
     offsets: Offsets | None = None
 
-    def find_offsets(self, X: Any, checked: Any, **options: float) -> Offsets | None:
-        """Find the offsets that X needs, which has passed the checks, from some of its rows."""
+    def sample(self, X: Any, checked: Any) -> Any:
+        """Return some rows of a checked X in 64 bits, or None if a cast changes no number."""
         if self.token_ids or not has_precision(X, self.dtype):
             return None
         rows = some_rows(X, checked.shape[0], checked.size)
         reader = replace(self, dtype="float64")
         sample = reader.read(rows, _stand_in(self.estimator_name)(), reset=True)
-        sample = sample[:] if isinstance(sample, CastOnRead) else sample
+        return sample[:] if isinstance(sample, CastOnRead) else sample
+
+    def find_offsets(self, sample: Any, **options: float) -> Offsets | None:
+        """Find the offsets that the numeric columns need."""
         offsets = Offsets.learn(sample, self.dtype, **options)
         if offsets is None or self.columns is None:
             return offsets
@@ -385,12 +392,35 @@ def _refuse_kind(kind: Kind, names: list[Any] | None, X: Any, *, token_ids: bool
 
 
 def _warn_of_rounding(offsets: Offsets, dtype: str) -> None:
-    positions = np.flatnonzero(offsets.values).tolist()
-    which = f"{positions[0]}" if len(positions) == 1 else f"[{format_list(positions)}]"
     warn(
-        f"X[..., {which}] must vary more for its size to keep its precision in {dtype}, in which "
-        "this network reads X unchanged; its values are rounded. Subtract a constant from it"
+        f"{_columns(offsets.values != 0)} varies little for its size, and this network reads X "
+        f"unchanged: {dtype} rounds its values. Subtract a constant from it"
         + (", or set dtype='float64'." if dtype == "float32" else "."),
+    )
+
+
+def _warn_of_underflow(sample: Any, dtype: str) -> None:
+    """Warn of features whose numbers all become 0 when they are cast."""
+    n_features = sample.shape[-1]
+    if sparse.issparse(sample):
+        values, positions = sample.data, sample.indices
+    else:
+        values, positions = sample.ravel(), np.arange(sample.size) % n_features
+    own, cast = (
+        np.bincount(positions[numbers != 0], minlength=n_features) > 0
+        for numbers in (values, values.astype(dtype))
+    )
+    if (own & ~cast).any():
+        warn(
+            f"{_columns(own & ~cast)} has only numbers too small for {dtype}, which become 0. "
+            "Multiply it by a constant."
+        )
+
+
+def _columns(chosen: np.ndarray) -> str:
+    positions = np.flatnonzero(chosen).tolist()
+    return (
+        f"X[..., {positions[0]}]" if len(positions) == 1 else f"X[..., [{format_list(positions)}]]"
     )
 
 
