@@ -1,0 +1,172 @@
+"""Errors in the user's code, a full disk and interrupts leave estimator and process unchanged."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import threading
+import warnings
+
+import keras
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+
+from _toy import tiny
+from keras_multiclass import KerasMulticlassClassifier
+
+X, y = load_iris(return_X_y=True)
+
+
+class UserError(Exception):
+    """Raised by the user's code."""
+
+
+def fail(*_arguments, **_options):
+    raise UserError
+
+
+def failing(base, method, **others):
+    """Return a class of the user's with a method that fails."""
+    return type("Failing", (base,), {method: fail, "get_config": lambda self: {}, **others})
+
+
+def callback(hook):
+    return {"callbacks": failing(keras.callbacks.Callback, hook)()}
+
+
+def only_in_training(self, inputs, training=False):
+    return fail() if training else inputs
+
+
+def network(inputs):
+    return failing(keras.layers.Layer, "call", call=only_in_training)()(inputs)
+
+
+def model(step):
+    def build():
+        inputs = keras.Input((4,))
+        return failing(keras.Model, step)(inputs, keras.layers.Dense(3)(inputs))
+
+    return {"model": build}
+
+
+FAULTS = {
+    **{
+        hook: callback(hook)
+        for hook in ("set_model", "on_train_begin", "on_train_batch_end", "on_test_end")
+    },
+    "the last hook": callback("on_train_end"),
+    "layer": {"backbone": network},
+    "optimizer": {"optimizer": failing(keras.optimizers.SGD, "update_step")},
+    "schedule": {
+        "optimizer__learning_rate": failing(
+            keras.optimizers.schedules.LearningRateSchedule, "__call__"
+        )()
+    },
+    "train_step": model("train_step"),
+    "test_step": model("test_step"),
+}
+
+
+def process_state():
+    return (
+        keras.config.floatx(),
+        keras.config.dtype_policy().name,
+        random.getstate(),
+        np.random.get_state()[1].tolist(),
+        signal.getsignal(signal.SIGINT),
+        threading.active_count(),
+    )
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return classifier().fit(X, y).predict_proba(X)
+
+
+def classifier(**params):
+    return tiny(**{"backbone__hidden_units": (4,), "epochs": 3, **params})
+
+
+@pytest.mark.parametrize("engine", ["auto", "keras"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_an_error_of_the_users_code_changes_nothing(fault, engine, reference):
+    fitted = KerasMulticlassClassifier(epochs=1, random_state=0, engine=engine).initialize(X, y)
+    before, expected = process_state(), fitted.predict_proba(X)
+    fitted.set_params(**FAULTS[fault])
+    with pytest.raises(UserError):
+        fitted.fit(X, y, X_val=X[::5], y_val=y[::5])
+    assert process_state() == before
+    np.testing.assert_array_equal(fitted.predict_proba(X), expected)
+    np.testing.assert_array_equal(classifier().fit(X, y).predict_proba(X), reference)
+
+
+@pytest.mark.parametrize("batch", [3, 8, 13])
+def test_an_error_of_a_stream_changes_nothing(batch, reference):
+    """In the first pass over five batches, and in the first and the second epoch."""
+    count = 0
+
+    def stream():
+        nonlocal count
+        for i in range(5):
+            count += 1
+            if count == batch:
+                raise UserError
+            yield X[i::5], y[i::5]
+
+    fitted = classifier().fit(X, y)
+    before = process_state()
+    with pytest.raises(UserError):
+        fitted.fit(stream)
+    assert process_state() == before
+    np.testing.assert_array_equal(fitted.predict_proba(X), reference)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # TensorFlow's
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits the size of files")
+@pytest.mark.parametrize("kind", ["checkpoint", "tensorboard"])
+def test_a_full_disk_is_an_error_and_changes_nothing(kind, tmp_path, reference):
+    callbacks = {
+        "checkpoint": keras.callbacks.ModelCheckpoint(tmp_path / "model.keras"),
+        "tensorboard": keras.callbacks.TensorBoard(tmp_path),
+    }[kind]
+    fitted = classifier().fit(X, y).set_params(callbacks=callbacks)
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200, limits[1]))
+    try:
+        with pytest.raises(Exception, match=r"(?i)too large|events"):
+            fitted.fit(X, y)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    np.testing.assert_array_equal(fitted.predict_proba(X), reference)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "predict_proba"])
+def test_an_interrupt_at_any_moment_leaves_a_usable_estimator(method, reference):
+    generator = random.Random(0)
+    for _ in range(10):
+        fitted = classifier().fit(X, y)
+        before = process_state()[:-1]
+        delay = generator.uniform(0, 0.05)
+        timer = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT))
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # TrainingInterruptedWarning
+                timer.start()
+                completed = getattr(fitted, method)(X, *([y] if "fit" in method else []))
+                timer.join()
+                threading.Event().wait(0.01)  # a late interrupt arrives here
+        except KeyboardInterrupt:
+            completed = None
+        timer.join()
+        assert process_state()[:-1] == before
+        if completed is None and fitted.n_iter_ == 3:
+            np.testing.assert_array_equal(fitted.predict_proba(X), reference)
+        assert np.isfinite(fitted.predict_proba(X)).all()
+    np.testing.assert_array_equal(classifier().fit(X, y).predict_proba(X), reference)
