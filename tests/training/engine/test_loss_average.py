@@ -113,7 +113,7 @@ def test_a_step_of_the_models_own_logs_what_it_does_in_keras(engine):
     options = {"batch_size": 7, "sample_weight": weights, "return_dict": True, "verbose": 0}
     expected = model.evaluate(X, Y, **options)
     loss, val_loss = logged(engine, model, np.arange(N), weights, 7)
-    assert val_loss == pytest.approx(expected["loss"], rel=1e-5)
+    assert val_loss == pytest.approx(float(expected["loss"]), rel=1e-5)
     right = log_loss(Y, probabilities(model), sample_weight=weights)
     assert loss == pytest.approx(right, rel=1e-5)  # the training step is Keras'
     assert abs(val_loss - right) > 1e-3

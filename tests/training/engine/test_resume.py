@@ -121,7 +121,7 @@ def test_copies_of_the_classifier_train_a_compiled_model_alike(copied):
     inputs = keras.Input((4,))
     model = keras.Model(inputs, keras.layers.Dense(3, "softmax")(inputs))
     model.compile(
-        OPTIMIZERS["moments"](), [LOSS], loss_weights=[0.5], metrics=[["accuracy"]],
+        OPTIMIZERS["moments"](), [LOSS], loss_weights=[0.5], metrics=["accuracy"],
         run_eagerly=True,
     )  # fmt: skip
     model.fit(X, y, batch_size=150, epochs=2, verbose=0)
