@@ -18,8 +18,10 @@ import scipy.sparse
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from sklearn.datasets import load_iris
 from sklearn.exceptions import DataConversionWarning
 
+from _toy import tiny
 from keras_multiclass import KerasMulticlassClassifier
 
 ROWS = 6
@@ -341,6 +343,51 @@ def test_an_error_about_a_long_label_is_short():
         with pytest.raises(ValueError, match=r"'c{49}\.{3}c{19}'") as caught:
             use()
         assert len(str(caught.value)) < 600
+
+
+IRIS = load_iris().data
+TABLES = {
+    "a constant table": np.ones((150, 3)),
+    "one column": IRIS[:, :1],
+    "one constant column among others": np.column_stack([IRIS, np.ones(150)]),
+    "empty and blank column names": pd.DataFrame(IRIS[:, :2], columns=["", " "]),
+    "MultiIndex columns": pd.DataFrame(
+        IRIS, columns=pd.MultiIndex.from_product([["sepal", "petal"], ["length", "width"]])
+    ),
+    "one index label for all rows": pd.DataFrame(IRIS, index=[0] * 150),
+    "a category for each row": pd.DataFrame({"id": [f"id{i}" for i in range(150)]}),
+    "500 columns of categories": pd.DataFrame({i: list("abc") * 50 for i in range(500)}),
+}
+NOT_TABLES = {
+    "repeated column names": (
+        pd.DataFrame(IRIS[:, :2], columns=["a", "a"]),
+        "different",
+    ),
+    "no columns": (np.empty((150, 0)), "0 feature"),
+    "six dimensions": (np.ones((150, 2, 2, 2, 2, 2)), "2 to 5 dimensions"),
+    "numbers beyond float32": (IRIS * 1e300, "too large for dtype"),
+    "a file name": ("iris.csv", "got 'iris.csv'|file"),
+}
+
+
+@pytest.mark.parametrize("case", TABLES)
+def test_unusual_tables_are_learned(case):
+    X = TABLES[case]
+    classifier = tiny(epochs=1).fit(X, np.arange(150) % 3)
+    np.testing.assert_allclose(classifier.predict_proba(X).sum(axis=1), 1.0)
+
+
+@pytest.mark.parametrize("case", NOT_TABLES)
+def test_what_cannot_be_a_table_is_an_error_that_says_why(case):
+    X, words = NOT_TABLES[case]
+    with pytest.raises((TypeError, ValueError), match=words):
+        KerasMulticlassClassifier().fit(X, np.arange(150) % 3)
+
+
+def test_one_row_of_a_class_is_never_held_out_alone():
+    y = load_iris().target[:101]  # one row of the last class
+    classifier = tiny(epochs=1, validation_split=0.2)
+    assert classifier.fit(IRIS[:101], y).classes_.tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("n_rows", [2, 3])
