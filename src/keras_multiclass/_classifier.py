@@ -72,9 +72,9 @@ class KerasMulticlassClassifier(
         (it may take ``meta``, ``compile_kwargs``, ``params`` and its own arguments), or a
         ``keras.Model``, which is copied for each fit together with its weights and the state of
         its optimizer. The output layer must have one unit per class (softmax or logits) or, for
-        two classes, a single unit (sigmoid or logit). If the network is compiled, what it was
-        compiled with replaces defaults. Its own ``train_step``, ``test_step`` and
-        ``predict_step`` are called, but not its own ``fit`` or ``predict``.
+        two classes, a single unit (sigmoid or logit). If the network is compiled, its ``compile``
+        arguments replace the defaults. A custom ``train_step``, ``test_step`` or ``predict_step``
+        is called; a custom ``fit`` or ``predict`` is not.
     loss : str, keras.losses.Loss, class or callable, default="auto"
         Loss function; ``"auto"`` is cross-entropy. The loss is given what it expects: class
         indices or one-hot targets, logits or probabilities.
@@ -94,17 +94,16 @@ class KerasMulticlassClassifier(
           ``"per_class_auc"``: one value per class, reported as ``"recall/<label>"``.
         - Any Keras metric by name, class or instance, or a function ``(y_true, y_pred)``.
     callbacks : str, keras.callbacks.Callback, class, or list or dict of these, default=None
-        Keras callbacks. An instance is used itself by `fit` and `partial_fit`, and copied by
-        ``clone``. ``"tensorboard"`` adds per-class precision, recall and F1 to the metrics and
-        logs everything in `history_`. Each fit logs to its own subfolder of ``"logs"``, or of
+        Keras callbacks. Instances are used directly, not copied; ``clone`` copies them.
+        ``"tensorboard"`` adds per-class precision, recall and F1 to the metrics and logs
+        everything in `history_`. Each fit logs to its own subfolder of ``"logs"``, or of
         ``callbacks__tensorboard__log_dir``.
     class_weight : dict or "balanced", default=None
         Class weights, ``{label: weight}``, multiplied with `sample_weight`. ``"balanced"`` gives
         every class the same total weight.
     epochs : int or "auto", default="auto"
-        Number of passes over the training rows. As for all integers, a whole float such as
-        ``20.0`` counts as one. ``"auto"`` uses the backbone's default, or 100
-        if it has none.
+        Number of passes over the training rows. ``"auto"`` uses the backbone's default, or 100
+        if it has none. Here and in all integer parameters, floats such as ``20.0`` are accepted.
     batch_size : int or "auto", default="auto"
         Number of rows per step, or -1 for all rows. ``"auto"`` uses the backbone's default or, if
         it has none, the power of two nearest to 1/32 of the number of rows, between 64 and 1024.
@@ -114,9 +113,9 @@ class KerasMulticlassClassifier(
     early_stopping : bool, int, dict or "auto", default="auto"
         Whether to stop when the validation loss has not improved for 10 epochs (or the given
         number of epochs) and restore the weights of the best epoch. Holds out a tenth of the
-        rows unless `validation_split` or validation data are given. With an optimizer whose
-        learning rate follows a schedule over all epochs, as that of ``"realmlp"``, True trains all
-        of them before it restores the best. A dict holds arguments for
+        rows unless `validation_split` or validation data are given. If the optimizer follows a
+        schedule over all epochs, as for ``"realmlp"``, True trains for all of them and then
+        restores the best. A dict holds arguments for
         ``keras.callbacks.EarlyStopping``, such as ``{"monitor": "val_macro_f1"}``; any of the
         `metrics` can be monitored, and ``mode`` is inferred from the metric. ``"auto"`` uses the
         backbone's default, or False if it has none.
@@ -778,7 +777,7 @@ class KerasMulticlassClassifier(
 
 # Incremented whenever the attributes of a fitted classifier change, so that an older version of the
 # package rejects what it cannot read.
-_PICKLE_FORMAT = 1
+_PICKLE_FORMAT = 2
 
 _ATOMS = (str, int, float, bool, type(None))
 

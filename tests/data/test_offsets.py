@@ -200,7 +200,7 @@ def test_networks_that_read_x_unchanged_warn_of_rounding(kind):
         "layer": {"backbone": keras.Sequential(layers)},
         "function without scaling": {"backbone": keras.Sequential(layers).call, "scaling": None},
     }[kind]
-    message = r"X\[\.\.\., 1\] varies little for its size.*dtype='float64'"
+    message = r"X\[\.\.\., 1\] loses precision in float32.*dtype='float64'"
     with pytest.warns(UserWarning, match=message) as warned:
         classifier = KerasMulticlassClassifier(**params, epochs=1).fit(X, y)
     assert warned[0].filename == __file__
@@ -224,6 +224,8 @@ def test_networks_that_read_x_unchanged_do_not_warn_of_errors_that_do_not_matter
 def test_numbers_too_small_for_the_precision_are_a_warning(convert):
     X = rng.normal(size=(96, 3))
     X[:, 1] *= 1e-300
-    with pytest.warns(UserWarning, match=r"X\[\.\.\., 1\] has only numbers too small for float32"):
+    with pytest.warns(
+        UserWarning, match=r"X\[\.\.\., 1\] has only numbers that are too small for float32"
+    ):
         tiny(epochs=1).fit(convert(X), y)
     tiny(epochs=1).fit(convert(X * [1, 1e290, 1]), y)

@@ -136,7 +136,7 @@ def test_a_backbone_function_that_needs_a_mask_always_gets_one():
     ("shape", "backbone", "message"),
     [
         ((8, 8), "cnn", "as grayscale images by 'cnn', because they are square.*X\\[..., None\\]"),
-        ((20, 16), "conv1d", "as sequences by 'conv1d', because their sides differ.*'cnn'"),
+        ((20, 16), "conv1d", "as sequences by 'conv1d', because they are not square.*'cnn'"),
         ((6, 6), "conv1d", None),
         ((50, 9), "conv1d", None),
         ((8, 8, 1), "cnn", None),

@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from keras_multiclass._data import statistics
 from keras_multiclass._data.padding import padding_mask
-from keras_multiclass._data.statistics import mean_and_variance
+from keras_multiclass._data.statistics import Moments, Standardization, mean_and_variance
 
 
 @given(
@@ -94,3 +94,33 @@ def test_the_users_array_is_not_modified():
     X.flags.writeable = False
     mean_and_variance(X, np.array([1.0, 0, 1, 1]))
     assert X.sum() == 66
+
+
+@pytest.mark.parametrize("by_class", [False, True])
+@pytest.mark.parametrize("missing_batch", [0, 1, 2])
+def test_batches_without_values_of_a_column_do_not_change_its_moments(missing_batch, by_class):
+    """scikit-learn's StandardScaler loses the moments of such columns."""
+    X = np.random.default_rng(0).normal(100.0, 3.0, size=(12, 2))
+    X[4 * missing_batch : 4 * missing_batch + 4, 0] = np.nan
+    groups = np.arange(12) % 3
+    moments = Moments(Standardization())
+    for start in range(0, 12, 4):
+        part = slice(start, start + 4)
+        moments.add(X[part], None, groups[part] if by_class else None)
+    mean, variance = moments.combine(np.ones(3) if by_class else None)
+    np.testing.assert_allclose(mean, np.nanmean(X, axis=0))
+    np.testing.assert_allclose(variance, np.nanvar(X, axis=0))
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-9, 1.0, 1e13, 1e30])
+def test_the_scale_of_the_weights_does_not_matter(scale):
+    generator = np.random.default_rng(0)
+    X, weights = generator.normal(5000.0, 1000.0, size=(200, 2)), generator.uniform(1, 2, 200)
+    mean, variance = mean_and_variance(X, weights * scale)
+    expected = np.average(X, axis=0, weights=weights)
+    np.testing.assert_allclose(mean, expected)
+    np.testing.assert_allclose(variance, np.average((X - expected) ** 2, axis=0, weights=weights))
+    moments = Moments(Standardization())
+    for part in (slice(0, 90), slice(90, 200)):
+        moments.add(X[part], weights[part] * scale, None)
+    np.testing.assert_allclose(moments.combine(None), (mean, variance))

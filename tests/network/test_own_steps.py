@@ -130,7 +130,7 @@ class OwnLoops(keras.Model):
 @pytest.mark.parametrize("engine", ["graph", "keras"])
 def test_methods_that_are_not_called_are_named_in_a_warning(engine):
     with pytest.warns(
-        UserWarning, match="`fit`, `evaluate`.* of OwnLoops .*`train_step`"
+        UserWarning, match="OwnLoops overrides `fit`, `evaluate`.*`train_step`"
     ) as caught:
         fitted = classifier(OwnLoops, engine=engine, validation_split=0.2).fit(X, y)
     assert caught[0].filename == __file__
@@ -191,3 +191,10 @@ def test_steps_set_on_the_instance_count_too(engine):
     fitted = KerasMulticlassClassifier(model=build, epochs=1, engine=engine).fit(X, y)
     assert fitted.history_["own"] == [1.0]
     np.testing.assert_allclose(fitted.predict_proba(X[:2]), 1 / 3)
+
+
+def test_methods_set_on_a_model_that_must_be_copied_are_an_error():
+    model = functional(keras.Model)
+    model.train_step = types.MethodType(keras.Model.train_step, model)
+    with pytest.raises(TypeError, match="'train_step' is set on the instance.*subclass"):
+        KerasMulticlassClassifier(model=model, epochs=1).fit(X, y)

@@ -303,3 +303,27 @@ def test_a_model_with_several_outputs_or_inputs_is_an_error():
     pair = [keras.Input((4,)), keras.Input((4,))]
     with pytest.raises(BackboneError, match="cannot be evaluated on X of shape"):
         classifier(keras.Model(pair, keras.layers.Add()(pair))).fit(X, y)
+
+
+def own_cross_entropy(y_true, y_pred):
+    return keras.losses.categorical_crossentropy(y_true, y_pred)
+
+
+@pytest.mark.parametrize("loss", ["categorical_crossentropy", own_cross_entropy])
+@pytest.mark.parametrize("engine", ["graph", "keras"])
+def test_losses_take_the_logits_behind_a_softmax_as_in_keras(loss, engine):
+    """Otherwise probabilities are clipped, and rows that are wrong for sure have no gradient."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(48, 4))
+    classes = X[:, :3].argmax(axis=1)
+    layer = keras.layers.Dense(3, activation="softmax")
+    model = keras.Sequential([keras.Input((4,)), layer])
+    layer.set_weights([np.eye(4, 3) * -14.0, np.zeros(3)])
+    options = {"batch_size": 16, "epochs": 2, "shuffle": False}
+    classifier = KerasMulticlassClassifier(
+        model=model, loss=loss, optimizer="sgd", optimizer__learning_rate=1.0, engine=engine,
+        **options,
+    ).fit(X, classes)  # fmt: skip
+    model.compile(keras.optimizers.SGD(1.0), loss=loss)
+    expected = model.fit(X, np.eye(3)[classes], verbose=0, **options)
+    np.testing.assert_allclose(classifier.history_["loss"], expected.history["loss"], rtol=1e-4)

@@ -104,7 +104,9 @@ def test_callbacks_of_keras_that_monitor_nan_are_reported():
     one_class = TRAIN_Y == 0
     own = keras.callbacks.EarlyStopping(monitor="val_macro_auc", mode="max")
     classifier = tiny(epochs=2, callbacks=[own], metrics="macro_auc")
-    with pytest.warns(UserWarning, match=r"EarlyStopping monitors, must be finite.*takes a"):
+    with pytest.warns(
+        UserWarning, match=r"monitored by EarlyStopping, must be finite.*Keras' callbacks"
+    ):
         classifier.fit(TRAIN_X, TRAIN_Y, X_val=TRAIN_X[one_class], y_val=TRAIN_Y[one_class])
 
 

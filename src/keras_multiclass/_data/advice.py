@@ -32,7 +32,7 @@ _DATES = (
     "fixed date."
 )
 _COMPLEX = (
-    "Pass real and imaginary parts as features of their own: "
+    "Pass real and imaginary parts as separate features: "
     "Z = np.asarray(X, dtype=complex) and X = np.concatenate([Z.real, Z.imag], axis=-1)."
 )
 _STACK = (
@@ -49,7 +49,7 @@ _COLUMNS = (
     "Make one table of its columns: pandas.DataFrame(X). For a network with several inputs, put "
     "them side by side in one array and split it inside the network."
 )
-_EXPAND = "Make columns of their own of the elements, or drop these columns."
+_EXPAND = "Expand the elements into separate columns, or drop these columns."
 
 
 def advise_on_kind(kind: Kind, X: Any, *, token_ids: bool) -> str:

@@ -54,7 +54,9 @@ class CastOnRead:
         self.size = array.size
 
     def __getitem__(self, key: Any) -> Any:
-        if isinstance(key, tuple):  # (..., None) adds an axis, and reads no rows
+        if isinstance(key, tuple):
+            if key != (Ellipsis, None):  # which adds an axis, and reads no rows
+                raise IndexError("Only rows can be selected.")
             return CastOnRead(self._array, self.dtype, self._offsets, expanded=True)
         part = self._array[key]
         cast = part.astype(self.dtype)

@@ -5,12 +5,11 @@ scikit-learn compares names that are all strings, and ignores all others.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable
 from typing import Any, TypeAlias
 
 from keras_multiclass._data.frames import MISSING_TYPES, library_of_frame
-from keras_multiclass._shared.messages import format_list, invalid
+from keras_multiclass._shared.messages import format_list, invalid, warn
 
 Names: TypeAlias = tuple[Hashable, ...]
 
@@ -65,15 +64,13 @@ def check_names(X: Any, fitted: Names | None, estimator_name: str) -> None:
         assert given is not None and fitted is not None  # noqa: PT018
         _raise_different(given, fitted)
     elif _is_named(fitted) and not _are_strings(fitted):
-        warnings.warn(
+        warn(
             f"X does not have valid feature names, but {estimator_name} was fitted with feature "
             "names",
-            stacklevel=2,
         )
     elif _is_named(given) and not _are_strings(given):
-        warnings.warn(
+        warn(
             f"X has feature names, but {estimator_name} was fitted without feature names",
-            stacklevel=2,
         )
 
 

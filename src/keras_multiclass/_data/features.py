@@ -393,8 +393,8 @@ def _refuse_kind(kind: Kind, names: list[Any] | None, X: Any, *, token_ids: bool
 
 def _warn_of_rounding(offsets: Offsets, dtype: str) -> None:
     warn(
-        f"{_columns(offsets.values != 0)} varies little for its size, and this network reads X "
-        f"unchanged: {dtype} rounds its values. Subtract a constant from it"
+        f"{_columns(offsets.values != 0)} loses precision in {dtype}, because its values vary "
+        "little for their size, and this network reads X unchanged. Subtract a constant from it"
         + (", or set dtype='float64'." if dtype == "float32" else "."),
     )
 
@@ -412,8 +412,8 @@ def _warn_of_underflow(sample: Any, dtype: str) -> None:
     )
     if (own & ~cast).any():
         warn(
-            f"{_columns(own & ~cast)} has only numbers too small for {dtype}, which become 0. "
-            "Multiply it by a constant."
+            f"{_columns(own & ~cast)} has only numbers that are too small for {dtype} and become "
+            "0. Multiply it by a constant."
         )
 
 

@@ -65,8 +65,8 @@ class Offsets:
             stored = np.bincount(sample.indices, minlength=n_features)
             dense = np.flatnonzero(stored == sample.shape[0])
             sample = sample[:, dense].toarray()
-        is_one_channel = sample.ndim == 3  # perhaps: a grayscale image
-        if is_one_channel:
+        may_be_grayscale = sample.ndim == 3
+        if may_be_grayscale:
             sample = sample[padding_mask(sample)]
         if not sample.size:
             return None
@@ -74,7 +74,7 @@ class Offsets:
         sample = sample[:: -(-len(sample) // _SAMPLE_ROWS)]
         values = np.zeros(n_features)
         values[dense] = _find(sample, dtype, largest_error)
-        if is_one_channel and values.any():
+        if may_be_grayscale and values.any():
             common = _find(sample.reshape(-1, 1), dtype, largest_error)
             if not _find(sample - common, dtype, largest_error).any():
                 values[:] = common
@@ -139,6 +139,8 @@ def some_rows(X: Any, n_rows: int, n_values: int) -> Any:
     step = -(-n_rows // most)
     if step == 1:
         return X
+    if not hasattr(X, "__getitem__"):
+        X = np.asarray(X)
     if sparse.issparse(X):
         return X.tocsr()[::step]
     return X.iloc[::step] if library_of_frame(X) == "pandas" else X[::step]

@@ -46,7 +46,7 @@ class ZeroSteps:
         self._n_late = 0
 
     def add(self, X: Any, rows: np.ndarray | None = None) -> None:
-        """Count in more sequences.
+        """Add a batch of sequences.
 
         Parameters
         ----------
@@ -70,7 +70,7 @@ class ZeroSteps:
 
     @property
     def padding(self) -> Literal["end", "start"] | None:
-        """Where padding is; None if zeros are data, or where there is no telling."""
+        """Where padding is; None if zeros are data, or if this is unclear."""
         if self._n_early <= _MOST_ACCIDENTS * self._n_rows:
             return "end"
         return None if self._n_gaps or self._n_late else "start"

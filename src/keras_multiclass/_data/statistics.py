@@ -47,8 +47,19 @@ def mean_and_variance(
         The variance of a constant feature is 1, so that dividing by it is safe.
     """
     scaler = _scaler()
+    if sample_weight is not None:
+        sample_weight = sample_weight * _normalizer(sample_weight)
     _update_moments(scaler, X, sample_weight, mask, rows)
     return _moments(scaler, X.shape[-1])
+
+
+def _normalizer(weights: np.ndarray) -> float:
+    """Return the power of two by which weights have a mean near 1, so that no digit changes.
+
+    StandardScaler takes columns for constant if the sum of the weights is very large.
+    """
+    mean = float(np.mean(weights, dtype=np.float64))
+    return float(2.0 ** -np.round(np.log2(mean))) if mean > 0 else 1.0
 
 
 @dataclass(frozen=True)
@@ -214,6 +225,8 @@ class Moments:
         self.standardization = standardization
         self._scalers: dict[int, StandardScaler] = {}
         self._n_features = 0
+        self._n_values = 0
+        self._normalizer = 0.0
 
     def add(self, X: Any, sample_weight: np.ndarray | None, groups: np.ndarray | None) -> None:
         """Add a batch of rows.
@@ -233,6 +246,9 @@ class Moments:
         # Always pass weights: without, scikit-learn counts rows as integers and would truncate the
         # fractional weights of earlier batches.
         all_weights = np.ones(X.shape[0]) if sample_weight is None else sample_weight
+        self._normalizer = self._normalizer or _normalizer(all_weights)
+        all_weights = all_weights * self._normalizer
+        self._n_values += X.shape[0] * int(np.prod(X.shape[1:-1]))
         for group in [0] if groups is None else np.unique(groups).tolist():
             rows = None if groups is None else np.flatnonzero(groups == group)
             weights = all_weights if rows is None else all_weights[rows]
@@ -275,7 +291,7 @@ class Moments:
         mean = np.sum(weights * means, axis=0) / total
         variance = np.sum(weights * (variances + (means - mean) ** 2), axis=0) / total
         # StandardScaler's bound for the rounding error in the variance of a constant.
-        rounding = total * np.finfo(np.float64).eps
+        rounding = self._n_values * np.finfo(np.float64).eps
         constant = variance <= rounding * variance + (rounding * mean) ** 2
         return mean, np.where(constant, 1.0, variance)
 
@@ -305,7 +321,26 @@ def _update_moments(
                 None if mask is None else mask[selected],
             )
             if values.shape[0]:
-                scaler.partial_fit(values, sample_weight=weights)
+                _partial_fit(scaler, values, weights)
+
+
+def _partial_fit(scaler: StandardScaler, values: Any, weights: np.ndarray | None) -> None:
+    """Update a scaler, which keeps the moments of columns that have no value in these rows.
+
+    scikit-learn's own update makes them NaN.
+    """
+    n_features = values.shape[1]
+    empty = {"mean_": 0.0, "var_": 0.0, "scale_": 1.0, "n_samples_seen_": 0}
+    before = {
+        name: np.array(np.broadcast_to(getattr(scaler, name, initial), n_features))
+        for name, initial in empty.items()
+    }
+    scaler.partial_fit(values, sample_weight=weights)
+    lost = np.isnan(scaler.mean_) | np.isnan(scaler.var_)
+    if lost.any():
+        for name, old in before.items():
+            new = np.broadcast_to(getattr(scaler, name), n_features)
+            setattr(scaler, name, np.where(lost, old, new))
 
 
 def _moments(scaler: StandardScaler, n_features: int) -> tuple[np.ndarray, np.ndarray]:

@@ -27,7 +27,7 @@ _MOST_UNEQUAL = 1.5
 # may have the channels first.
 _CHANNELS = (1, 3, 4)
 _MOST_SERIES = 16
-_TIMES_LONGER = 8
+_TIMES_LONGER = 40
 _SHAPES = {
     "table": "(n_samples, n_features)",
     "image": "(n_samples, height, width), (n_samples, height, width, channels) or "
@@ -154,7 +154,7 @@ class BackboneParameter:
         return _of_the_user(self.backbone)
 
     def warn_if_ambiguous(self, shape: tuple[int, ...]) -> None:
-        """Announce how X is read if other users mean something else by its shape.
+        """Warn if the shape of X is ambiguous.
 
         Parameters
         ----------
@@ -168,9 +168,9 @@ class BackboneParameter:
         if _has_channels_first(shape[1:]):
             swap = "np.swapaxes(X, 1, 2)" if len(shape) == 3 else "np.moveaxis(X, 1, -1)"
             warn(
-                f"The channels of X must be on the last axis, which `backbone` {self.backbone!r} "
-                f"reads as {shape[-1]} channels; rows of shape {tuple(shape[1:])} seem to have "
-                f"them first. If so, pass {swap}."
+                f"X seems to have its channels first: backbone={self.backbone!r} reads rows of "
+                f"shape {tuple(shape[1:])} as having {shape[-1]} channels. If they are first, "
+                f"pass {swap}."
             )
 
 
@@ -204,7 +204,7 @@ def _announce(height: int, width: int) -> None:
     if _is_square(height, width):
         read, cures = "grayscale images by 'cnn', because they are square", (image, sequence)
     elif shorter >= _SHORTEST_IMAGE and longer <= _MOST_UNEQUAL * shorter:
-        read, cures = "sequences by 'conv1d', because their sides differ", (sequence, image)
+        read, cures = "sequences by 'conv1d', because they are not square", (sequence, image)
     else:
         return
     warn(f"backbone='auto' reads rows of shape {(height, width)} as {read}. " + " ".join(cures))

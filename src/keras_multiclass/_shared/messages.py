@@ -102,6 +102,6 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn at the line of the caller's code that called into this package."""
     package = __name__.partition(".")[0]
     level, frame = 1, inspect.currentframe()
-    while frame is not None and frame.f_globals["__name__"].partition(".")[0] == package:
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)

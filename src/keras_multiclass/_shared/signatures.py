@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import inspect
+import types
 from typing import Any, NamedTuple
 
-__all__ = ["Accepted", "accepted_parameters", "read_signature", "target_name"]
+__all__ = ["Accepted", "accepted_parameters", "names_in", "read_signature", "target_name"]
 
 
 class Accepted(NamedTuple):
@@ -76,3 +77,12 @@ def target_name(target: Any) -> str:
     if isinstance(target, functools.partial):
         target = target.func
     return getattr(target, "__name__", type(target).__name__)
+
+
+def names_in(code: types.CodeType) -> set[str]:
+    """Return the global names and attributes that code, and code nested in it, refers to."""
+    names = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            names |= names_in(constant)
+    return names

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -23,6 +22,7 @@ from keras_multiclass._network.user_compile import (
 )
 from keras_multiclass._network.user_model import build_whole_model
 from keras_multiclass._shared.keras.overrides import overridden, predicts_itself
+from keras_multiclass._shared.messages import warn
 from keras_multiclass._training.auto_parameters import (
     TrainingSettings,
     compile_arguments,
@@ -171,12 +171,9 @@ def _warn_of_unused_methods(model: keras.Model) -> None:
     own = overridden(model, _NOT_CALLED)
     if own:
         names = ", ".join(f"`{name}`" for name in own)
-        warnings.warn(
-            f"{names} of {type(model).__name__} will not be called: the classifier runs its own "
-            "loop over the batches. Override `train_step`, `test_step` or `predict_step` instead, "
-            "which it calls for each batch.",
-            UserWarning,
-            stacklevel=7,  # the line that calls `fit`
+        warn(
+            f"{type(model).__name__} overrides {names}, which the classifier does not call: it has "
+            "its own training loop. Override `train_step`, `test_step` or `predict_step` instead."
         )
 
 

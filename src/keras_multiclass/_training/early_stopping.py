@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
@@ -10,7 +9,7 @@ import keras
 import numpy as np
 
 from keras_multiclass._shared.checks import is_count, is_flag, is_integer, is_number
-from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
+from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid, warn
 from keras_multiclass._shared.signatures import accepted_parameters
 from keras_multiclass._shared.typing import History
 from keras_multiclass._training.checks import Check, one_of
@@ -176,13 +175,12 @@ def warn_of_undefined(
         values = np.asarray(history[monitor], dtype=np.float64)
         undefined = np.flatnonzero(~np.isfinite(values))
         if len(undefined) and values.ndim == 1:
-            warnings.warn(
-                f"{monitor!r}, which {_names_of(users)} monitors, must be finite; got "
+            warn(
+                f"{monitor!r}, monitored by {_names_of(users)}, must be finite; got "
                 f"{values[undefined[0]]} in {len(undefined)} of {len(values)} epochs, first in "
                 f"epoch {first_epoch + undefined[0] + 1}. {_effect(users, values)} Usual causes: "
                 "a class without validation rows, an extreme value in the validation rows, or "
                 "float16 overflow (use dtype='float32').",
-                stacklevel=7,  # the line that calls `fit`
             )
 
 
@@ -196,10 +194,7 @@ def _names_of(callbacks: Iterable[keras.callbacks.Callback]) -> str:
 
 def _effect(callbacks: Iterable[keras.callbacks.Callback], values: np.ndarray) -> str:
     if not all(isinstance(c, FiniteEarlyStopping) for c in callbacks):
-        return (
-            "A callback of Keras takes a first NaN for the best value; the parameter "
-            "`early_stopping` does not."
-        )
+        return "Keras' callbacks take an initial NaN for the best value; `early_stopping` does not."
     if np.isfinite(values).any():
-        return "None of these epochs was taken for the best."
-    return "No epoch was the best, and the weights are those of the last one."
+        return "These epochs were ignored."
+    return "There is no best epoch, so the weights are those of the last one."

@@ -7,7 +7,6 @@ so a failed run leaves it unchanged.
 from __future__ import annotations
 
 import contextlib
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -24,6 +23,7 @@ from keras_multiclass._shared.keras.environment import check_dtype, keras_enviro
 from keras_multiclass._shared.keras.global_policy import announced_policy
 from keras_multiclass._shared.keras.schedules import start_schedules
 from keras_multiclass._shared.keras.state import linked_to
+from keras_multiclass._shared.messages import warn
 from keras_multiclass._shared.seeding import Seeded, epoch_seed, resolve_seed, seeded
 from keras_multiclass._shared.typing import History
 from keras_multiclass._shared.upstream.keras import own_seed_generator
@@ -164,17 +164,16 @@ def _train(
         parameters, request, data, network, progress, modes, callbacks, calibrates=calibrates
     )
     interrupted = False
-    history: History = {}
+    result: TrainingResult | None = None
 
     def train_with(callbacks: tuple[keras.callbacks.Callback, ...]) -> FittedNetwork:
-        nonlocal interrupted, history
+        nonlocal interrupted, result
         # Behind the other callbacks, which may stop the training.
         extended = replace(plan, callbacks=(*plan.callbacks, *callbacks))
         engine = data.settings.engine
         result = train(engine, network.model, data.training, data.validation, extended)
         _check_weights(network.model)
         interrupted = result.interrupted
-        history = result.history
         return replace(network, record=_extend(network.record, result, plan, data, modes))
 
     if observer is None:
@@ -182,17 +181,17 @@ def _train(
     else:
         progress_attributes = partial(_progress_attributes, network, plan, data, modes)
         trained = observer(network, plan.epochs, progress_attributes, train_with)
-    warn_of_undefined(plan.callbacks, history, plan.first_epoch)
+    if result is not None:
+        warn_of_undefined(plan.callbacks, result.history, result.first_epoch)
     if calibrates and data.validation is not None:
         batch_size = parameters.settings.predict_batch_size
         calibrate(network.model, data.validation, data.settings.engine, batch_size)
     if interrupted:
         n_epochs = trained.record.n_epochs - network.record.n_epochs
-        warnings.warn(
+        warn(
             f"Training was interrupted; the classifier is fitted with {n_epochs} of {plan.epochs} "
             "epochs, and with the completed steps of the next one.",
             TrainingInterruptedWarning,
-            stacklevel=6,  # the line that calls `fit`
         )
     return trained
 

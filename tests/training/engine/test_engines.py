@@ -181,6 +181,11 @@ def regularized(inputs):
     return keras.layers.Dense(6, kernel_regularizer="l2", activity_regularizer="l1")(inputs)
 
 
+def spectral(inputs):
+    """Its layer assigns its kernel in each step."""
+    return keras.layers.SpectralNormalization(keras.layers.Dense(5, "tanh"))(inputs)
+
+
 def constrained(inputs):
     return keras.layers.Dense(6, kernel_constraint=keras.constraints.MaxNorm(0.5))(inputs)
 
@@ -210,6 +215,7 @@ def constrained(inputs):
         {"optimizer": "scheduled_adam", "optimizer__gradient_accumulation_steps": 2},
         {"optimizer__learning_rate": keras.optimizers.schedules.ExponentialDecay(0.01, 2, 0.5)},
         {"backbone": constrained},
+        {"backbone": spectral, "optimizer": "sgd"},
         {"optimizer__gradient_accumulation_steps": 2},
         {"backbone": regularized},
         {"loss__label_smoothing": 0.1, "metrics": ["auc", "top_2_accuracy", "f1_score"]},

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
-import warnings
 from collections.abc import Iterable
 from typing import Any
 
 from keras_multiclass._data.labels.codec import LabelCodec
-from keras_multiclass._shared.messages import format_list, invalid
+from keras_multiclass._shared.messages import format_list, invalid, warn
 
 _MANY_CLASSES = 1000
 # Rows per class, on average, below which so many labels are not classes.
@@ -40,12 +39,10 @@ def check_learned_labels(codec: LabelCodec, n_rows: int) -> None:
         _check_repeated(codec, n_rows)
     doubled = _differ_in_form(codec.classes.tolist())
     if doubled:
-        warnings.warn(
+        warn(
             f"y has labels that look the same but differ in their Unicode form: "
             f"{format_list(doubled)}. They are different classes unless you apply "
             "unicodedata.normalize('NFC', label) to all labels.",
-            UserWarning,
-            stacklevel=8,  # the line that calls `fit`
         )
 
 

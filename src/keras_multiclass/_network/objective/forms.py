@@ -59,6 +59,8 @@ class InputForms:
         """
         form = self.output_form
         raw = average_members(raw) if len(raw.shape) == 3 else raw
+        if form == "probabilities" and self.prediction in ("scores", "probabilities"):
+            return raw  # as it is, because Keras' losses take the logits behind a softmax
         if self.prediction == "scores":
             logit_like = form in ("logits", "binary_logit")
             return logits_of(raw, form) if logit_like else probabilities_of(raw, form)

@@ -55,8 +55,7 @@ class CompiledState:
         if self.optimizer_values is None:
             return
         model.optimizer.build(model.trainable_variables)
-        if len(model.optimizer.variables) == len(self.optimizer_values):
-            write_values(model.optimizer, self.optimizer_values)
+        write_values(model.optimizer, self.optimizer_values)
 
 
 @dataclass(frozen=True)
@@ -129,6 +128,8 @@ def _refuse_lost_arguments(layer: keras.Layer) -> None:
     """
     for inner in iterate_layers(layer):
         cls = type(inner)
+        if isinstance(inner, keras.Model):
+            _refuse_own_methods(inner)
         owners = (cls.__init__.__module__, cls.get_config.__module__)
         keras_init, keras_config = (owner.startswith("keras.") for owner in owners)
         if not isinstance(inner, keras.Model) or keras_init or not keras_config:
@@ -143,6 +144,25 @@ def _refuse_lost_arguments(layer: keras.Layer) -> None:
                 "`get_config` method that returns them too, or pass a function that builds the "
                 "network instead of the network."
             )
+
+
+def _refuse_own_methods(model: keras.Model) -> None:
+    """Raise for methods set on a model rather than in its class, which a copy would lose."""
+    own = [name for name in _MODEL_METHODS if name in vars(model)]
+    if own:
+        raise TypeError(
+            f"The model {model.name!r} cannot be copied or saved, because {format_list(own)} "
+            f"{'is' if len(own) == 1 else 'are'} set on the instance: override "
+            f"{'it' if len(own) == 1 else 'them'} in a subclass of keras.Model, or pass a function "
+            "that builds the network instead of the network."
+        )
+
+
+_MODEL_METHODS = (
+    *("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics"),
+    *("make_train_function", "make_test_function", "make_predict_function"),
+    *("fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch"),
+)
 
 
 def copy_layer(layer: keras.Layer) -> Any:
@@ -279,7 +299,14 @@ def set_held(layer: keras.Layer, held: list[dict[str, Any]]) -> None:
     """Give a rebuilt layer, and the layers in it, the state that `collect_held` returned."""
     if not any(held):
         return
-    for inner, own in zip(iterate_layers(layer), held, strict=True):
+    layers = list(iterate_layers(layer))
+    if len(layers) != len(held):
+        raise TypeError(
+            f"{describe(layer)} has {len(held)} layers, but {len(layers)} when rebuilt from its "
+            "configuration: let `get_config` and `from_config` rebuild all of its layers, or pass "
+            "a function that builds the network instead of the network."
+        )
+    for inner, own in zip(layers, held, strict=True):
         for name, value in own.items():
             rebuilt = vars(inner).get(name)
             if _is_custom(type(value)) and type(rebuilt) is type(value):

@@ -59,10 +59,10 @@ def _forked() -> RuntimeError:
     name = _UNUSABLE_AFTER_FORK[keras.backend.backend()]
     parent = f"process {_process}" if _process else "a process"
     return RuntimeError(
-        f"{name} must not be used in a process that was forked after {name} had been used, where "
-        f"it waits forever; process {os.getpid()} was forked from {parent} that had used it. Start "
-        "workers with multiprocessing.get_context('spawn') or joblib's backend 'loky', or load or "
-        "fit classifiers in the workers only (gunicorn: without --preload)."
+        f"{name} must not be used in a process that was forked after {name} had been used, because "
+        f"it would hang; process {os.getpid()} was forked from {parent} that had used it. Start "
+        "workers with multiprocessing.get_context('spawn') or joblib's backend 'loky', or create "
+        "the classifiers in the workers (gunicorn: without --preload)."
     )
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import warnings
 from collections.abc import Iterator
 
 import keras
 
 from keras_multiclass._shared.keras.environment import DTYPES
-from keras_multiclass._shared.messages import format_list
+from keras_multiclass._shared.messages import format_list, warn
 
 # Fits set these themselves, as Keras' float type, which threads share.
 _FLOAT_TYPES = ("float32", "float64")
@@ -42,9 +41,8 @@ def _warn_if_different(dtype: str) -> None:
     if policy == dtype or policy in _FLOAT_TYPES:
         return
     allowed = repr(policy) if policy in DTYPES else f"one of {format_list(DTYPES)}"
-    warnings.warn(
+    warn(
         f"Keras' global dtype policy {policy!r} has no effect on this classifier, whose `dtype` is "
         f"{dtype!r}. Set dtype to {allowed} to choose the precision, or reset the policy: "
         f"keras.config.set_dtype_policy({dtype!r}).",
-        stacklevel=2,
     )

@@ -101,13 +101,13 @@ def construct_again(
             if isinstance(instance, keras.callbacks.Callback):  # the others change while it runs
                 lost = [] if instance.model else [n for n in lost if n in known]
             if lost:
-                reason = f"its {format_list(lost)} would get other values"
+                reason = f"rebuilding it would change {format_list(lost)}"
     if reason:
         first = next(iter(changes))
         raise ValueError(
-            f"{what}__{first}: the instance of {cls.__name__} cannot be made again with another "
-            f"{first}, because {reason}. Pass the class, and its arguments as {what}__*; or store "
-            "each argument as an attribute of the same name."
+            f"{what}__{first} cannot be changed on this instance of {cls.__name__}, because "
+            f"{reason}. Pass the class with its arguments as {what}__*, or store each constructor "
+            "argument as an attribute of the same name."
         )
     try:
         built = _construct(instance, {**known, **changes})
@@ -212,7 +212,7 @@ def _known_arguments(instance: Any, what: str) -> dict[str, Any]:
 def _config_of(instance: Any) -> dict[str, Any]:
     """Return the configuration, also if a schedule of an optimizer has none."""
     schedules = [n for n, v in vars(instance).items() if isinstance(v, _Schedule)]
-    if not schedules:
+    if not isinstance(instance, keras.optimizers.Optimizer) or len(schedules) != 1:
         return dict(instance.get_config())
     (name,) = schedules
     with_another = object.__new__(type(instance))

@@ -1,4 +1,4 @@
-"""Copies of Keras objects by their own state: their attributes, with variables made anew.
+"""Copy and pickle Keras objects by their attributes, with new variables, not by `get_config`.
 
 Keras copies and pickles losses, metrics and optimizers by their configuration, which users' classes
 rarely complete: `get_config` of a base class knows nothing about the arguments of a subclass.
@@ -21,6 +21,7 @@ from typing import Any, TypeAlias
 import keras
 import numpy as np
 
+from keras_multiclass._shared.signatures import names_in
 from keras_multiclass._shared.upstream.keras import is_tracker, set_tracker_state, tracker_state
 
 __all__ = ["Packed", "copy_state", "linked_to", "linked_variables", "pack", "reduce_by_state"]
@@ -116,7 +117,7 @@ def linked_to(callbacks: Any) -> Iterator[None]:
     callbacks : object
         One or several callbacks, or anything else.
     """
-    token = _linked.set(_find_variables(callbacks))
+    token = _linked.set(tuple(_find_variables(callbacks)))
     try:
         yield
     finally:
@@ -125,16 +126,16 @@ def linked_to(callbacks: Any) -> Iterator[None]:
 
 def linked_variables() -> list[Any]:
     """List the variables that copies of losses share at present."""
-    return _linked.get()
+    return list(_linked.get())
 
 
-_linked: contextvars.ContextVar[list[Any]] = contextvars.ContextVar("linked", default=[])  # noqa: B039
+_linked: contextvars.ContextVar[tuple[Any, ...]] = contextvars.ContextVar("linked", default=())
 
 
 def _find_variables(value: Any) -> list[Any]:
     if value is None or isinstance(value, str):
         return []
-    pickler = _Pickler(io.BytesIO(), None, ())
+    pickler = _Finder(io.BytesIO(), None, ())
     try:
         pickler.dump(value)
     except Exception:  # what the error is about will be raised where the value is used
@@ -159,7 +160,7 @@ def _variables_in(code: Iterable[Any]) -> list[Any]:
 def _values_in(function: types.FunctionType) -> list[Any]:
     if function.__module__ is not None and function.__module__.split(".")[0] in _LIBRARIES:
         return []
-    values = [function.__globals__.get(name) for name in function.__code__.co_names]
+    values = [function.__globals__.get(name) for name in names_in(function.__code__)]
     for cell in function.__closure__ or ():
         with contextlib.suppress(ValueError):  # an empty cell
             values.append(cell.cell_contents)
@@ -258,6 +259,15 @@ class _Pickler(pickle.Pickler):
         if self._reduce is not None and _is_spent(obj):
             return type(None), ()
         return _identity, (_Shared(obj),)
+
+
+class _Finder(_Pickler):
+    """Finds variables, for which it need not look into arrays and networks."""
+
+    def persistent_id(self, obj: Any) -> int | None:
+        if isinstance(obj, (np.ndarray, bytes, keras.Layer)):
+            return self._number(obj)
+        return super().persistent_id(obj)
 
 
 class _Unpickler(pickle.Unpickler):

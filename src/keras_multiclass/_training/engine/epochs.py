@@ -5,7 +5,6 @@ An engine provides a loop over epochs; this module surrounds it as `keras.Model.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 
 import keras
@@ -13,6 +12,7 @@ import numpy as np
 
 from keras_multiclass._data.rows import Data
 from keras_multiclass._shared.keras.epoch_callbacks import EpochRecorder, Logs
+from keras_multiclass._shared.messages import warn
 from keras_multiclass._shared.upstream.keras import take_initial_epoch
 from keras_multiclass._training.engine.base import TrainingPlan, TrainingResult
 
@@ -65,12 +65,10 @@ def _without_restored(plan: TrainingPlan, first: int) -> range:
     """Return the numbers of the epochs from one on, as `BackupAndRestore` lets training resume."""
     numbers = range(min(max(first, plan.first_epoch), plan.numbers.stop), plan.numbers.stop)
     if plan.epochs and not numbers:
-        warnings.warn(
+        warn(
             f"All {plan.epochs} epochs are skipped, because a callback restored a model that was "
             "trained for as many. Delete the folder of the backup to train again, or increase "
             "`epochs`.",
-            UserWarning,
-            stacklevel=2,
         )
     return numbers
 

@@ -23,6 +23,7 @@ from keras_multiclass._shared.keras.object_names import fresh_names
 from keras_multiclass._shared.keras.rebuilding import unreported_settings
 from keras_multiclass._shared.messages import describe
 from keras_multiclass._shared.seeding import seeded
+from keras_multiclass._shared.signatures import names_in
 from keras_multiclass._shared.upstream.keras import compile_arguments_of, compiled_metrics
 
 _LARGEST_ARRAY = 2**20  # bytes
@@ -66,8 +67,11 @@ def fingerprint(model: keras.Model) -> Hashable:
     settings = keras.config.floatx(), keras.config.epsilon(), keras.config.image_data_format()
     try:
         metrics = list(compiled_metrics(model.metrics))
+    except NotImplementedError as error:
+        raise UndescribableError(str(error)) from error
+    try:
         weights = compile_arguments_of(model).get("loss_weights") if model.compiled else None
-    except Exception as error:
+    except Exception as error:  # without Keras' record, its description cannot be read
         raise UndescribableError(str(error)) from error
     parts = (model, model.loss, weights, *metrics, model.optimizer)
     return settings, *map(describer.describe, parts)
@@ -141,7 +145,7 @@ class _Describer:
                 cells.append(self.describe(cell.cell_contents))
         read: dict[str, Any] = {}
         if not _is_library(function):
-            names = _names_in(function.__code__) & function.__globals__.keys()
+            names = names_in(function.__code__) & function.__globals__.keys()
             read = {name: function.__globals__[name] for name in sorted(names)}
         others = (function.__defaults__, function.__kwdefaults__, read)
         return function.__code__, tuple(cells), *map(self.describe, others)
@@ -240,14 +244,6 @@ def _is_foreign(value: Any) -> bool:
     if isinstance(value, types.MethodType):
         return _is_foreign(value.__func__)
     return not _is_library(value if _is_code(value) else type(value))
-
-
-def _names_in(code: types.CodeType) -> set[str]:
-    names = set(code.co_names)
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            names |= _names_in(constant)
-    return names
 
 
 @functools.cache

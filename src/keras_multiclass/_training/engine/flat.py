@@ -14,6 +14,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_multiclass._shared.keras.copying import iterate_layers
 from keras_multiclass._shared.upstream.keras import slots_of
 from keras_multiclass._training.engine.slots import allows_stand_in, gradients_for
 
@@ -40,6 +41,7 @@ class FlatOptimizer:
         )
         self._optimizer = type(own).from_config(own.get_config())
         self._optimizer.build([self._weights])
+        self._may_change = any(map(_may_assign_weights, iterate_layers(model)))
         self._own_slots = slots_of(own, self._trainable)
         self._flat_slots = slots_of(self._optimizer, [self._weights])
         self.variables = [self._weights, *self._optimizer.variables]
@@ -95,6 +97,8 @@ class FlatOptimizer:
     def apply_gradients(self, pairs: Any) -> None:
         """Take one step and copy the new weights into the variables of the model."""
         gradients = gradients_for(pairs, self._trainable)
+        if self._may_change:
+            self._weights.assign(_joined(self._trainable))
         self._optimizer.apply([_joined(gradients)], [self._weights])
         self._scatter(self._weights, self._trainable)
 
@@ -107,6 +111,12 @@ class FlatOptimizer:
 
 def _is_elementwise(cls: type) -> bool:
     return cls.__name__ in _ELEMENTWISE and cls is getattr(keras.optimizers, cls.__name__)
+
+
+def _may_assign_weights(layer: keras.Layer) -> bool:
+    """Whether a layer may assign its trainable weights when it is called."""
+    is_known = type(layer).__module__.startswith(("keras.", "keras_multiclass."))
+    return not is_known or isinstance(layer, keras.layers.SpectralNormalization)
 
 
 def _joined(parts: Sequence[Any]) -> tf.Tensor:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import keras
 
+from keras_multiclass._shared.keras.overrides import overridden
 from keras_multiclass._shared.upstream.keras import may_spare_from_decay, replaces_by_gradient
 
 
@@ -23,7 +24,7 @@ def allows_stand_in(model: keras.Model) -> bool:
         and not optimizer.use_ema
         and not optimizer.gradient_accumulation_steps
         and not may_spare_from_decay(optimizer)
-        and type(model).train_step is keras.Model.train_step
+        and not overridden(model, ["train_step"])
         and len({variable.dtype for variable in trainable}) == 1
         and all(variable.constraint is None for variable in trainable)
         and not any(map(replaces_by_gradient, trainable))

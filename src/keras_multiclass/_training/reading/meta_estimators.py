@@ -7,11 +7,11 @@ from the data, so they are looked for only when such an estimator calls `fit`.
 from __future__ import annotations
 
 import inspect
-import warnings
 
 import numpy as np
 
 from keras_multiclass._data.frames import library_of_frame
+from keras_multiclass._shared.messages import warn
 
 _SPLITTERS = ("sklearn.model_selection", "sklearn.calibration")
 _PIPELINES = ("sklearn.pipeline", "imblearn.pipeline")
@@ -36,11 +36,10 @@ def warn_if_cut(n_rows: int, n_validation_rows: int) -> None:
         Number of training and of validation rows.
     """
     if n_rows == n_validation_rows and _is_called_by(_SPLITTERS):
-        warnings.warn(
+        warn(
             f"X_val has {n_validation_rows} rows, as many as X. scikit-learn selects the rows of a "
             "fold from every argument that has as many rows as X, so these are probably not all "
             "validation rows. Pass them as one tuple, X_val=(X_val, y_val), or leave out one row.",
-            stacklevel=2,
         )
 
 
@@ -59,9 +58,8 @@ def warn_if_untransformed(X: object, checked: object, X_val: object, checked_val
     lost_names = library_of_frame(X_val) is not None and library_of_frame(X) is None
     if lost_names or _is_elsewhere(checked, checked_val):
         reason = "column names, unlike X" if lost_names else "a very different range from X"
-        warnings.warn(
+        warn(
             f"X_val has {reason}: the pipeline has probably not transformed it. {TRANSFORM_CURE}",
-            stacklevel=2,
         )
 
 
