@@ -20,6 +20,7 @@ import tensorflow as tf
 
 from keras_multiclass._data.cast_on_read import CastOnRead
 from keras_multiclass._data.rows import Features, TrainingData, dense
+from keras_multiclass._shared.keras.copying import iterate_layers
 from keras_multiclass._shared.keras.epoch_callbacks import EpochListener, Logs
 from keras_multiclass._shared.keras.native_logs import without_native_logs
 from keras_multiclass._shared.seeding import permutation
@@ -54,6 +55,7 @@ _ORDER_BYTES = 2**24
 _PREDICTED_BYTES = 2**24
 _LARGE = 2**24  # bytes
 _ALIGNMENT = 64
+_PLAIN = (bool, int, float, str, type(None))
 
 
 class GraphEngine:
@@ -113,6 +115,17 @@ def _tracing() -> Iterator[None]:
         raise TracingError(message) from error
 
 
+def _settings_of(model: keras.Model) -> tuple[Any, ...]:
+    """Return what callbacks may change about a model that is not in variables."""
+    try:
+        config = dict(model.optimizer.get_config())
+    except Exception:
+        config = {}
+    config.pop("learning_rate", None)
+    trainable = [layer.trainable for layer in iterate_layers(model)]
+    return trainable, {n: v for n, v in config.items() if isinstance(v, _PLAIN)}
+
+
 class _Run:
     """A training run: the arrays on the device, and the traced functions."""
 
@@ -128,6 +141,8 @@ class _Run:
         create_variables(model, data.features(slice(0, 1)), data.y[:1])
         self.model = model
         self.plan = plan
+        self.optimizer = model.optimizer
+        self.traced_settings: Any = _settings_of(model) if watched else None
         self.program = programs.get(model, Program)
         trainee = Trainee(model, plan.batch_size)
         self.state = values_of(trainee.variables)
@@ -204,6 +219,7 @@ class _Run:
 
     def _epoch(self, epoch: int) -> Logs:
         """Train one epoch, in pieces if it is long."""
+        self._check_settings()
         order, batch_size = self._order(epoch), self.plan.batch_size
         self.reset(self.state)
         done, logs = self._compiled_steps(order)
@@ -221,6 +237,18 @@ class _Run:
             done += len(piece)
             steps = _next_size(steps, time.perf_counter() - began)
         return logs
+
+    def _check_settings(self) -> None:
+        """Raise if a callback changed what Keras would take into its training function."""
+        traced, self.traced_settings = self.traced_settings, None
+        if self.model.optimizer is not self.optimizer or (
+            traced is not None and traced != _settings_of(self.model)
+        ):
+            raise EngineError(
+                "A callback compiled the model, or changed its optimizer or which layers are "
+                "trainable. The graph engine, which is traced before, cannot train it: pass "
+                "engine='keras'."
+            )
 
     def _compiled_steps(self, order: np.ndarray) -> tuple[int, Logs]:
         """Take the compiled steps of an epoch; return their number of rows and the last logs."""
