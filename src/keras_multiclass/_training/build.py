@@ -21,7 +21,7 @@ from keras_multiclass._network.user_compile import (
     check_own_compile,
 )
 from keras_multiclass._network.user_model import build_whole_model
-from keras_multiclass._shared.keras.overrides import overridden, predicts_itself
+from keras_multiclass._shared.keras.overrides import NOT_CALLED, overridden, predicts_itself
 from keras_multiclass._shared.messages import warn
 from keras_multiclass._training.auto_parameters import (
     TrainingSettings,
@@ -35,7 +35,6 @@ from keras_multiclass._training.settings import is_auto
 
 _SAMPLE_ROWS = 8
 # Methods that loop over batches, or take a step outside of such a loop.
-_NOT_CALLED = ("fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch")
 
 
 def build_and_compile(parameters: FitParameters, data: RunData, seed: int) -> FittedNetwork:
@@ -168,7 +167,7 @@ def with_prediction_form(spec: CompileSpec, model: keras.Model, sample: np.ndarr
 
 
 def _warn_of_unused_methods(model: keras.Model) -> None:
-    own = overridden(model, _NOT_CALLED)
+    own = overridden(model, NOT_CALLED)
     if own:
         names = ", ".join(f"`{name}`" for name in own)
         warn(

@@ -19,6 +19,7 @@ import numpy as np
 from keras_multiclass._shared.keras.native_logs import import_quietly
 from keras_multiclass._shared.keras.object_names import fresh_names
 from keras_multiclass._shared.keras.objects import build_object
+from keras_multiclass._shared.keras.overrides import CALLED, NOT_CALLED
 from keras_multiclass._shared.keras.state import Packed, copy_state, pack
 from keras_multiclass._shared.messages import describe, format_list
 from keras_multiclass._shared.seeding import seeded
@@ -148,7 +149,7 @@ def _refuse_lost_arguments(layer: keras.Layer) -> None:
 
 def _refuse_own_methods(model: keras.Model) -> None:
     """Raise for methods set on a model rather than in its class, which a copy would lose."""
-    own = [name for name in _MODEL_METHODS if name in vars(model)]
+    own = [name for name in (*CALLED, *NOT_CALLED) if name in vars(model)]
     if own:
         raise TypeError(
             f"The model {model.name!r} cannot be copied or saved, because {format_list(own)} "
@@ -156,13 +157,6 @@ def _refuse_own_methods(model: keras.Model) -> None:
             f"{'it' if len(own) == 1 else 'them'} in a subclass of keras.Model, or pass a function "
             "that builds the network instead of the network."
         )
-
-
-_MODEL_METHODS = (
-    *("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics"),
-    *("make_train_function", "make_test_function", "make_predict_function"),
-    *("fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch"),
-)
 
 
 def copy_layer(layer: keras.Layer) -> Any:

@@ -6,7 +6,14 @@ from collections.abc import Iterable
 
 import keras
 
-__all__ = ["overridden", "predicts_itself"]
+__all__ = ["CALLED", "NOT_CALLED", "overridden", "predicts_itself"]
+
+# Methods that a model may replace: those that the classifier calls, and those that it does not.
+CALLED = (
+    *("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics"),
+    *("make_train_function", "make_test_function", "make_predict_function"),
+)
+NOT_CALLED = ("fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch")
 
 
 def overridden(model: keras.Model, names: Iterable[str]) -> list[str]:
