@@ -709,10 +709,9 @@ class KerasMulticlassClassifier(
             Fraction of correctly predicted rows.
         """
         codec = self._fitted_state().codec
-        # scikit-learn does not compare labels of all types: dates, decimals, enumerations, ...
-        if codec.form == "vector" and type_of_target(y) != "unknown":
+        if codec.form == "vector" and _sklearn_compares(y):
             return float(super().score(X, y, sample_weight))
-        predicted = self.predict_proba(X).argmax(axis=1)
+        predicted = codec.find(self.predict(X), "predict(X)")
         return float(accuracy_score(codec.find(y), predicted, sample_weight=sample_weight))
 
     def _fitted_state(self) -> FittedState:
@@ -780,6 +779,14 @@ class KerasMulticlassClassifier(
 _PICKLE_FORMAT = 2
 
 _ATOMS = (str, int, float, bool, type(None))
+
+
+def _sklearn_compares(y: ArrayLike) -> bool:
+    """Whether scikit-learn compares labels of this type, unlike dates, decimals and others."""
+    try:
+        return bool(type_of_target(y) != "unknown")
+    except TypeError:  # NumPy's StringDType
+        return False
 
 
 def _is_fitted(name: str) -> bool:

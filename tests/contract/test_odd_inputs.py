@@ -20,9 +20,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.datasets import load_iris
 from sklearn.exceptions import DataConversionWarning
+from sklearn.model_selection import cross_val_predict, cross_val_score
 
 from _toy import tiny
 from keras_multiclass import KerasMulticlassClassifier
+from keras_multiclass.evaluation import ClassificationReport
 
 ROWS = 6
 
@@ -232,6 +234,9 @@ LABELS = {
     "a null character": ["a\0", "a"],
     "a lone surrogate": ["\ud800", "a"],
     "numbers in strings": ["1", "01"],
+    "objects that are integers": [0, 1],
+    "objects that are booleans": [False, True],
+    "objects that are integers of NumPy": [np.int64(3), np.int64(5)],
 }
 NOT_LABELS = {
     "int, str": [1, "a"],
@@ -284,8 +289,38 @@ def test_labels_that_were_never_seen_count_as_wrong():
     others = repeated([datetime.date(1999, 1, 1), *LABELS["dates"]])
     expected = np.mean(classifier.predict(np.eye(12)) == others)
     assert classifier.score(np.eye(12), others) == pytest.approx(expected)
+    assert classifier.score(np.eye(12), repeated([datetime.date(1999, 1, 1)])) == 0
     with pytest.raises(ValueError, match="labels among the 2 known classes; got 1 unknown label"):
-        classifier.score(np.eye(12), repeated([datetime.date(1999, 1, 1)]))
+        classifier.score(np.eye(12), repeated([decimal.Decimal(1)]))
+
+
+@pytest.mark.parametrize("case", ["dates", "decimals", "objects that are integers"])
+def test_cross_validation_scores_what_fit_takes(case):
+    X, y = np.eye(8)[:, :2], repeated(LABELS[case], 8)
+    classifier = KerasMulticlassClassifier(one_layer, epochs=1, random_state=0)
+    scores = cross_val_score(classifier, X, y, cv=2, error_score="raise")
+    predicted = cross_val_predict(classifier, X, y, cv=2)
+    assert scores.mean() == pytest.approx(np.mean(predicted == y))
+    report = ClassificationReport.from_predictions(y, predicted)
+    assert report.overall["accuracy"] == pytest.approx(scores.mean())
+
+
+@pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="a dtype of NumPy 2")
+def test_strings_of_variable_width_are_scored():
+    y = np.array(["a", "b"] * 6, dtype=np.dtypes.StringDType())
+    classifier = KerasMulticlassClassifier(one_layer, random_state=0).initialize(np.eye(12), y)
+    expected = np.mean(classifier.predict(np.eye(12)) == y.tolist())
+    assert classifier.score(np.eye(12), y) == pytest.approx(expected)
+
+
+def test_score_counts_what_predict_of_a_subclass_returns():
+    class First(KerasMulticlassClassifier):
+        def predict(self, X):
+            return np.repeat(self.classes_[:1], len(X))
+
+    y = repeated(LABELS["dates"][:1] * 3 + LABELS["dates"][1:])
+    classifier = First(one_layer, random_state=0).initialize(np.eye(12), y)
+    assert classifier.score(np.eye(12), y) == 0.75
 
 
 @pytest.mark.parametrize(

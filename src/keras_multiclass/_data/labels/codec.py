@@ -193,13 +193,13 @@ class LabelCodec:
         Raises
         ------
         ValueError
-            If y is not a multi-class target, or all its labels are unknown.
+            If y is not a multi-class target, or its labels are of other types than the classes.
         """
         target = parse_target(y, name)
         if target.form != "vector":
             return self._encode_target(target, y, name)
         codes = _positions(self.classes, target.values)
-        if np.all(codes < 0):
+        if np.all(codes < 0) and not _types(target.values) & _types(self.classes):
             self._check_known(target.values, codes, name)
         return codes
 
@@ -306,6 +306,10 @@ class LabelCodec:
                 f"Drop these rows, or fit with every class present.{hint}",
             )
         )
+
+
+def _types(labels: np.ndarray) -> set[type]:
+    return set(map(type, labels.tolist()))
 
 
 def _composed(label: Any) -> Any:
