@@ -15,6 +15,7 @@ from _toy import stable_id, tiny
 from keras_multiclass._network.objective import (
     inspect_output,
     resolve_loss,
+    resolve_metrics,
     to_log_probabilities,
     to_logits,
     to_probabilities,
@@ -651,3 +652,57 @@ def test_a_compiled_model_survives_saving(loss, tmp_path):
     network.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     assert again.evaluate(rows, Y, verbose=0) == pytest.approx(before, rel=1e-5)
+
+
+class Calls(keras.losses.Loss):
+    """A loss that calls a function."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def call(self, y_true, y_pred):
+        return self.function(y_true, y_pred)
+
+
+class Updates(keras.metrics.Metric):
+    """A metric that calls a function."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.function(y_true, y_pred)
+
+    def result(self):
+        return 0.0
+
+
+@pytest.mark.parametrize(
+    ("resolve", "made_from"),
+    [
+        (lambda f: resolve_loss(f, n_classes=C, output_form="logits"), lambda f: f),
+        (lambda f: resolve_loss(f, n_classes=C, output_form="logits"), Calls),
+        (lambda f: resolve_metrics([f], n_classes=C, output_form="logits"), lambda f: f),
+        (lambda f: resolve_metrics([f], n_classes=C, output_form="logits"), Updates),
+    ],
+    ids=["loss function", "loss class", "metric function", "metric class"],
+)
+def test_errors_of_losses_and_metrics_are_quoted_and_chained(resolve, made_from):
+    raised = KeyError("no such class")
+
+    def fails(y_true, y_pred):
+        raise raised
+
+    with pytest.raises(ObjectiveError, match="it raised an error.*KeyError: 'no such class'") as e:
+        resolve(made_from(fails))
+    assert e.value.__cause__ is raised
+    with pytest.raises(ObjectiveError, match="takes 1 positional argument but 2 were given"):
+        resolve(made_from(lambda y_pred: y_pred))
+
+
+@pytest.mark.parametrize("resolve", [resolve_loss, resolve_metrics])
+def test_functions_that_return_nothing_are_told_so(resolve):
+    with pytest.raises(ObjectiveError, match="TypeError: it returned None"):
+        resolve(lambda y_true, y_pred: None, n_classes=C, output_form="logits")

@@ -327,3 +327,12 @@ def test_losses_take_the_logits_behind_a_softmax_as_in_keras(loss, engine):
     model.compile(keras.optimizers.SGD(1.0), loss=loss)
     expected = model.fit(X, np.eye(3)[classes], verbose=0, **options)
     np.testing.assert_allclose(classifier.history_["loss"], expected.history["loss"], rtol=1e-4)
+
+
+def test_what_a_lambda_layer_raises_is_quoted():
+    def fails(x):
+        raise KeyError("no such column")
+
+    classifier = KerasMulticlassClassifier(lambda x: keras.layers.Lambda(fails)(x))
+    with pytest.raises(BackboneError, match="because of KeyError: 'no such column'"):
+        classifier.fit(np.eye(4), [0, 1, 0, 1])

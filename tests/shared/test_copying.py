@@ -82,3 +82,26 @@ def test_a_copy_has_the_arguments_that_configurations_lack(is_built, pickled):
     assert float(dense.bias.constraint(100.0)) == pytest.approx(0.1)
     assert dense.kernel_regularizer is not original.layers[0].kernel_regularizer
     assert original.layers[0].kernel_initializer.value == 3.0
+
+
+@pytest.mark.parametrize(
+    ("layer", "argument"),
+    [
+        (keras.layers.Dense(2, activation=lambda x: x), "activation"),
+        (keras.layers.Dense(2, kernel_regularizer=lambda w: ops.sum(w)), "kernel_regularizer"),
+        (keras.layers.SimpleRNN(2, activation=lambda x: x), "activation"),
+    ],
+    ids=["activation", "regularizer", "recurrent"],
+)
+def test_lambdas_that_keras_cannot_rebuild_are_named(layer, argument):
+    with pytest.raises(TypeError, match=f"its `{argument}` is a lambda.*function with a name"):
+        LayerSnapshot.take(keras.Sequential([layer]))
+
+
+def test_lambda_layers_and_named_functions_are_copied():
+    def double(x):
+        return 2 * x
+
+    layers = [keras.layers.Lambda(lambda x: x + 1), keras.layers.Activation(double)]
+    model = keras.Sequential([keras.Input((1,)), *layers])
+    np.testing.assert_array_equal(LayerSnapshot.take(model).restore()(np.ones((1, 1))), [[4.0]])

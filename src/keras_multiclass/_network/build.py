@@ -18,7 +18,7 @@ from keras_multiclass._network.name_collisions import NameCollisionError, is_nam
 from keras_multiclass._network.scaling import standardized
 from keras_multiclass._network.side_by_side import EnsembleNetwork, side_by_side
 from keras_multiclass._network.table_preprocessing import read_table
-from keras_multiclass._shared.messages import describe, invalid, warn
+from keras_multiclass._shared.messages import describe, full_error, invalid, warn
 from keras_multiclass.exceptions import BackboneError
 
 EMBEDDING_UNITS = 32
@@ -198,7 +198,7 @@ def _call_builder(backbone: ResolvedBackbone, x: Any, arguments: Mapping[str, An
         error_class = NameCollisionError if is_name_collision(error) else BackboneError
         raise error_class(
             f"Building with {backbone.label} failed on inputs of shape {x.shape}: "
-            f"{type(error).__name__}: {error}"
+            + full_error(error)
         ) from error
 
 

@@ -14,7 +14,7 @@ from keras_multiclass._interop.scikeras import build_scikeras_model, follows_sci
 from keras_multiclass._network.builder_arguments import check_arguments
 from keras_multiclass._network.name_collisions import NameCollisionError, is_name_collision
 from keras_multiclass._shared.keras.copying import copy_layer
-from keras_multiclass._shared.messages import describe, format_list, invalid
+from keras_multiclass._shared.messages import describe, format_list, full_error, invalid
 from keras_multiclass.exceptions import BackboneError
 
 
@@ -80,9 +80,7 @@ def build_whole_model(
             built = model(**arguments)
     except Exception as error:
         error_class = NameCollisionError if is_name_collision(error) else BackboneError
-        raise error_class(
-            f"Building with {label} failed: {type(error).__name__}: {error}"
-        ) from error
+        raise error_class(f"Building with {label} failed: {full_error(error)}") from error
     return check_model(built, sample), built
 
 
@@ -102,7 +100,6 @@ def check_model(model: Any, sample: np.ndarray) -> keras.Model:
     except Exception as error:
         raise BackboneError(
             "`model` cannot be evaluated on X of shape "
-            f"(n_samples, {', '.join(map(str, sample.shape[1:]))}): "
-            f"{type(error).__name__}: {error}"
+            f"(n_samples, {', '.join(map(str, sample.shape[1:]))}): {full_error(error)}"
         ) from error
     return model

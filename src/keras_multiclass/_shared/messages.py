@@ -5,12 +5,16 @@ from __future__ import annotations
 import difflib
 import inspect
 import numbers
+import re
 import unicodedata
 import warnings
 from collections.abc import Iterable
 from typing import Any
 
 _LONGEST_REPR = 80
+_LONGEST_QUOTE = 160
+# Colors in messages of Keras, and names of operations in front of those of TensorFlow.
+_DECORATION = re.compile(r"\x1b\[[0-9;]*m|\{\{[^{}]*\}\} *")
 # What would change how the text around it is shown: control characters, lone surrogates, separators
 # of lines and paragraphs, and marks that change the direction of text.
 _UNSAFE_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
@@ -96,6 +100,23 @@ def shorten(label: Any, longest: int) -> str:
         return text
     kept = longest - 3
     return f"{text[: kept - kept // 3]}...{text[-(kept // 3) :]}"
+
+
+def quote_error(error: BaseException) -> str:
+    """Return type and message of an error on one line, shortened."""
+    return f"{type(error).__name__}: {shorten(_DECORATION.sub('', str(error)), _LONGEST_QUOTE)}"
+
+
+def full_error(error: BaseException) -> str:
+    """Return type and message of an error that a function of the user raised in Keras.
+
+    Keras raises ``NotImplementedError`` instead of what the function of a ``Lambda`` layer raises.
+    """
+    text = f"{type(error).__name__}: {_DECORATION.sub('', str(error))}"
+    cause = error
+    while isinstance(error, NotImplementedError) and cause.__context__ is not None:
+        cause = cause.__context__
+    return text if cause is error else f"{text}\nIt was raised because of {quote_error(cause)}"
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:

@@ -8,7 +8,7 @@ labels does not look at them, and takes class indices.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import keras
@@ -22,8 +22,9 @@ from keras_multiclass._network.objective.forms import (
     TargetForm,
     is_binary_unit,
 )
+from keras_multiclass._shared.messages import quote_error
 
-__all__ = ["DetectedForms", "detect_forms"]
+__all__ = ["Attempts", "DetectedForms", "detect_forms"]
 
 Evaluate = Callable[[Any, Any], Any]
 
@@ -45,6 +46,39 @@ class DetectedForms:
     forms: InputForms
     per_sample: bool
     direction: Literal["up", "down"] | None
+
+
+@dataclass
+class Attempts:
+    """What calls with the label forms of a trial led to.
+
+    Attributes
+    ----------
+    forms : dict of str to list of str
+        Label forms by their outcome.
+    errors : list of Exception
+        What the calls raised.
+    """
+
+    forms: dict[str, list[str]] = field(default_factory=dict)
+    errors: list[Exception] = field(default_factory=list)
+
+    def add(self, target: TargetForm, outcome: str, error: Exception | None = None) -> None:
+        """Add the outcome of one form."""
+        self.forms.setdefault(outcome, []).append(_DESCRIPTIONS[target])
+        self.errors += [] if error is None else [error]
+
+    @property
+    def first_error(self) -> Exception | None:
+        """The first error, to be named as the cause."""
+        return self.errors[0] if self.errors else None
+
+    def describe(self, otherwise: str) -> str:
+        """Return what was tried; ``otherwise`` is what a function did that raised no error."""
+        n_forms = sum(map(len, self.forms.values()))
+        did = "raised an error" if len(self.errors) == n_forms else otherwise
+        tried = "; ".join(f"{', '.join(f)}: {outcome}" for outcome, f in self.forms.items())
+        return f"it {did}. Tried: {tried}."
 
 
 @dataclass(frozen=True)
@@ -96,7 +130,7 @@ def detect_forms(
     output_form: OutputForm,
     scores: bool = False,
     required: Literal["down"] | None = None,
-) -> tuple[DetectedForms | None, str]:
+) -> DetectedForms | Attempts:
     """Find the forms of labels and predictions that a function expects.
 
     Parameters
@@ -115,32 +149,30 @@ def detect_forms(
 
     Returns
     -------
-    detected : DetectedForms or None
-        None if no forms fit.
-    tried : str
-        The attempts and their outcomes, for an error message.
+    DetectedForms or Attempts
+        The attempts if no forms fit, for an error message.
     """
     trial = _TrialRows.make(n_classes)
     candidates = list(_candidates(n_classes, output_form, scores))
     if required is None and _ignores_labels(evaluate, candidates, trial):
-        return _without_direction(evaluate, candidates[0], trial), ""
-    tried = []
+        return _without_direction(evaluate, candidates[0], trial)
+    attempts = Attempts()
     for forms in candidates:
         try:
             shape, direction = _compare(evaluate, forms, trial)
         except Exception as error:
-            outcome = f"{type(error).__name__}"
+            attempts.add(forms.target, quote_error(error), error)
         else:
             if direction is not None and required in (None, direction):
                 per_sample = shape != ()
                 if not scores and (required or direction == "down"):
                     forms = _prefer_logits(evaluate, forms, trial)
-                return DetectedForms(forms, per_sample, direction), ""
+                return DetectedForms(forms, per_sample, direction)
             outcome = f"a result of shape {shape} that does not separate right from wrong"
-        tried.append(f"{_DESCRIPTIONS[forms.target]}: {outcome}")
+            attempts.add(forms.target, outcome)
     if required is None and _varies_by_itself(evaluate, candidates, trial):
-        return _without_direction(evaluate, candidates[0], trial), ""
-    return None, "; ".join(tried)
+        return _without_direction(evaluate, candidates[0], trial)
+    return attempts
 
 
 def _without_direction(evaluate: Evaluate, forms: InputForms, trial: _TrialRows) -> DetectedForms:
@@ -249,7 +281,10 @@ def _evaluate(
 
 
 def _call(evaluate: Evaluate, target: Any, prediction: Any) -> np.ndarray:
-    return np.asarray(ops.convert_to_numpy(evaluate(target, prediction)), dtype="float64")
+    result = evaluate(target, prediction)
+    if result is None:
+        raise TypeError("it returned None")
+    return np.asarray(ops.convert_to_numpy(result), dtype="float64")
 
 
 def _prefer_logits(evaluate: Evaluate, forms: InputForms, trial: _TrialRows) -> InputForms:

@@ -11,7 +11,7 @@ import keras
 
 from keras_multiclass._network.objective.adapters import AdaptedLoss, function_of
 from keras_multiclass._network.objective.errors import describe_output, mismatch_error
-from keras_multiclass._network.objective.form_detection import detect_forms
+from keras_multiclass._network.objective.form_detection import Attempts, detect_forms
 from keras_multiclass._network.objective.forms import (
     InputForms,
     OutputForm,
@@ -282,15 +282,16 @@ def _user_loss(
     built = _build_user_loss(spec, arguments, output_form)
     taken = accepted_parameters(type(built) if isinstance(built, keras.losses.Loss) else built)
     scores = "from_logits" in taken.names
-    detected, tried = detect_forms(
+    detected = detect_forms(
         function_of(built),
         n_classes=n_classes,
         output_form=output_form,
         scores=scores,
         required="down",
     )
-    if detected is None:
-        raise _unusable(spec, scores, n_classes, output_form, tried)
+    if isinstance(detected, Attempts):
+        error = _unusable(spec, scores, n_classes, output_form, detected)
+        raise error from detected.first_error
     return _adapt(built, detected.forms, detected.per_sample, _reduction(spec, arguments))
 
 
@@ -310,15 +311,17 @@ def _build_user_loss(spec: Any, arguments: Mapping[str, Any], output_form: Outpu
 
 
 def _unusable(
-    spec: Any, scores: bool, n_classes: int, output_form: OutputForm, tried: str
+    spec: Any, scores: bool, n_classes: int, output_form: OutputForm, attempts: Attempts
 ) -> ObjectiveError:
     inputs = "the model's output and matching from_logits" if scores else "probabilities"
     return mismatch_error(
         n_classes,
         describe_output(output_form, n_classes),
         f"loss {describe(spec)}",
-        f"Called on a few synthetic rows with {inputs}, it did not return smaller values for right "
-        f"predictions than for wrong ones. Tried: {tried}.",
+        f"Called on a few synthetic rows with {inputs}, "
+        + attempts.describe(
+            "did not return smaller values for right predictions than for wrong ones"
+        ),
         "A custom loss takes (y_true, y_pred), where y_true contains class indices (n,) or "
         "one-hot labels (n, n_classes) and y_pred are probabilities (n, n_classes), and returns n "
         "values.",

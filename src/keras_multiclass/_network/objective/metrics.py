@@ -19,7 +19,7 @@ from keras_multiclass._network.objective.class_scores import (
     ClassScore,
 )
 from keras_multiclass._network.objective.errors import describe_output, mismatch_error
-from keras_multiclass._network.objective.form_detection import detect_forms
+from keras_multiclass._network.objective.form_detection import Attempts, detect_forms
 from keras_multiclass._network.objective.forms import (
     InputForms,
     OutputForm,
@@ -380,14 +380,14 @@ def _adapt_function(
     scores = "from_logits" in accepted_parameters(function).names
     if scores:
         arguments["from_logits"] = output_form in ("logits", "binary_logit")
-    detected, tried = detect_forms(
+    detected = detect_forms(
         functools.partial(function, **arguments),
         n_classes=n_classes,
         output_form=output_form,
         scores=scores,
     )
-    if detected is None:
-        raise _unusable(metric, n_classes, output_form, tried)
+    if isinstance(detected, Attempts):
+        raise _unusable(metric, n_classes, output_form, detected) from detected.first_error
     return MeanOfFunction(
         function,
         detected.forms,
@@ -416,21 +416,21 @@ def _adapt_user_metric(
         parts = [keras.ops.convert_to_numpy(part) for part in keras.tree.flatten(trial.result())]
         return sum(part.mean() for part in parts) / len(parts)
 
-    detected, tried = detect_forms(
-        evaluate, n_classes=n_classes, output_form=output_form, scores=scores
-    )
-    if detected is None:
-        raise _unusable(metric, n_classes, output_form, tried)
+    detected = detect_forms(evaluate, n_classes=n_classes, output_form=output_form, scores=scores)
+    if isinstance(detected, Attempts):
+        raise _unusable(metric, n_classes, output_form, detected) from detected.first_error
     return AdaptedMetric(metric, detected.forms, detected.direction, name=name)
 
 
-def _unusable(metric: Any, n_classes: int, output_form: OutputForm, tried: str) -> ObjectiveError:
+def _unusable(
+    metric: Any, n_classes: int, output_form: OutputForm, attempts: Attempts
+) -> ObjectiveError:
     return mismatch_error(
         n_classes,
         describe_output(output_form, n_classes),
         f"metric {describe(metric)}",
-        "Called on a few synthetic rows, it did not distinguish right predictions from wrong ones. "
-        f"Tried: {tried}.",
+        "Called on a few synthetic rows, "
+        + attempts.describe("did not distinguish right predictions from wrong ones"),
         "A metric of your own takes 'y_true', 'y_pred', where y_true are class indices (n,) or "
         "one-hot labels (n, n_classes) and y_pred are probabilities (n, n_classes).",
     )

@@ -23,6 +23,7 @@ from keras_multiclass._shared.keras.overrides import CALLED, NOT_CALLED
 from keras_multiclass._shared.keras.state import Packed, copy_state, pack
 from keras_multiclass._shared.messages import describe, format_list
 from keras_multiclass._shared.seeding import seeded
+from keras_multiclass._shared.signatures import accepted_parameters
 from keras_multiclass._shared.upstream.keras import compile_arguments_of, refresh_derived
 
 
@@ -83,6 +84,7 @@ class LayerSnapshot:
         import_quietly("tensorflow")  # Keras imports it on every backend, to recognize its types
         layer_class = type(layer)
         _refuse_lost_arguments(layer)
+        _refuse_lambdas(layer)
         try:
             config = {
                 "module": layer_class.__module__,
@@ -145,6 +147,23 @@ def _refuse_lost_arguments(layer: keras.Layer) -> None:
                 "`get_config` method that returns them too, or pass a function that builds the "
                 "network instead of the network."
             )
+
+
+def _refuse_lambdas(layer: keras.Layer) -> None:
+    """Raise for lambdas among the arguments of Keras' layers, which their classes do not rebuild.
+
+    ``keras.layers.Lambda`` does.
+    """
+    for inner in iterate_layers(layer):
+        if _is_custom(type(inner)) or isinstance(inner, keras.layers.Lambda):
+            continue
+        for name in accepted_parameters(type(inner)).names:
+            if getattr(vars(inner).get(name), "__name__", None) == "<lambda>":
+                raise TypeError(
+                    f"The layer {inner.name!r} cannot be copied or saved, because its `{name}` is "
+                    "a lambda, which Keras cannot rebuild: pass a function with a name (def) "
+                    "instead."
+                )
 
 
 def _refuse_own_methods(model: keras.Model) -> None:
