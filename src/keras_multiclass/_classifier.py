@@ -152,8 +152,9 @@ class KerasMulticlassClassifier(
         way. `partial_fit` resets the temperature to 1. Not supported with a complete `model`.
     warm_start : bool, default=False
         Whether `fit` continues from the last fit instead of starting over. Optimizer, loss,
-        metrics and callbacks follow their current values; the network, its `dtype`, the classes
-        and the seed are those of the first fit.
+        metrics and callbacks follow their current values; the classes and the seed are those of
+        the first fit. Parameters that determine the network (`backbone` or `model` and their
+        arguments, `scaling`, `categorical_features`, `n_ensemble`, `dtype`) must not change.
     dtype : {"float32", "float64", "mixed_float16", "mixed_bfloat16"}, default="float32"
         Keras dtype policy of the network. Keras' global policy and float type have no effect; a
         fit warns of a global policy of lower precision.
@@ -776,7 +777,7 @@ class KerasMulticlassClassifier(
 
 # Incremented whenever the attributes of a fitted classifier change, so that an older version of the
 # package rejects what it cannot read.
-_PICKLE_FORMAT = 2
+_PICKLE_FORMAT = 3
 
 _ATOMS = (str, int, float, bool, type(None))
 

@@ -7,6 +7,7 @@ afterwards. The features are between 987 and 996, so a message that shows data i
 from __future__ import annotations
 
 import copy
+import pickle
 import re
 from typing import Any
 
@@ -18,6 +19,7 @@ from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 
+from _toy import stable_id
 from keras_multiclass import KerasMulticlassClassifier
 from keras_multiclass.exceptions import (
     BackboneError,
@@ -627,6 +629,48 @@ def test_predicting_before_fit_raises_not_fitted_error(method):
         getattr(tiny(), method)(X)
     with pytest.raises(NotFittedError, match="not fitted yet"):
         tiny().score(X, y)
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"n_ensemble": 3}, "`n_ensemble` must stay 'auto' once the network exists; got 3. Set it"),
+        ({"scaling": None}, "`scaling` must stay 'auto'"),
+        ({"dtype": "float64"}, "`dtype` must stay 'float32'"),
+        ({"categorical_features": [0]}, "got [0]"),
+        ({"backbone": "realmlp"}, "`backbone` must stay 'mlp'"),
+        ({"backbone__hidden_units": (9,)}, "`backbone__hidden_units` must stay (8,)"),
+        ({"backbone__dropout": 0.5}, "must stay unset once the network exists; got 0.5. Call fit"),
+        ({"model": one_layer}, "`model` must stay None"),
+        ({"scaling": "robust", "n_ensemble": 3}, "got 3.\n`scaling` must stay"),
+    ],
+    ids=stable_id,
+)
+def test_what_determines_the_network_cannot_change_while_it_is_trained_further(
+    fitted, params, words
+):
+    assert words in error_message(fitted, warm_start=True, **params)
+    message = error_message(fitted, lambda c: c.partial_fit(X, y), **params)
+    assert words in message
+    assert "warm_start=False" in message
+
+
+def test_equal_values_of_what_determines_the_network_are_no_change(fitted):
+    equal = {"n_ensemble": 1, "scaling": "standard", "backbone__hidden_units": (8,)}
+    for classifier in (copy.deepcopy(fitted), pickle.loads(pickle.dumps(fitted))):
+        assert classifier.set_params(**equal).partial_fit(X, y).n_iter_ == 3
+    mask = np.zeros(4, dtype=bool)
+    classifier = tiny(categorical_features=mask).initialize(X, y)
+    classifier.set_params(categorical_features=mask.copy()).partial_fit(X, y)
+
+
+def test_a_user_network_is_unchanged_after_pickling():
+    half = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    classifier = pickle.loads(pickle.dumps(KerasMulticlassClassifier(half).initialize(X, y)))
+    assert classifier.partial_fit(X, y).n_iter_ == 1
+    other = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    with pytest.raises(ValueError, match="`backbone` must stay an instance of Sequential"):
+        classifier.set_params(backbone=other).partial_fit(X, y)
 
 
 # --- failing training ---------------------------------------------------------------------------

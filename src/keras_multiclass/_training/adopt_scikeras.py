@@ -26,6 +26,7 @@ from keras_multiclass._training.auto_parameters import compile_arguments
 from keras_multiclass._training.build import with_prediction_form
 from keras_multiclass._training.fitted import FittedNetwork, FittedState, TrainingRecord, name_modes
 from keras_multiclass._training.parameters import FitParameters
+from keras_multiclass._training.structure import structure_of
 
 _SAMPLE_ROWS = 8
 
@@ -67,7 +68,8 @@ def adopt_fit(parameters: FitParameters, fit: SciKerasFit) -> FittedNetwork:
         dtype=array_dtype(settings.dtype),
         estimator_name=parameters.estimator_name,
     )
-    state = FittedState(codec, features, spec, arguments, seed, settings.dtype)
+    structure = structure_of(parameters)
+    state = FittedState(codec, features, spec, arguments, seed, settings.dtype, structure)
     n_validated = len(history.get("val_loss", []))
     # SciKeras does not record which epochs were validated, unless all were.
     validated = range(1, n_validated + 1) if n_validated == len(history.get("loss", [])) else ()

@@ -32,6 +32,7 @@ from keras_multiclass._training.fitted import FittedNetwork, FittedState
 from keras_multiclass._training.parameters import FitParameters
 from keras_multiclass._training.reading.run_data import RunData
 from keras_multiclass._training.settings import is_auto
+from keras_multiclass._training.structure import structure_of
 
 _SAMPLE_ROWS = 8
 # Methods that loop over batches, or take a step outside of such a loop.
@@ -75,6 +76,7 @@ def build_and_compile(parameters: FitParameters, data: RunData, seed: int) -> Fi
         compile_arguments=arguments,
         seed=seed,
         dtype=parameters.settings.dtype,
+        structure=structure_of(parameters),
         input_names=names,
         resolved_params=resolved_parameters(
             data.settings, data.backbone, arguments, data.batch_size

@@ -38,6 +38,8 @@ class FittedState:
         Names of the inputs of the backbone, if X is a table.
     resolved_params : mapping or None
         What a new network was trained with; None if it was trained elsewhere.
+    structure : mapping
+        The parameters that determine the network, see `structure_of`.
     run : str
         Name of the folder of TensorBoard logs.
     """
@@ -48,6 +50,7 @@ class FittedState:
     compile_arguments: CompileArguments
     seed: int
     dtype: str
+    structure: Mapping[str, object]
     input_names: tuple[str, ...] | None = None
     resolved_params: Mapping[str, object] | None = None
     run: str = field(default_factory=name_of_run)

@@ -39,6 +39,7 @@ from keras_multiclass._training.progress import Progress, show_progress
 from keras_multiclass._training.reading.data import read_data
 from keras_multiclass._training.reading.run_data import KnownData, RunData
 from keras_multiclass._training.request import FitRequest
+from keras_multiclass._training.structure import check_unchanged
 from keras_multiclass.exceptions import DivergenceError, TrainingInterruptedWarning
 
 Train: TypeAlias = Callable[[tuple[keras.callbacks.Callback, ...]], FittedNetwork]
@@ -122,6 +123,7 @@ def _continue(
 ) -> FittedNetwork:
     """Train an earlier network with the parameters as they are now."""
     state, model = previous.state, previous.model
+    check_unchanged(state.structure, state.resolved_params or {}, parameters)
     backbone = BackboneParameter(parameters.backbone, parameters.model)
     with (
         keras_environment(state.dtype),
