@@ -33,6 +33,7 @@ from keras_multiclass._shared.seeding import seeded
 from keras_multiclass._shared.signatures import accepted_parameters
 from keras_multiclass._shared.typing import ArrayLike, History
 from keras_multiclass._training.adopt_scikeras import adopt_fit
+from keras_multiclass._training.callers import is_called_by_user
 from keras_multiclass._training.engine import predict
 from keras_multiclass._training.fitted import FittedNetwork, FittedState, TrainingRecord
 from keras_multiclass._training.parameter_names import unknown_parameters
@@ -434,15 +435,21 @@ class KerasMulticlassClassifier(
         Warns
         -----
         TrainingInterruptedWarning
-            If training is interrupted after at least one epoch. The weights reached so far are
-            kept.
+            If training is interrupted (Ctrl-C) after at least one epoch. The weights reached so
+            far are kept if you call `fit` yourself, or that of a pipeline. If another package
+            calls it, such as a search, an ensemble or cross-validation, or if it runs in a worker
+            process, ``KeyboardInterrupt`` is raised instead, so that everything stops.
         UserWarning
             If `model` overrides methods that are not called, such as ``fit``, or if a
             ``BackupAndRestore`` callback leaves no epochs to train.
         """
         resume = bool(self.warm_start) and hasattr(self, "model_")
         return self._run(
-            FitRequest(X, y, sample_weight, X_val, y_val, sample_weight_val, resume=resume)
+            FitRequest(
+                *(X, y, sample_weight, X_val, y_val, sample_weight_val),
+                resume=resume,
+                keeps_interrupted=is_called_by_user(),
+            )
         )
 
     def partial_fit(
@@ -474,6 +481,8 @@ class KerasMulticlassClassifier(
         ------
         ValueError, TypeError
             As for `fit`, and if ``class_weight="balanced"``, which needs all the data.
+        KeyboardInterrupt
+            If training is interrupted (Ctrl-C). As after all errors, the estimator is unchanged.
         """
         if isinstance(self.class_weight, str):
             raise ValueError(

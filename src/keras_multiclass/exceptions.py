@@ -28,4 +28,4 @@ class EngineError(ValueError):
 
 
 class TrainingInterruptedWarning(UserWarning):
-    """The user interrupted training; the epochs completed so far are kept."""
+    """The user interrupted `fit`; the epochs completed so far are kept."""

@@ -20,6 +20,7 @@ class FitRequest:
     task: Literal["fit", "partial_fit", "initialize"] = "fit"
     resume: bool = False
     has_whole_validation: bool = False  # in a tuple, which meta-estimators do not cut
+    keeps_interrupted: bool = False  # the epochs trained so far
 
     @property
     def min_classes(self) -> int:

@@ -247,6 +247,7 @@ def _plan(
         ),
         jit_compile=state.compile_spec.jit_compile,
         options=_fit_options(settings.fit_options, data.validation),
+        keeps_interrupted=request.keeps_interrupted,
     )
     set_temperature(model, 1.0)
     steps_per_epoch = None if is_part else data.training.n_steps(data.batch_size)

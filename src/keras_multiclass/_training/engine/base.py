@@ -44,6 +44,8 @@ class TrainingPlan:
         Whether XLA compiles the steps; "auto" compiles where it pays off.
     options : mapping, default={}
         ``validation_freq`` and ``validation_batch_size``, as in `keras.Model.fit`.
+    keeps_interrupted : bool, default=False
+        Whether an interrupt ends the training normally if an epoch is complete.
     """
 
     epochs: int
@@ -54,6 +56,7 @@ class TrainingPlan:
     callbacks: tuple[keras.callbacks.Callback, ...] = ()
     jit_compile: bool | Literal["auto"] = "auto"
     options: Mapping[str, Any] = field(default_factory=dict)
+    keeps_interrupted: bool = False
 
     @property
     def numbers(self) -> range:

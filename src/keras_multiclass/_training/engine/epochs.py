@@ -52,7 +52,7 @@ def run_training(
     try:
         loop(callbacks, numbers)
     except KeyboardInterrupt:
-        if not recorder.n_epochs:
+        if not (plan.keeps_interrupted and recorder.n_epochs):
             raise
         interrupted = True
     if plan.epochs:

@@ -6,25 +6,18 @@ from the data, so they are looked for only when such an estimator calls `fit`.
 
 from __future__ import annotations
 
-import inspect
-
 import numpy as np
 
 from keras_multiclass._data.frames import library_of_frame
 from keras_multiclass._shared.messages import warn
+from keras_multiclass._training.callers import is_called_by, is_called_by_pipeline
 
 _SPLITTERS = ("sklearn.model_selection", "sklearn.calibration")
-_PIPELINES = ("sklearn.pipeline", "imblearn.pipeline")
 
 TRANSFORM_CURE = (
     "A pipeline transforms X_val only with metadata routing and transform_input=['X_val']: "
     "Pipeline(steps, transform_input=['X_val'])."
 )
-
-
-def is_called_by_pipeline() -> bool:
-    """Whether a pipeline calls `fit`."""
-    return _is_called_by(_PIPELINES)
 
 
 def warn_if_cut(n_rows: int, n_validation_rows: int) -> None:
@@ -35,7 +28,7 @@ def warn_if_cut(n_rows: int, n_validation_rows: int) -> None:
     n_rows, n_validation_rows : int
         Number of training and of validation rows.
     """
-    if n_rows == n_validation_rows and _is_called_by(_SPLITTERS):
+    if n_rows == n_validation_rows and is_called_by(_SPLITTERS):
         warn(
             f"X_val has {n_validation_rows} rows, as many as X. scikit-learn selects the rows of a "
             "fold from every argument that has as many rows as X, so these are probably not all "
@@ -70,13 +63,3 @@ def _is_elsewhere(X: object, X_val: object) -> bool:
     with np.errstate(over="ignore", invalid="ignore"):
         low, high = np.fmin.reduce(X), np.fmax.reduce(X)
         return bool(np.mean((X_val < 2 * low - high) | (X_val > 2 * high - low)) > 0.5)
-
-
-def _is_called_by(modules: tuple[str, ...]) -> bool:
-    frame = inspect.currentframe()
-    while frame is not None:
-        name = frame.f_globals.get("__name__", "")
-        if any(name == module or name.startswith(f"{module}.") for module in modules):
-            return True
-        frame = frame.f_back
-    return False

@@ -12,10 +12,10 @@ from keras_multiclass._data.streams import Stream, is_stream
 from keras_multiclass._shared.messages import describe, invalid
 from keras_multiclass._shared.seeding import epoch_seed
 from keras_multiclass._shared.typing import FloatArray
+from keras_multiclass._training.callers import is_called_by_pipeline
 from keras_multiclass._training.reading.batches import validation_stream
 from keras_multiclass._training.reading.meta_estimators import (
     TRANSFORM_CURE,
-    is_called_by_pipeline,
     warn_if_cut,
     warn_if_untransformed,
 )
