@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
@@ -105,3 +108,25 @@ def test_lambda_layers_and_named_functions_are_copied():
     layers = [keras.layers.Lambda(lambda x: x + 1), keras.layers.Activation(double)]
     model = keras.Sequential([keras.Input((1,)), *layers])
     np.testing.assert_array_equal(LayerSnapshot.take(model).restore()(np.ones((1, 1))), [[4.0]])
+
+
+@pytest.mark.parametrize("is_model", [False, True], ids=["layer", "model"])
+def test_code_is_restored_from_pickles_and_copies_alone(is_model):
+    layer = keras.layers.Lambda(lambda x: 3 * x, output_shape=lambda shape: shape)
+    original = keras.Sequential([keras.Input((2,)), layer]) if is_model else layer
+    snapshot = LayerSnapshot.take(original)
+    x = np.ones((1, 2), "float32")
+    for each in (snapshot, snapshot, copy.deepcopy(snapshot), pickle.loads(pickle.dumps(snapshot))):
+        np.testing.assert_array_equal(each.restore()(x), 3 * x)
+    with pytest.raises(TypeError, match="by pickle and joblib only"):
+        snapshot.config.__getstate__()  # how skops would save it
+    crafted = dataclasses.replace(snapshot, config=snapshot.config.value)
+    with pytest.raises(ValueError, match=r"must be loaded from a pickle .*enable_unsafe_deserial"):
+        crafted.restore()
+
+    def opt_out():
+        keras.config.enable_unsafe_deserialization()
+        return crafted.restore()
+
+    with ThreadPoolExecutor() as pool:  # the setting belongs to its thread
+        np.testing.assert_array_equal(pool.submit(opt_out).result()(x), 3 * x)

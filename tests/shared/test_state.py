@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
+import math
 import pickle
+import pickletools
 import queue
 import re
 import threading
+import typing
 
 import keras
 import numpy as np
@@ -17,7 +20,7 @@ from keras_multiclass._network.optimizers import optimizer_lookup
 from keras_multiclass._shared.keras.object_names import fresh_names
 from keras_multiclass._shared.keras.objects import build_object
 from keras_multiclass._shared.keras.pickling import pack_parameters
-from keras_multiclass._shared.keras.state import copy_state
+from keras_multiclass._shared.keras.state import Packed, PickledCode, copy_state, pack
 from keras_multiclass._training.engine.fingerprint import fingerprint
 
 
@@ -266,3 +269,14 @@ def test_only_losses_of_equal_state_share_a_trace():
     same, again, other = Scaled(1.0), Scaled(1.0), Scaled(100.0)
     assert described(same) == described(again) != described(other)
     assert described(keras.losses.Huber(0.5)) != described(keras.losses.Huber(0.7))
+
+
+def test_packed_values_call_only_what_is_listed_with_them():
+    value = {"array": np.arange(3).tolist(), "by name": typing.AnyStr, "function": math.sqrt}
+    value |= {"ellipsis": ..., "number": np.float64(np.pi), "code": PickledCode(1)}
+    packed = pack(value)
+    assert packed.unpack() == value
+    assert value["code"] in packed.shared
+    assert not [op.name for op, *_ in pickletools.genops(packed.data) if "GLOBAL" in op.name]
+    with pytest.raises(pickle.UnpicklingError, match=r"listed with it; got posix\.getpid"):
+        Packed(b"cposix\ngetpid\n(tR.", []).unpack()

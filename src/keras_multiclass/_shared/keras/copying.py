@@ -20,7 +20,7 @@ from keras_multiclass._shared.keras.native_logs import import_quietly
 from keras_multiclass._shared.keras.object_names import fresh_names
 from keras_multiclass._shared.keras.objects import build_object
 from keras_multiclass._shared.keras.overrides import CALLED, NOT_CALLED
-from keras_multiclass._shared.keras.state import Packed, copy_state, pack
+from keras_multiclass._shared.keras.state import Packed, PickledCode, copy_state, pack
 from keras_multiclass._shared.messages import describe, format_list
 from keras_multiclass._shared.seeding import seeded
 from keras_multiclass._shared.signatures import accepted_parameters
@@ -64,7 +64,7 @@ class CompiledState:
 class LayerSnapshot:
     """Configuration, custom objects, their state and variable values of a Keras layer or model."""
 
-    config: dict[str, Any]
+    config: dict[str, Any] | PickledCode
     custom_objects: dict[str, Any]
     values: tuple[np.ndarray, ...] | None
     compiled: CompiledState | None = None
@@ -105,22 +105,52 @@ class LayerSnapshot:
         compiled = CompiledState.take(layer) if is_compiled else None
         held = collect_held(layer)
         packed = pack(held) if any(held) else None
-        return cls(config, collect_custom_objects(layer), values, compiled, packed)
+        safe = PickledCode(config) if _contains_code(config) else config
+        return cls(safe, collect_custom_objects(layer), values, compiled, packed)
 
     def restore(self) -> Any:
-        """Build a copy of the layer or model that shares nothing with the original."""
+        """Build a copy of the layer or model that shares nothing with the original.
+
+        Raises
+        ------
+        ValueError
+            If the configuration contains code, but is from neither this process nor a pickle.
+        """
         held = [] if self.held is None else self.held.unpack()
-        layer = keras.saving.deserialize_keras_object(
-            self.config,
-            custom_objects={**self.custom_objects, **_stand_ins(held)},
-            safe_mode=False,
-        )
+        layer = self._build({**self.custom_objects, **_stand_ins(held)})
         set_held(layer, held)
         if self.values is not None:
             write_values(layer, self.values)
         if self.compiled is not None:
             self.compiled.restore(layer)
         return layer
+
+    def _build(self, custom_objects: dict[str, Any]) -> Any:
+        build = functools.partial(
+            keras.saving.deserialize_keras_object, custom_objects=custom_objects
+        )
+        if isinstance(self.config, PickledCode):
+            # A copy, because Keras replaces the code in it by functions.
+            return build(_plain_copy(self.config.value), safe_mode=False)
+        try:
+            return build(self.config, safe_mode=True)
+        except ValueError as error:
+            if not _contains_code(self.config):
+                raise
+            raise ValueError(
+                "A network must be loaded from a pickle if its configuration contains code, such "
+                "as a lambda; got one from another source. If you trust it, call "
+                "keras.config.enable_unsafe_deserialization() before loading."
+            ) from error
+
+
+_UNSAFE = ("__lambda__", "TFSMLayer", "TorchModuleWrapper")  # what Keras' safe mode refuses
+
+
+def _contains_code(config: Any) -> bool:
+    if isinstance(config, dict):
+        return config.get("class_name") in _UNSAFE or any(map(_contains_code, config.values()))
+    return isinstance(config, (list, tuple)) and any(map(_contains_code, config))
 
 
 def _refuse_lost_arguments(layer: keras.Layer) -> None:
@@ -272,15 +302,15 @@ def _held_by(layer: keras.Layer) -> dict[str, Any]:
         is_object = hasattr(value, "__dict__") and _is_custom(type(value)) and not is_code
         is_setting = is_custom and name not in _usual_attributes() and _is_plain(value)
         if is_setting or (is_object and not isinstance(value, others)):
-            held[name] = _untracked(value)
+            held[name] = _plain_copy(value)
     return held
 
 
-def _untracked(value: Any) -> Any:
-    """Replace the lists and dicts with which Keras tracks what a layer contains."""
+def _plain_copy(value: Any) -> Any:
+    """Copy lists and dicts, also those with which Keras tracks what a layer contains."""
     if isinstance(value, dict):
-        return {name: _untracked(item) for name, item in value.items()}
-    return [_untracked(item) for item in value] if isinstance(value, list) else value
+        return {name: _plain_copy(item) for name, item in value.items()}
+    return [_plain_copy(item) for item in value] if isinstance(value, list) else value
 
 
 def _is_plain(value: Any) -> bool:

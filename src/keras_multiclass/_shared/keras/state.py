@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import copyreg
 import importlib
 import io
 import pickle
@@ -24,7 +25,15 @@ import numpy as np
 from keras_multiclass._shared.signatures import names_in
 from keras_multiclass._shared.upstream.keras import is_tracker, set_tracker_state, tracker_state
 
-__all__ = ["Packed", "copy_state", "linked_to", "linked_variables", "pack", "reduce_by_state"]
+__all__ = [
+    "Packed",
+    "PickledCode",
+    "copy_state",
+    "linked_to",
+    "linked_variables",
+    "pack",
+    "reduce_by_state",
+]
 
 Reduction: TypeAlias = tuple[Any, ...]
 Reduce: TypeAlias = Callable[[Any], Reduction]
@@ -51,7 +60,8 @@ class Packed:
     Parameters
     ----------
     data : bytes
-        The value.
+        The value. It names no classes or functions, so that unpacking calls only those in
+        ``shared``, which formats such as that of skops check.
     shared : list
         The classes, functions and other objects that it refers to.
     """
@@ -66,6 +76,39 @@ class Packed:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Packed:
         return self  # nothing changes it, and each `unpack` makes a new copy
+
+
+class PickledCode:
+    """A value that contains code, such as the configuration of a `keras.layers.Lambda`.
+
+    Pickles and copies restore it. Formats that are meant to be safe do not, because they restore
+    objects by their state, which this class does not have.
+
+    Parameters
+    ----------
+    value : object
+        The value.
+    """
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __reduce__(self) -> Reduction:
+        return _pickled_code, (self.value,)
+
+    def __getstate__(self) -> Any:
+        raise TypeError(
+            "A network whose configuration contains code, such as a keras.layers.Lambda with a "
+            "lambda, can be saved by pickle and joblib only. For other formats, replace lambdas by "
+            "functions with names."
+        )
+
+    def __setstate__(self, state: Any) -> None:
+        self.__getstate__()
+
+
+def _pickled_code(value: Any) -> PickledCode:
+    return PickledCode(value)
 
 
 def pack(value: Any, *, reduce: Reduce | None = None, share: Iterable[Any] = ()) -> Packed:
@@ -205,6 +248,8 @@ class _Pickler(pickle.Pickler):
             return None
         if kind is _Shared:
             return self._number(obj.target)
+        if kind is PickledCode:
+            return self._number(obj)
         if isinstance(obj, _CODE) or id(obj) in self._always_shared or _is_plain_builtin(obj):
             return self._number(obj)
         return None
@@ -223,6 +268,8 @@ class _Pickler(pickle.Pickler):
         if reduction is not None:
             return reduction
         is_ours = type(obj).__module__.startswith("keras_multiclass.")
+        if _is_pickled_by_name(obj):
+            return self._share_whole(obj)
         if self._strict or is_ours or id(obj) in self._can_be_pickled:
             return NotImplemented
         # A copy of a queue or a trial that shared nothing but its lock would be of no use.
@@ -278,12 +325,30 @@ class _Unpickler(pickle.Unpickler):
     def persistent_load(self, pid: Any) -> Any:
         return self._shared[pid]
 
+    def find_class(self, module: str, name: str) -> Any:
+        raise pickle.UnpicklingError(
+            f"What a packed value calls must be among the objects listed with it; got "
+            f"{module}.{name}. Do not use this file."
+        )
+
 
 class _Shared:
     """Stands for an object that is pickled by reference."""
 
     def __init__(self, target: Any) -> None:
         self.target = target
+
+
+def _is_pickled_by_name(obj: Any) -> bool:
+    """Whether pickles refer to an object by a name in its module, as to a `typing.TypeVar`."""
+    bases, names = type(obj).__mro__[:-1], ("__reduce__", "__reduce_ex__")
+    own = [name for name in names if any(name in vars(base) for base in bases)]
+    if own != ["__reduce__"] or type(obj) in copyreg.dispatch_table:
+        return False
+    try:
+        return isinstance(obj.__reduce__(), str)
+    except Exception:  # pickling reports it
+        return False
 
 
 def _identity(value: Any) -> Any:
