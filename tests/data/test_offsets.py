@@ -26,7 +26,8 @@ X = np.column_stack([noise, BASE + steps])
 
 
 def learn(X, **options):
-    return FeatureSchema.learn(X, allow_nan=True, **options)
+    schema, checked = FeatureSchema.learn(X, allow_nan=True, **options)
+    return schema.learn_values(X, checked)
 
 
 def mapped(path, array):

@@ -8,7 +8,7 @@ rows lack is -1, and a missing value is NaN.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,15 +37,18 @@ class CategoricalColumn:
     categories : tuple
         The sorted categories: those observed, or those that a categorical dtype declares.
     observed : frozenset
-        The categories that occur in the training rows.
+        The categories that occur in the training rows; all others are unknown.
     has_missing : bool
         Whether the training rows have missing values.
+    is_declared : bool
+        Whether `categories` are those of a dtype, which have a code even if they do not occur.
     """
 
     position: int
     categories: tuple[Hashable, ...]
     observed: frozenset[Hashable]
     has_missing: bool
+    is_declared: bool = False
 
     @classmethod
     def learn(cls, position: int, column: Any, name: str) -> CategoricalColumn:
@@ -62,10 +65,50 @@ class CategoricalColumn:
         """
         indices, values = _factorize(column, name)
         observed = frozenset(values)
+        has_missing = bool((indices == -1).any())
         declared = _declared_categories(column)
-        use_declared = declared and len(declared) - len(observed) <= _MAX_UNOBSERVED
-        categories = tuple(_sorted(declared if use_declared else values))
-        return cls(position, categories, observed, bool((indices == -1).any()))
+        if declared:
+            everything = cls(position, tuple(_sorted(declared)), observed, has_missing, True)
+            return everything.without_unobserved()
+        return cls(position, tuple(_sorted(values)), observed, has_missing)
+
+    def without_unobserved(self) -> CategoricalColumn:
+        """Return the column with codes for observed categories, and for few others if declared."""
+        n_unobserved = len(self.categories) - len(self.observed)
+        if not n_unobserved or (self.is_declared and n_unobserved <= _MAX_UNOBSERVED):
+            return self
+        kept = tuple(value for value in self.categories if value in self.observed)
+        return replace(self, categories=kept, is_declared=False)
+
+    def limited_to(self, codes: NDArray[Any]) -> CategoricalColumn:
+        """Return the column as if these rows, encoded by it, were all there are.
+
+        Parameters
+        ----------
+        codes : ndarray of shape (n_rows,)
+            What `encode` returned for the rows.
+        """
+        missing = np.isnan(codes)
+        counts = np.bincount(codes[~missing].astype(int), minlength=len(self.categories))
+        observed = frozenset(self.categories[code] for code in np.flatnonzero(counts).tolist())
+        has_missing = bool(missing.any())
+        return replace(self, observed=observed, has_missing=has_missing).without_unobserved()
+
+    def recode(self, codes: NDArray[Any], before: CategoricalColumn) -> NDArray[np.float64]:
+        """Return what `encode` would for rows that an earlier version of the column has encoded.
+
+        Parameters
+        ----------
+        codes : ndarray of shape (n_rows,)
+            The codes of the earlier version.
+        before : CategoricalColumn
+            The earlier version.
+        """
+        new = np.array([*self._codes(before.categories), UNKNOWN, self._missing], np.float64)
+        # The last codes are those of unknown categories and of missing values.
+        is_missing = np.isnan(codes)
+        old = np.where(is_missing | (codes == UNKNOWN), len(new) - 2 + is_missing, codes)
+        return new[old.astype(int)]
 
     def encode(self, column: Any, name: str) -> NDArray[np.float64]:
         """Encode values as codes.
@@ -84,11 +127,16 @@ class CategoricalColumn:
         """
         indices, values = _factorize(column, name)
         _check_same_kind(self.categories, values, name)
-        code_of = {value: i for i, value in enumerate(self.categories) if value in self.observed}
-        missing = np.nan if self.has_missing else UNKNOWN
         # A missing value has index -1, which is the last code.
-        codes = np.array([*(code_of.get(value, UNKNOWN) for value in values), missing], np.float64)
-        return codes[indices]
+        return np.array([*self._codes(values), self._missing], np.float64)[indices]
+
+    def _codes(self, values: Iterable[Hashable]) -> list[int]:
+        code_of = {value: i for i, value in enumerate(self.categories) if value in self.observed}
+        return [code_of.get(value, UNKNOWN) for value in values]
+
+    @property
+    def _missing(self) -> float:
+        return np.nan if self.has_missing else UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -146,6 +194,24 @@ class CategoricalColumns:
             table.n_columns,
             tuple(CategoricalColumn.learn(i, table.column(i), table.name(i)) for i in positions),
         )
+
+    def limited_to(self, rows: NDArray[Any], encoded: NDArray[Any]) -> CategoricalColumns:
+        """Return the columns as if some rows were all there are.
+
+        Parameters
+        ----------
+        rows : ndarray of int of shape (n_chosen,)
+            Indices of these rows.
+        encoded : ndarray of shape (n_rows, n_columns)
+            All rows, as encoded by the columns; encoded again where that makes a difference.
+        """
+        limited = []
+        for column in self.categorical:
+            codes = encoded[:, column.position]
+            limited.append(column.limited_to(codes[rows]))
+            if limited[-1] != column:
+                encoded[:, column.position] = limited[-1].recode(codes, column)
+        return replace(self, categorical=tuple(limited))
 
     def encode(self, X: Any, dtype: DTypeLike) -> NDArray[Any]:
         """Encode categorical columns as codes and copy numeric columns.

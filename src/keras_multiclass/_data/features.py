@@ -49,7 +49,7 @@ _KIND_NAMES = {
 class FeatureSchema:
     """What `fit` learns about X, and how X is checked from then on.
 
-    Made by `learn`; never changed, so that it can be shared and pickled.
+    Made by `learn` and `learn_values`; never changed, so that it can be shared and pickled.
 
     Attributes
     ----------
@@ -96,7 +96,6 @@ class FeatureSchema:
         columns: CategoricalColumns | None = None,
         allow_nan: bool = False,
         estimator_name: str = "Estimator",
-        subtract_offsets: bool = True,
     ) -> tuple[FeatureSchema, Features]:
         """Learn shape and names of X, and check it.
 
@@ -106,9 +105,6 @@ class FeatureSchema:
             The features: 2 to 5 dimensions, 2 for frames and sparse matrices.
         dtype, token_ids, columns, allow_nan, estimator_name
             As the attributes.
-        subtract_offsets : bool, default=True
-            Whether `offsets` are subtracted where a cast would make values equal; otherwise this is
-            a warning.
 
         Returns
         -------
@@ -125,17 +121,6 @@ class FeatureSchema:
         reader = _Reader(dtype, token_ids, columns, allow_nan, estimator_name)
         estimator = _stand_in(estimator_name)()
         checked = reader.read(X, estimator, reset=True)
-        offsets = None
-        sample = reader.sample(X, checked)
-        if sample is not None:
-            _warn_of_underflow(sample, dtype)
-            options = {} if subtract_offsets else {"largest_error": LARGE_ERROR}
-            offsets = reader.find_offsets(sample, **options)
-        if offsets is not None and subtract_offsets:
-            checked = replace(reader, offsets=offsets).read(X, estimator, reset=False)
-        elif offsets is not None:
-            _warn_of_rounding(offsets, dtype)
-            offsets = None
         schema = cls(
             tuple(int(size) for size in checked.shape[1:]),
             int(estimator.n_features_in_),
@@ -146,9 +131,55 @@ class FeatureSchema:
             allow_nan,
             estimator_name,
             names=names_of(X),
-            offsets=offsets,
         )
         return schema, checked
+
+    def learn_values(
+        self,
+        X: Any,
+        checked: Features,
+        rows: np.ndarray | None = None,
+        *,
+        subtract_offsets: bool = True,
+    ) -> tuple[FeatureSchema, Features]:
+        """Learn what depends on values, from the training rows: categories and offsets.
+
+        Parameters
+        ----------
+        X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...)
+            The features.
+        checked : ndarray, CSR matrix or CastOnRead
+            The same, checked; its codes of categories may be changed.
+        rows : ndarray of int, default=None
+            Indices of the training rows; None for all.
+        subtract_offsets : bool, default=True
+            Whether `offsets` are subtracted where a cast would make values equal; otherwise this is
+            a warning.
+
+        Returns
+        -------
+        schema : FeatureSchema
+            What was learned.
+        X : ndarray, CSR matrix or CastOnRead
+            As from its `check`.
+        """
+        columns = self.columns
+        if columns is not None and rows is not None:
+            columns = columns.limited_to(rows, np.asarray(checked))
+        schema = replace(self, columns=columns)
+        sample = schema._reader.sample(X, checked, rows)
+        if sample is None:
+            return schema, checked
+        _warn_of_underflow(sample, self.dtype)
+        options = {} if subtract_offsets else {"largest_error": LARGE_ERROR}
+        offsets = schema._reader.find_offsets(sample, **options)
+        if offsets is None:
+            return schema, checked
+        if not subtract_offsets:
+            _warn_of_rounding(offsets, self.dtype)
+            return schema, checked
+        schema = replace(schema, offsets=offsets)
+        return schema, schema.check(X)
 
     def check(self, X: Any) -> Features:
         """Check X against what was learned, and convert it to one dtype.
@@ -172,19 +203,11 @@ class FeatureSchema:
             or names.
         """
         check_names(X, self.names, self.estimator_name)
-        reader = _Reader(
-            self.dtype,
-            self.token_ids,
-            self.columns,
-            self.allow_nan,
-            self.estimator_name,
-            offsets=self.offsets,
-        )
         estimator = _stand_in(self.estimator_name)()
         estimator.n_features_in_ = self.n_features_in
         if self.feature_names_in is not None:
             estimator.feature_names_in_ = self.feature_names_in
-        checked = reader.read(X, estimator, reset=False)
+        checked = self._reader.read(X, estimator, reset=False)
         shape = tuple(int(size) for size in checked.shape[1:])
         if shape != self.input_shape:
             raise ValueError(
@@ -196,6 +219,17 @@ class FeatureSchema:
                 )
             )
         return checked
+
+    @property
+    def _reader(self) -> _Reader:
+        return _Reader(
+            self.dtype,
+            self.token_ids,
+            self.columns,
+            self.allow_nan,
+            self.estimator_name,
+            offsets=self.offsets,
+        )
 
     @property
     def column_names(self) -> list[str]:
@@ -222,13 +256,13 @@ class _Reader:
     estimator_name: str
     offsets: Offsets | None = None
 
-    def sample(self, X: Any, checked: Any) -> Any:
+    def sample(self, X: Any, checked: Any, rows: np.ndarray | None) -> Any:
         """Return some rows of a checked X in 64 bits, or None if a cast changes no number."""
         if self.token_ids or not has_precision(X, self.dtype):
             return None
-        rows = some_rows(X, checked.shape[0], checked.size)
+        chosen = some_rows(X, checked.shape[0], checked.size, rows)
         reader = replace(self, dtype="float64")
-        sample = reader.read(rows, _stand_in(self.estimator_name)(), reset=True)
+        sample = reader.read(chosen, _stand_in(self.estimator_name)(), reset=True)
         return sample[:] if isinstance(sample, CastOnRead) else sample
 
     def find_offsets(self, sample: Any, **options: float) -> Offsets | None:

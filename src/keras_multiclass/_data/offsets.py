@@ -125,7 +125,7 @@ def has_precision(X: Any, dtype: DTypeLike) -> bool:
     return own is None or str(own) not in (*_NARROW_DTYPES, np.dtype(dtype).name)
 
 
-def some_rows(X: Any, n_rows: int, n_values: int) -> Any:
+def some_rows(X: Any, n_rows: int, n_values: int, rows: np.ndarray | None = None) -> Any:
     """Return evenly spaced rows of X, all of them if they are few.
 
     Parameters
@@ -134,16 +134,23 @@ def some_rows(X: Any, n_rows: int, n_values: int) -> Any:
         The features.
     n_rows, n_values : int
         Number of rows, and of all values.
+    rows : ndarray of int, default=None
+        Indices of the rows to choose from; None for all.
     """
+    n_chosen = n_rows if rows is None else len(rows)
     most = max(1, min(_SAMPLE_ROWS, _SAMPLE_VALUES * n_rows // n_values))
-    step = -(-n_rows // most)
-    if step == 1:
+    step = -(-n_chosen // most)
+    if step == 1 and rows is None:
         return X
-    if not hasattr(X, "__getitem__"):
-        X = np.asarray(X)
+    selected = slice(None, None, step) if rows is None else rows[::step]
+    library = library_of_frame(X)
+    if library is not None:
+        return X.iloc[selected] if library == "pandas" else X[selected]
     if sparse.issparse(X):
-        return X.tocsr()[::step]
-    return X.iloc[::step] if library_of_frame(X) == "pandas" else X[::step]
+        return X.tocsr()[selected]
+    if isinstance(X, (list, tuple)):
+        return [X[i] for i in np.arange(n_rows)[selected]]
+    return np.asarray(X)[selected]
 
 
 def _find(sample: np.ndarray, dtype: DTypeLike, largest_error: float) -> np.ndarray:

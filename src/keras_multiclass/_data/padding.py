@@ -68,6 +68,12 @@ class ZeroSteps:
             self._n_late += int((~before_last).any(axis=1).sum())
         self._n_rows += n_samples
 
+    def __add__(self, other: ZeroSteps) -> ZeroSteps:
+        total = ZeroSteps()
+        for name in vars(total):
+            setattr(total, name, getattr(self, name) + getattr(other, name))
+        return total
+
     @property
     def padding(self) -> Literal["end", "start"] | None:
         """Where padding is; None if zeros are data, or if this is unclear."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from keras_multiclass._data.categories import CategoricalColumns
@@ -56,9 +58,20 @@ def read_arrays(
     data, class_weights = rows.weigh(
         data, parameters.class_weight, codec, min_classes=request.min_classes
     )
-    validation = read_validation(rows, request, class_weights, X) if has_validation else None
-    if validation is None and settings.validation_split and request.task == "fit":
-        data, validation = hold_out(data, settings.validation_split, seed)
+    held_out = None
+    if not has_validation and settings.validation_split and request.task == "fit":
+        data, held_out = hold_out(data, settings.validation_split, seed)
+    if known is None:
+        features, X = features.learn_values(
+            request.X,
+            X,
+            data.rows,
+            subtract_offsets=not backbone.reads_raw(parameters.settings.scaling),
+        )
+        data = replace(data, X=X)
+        held_out = None if held_out is None else replace(held_out, X=X)
+        rows = RowReader(features, codec)
+    validation = read_validation(rows, request, class_weights, X) if has_validation else held_out
     return RunData(
         codec=codec,
         features=features,
@@ -85,7 +98,6 @@ def _learn_features(
         columns=_learn_columns(parameters.categorical_features, X, backbone),
         allow_nan=backbone.reads_tables,
         estimator_name=parameters.estimator_name,
-        subtract_offsets=not backbone.reads_raw(parameters.settings.scaling),
     )
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
 from keras_multiclass._data.labels.codec import LabelCodec
 from keras_multiclass._data.padding import ZeroSteps
-from keras_multiclass._data.rows import TrainingData
+from keras_multiclass._data.rows import Features, TrainingData
 from keras_multiclass._data.statistics import (
     ArrayStatistics,
     Moments,
@@ -50,12 +50,10 @@ class FirstPass:
         find_missing: bool,
     ) -> None:
         self._moments = {kind: Moments(kind) for kind in standardizations}
-        self._zero_steps = ZeroSteps()
+        self._groups: dict[int, _Group] = {}
         self._by_class = by_class
         self._token_ids = token_ids
         self._find_missing = find_missing
-        self._highest_token_id = 0
-        self._has_missing: np.ndarray | bool = False
         self._weighted = False
         self._n_batches = 0
         self._n_rows = 0
@@ -67,20 +65,28 @@ class FirstPass:
         self._n_batches += 1
         self._n_rows += batch.n_samples
         self._weighted = self._weighted or batch.weighted
-        if self._token_ids:
-            counted = batch.X[:] if weights is None else batch.X[:][weights > 0]
-            self._highest_token_id = max(self._highest_token_id, int(counted.max(initial=0)))
         counts = np.bincount(batch.y, weights, minlength=len(self._total_weights))
         totals = counts.astype(np.float64)
         totals[: len(self._total_weights)] += self._total_weights
         self._total_weights = totals
-        if self._find_missing and batch.X.ndim == 2:
-            self._has_missing = self._has_missing | ArrayStatistics(batch.X).has_missing()
         for moments in self._moments.values():
             moments.add(batch.X, weights, batch.y if self._by_class else None)
+        for label in np.unique(batch.y).tolist() if self._by_class else [0]:
+            counted = np.ones(batch.n_samples, bool) if weights is None else weights > 0
+            if self._by_class:
+                counted &= batch.y == label
+            if counted.any():
+                self._add_to_group(label, batch.X, np.flatnonzero(counted))
+
+    def _add_to_group(self, label: int, X: Features, rows: IndexArray) -> None:
+        group = self._groups.setdefault(label, _Group())
+        if self._token_ids:
+            group.highest_token_id = max(group.highest_token_id, int(X[rows].max()))
+        if self._find_missing and X.ndim == 2:
+            missing = ArrayStatistics(X, rows=rows).has_missing()
+            group.has_missing = group.has_missing | missing
         if len(self._moments) > 1:
-            rows = None if weights is None else np.flatnonzero(weights > 0)
-            self._zero_steps.add(batch.X, rows)
+            group.zero_steps.add(X, rows)
 
     def summary(self) -> StreamSummary:
         """Return the statistics of all batches."""
@@ -89,12 +95,20 @@ class FirstPass:
             n_rows=self._n_rows,
             weighted=self._weighted,
             total_weights=self._total_weights,
-            highest_token_id=self._highest_token_id if self._token_ids else None,
-            has_missing=np.asarray(self._has_missing),
+            token_ids=self._token_ids,
+            groups=self._groups,
             moments=self._moments,
-            padding=self._zero_steps.padding,
             by_class=self._by_class,
         )
+
+
+@dataclass
+class _Group:
+    """What is learned from rows of one class, or from all rows, besides means and variances."""
+
+    highest_token_id: int = 0
+    has_missing: np.ndarray | bool = False
+    zero_steps: ZeroSteps = field(default_factory=ZeroSteps)
 
 
 @dataclass(frozen=True)
@@ -109,14 +123,12 @@ class StreamSummary:
         Whether any batch has sample weights.
     total_weights : ndarray of shape (n_labels,)
         Sum of the weights of all rows of each label, by its number.
-    highest_token_id : int or None
-        The highest token id; None if X holds no token ids.
-    has_missing : ndarray of bool of shape (n_columns,)
-        Which columns of a table have missing values.
+    token_ids : bool
+        Whether X holds token ids.
+    groups : dict of int to _Group
+        Highest token ids, missing values and padding, for each label if `by_class`.
     moments : dict of Standardization to Moments
         Means and variances, as far as needed.
-    padding : {"end", "start"} or None
-        Where sequences are padded.
     by_class : bool
         Whether these are kept for each class.
     """
@@ -125,10 +137,9 @@ class StreamSummary:
     n_rows: int
     weighted: bool
     total_weights: FloatArray
-    highest_token_id: int | None
-    has_missing: np.ndarray
+    token_ids: bool
+    groups: dict[int, _Group]
     moments: dict[Standardization, Moments]
-    padding: Literal["end", "start"] | None
     by_class: bool
 
     def class_weights(
@@ -201,8 +212,21 @@ class StreamStatistics:
 
     def has_missing(self) -> np.ndarray:
         """Return which columns have missing values."""
-        return self.summary.has_missing
+        return np.any(np.array([group.has_missing for group in self._groups()]), axis=0)
 
     def padding(self) -> Literal["end", "start"] | None:
         """Return where sequences are padded."""
-        return self.summary.padding
+        return sum((group.zero_steps for group in self._groups()), ZeroSteps()).padding
+
+    def highest_token_id(self) -> int | None:
+        """Return the highest token id; None if X holds no token ids."""
+        if not self.summary.token_ids:
+            return None
+        return max(group.highest_token_id for group in self._groups())
+
+    def _groups(self) -> list[_Group]:
+        """Return what was learned from rows of positive weight."""
+        groups, weights = self.summary.groups, self.class_weights
+        if not self.summary.by_class or weights is None:
+            return list(groups.values())
+        return [group for label, group in groups.items() if weights[self.codes[label]] > 0]

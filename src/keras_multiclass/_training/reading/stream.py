@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -52,6 +53,11 @@ def read_stream(
         features, X = _first_features(parameters, first.X, backbone, known)
         learning_rows = RowReader(features, labels)
         sample = learning_rows.combine(X, labels.encode(first.y), first.sample_weight, is_part=True)
+        if known is None:
+            features, sample = _learn_values(
+                features, first.X, sample, is_raw=backbone.reads_raw(parameters.settings.scaling)
+            )
+            learning_rows = RowReader(features, labels)
     resolved = backbone.resolve(X.shape)
     if known is None:
         backbone.warn_if_ambiguous(X.shape)
@@ -69,6 +75,7 @@ def read_stream(
         codec, codes, parameters.class_weight, min_classes=request.min_classes
     )
     rows = RowReader(features, codec)
+    statistics = StreamStatistics(summary, codes, class_weights)
     return RunData(
         codec=codec,
         features=features,
@@ -79,10 +86,10 @@ def read_stream(
         ),
         validation=read_validation(rows, request, class_weights, None) if has_validation else None,
         batch_size=sample.n_samples,
-        statistics=StreamStatistics(summary, codes, class_weights),
+        statistics=statistics,
         sample=sample,
         y=first.y,
-        highest_token_id=summary.highest_token_id,
+        highest_token_id=statistics.highest_token_id(),
     )
 
 
@@ -97,8 +104,16 @@ def _first_features(
         token_ids=backbone.reads_token_ids and np.asarray(X).ndim == 2,
         allow_nan=backbone.reads_tables,
         estimator_name=parameters.estimator_name,
-        subtract_offsets=not backbone.reads_raw(parameters.settings.scaling),
     )
+
+
+def _learn_values(
+    features: FeatureSchema, X: object, batch: TrainingData, *, is_raw: bool
+) -> tuple[FeatureSchema, TrainingData]:
+    weights = batch.sample_weight
+    rows = None if weights is None or not weights.any() else np.flatnonzero(weights)
+    features, checked = features.learn_values(X, batch.X, rows, subtract_offsets=not is_raw)
+    return features, replace(batch, X=checked)
 
 
 def _rest(batches: Iterator[Batch], stream: Stream, rows: RowReader) -> Iterator[TrainingData]:
