@@ -236,7 +236,8 @@ class KerasMulticlassClassifier(
     Notes
     -----
     The loss of a batch is its weighted mean, rows of weight zero are dropped, and a batch is
-    never larger than the data. Weighting a row therefore equals repeating it.
+    never larger than the data. Weighting a row therefore equals repeating it, and only the ratios
+    of weights matter: very large and very small ones are divided by a common power of two.
 
     With scikit-learn 1.9 or newer, ``set_callbacks`` accepts scikit-learn's callbacks, such as
     ``sklearn.callback.ProgressBar``; `fit` notifies them after each epoch.

@@ -174,7 +174,21 @@ def test_products_that_are_all_zero_or_overflow_are_rejected():
     with pytest.raises(ValueError, match="all rows are zero"):
         combine_weights(np.array([1.0, 0.0]), np.array([0.0, 1.0]), codes)
     with pytest.raises(ValueError, match="must be finite in float32"):
-        combine_weights(np.array([1e30, 1.0]), np.array([1e30, 1.0]), codes)
+        combine_weights(np.array([1e200, 1.0]), np.array([1e200, 1.0]), codes)
+
+
+@pytest.mark.parametrize("exponent", [-1000, -126, -41, 41, 127, 1000])
+def test_extreme_products_are_divided_by_a_power_of_two(exponent):
+    weights, codes = np.array([0.625, 0.75, 0.5]), np.array([0, 1, 1])
+    scaled = combine_weights(np.ldexp(weights, exponent), None, codes)
+    np.testing.assert_array_equal(scaled, weights)
+    scaled = combine_weights(weights, np.ldexp(np.ones(2), exponent), codes)
+    np.testing.assert_array_equal(scaled, weights)
+
+
+def test_other_products_are_not_scaled():
+    for weights in ([1e-12, 1e-3], [1e12, 1.0], [0.0, 3.0]):
+        np.testing.assert_allclose(combine_weights(np.array(weights), None, [0, 1]), weights)
 
 
 def test_the_mask_is_false_for_rows_of_weight_zero():

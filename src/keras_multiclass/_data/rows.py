@@ -48,6 +48,11 @@ class TrainingData:
         """Whether there are weights."""
         return self.sample_weight is not None
 
+    @property
+    def largest_weight(self) -> float:
+        """The largest weight; 1 if there are none."""
+        return 1.0 if self.sample_weight is None else float(self.sample_weight.max(initial=0.0))
+
     def n_steps(self, batch_size: int) -> int:
         """Count the batches of an epoch.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
     from keras_multiclass._data.labels.codec import LabelCodec
+
+# Sums of weights up to 2 to this power are far from the limits of float32, even over many rows.
+_LARGEST_EXPONENT = 40
 
 ALL_WEIGHTS_ZERO = (
     "The weights of all rows are zero; sample_weight and class_weight must leave at least one "
@@ -87,6 +91,22 @@ def check_sample_weight(
     return weights
 
 
+def rounded(weights: np.ndarray | None, dtype: DTypeLike) -> np.ndarray | None:
+    """Round weights to the precision of a dtype, whatever their size.
+
+    Parameters
+    ----------
+    weights : ndarray of float64 of shape (n_samples,) or None
+        Validated sample weights.
+    dtype : dtype
+        The dtype that they will be converted to.
+    """
+    if weights is None or np.dtype(dtype) == np.float64:
+        return weights
+    mantissas, exponents = np.frexp(weights)
+    return np.ldexp(mantissas.astype(dtype).astype(np.float64), exponents)
+
+
 def resolve_class_weight(
     class_weight: Any,
     codec: LabelCodec,
@@ -140,9 +160,13 @@ def combine_weights(
     codes: np.ndarray,
     dtype: DTypeLike = np.float32,
     *,
+    exponent: int | None = None,
     allow_all_zero: bool = False,
 ) -> np.ndarray | None:
     """Multiply sample weights by class weights.
+
+    Only their ratios matter, so products that are too large or too small for sums in float32 are
+    divided by a power of two, which is exact.
 
     Parameters
     ----------
@@ -154,6 +178,9 @@ def combine_weights(
         Class indices of the rows.
     dtype : dtype, default=np.float32
         Dtype of the result.
+    exponent : int, default=None
+        The power of two to divide by; by default that of the largest product, see
+        :func:`scale_exponent`.
     allow_all_zero : bool, default=False
         As in :func:`check_sample_weight`.
 
@@ -174,7 +201,12 @@ def combine_weights(
     else:
         product = class_weight[codes].astype(np.float64)
         if sample_weight is not None:
-            product *= sample_weight
+            with np.errstate(over="ignore"):
+                product *= sample_weight
+    if exponent is None:
+        exponent = scale_exponent(product.max(initial=0.0))
+    if exponent:
+        product = np.ldexp(product, -exponent)
     with np.errstate(over="ignore"):
         weights = product.astype(dtype)
     if not np.isfinite(weights).all():
@@ -189,6 +221,25 @@ def combine_weights(
     if not allow_all_zero and not weights.any():
         raise ValueError(ALL_WEIGHTS_ZERO)
     return weights
+
+
+def scale_exponent(largest: float) -> int:
+    """Return the power of two by which weights are to be divided.
+
+    Parameters
+    ----------
+    largest : float
+        The largest weight.
+
+    Returns
+    -------
+    int
+        0 unless the largest weight is extreme.
+    """
+    if not 0 < largest < np.inf:
+        return 0
+    exponent = math.frexp(largest)[1]
+    return exponent if abs(exponent) > _LARGEST_EXPONENT else 0
 
 
 def nonzero_weight_mask(

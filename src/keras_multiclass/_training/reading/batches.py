@@ -11,7 +11,7 @@ import numpy as np
 from keras_multiclass._data.categories import find_text
 from keras_multiclass._data.rows import StreamData, TrainingData
 from keras_multiclass._data.streams import Batch, Stream
-from keras_multiclass._data.weights import ALL_WEIGHTS_ZERO
+from keras_multiclass._data.weights import ALL_WEIGHTS_ZERO, combine_weights, scale_exponent
 from keras_multiclass._shared.messages import format_list, invalid
 from keras_multiclass._shared.typing import FloatArray
 from keras_multiclass._training.reading.rows import RowReader
@@ -24,6 +24,7 @@ def training_stream(
     *,
     n_batches: int,
     weighted: bool,
+    largest_weight: float,
 ) -> StreamData:
     """Return the batches to train on, without rows of weight zero.
 
@@ -39,14 +40,17 @@ def training_stream(
         Number of batches in one pass over the stream.
     weighted : bool
         Whether any batch has sample weights.
+    largest_weight : float
+        The largest sample weight of all batches.
 
     Returns
     -------
     StreamData
         Checked batches, epoch by epoch.
     """
+    exponent = _exponent(largest_weight, class_weights)
     return StreamData(
-        partial(_epoch, stream, rows, class_weights, drop_weightless=True),
+        partial(_epoch, stream, rows, class_weights, exponent, drop_weightless=True),
         stream.steps or n_batches,
         weighted or class_weights is not None,
     )
@@ -71,15 +75,27 @@ def validation_stream(
     StreamData
         Checked batches.
     """
-    n_batches, weighted, total = 0, False, 0.0
-    for part in _read(stream.first_pass(), stream, rows, class_weights, "_val"):
+    n_batches, weighted, largest = 0, class_weights is not None, 0.0
+    is_weightless = True
+    for part in _read(stream.first_pass(), stream, rows, "_val"):
         n_batches += 1
         weighted = weighted or part.weighted
-        total += part.n_samples if part.sample_weight is None else part.sample_weight.sum()
-    if not total:
+        largest = max(largest, part.largest_weight)
+        products = combine_weights(
+            part.sample_weight, class_weights, part.y, np.float64, allow_all_zero=True
+        )
+        is_weightless = is_weightless and not (products is None or products.any())
+    if is_weightless:
         raise ValueError(ALL_WEIGHTS_ZERO)
-    epoch = partial(_epoch, stream, rows, class_weights, suffix="_val")
+    exponent = _exponent(largest, class_weights)
+    epoch = partial(_epoch, stream, rows, class_weights, exponent, suffix="_val")
     return StreamData(epoch, n_batches, weighted)
+
+
+def _exponent(largest_weight: float, class_weights: FloatArray | None) -> int:
+    """Return the power of two that the weights of all batches are divided by."""
+    largest_factor = 1.0 if class_weights is None else float(class_weights.max())
+    return scale_exponent(largest_weight * largest_factor)
 
 
 @contextlib.contextmanager
@@ -111,12 +127,14 @@ def _epoch(
     stream: Stream,
     rows: RowReader,
     class_weights: FloatArray | None,
+    exponent: int,
     *,
     suffix: str = "",
     drop_weightless: bool = False,
 ) -> Iterator[TrainingData]:
     is_empty = True
-    for part in _read(stream.epoch(), stream, rows, class_weights, suffix):
+    for part in _read(stream.epoch(), stream, rows, suffix):
+        part = rows.with_class_weights(part, class_weights, exponent=exponent, is_part=True)
         if drop_weightless and part.sample_weight is not None and not part.sample_weight.all():
             part = part.take(np.flatnonzero(part.sample_weight))
         if part.n_samples:
@@ -127,14 +145,10 @@ def _epoch(
 
 
 def _read(
-    batches: Iterator[Batch],
-    stream: Stream,
-    rows: RowReader,
-    class_weights: FloatArray | None,
-    suffix: str,
+    batches: Iterator[Batch], stream: Stream, rows: RowReader, suffix: str
 ) -> Iterator[TrainingData]:
+    """Check the batches; their weights do not include class weights yet."""
     for number, batch in enumerate(batches, start=1):
         with errors_name_batch(stream, number, batch.X):
             part = rows.read(*batch, suffix=suffix, is_part=True)
-            part = rows.with_class_weights(part, class_weights, is_part=True)
         yield part

@@ -55,6 +55,7 @@ class FirstPass:
         self._token_ids = token_ids
         self._find_missing = find_missing
         self._weighted = False
+        self._largest_weight = 0.0
         self._n_batches = 0
         self._n_rows = 0
         self._total_weights = np.zeros(0)
@@ -65,6 +66,7 @@ class FirstPass:
         self._n_batches += 1
         self._n_rows += batch.n_samples
         self._weighted = self._weighted or batch.weighted
+        self._largest_weight = max(self._largest_weight, batch.largest_weight)
         counts = np.bincount(batch.y, weights, minlength=len(self._total_weights))
         totals = counts.astype(np.float64)
         totals[: len(self._total_weights)] += self._total_weights
@@ -94,6 +96,7 @@ class FirstPass:
             n_batches=self._n_batches,
             n_rows=self._n_rows,
             weighted=self._weighted,
+            largest_weight=self._largest_weight,
             total_weights=self._total_weights,
             token_ids=self._token_ids,
             groups=self._groups,
@@ -121,6 +124,8 @@ class StreamSummary:
         Numbers of batches and rows.
     weighted : bool
         Whether any batch has sample weights.
+    largest_weight : float
+        The largest sample weight.
     total_weights : ndarray of shape (n_labels,)
         Sum of the weights of all rows of each label, by its number.
     token_ids : bool
@@ -136,6 +141,7 @@ class StreamSummary:
     n_batches: int
     n_rows: int
     weighted: bool
+    largest_weight: float
     total_weights: FloatArray
     token_ids: bool
     groups: dict[int, _Group]

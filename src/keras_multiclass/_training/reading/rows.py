@@ -15,6 +15,7 @@ from keras_multiclass._data.weights import (
     combine_weights,
     nonzero_weight_mask,
     resolve_class_weight,
+    rounded,
 )
 from keras_multiclass._shared.messages import describe, invalid
 from keras_multiclass._shared.typing import FloatArray, IndexArray
@@ -65,7 +66,7 @@ class RowReader:
         Returns
         -------
         TrainingData
-            Its weights do not yet include class weights.
+            Its weights, in 64 bits, do not yet include class weights.
         """
         checked = self.features.check(X)
         codes = self.codec.encode(y, name=f"y{suffix}")
@@ -89,18 +90,40 @@ class RowReader:
         weights = check_sample_weight(
             sample_weight,
             len(codes),
-            self.features.dtype,
+            np.float64,
             name=f"sample_weight{suffix}",
             allow_all_zero=is_part,
         )
-        return TrainingData(X, codes, weights)
+        return TrainingData(X, codes, rounded(weights, self.features.dtype))
 
     def with_class_weights(
-        self, data: TrainingData, class_weights: FloatArray | None, *, is_part: bool = False
+        self,
+        data: TrainingData,
+        class_weights: FloatArray | None,
+        *,
+        exponent: int | None = None,
+        is_part: bool = False,
     ) -> TrainingData:
-        """Multiply class weights into the sample weights."""
+        """Multiply class weights into the sample weights, and convert these to the dtype of X.
+
+        Parameters
+        ----------
+        data : TrainingData
+            What `read` returned.
+        class_weights : ndarray of shape (n_classes,) or None
+            The class weights.
+        exponent : int, default=None
+            The power of two to divide the weights by, if it is that of more rows than these.
+        is_part : bool, default=False
+            As in `read`.
+        """
         weights = combine_weights(
-            data.sample_weight, class_weights, data.y, self.features.dtype, allow_all_zero=is_part
+            data.sample_weight,
+            class_weights,
+            data.y,
+            self.features.dtype,
+            exponent=exponent,
+            allow_all_zero=is_part,
         )
         return replace(data, sample_weight=weights)
 

@@ -82,7 +82,12 @@ def read_stream(
         backbone=resolved,
         settings=settings,
         training=training_stream(
-            stream, rows, class_weights, n_batches=summary.n_batches, weighted=summary.weighted
+            stream,
+            rows,
+            class_weights,
+            n_batches=summary.n_batches,
+            weighted=summary.weighted,
+            largest_weight=summary.largest_weight,
         ),
         validation=read_validation(rows, request, class_weights, None) if has_validation else None,
         batch_size=sample.n_samples,
