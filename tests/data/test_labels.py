@@ -391,3 +391,14 @@ def test_the_users_labels_are_not_modified():
     codes = codec.encode(y)
     codec.decode(codes)
     assert y.tolist() == [2.0, 1.0, 2.0]
+
+
+def test_errors_say_that_labels_are_of_another_type_than_the_classes():
+    codec = LabelCodec.learn([0, 1, 2])
+    hint = "are integers, not strings: write 0, not '0'"
+    with pytest.raises(ValueError, match=f"3 unknown labels.* The classes {hint}"):
+        codec.encode(["0", "1", "2"])
+    with pytest.raises(ValueError, match=f"3 new labels.* The classes {hint}"):
+        codec.check_same_classes(["0", "1", "2"])
+    with pytest.raises(ValueError, match=f"a list without 3 labels.* The labels {hint}"):
+        LabelCodec.learn([0, 1, 2], classes=["0", "1", "2"])

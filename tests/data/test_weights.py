@@ -135,7 +135,8 @@ def test_none_and_an_empty_dict_are_no_class_weights():
         ([1, 2, 3], TypeError, "class_weight must be None, 'balanced' or a dict"),
         (np.ones(3), TypeError, r"ndarray of shape \(3,\)"),
         ({"aa": 2}, ValueError, "among the 3 classes; got unknown 'aa'.*'a', 'b', 'c'"),
-        ({0: 2}, ValueError, "unknown 0"),
+        ({0: 2}, ValueError, r"unknown 0.* The classes are strings, not integers\.$"),
+        ({b"a": 2}, ValueError, r"are strings, not bytes: write 'a', not b'a'\.$"),
         ({"a": -1}, ValueError, "class_weight of 'a' must be a finite number >= 0; got -1"),
         ({"a": np.nan}, ValueError, "finite number"),
         ({"a": np.inf}, ValueError, "finite number"),
@@ -152,6 +153,25 @@ def test_an_unknown_label_suggests_a_similar_one():
     codec = LabelCodec.learn(["setosa", "virginica"])
     with pytest.raises(ValueError, match="Did you mean 'setosa'"):
         resolve_class_weight({"Setosa": 2}, codec, np.array([0, 1]))
+
+
+@pytest.mark.parametrize(
+    ("y", "label", "hint"),
+    [
+        ([0, 1], "0", "The classes are integers, not strings: write 0, not '0'."),
+        ([0, 1], 0.5, "The classes are integers, not floats."),
+        ([0.0, 1.0], "1.0", "The classes are floats, not strings: write 1.0, not '1.0'."),
+        ([False, True], "True", "The classes are booleans, not strings: write True, not 'True'."),
+        (["0", "1"], np.int64(0), "The classes are strings, not integers: write '0', not"),
+        (["True", "x"], True, "The classes are strings, not booleans: write 'True', not True."),
+        ([0, 1], None, "The classes are integers, not of type NoneType."),
+    ],
+)
+def test_labels_of_another_type_are_told_apart_from_typos(y, label, hint):
+    with pytest.raises(ValueError, match="among the 2 classes") as caught:
+        resolve_class_weight({label: 2}, LabelCodec.learn(y), np.array([0, 1]))
+    assert hint in str(caught.value)
+    assert "Did you mean" not in str(caught.value)
 
 
 def test_weights_are_multiplied_into_a_new_array():

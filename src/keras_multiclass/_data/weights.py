@@ -292,13 +292,12 @@ def _from_mapping(class_weight: Mapping[Any, Any], codec: LabelCodec) -> np.ndar
     weights = np.ones(codec.n_classes)
     unknown = [label for label in class_weight if codec.index_of(label) is None]
     if unknown:
-        near = did_you_mean(str(unknown[0]), codec.classes)
         raise ValueError(
             invalid(
                 "The labels of class_weight",
                 f"among the {codec.n_classes} classes",
                 f"unknown {format_list(unknown[:5])}",
-                f"The classes are {format_list(codec.classes.tolist())}.{near}",
+                f"The classes are {format_list(codec.classes.tolist())}." + codec.hint(unknown[:1]),
             )
         )
     for label, weight in class_weight.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -242,7 +243,8 @@ class LabelCodec:
                 "classes",
                 f"None or the {self.n_classes} classes that were fitted",
                 " and ".join(part for part in parts if not part.startswith("0 ")),
-                "The output layer is fixed; fit a new classifier for other classes.",
+                "The output layer is fixed; fit a new classifier for other classes."
+                + type_hint(labels[positions < 0].tolist(), self.classes.tolist()),
             )
         )
 
@@ -282,8 +284,22 @@ class LabelCodec:
 
         return pl.DataFrame(table, schema=[str(column) for column in columns]).cast(self.dtype)
 
-    def _hint(self, unknown: str) -> str:
-        """Return what an unknown label may have been meant to be."""
+    def hint(self, unknown: Sequence[Any]) -> str:
+        """Return what unknown labels may have been meant to be; empty if there is no guess.
+
+        Parameters
+        ----------
+        unknown : sequence
+            Labels that are no classes.
+        """
+        classes = self.classes.tolist()
+        if hint := type_hint(unknown, classes):
+            return hint
+        if len(unknown) != 1 or not isinstance(unknown[0], str):
+            return ""
+        return self._spelling_hint(unknown[0])
+
+    def _spelling_hint(self, unknown: str) -> str:
         if _composed(unknown) in map(_composed, self.classes.tolist()):
             return (
                 " It differs from a class only in its Unicode form: apply "
@@ -295,21 +311,55 @@ class LabelCodec:
         if np.all(codes >= 0):
             return
         unknown = unique_in_order(labels[codes < 0])
-        hint = ""
-        if len(unknown) == 1 and isinstance(unknown[0], str):
-            hint = self._hint(unknown[0])
         raise ValueError(
             invalid(
                 name,
                 f"labels among the {self.n_classes} known classes",
                 _count_and_list(unknown, "unknown label"),
-                f"Drop these rows, or fit with every class present.{hint}",
+                f"Drop these rows, or fit with every class present.{self.hint(unknown)}",
             )
         )
 
 
 def _types(labels: np.ndarray) -> set[type]:
     return set(map(type, labels.tolist()))
+
+
+def type_hint(labels: Sequence[Any], classes: Sequence[Any], name: str = "The classes") -> str:
+    """Return that labels are of another type than the classes; empty if they are not.
+
+    Parameters
+    ----------
+    labels : sequence
+        Labels that are no classes.
+    classes : sequence
+        The classes.
+    name : str, default="The classes"
+        What has them.
+    """
+    kinds, expected = (sorted(set(map(_kind, values))) for values in (labels, classes))
+    if not kinds or not expected or set(kinds) & set(expected):
+        return ""
+    texts = {str(known): known for known in classes}
+    twins = ((texts.get(_text(label)), label) for label in labels)
+    example = next((f": write {k!r}, not {label!r}" for k, label in twins if k is not None), "")
+    return f" {name} are {' and '.join(expected)}, not {' and '.join(kinds)}{example}."
+
+
+def _kind(label: Any) -> str:
+    if isinstance(label, (bool, np.bool_)):
+        return "booleans"
+    if isinstance(label, (int, np.integer)):
+        return "integers"
+    if isinstance(label, (float, np.floating)):
+        return "floats"
+    if isinstance(label, str):
+        return "strings"
+    return "bytes" if isinstance(label, bytes) else f"of type {type(label).__name__}"
+
+
+def _text(label: Any) -> str:
+    return label.decode(errors="replace") if isinstance(label, bytes) else str(label)
 
 
 def _composed(label: Any) -> Any:
@@ -372,6 +422,7 @@ def _check_listed(labels: np.ndarray, classes: np.ndarray, name: str) -> None:
                 "classes",
                 f"all labels, including those of {name}",
                 f"a list without {_count_and_list(unlisted, 'label')}",
+                type_hint(classes.tolist(), unlisted.tolist(), "The labels").strip(),
             )
         )
 
