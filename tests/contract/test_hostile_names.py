@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 import re
 import unicodedata
@@ -110,6 +111,35 @@ def test_errors_quote_hostile_classes_harmlessly(label):
         lambda: tiny().partial_fit(X, LABELS, classes=[*set(HOSTILE) - {label}]),
     ):
         with pytest.raises(ValueError, match=re.escape(repr(label))) as caught:
+            use()
+        assert_harmless(str(caught.value))
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class Named:
+    """A label with a ``repr`` of its own."""
+
+    name: str
+
+    def __repr__(self):
+        return self.name
+
+
+def test_errors_and_reports_quote_hostile_objects_harmlessly():
+    known = np.array([Named("\x1b[2Jone"), Named("two\r")], dtype=object)[CODES % 2]
+    others = known.copy()
+    others[0] = Named("\u202eother")
+    fitted = tiny(epochs=1).fit(X, known)
+    assert_harmless(str(ClassificationReport.from_estimator(fitted, X, known)))
+    for use in (
+        lambda: fitted.partial_fit(X, others),
+        lambda: fitted.partial_fit(X, known, classes=list(set(others))),
+        lambda: tiny(class_weight={others[0]: 2.0}).fit(X, known),
+        lambda: tiny(class_weight={known[0]: -2.0}).fit(X, known),
+        lambda: ClassificationReport.from_estimator(fitted, X, others),
+        lambda: tiny(epochs=1).fit(X, known, X_val=X, y_val=others),
+    ):
+        with pytest.raises(ValueError, match="one|other") as caught:
             use()
         assert_harmless(str(caught.value))
 

@@ -17,7 +17,7 @@ from sklearn.utils import check_array
 
 from keras_multiclass._data.frames import MISSING_TYPES, library_of_frame
 from keras_multiclass._data.values import fill_masked, is_categorical
-from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
+from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid, quote
 
 UNKNOWN = -1
 
@@ -263,7 +263,7 @@ class _Table:
         return self.X.iloc[:, positions] if self.library == "pandas" else self.X[:, positions]
 
     def name(self, i: int) -> str:
-        return f"column {self.X.columns[i]!r}" if self.library else f"column {i}"
+        return f"column {quote(self.X.columns[i])}" if self.library else f"column {i}"
 
 
 def _to_array(X: Any) -> NDArray[Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils import check_array
 
-from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
+from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid, quote
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -304,7 +304,7 @@ def _from_mapping(class_weight: Mapping[Any, Any], codec: LabelCodec) -> np.ndar
         if not isinstance(weight, numbers.Real) or not 0 <= float(weight) < np.inf:
             raise ValueError(
                 invalid(
-                    f"The class_weight of {label!r}",
+                    f"The class_weight of {quote(label)}",
                     "a finite number >= 0",
                     describe(weight),
                 )

@@ -28,7 +28,7 @@ def describe(value: Any) -> str:
     ``repr``, and everything else by its type.
     """
     if value is None or isinstance(value, (bool, numbers.Number, str, bytes)):
-        text = repr(value)
+        text = printable(repr(value))
         short = len(text) <= _LONGEST_REPR
         return text if short else f"{type(value).__name__} of length {len(text)}"
     if inspect.isclass(value):
@@ -67,14 +67,15 @@ def did_you_mean(name: str, candidates: Iterable[str], prefix: str = "") -> str:
 
 def format_list(names: Iterable[Any]) -> str:
     """Join names with commas, truncating long names and lists."""
-    shown = [_short_repr(n) for n in names]
+    shown = [quote(n) for n in names]
     if len(shown) > 12:
         return ", ".join(shown[:12]) + f", ... ({len(shown)} in all)"
     return ", ".join(shown)
 
 
-def _short_repr(name: Any) -> str:
-    text = repr(name)
+def quote(name: Any) -> str:
+    """Return the ``repr`` of a name or label, harmless and shortened."""
+    text = printable(repr(name))
     return text if len(text) <= _LONGEST_REPR else f"{text[:50]}...{text[-20:]}"
 
 

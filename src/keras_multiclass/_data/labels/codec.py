@@ -21,7 +21,7 @@ from keras_multiclass._data.labels.parse import (
     to_natural_dtype,
     unique_in_order,
 )
-from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
+from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid, quote
 
 _MAX_SHOWN = 5
 # Kinds of dtypes that np.searchsorted compares without rounding.
@@ -342,7 +342,9 @@ def type_hint(labels: Sequence[Any], classes: Sequence[Any], name: str = "The cl
         return ""
     texts = {str(known): known for known in classes}
     twins = ((texts.get(_text(label)), label) for label in labels)
-    example = next((f": write {k!r}, not {label!r}" for k, label in twins if k is not None), "")
+    example = next(
+        (f": write {quote(k)}, not {quote(label)}" for k, label in twins if k is not None), ""
+    )
     return f" {name} are {' and '.join(expected)}, not {' and '.join(kinds)}{example}."
 
 
