@@ -10,12 +10,13 @@ import pickle
 import joblib
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from keras import ops
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 
-from keras_multiclass import KerasMulticlassClassifier
+from keras_multiclass import KerasMulticlassClassifier, get_backbone, list_backbones
 
 X, y = load_iris(return_X_y=True)
 NAMES = load_iris().target_names
@@ -272,17 +273,92 @@ def test_a_pickle_in_another_format_is_an_error(pickle_format, cure):
         KerasMulticlassClassifier().__setstate__(state)
 
 
+ROWS = {
+    "table": X[:12],
+    "columns": pd.DataFrame({"a": [*"xyz"] * 4, "b": [1.5, np.nan, 3.0] * 4}),
+    "image": np.random.default_rng(0).normal(size=(12, 8, 8, 1)),
+    "sequence": np.random.default_rng(1).normal(size=(12, 6, 2)) * ([[1], [1], [1], [1], [0], [0]]),
+    "tokens": np.arange(72).reshape(12, 6) % 9,
+}
+SMALLER = {
+    "cnn": {"backbone__filters": (4,)},
+    "conv1d": {"backbone__filters": 4},
+    "ft_transformer": {"backbone__num_layers": 1},
+    "transformer": {"backbone__num_layers": 1},
+}
+# Networks that together have every layer, optimizer, loss and metric of ours.
+NETWORKS = {
+    **{
+        name: (get_backbone(name).kind, {"backbone": name, **SMALLER.get(name, {})})
+        for name in list_backbones()
+    },
+    "columns of ft_transformer": (
+        "columns",
+        {"backbone": "ft_transformer", **SMALLER["ft_transformer"]},
+    ),
+    "columns of realmlp": ("columns", {"backbone": "realmlp", "scaling": "quantile"}),
+    "tokens": ("tokens", {"backbone": "gru"}),
+    "ensemble": ("table", {"backbone": "mlp", "n_ensemble": 2, "calibration": "temperature"}),
+    "piecewise": ("table", {"backbone": "mlp", "backbone__numeric_embedding": "piecewise"}),
+    "periodic": ("table", {"backbone": "mlp", "backbone__numeric_embedding": "periodic"}),
+    "objectives": (
+        "table",
+        {
+            "backbone": "mlp",
+            "loss": "categorical_hinge",
+            "metrics": ["macro_f1", "macro_auc", "AUC", keras.losses.categorical_crossentropy],
+        },
+    ),
+}
+
+
+def describe_network(model, rows):
+    """Return what a network computes, and with what it is compiled."""
+    output = model(rows)
+    compiled = [model.optimizer, model.loss, *model.metrics]
+    return {
+        "output": ops.convert_to_numpy(output),
+        "loss": float(ops.convert_to_numpy(model.loss(ops.arange(12) % 3, output))),
+        "state": [ops.convert_to_numpy(v) for v in model.optimizer.variables],
+        "compiled": [(type(each).__name__, each.name) for each in compiled],
+        "optimizer": model.optimizer.get_config(),
+    }
+
+
+def save_networks(folder):
+    """Save networks as files of Keras; return what they compute."""
+    expected = {}
+    for name, (kind, params) in NETWORKS.items():
+        classifier = KerasMulticlassClassifier(random_state=0, **params)
+        model = classifier.initialize(ROWS[kind], np.arange(12) % 3).model_
+        model.optimizer.build(model.trainable_variables)
+        model.optimizer.iterations.assign(3)
+        model.save(folder / f"{name}.keras")
+        rows = np.ones((12, *model.input_shape[1:]), model.inputs[0].dtype)
+        expected[name] = rows, describe_network(model, rows)
+    return expected
+
+
+def load_networks(folder):
+    """Load the files in a process that has done nothing but import the package."""
+    for name, (rows, expected) in joblib.load(folder / "expected.joblib").items():
+        loaded = describe_network(keras.models.load_model(folder / f"{name}.keras"), rows)
+        np.testing.assert_equal(loaded, expected, err_msg=name)
+
+
 def predict_elsewhere(path, folder):
     """Load a classifier in a new process, predict, continue training and predict again."""
+    load_networks(folder)
     classifier = joblib.load(path)
     first = classifier.predict_proba(X)
     classifier.partial_fit(X, NAMES[y])
     np.savez(folder / "predicted.npz", first=first, second=classifier.predict_proba(X))
 
 
-def test_a_spawned_process_predicts_and_trains_identically(fitted, tmp_path, monkeypatch):
+def test_a_new_process_loads_predicts_and_trains_identically(fitted, tmp_path, monkeypatch):
     classifier = copy.deepcopy(fitted("custom loss and metrics"))
     joblib.dump(classifier, tmp_path / "classifier.joblib")
+    joblib.dump(save_networks(tmp_path), tmp_path / "expected.joblib")
     monkeypatch.setenv("PYTHONPATH", os.path.dirname(__file__), prepend=os.pathsep)
     process = multiprocessing.get_context("spawn").Process(
         target=predict_elsewhere, args=(tmp_path / "classifier.joblib", tmp_path)
