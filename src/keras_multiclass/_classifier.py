@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Self, cast
 
@@ -29,6 +30,7 @@ from keras_multiclass._network.objective import to_log_probabilities, to_logits,
 from keras_multiclass._shared.keras.environment import keras_environment, start_quietly
 from keras_multiclass._shared.keras.pickling import pack_parameters
 from keras_multiclass._shared.keras.state import copy_state, linked_to
+from keras_multiclass._shared.keras.versions import current_versions, naming_versions
 from keras_multiclass._shared.seeding import seeded
 from keras_multiclass._shared.signatures import accepted_parameters
 from keras_multiclass._shared.typing import ArrayLike, History
@@ -748,7 +750,11 @@ class KerasMulticlassClassifier(
     # Persistence
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {**super().__getstate__(), "_format": _PICKLE_FORMAT}
+        state = {
+            **super().__getstate__(),
+            "_format": _PICKLE_FORMAT,
+            "_versions": current_versions(),
+        }
         if "model_" in state:
             with keras_environment(self._state.dtype):
                 state["model_"] = PackedModel.pack(self.model_)
@@ -771,17 +777,21 @@ class KerasMulticlassClassifier(
                     else "Upgrade keras-multiclass to the version that saved it."
                 )
             )
-        restored = {**state, **state["_objects"].unpack()}
-        del restored["_format"], restored["_objects"]
-        if "model_" in restored:
-            start_quietly()
-            with (
-                keras_environment(restored["_state"].dtype),
-                seeded(0),
-                linked_to(restored["callbacks_"]),
-            ):
-                restored["model_"] = restored["model_"].unpack(restored["_state"].compile_spec)
-            restored["loss_"] = restored["model_"].loss
+        with naming_versions(state.get("_versions", {})):
+            restored = {**state, **state["_objects"].unpack()}
+            if "model_" in restored:
+                start_quietly()
+                with (
+                    keras_environment(restored["_state"].dtype),
+                    seeded(0),
+                    linked_to(restored["callbacks_"]),
+                ):
+                    restored["model_"] = restored["model_"].unpack(restored["_state"].compile_spec)
+                    if state.get("_versions") != current_versions():
+                        _run_once(restored["model_"], restored["_state"])
+                restored["loss_"] = restored["model_"].loss
+        for name in ("_format", "_versions", "_objects"):
+            restored.pop(name, None)
         super().__setstate__(restored)
 
 
@@ -798,6 +808,15 @@ def _sklearn_compares(y: ArrayLike) -> bool:
         return bool(type_of_target(y) != "unknown")
     except TypeError:  # NumPy's StringDType
         return False
+
+
+def _run_once(model: keras.Model, state: FittedState) -> None:
+    """Run a network on a row of zeros: what another version of Keras saved may fail only then."""
+    features = state.features
+    dtype = "int32" if features.token_ids else features.dtype
+    with warnings.catch_warnings():  # of the structure that some versions give single inputs
+        warnings.simplefilter("ignore")
+        model(np.zeros((1, *features.input_shape), dtype), training=False)
 
 
 def _is_fitted(name: str) -> bool:

@@ -6,6 +6,7 @@ import copy
 import multiprocessing
 import os
 import pickle
+from dataclasses import replace
 
 import joblib
 import keras
@@ -271,6 +272,37 @@ def test_a_pickle_in_another_format_is_an_error(pickle_format, cure):
     state = {**KerasMulticlassClassifier().__getstate__(), "_format": pickle_format}
     with pytest.raises(ValueError, match=f"must be 3 .*; got {pickle_format}. .*{cure}"):
         KerasMulticlassClassifier().__setstate__(state)
+
+
+def test_an_error_names_the_versions_that_saved_what_others_cannot_load(fitted):
+    classifier = fitted("custom layer")
+    state = classifier.__getstate__()
+    assert state["_versions"]["keras"] == keras.__version__
+    loaded = KerasMulticlassClassifier()
+    loaded.__setstate__({**state, "_versions": {"keras": "3.8.0", "tensorflow": "2.18.0"}})
+    np.testing.assert_array_equal(loaded.predict_proba(X), classifier.predict_proba(X))
+    assert vars(loaded).keys() == vars(classifier).keys()
+
+    class Retired(Scale):
+        """Is built as before and fails when it is called, as do some operations of Keras 3.8."""
+
+        def call(self, inputs):
+            raise NotImplementedError("retired")
+
+        def compute_output_shape(self, shape):
+            return shape
+
+    model = state["model_"]
+    objects = dict.fromkeys(model.snapshot.custom_objects, Retired)
+    state["model_"] = replace(model, snapshot=replace(model.snapshot, custom_objects=objects))
+    KerasMulticlassClassifier().__setstate__(state)  # saved by these versions
+    for saved in ({"keras": "3.8.0", "tensorflow": "2.18.0"}, {"keras": "99.0"}):
+        named = " and ".join(f"{name} {version}" for name, version in saved.items())
+        pinned = " ".join(f"{name}=={version}" for name, version in saved.items())
+        message = f"saved with {named}, which keras {keras.__version__}.*pip install {pinned}"
+        with pytest.raises(ValueError, match=message):
+            loaded.__setstate__({**state, "_versions": saved})
+    np.testing.assert_array_equal(loaded.predict_proba(X), classifier.predict_proba(X))
 
 
 ROWS = {

@@ -12,6 +12,7 @@ from keras import ops
 from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.statistics import Statistics
 from keras_multiclass._network.backbone_resolution import ResolvedBackbone
+from keras_multiclass._network.backbones.padding import every_step
 from keras_multiclass._network.builder_arguments import check_arguments, is_required
 from keras_multiclass._network.layers.heads import MemberAverage, MemberDense, Temperature
 from keras_multiclass._network.name_collisions import NameCollisionError, is_name_collision
@@ -166,7 +167,7 @@ def _preprocess(
             axes = backbone.standardization(rows.shape, skip_padding=padded)
             x = standardized(x, *rows.statistics.moments(axes), grey=axes.single_channel)
     if masked and mask is None and is_required(backbone.build, "mask"):
-        mask = ops.ones_like(inputs[..., 0], dtype="bool")
+        mask = every_step(inputs)
     return x, {"mask": mask} if masked and mask is not None else {}, []
 
 

@@ -19,7 +19,17 @@ def blank_padding(x: keras.KerasTensor, mask: keras.KerasTensor | None) -> keras
     """Set padded steps to zero, even if they are NaN."""
     if mask is None:
         return x
-    return ops.where(ops.expand_dims(mask, -1), x, ops.zeros_like(x))
+    return ops.where(ops.expand_dims(mask, -1), x, 0.0)
+
+
+def every_step(x: keras.KerasTensor) -> keras.KerasTensor:
+    """Return a mask of sequences without padding, also where they are NaN.
+
+    Not by `keras.ops.ones_like`, because networks with that one do not load in other versions of
+    Keras.
+    """
+    missing = ops.isnan(x[..., 0])
+    return ops.logical_or(missing, ops.logical_not(missing))
 
 
 def pool_steps(
@@ -37,6 +47,5 @@ def pool_steps(
         weight = weight / ops.maximum(ops.sum(weight, axis=1, keepdims=True), 1.0)
         return ops.sum(blank_padding(x, mask) * ops.cast(weight, x.dtype), axis=1)
     half = keras.backend.standardize_dtype(x.dtype) == "float16"
-    lowest = ops.zeros_like(x) + (_LOWEST_HALF if half else _LOWEST)
-    largest = ops.max(ops.where(real, x, lowest), axis=1)
-    return ops.where(ops.any(real, axis=1), largest, ops.zeros_like(largest))
+    largest = ops.max(ops.where(real, x, _LOWEST_HALF if half else _LOWEST), axis=1)
+    return ops.where(ops.any(real, axis=1), largest, 0.0)

@@ -17,7 +17,12 @@ from keras_multiclass._network.backbones.checks import (
     check_positive_int,
     check_rate,
 )
-from keras_multiclass._network.backbones.padding import POOLINGS, blank_padding, pool_steps
+from keras_multiclass._network.backbones.padding import (
+    POOLINGS,
+    blank_padding,
+    every_step,
+    pool_steps,
+)
 from keras_multiclass._network.backbones.registry import register_backbone
 from keras_multiclass._shared.messages import describe, invalid
 
@@ -228,7 +233,8 @@ def _add_positions(x: keras.KerasTensor, positions: str | None) -> keras.KerasTe
     steps, units = x.shape[1:]
     # 0, 1, 2, ... over time, of shape (batch, steps, 1). Computed rather than constant, so that the
     # number of steps may vary and the model configuration stays small.
-    position = ops.cumsum(ops.ones_like(x[:, :, :1], dtype="float32"), axis=1) - 1.0
+    step = ops.expand_dims(ops.cast(every_step(x), "float32"), -1)
+    position = ops.cumsum(step, axis=1) - 1.0
     if positions == "learned":
         if steps is None:
             raise ValueError(

@@ -129,11 +129,11 @@ class LayerSnapshot:
         build = functools.partial(
             keras.saving.deserialize_keras_object, custom_objects=custom_objects
         )
+        # A copy, because Keras changes the configurations that it reads.
         if isinstance(self.config, PickledCode):
-            # A copy, because Keras replaces the code in it by functions.
             return build(_plain_copy(self.config.value), safe_mode=False)
         try:
-            return build(self.config, safe_mode=True)
+            return build(_plain_copy(self.config), safe_mode=True)
         except ValueError as error:
             if not _contains_code(self.config):
                 raise
