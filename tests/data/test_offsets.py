@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 
 import keras
 import numpy as np
@@ -207,6 +208,92 @@ def test_networks_that_read_x_unchanged_warn_of_rounding(kind):
     assert warned[0].filename == __file__
     assert not hasattr(classifier, "input_offset_")
     KerasMulticlassClassifier(**params, epochs=1, dtype="float64").fit(X, y)
+
+
+def missing_at_the_end(path):
+    numbers = [2**60 + i for i in range(96)] + [None]
+    yield "Int64", pd.DataFrame({"id": pd.array(numbers, "Int64")})
+    yield "polars", pl.DataFrame({"id": numbers})
+    yield "objects", np.array(numbers, object)[:, None]
+    yield "column of objects", pd.DataFrame({"id": np.array(numbers, object)})
+    yield "masked", np.ma.masked_equal(np.array([*numbers[:-1], 0])[:, None], 0)
+
+
+def test_large_integers_are_exact_beside_missing_values(tmp_path):
+    for name, form in missing_at_the_end(tmp_path):
+        _, checked = learn(form)
+        np.testing.assert_array_equal(np.diff(checked[:96, 0]), 1, err_msg=name)
+        assert np.isnan(checked[96, 0]), name
+
+
+FAR = np.where(steps % 2, 900_000_000, BASE) + steps // 32
+SPLIT = r"has different values that become equal in float32.*numpy.divmod\(values, (\d+)\)"
+GROUPS = {
+    "two times": FAR,
+    "mostly 0": np.where(steps % 5 < 3, 0, BASE + steps),
+    "mostly a time": np.where(steps % 5 < 2, 0, BASE) + np.where(steps % 5 < 2, FAR, 0) + steps,
+}
+
+
+@pytest.mark.parametrize("column", GROUPS.values(), ids=GROUPS)
+@pytest.mark.parametrize("convert", [np.asarray, pd.DataFrame, sparse.csr_matrix])
+def test_values_that_no_offset_keeps_apart_are_a_warning(column, convert):
+    with pytest.warns(UserWarning, match=r"^X\[\.\.\., 1\] " + SPLIT):
+        learn(convert(np.column_stack([noise, column])))
+
+
+def test_splitting_such_values_as_the_warning_says_helps():
+    frame = pd.DataFrame({"noise": noise, "time": FAR})
+    with pytest.warns(UserWarning, match=r"^X\['time'\] " + SPLIT) as warned:
+        tiny(epochs=1).fit(frame, y)
+    size = int(re.search(SPLIT, str(warned[0].message))[1])
+    frame["high"], frame["low"] = np.divmod(frame.pop("time"), size)
+    classifier = tiny(epochs=60, batch_size=16).fit(frame, y)
+    assert classifier.score(frame, y) == 1.0
+
+
+def test_values_that_differ_by_rounding_errors_alone_are_no_reason_to_warn():
+    jitter = 0.1 * (1 + steps % 3) * (1 + 1e-15 * noise)
+    learn(np.column_stack([np.where(steps % 2, jitter, 1e6 * jitter), jitter]))
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ([np.zeros(48), BASE + np.arange(48)], SPLIT),
+        ([np.zeros(4), BASE + np.arange(92)], "loses precision.*first batch.*in the stream"),
+        ([np.arange(4), BASE + np.arange(92)], "loses precision.*first batch.*in the stream"),
+        ([FAR[:48], FAR[48:]], SPLIT),
+        ([BASE + np.arange(48), BASE + np.arange(48)], None),
+    ],
+    ids=["equal parts", "zeros first", "small first", "far apart", "typical first"],
+)
+def test_a_stream_whose_first_batch_is_not_typical_causes_a_warning(parts, message):
+    def batches():
+        for part in parts:
+            yield np.column_stack([np.ones(len(part)), part]), np.arange(len(part)) % 3
+
+    classifier = tiny(compile__run_eagerly=True).set_params(epochs=1)
+    if message is None:
+        classifier.initialize(batches)
+        return
+    with pytest.warns(UserWarning, match=r"^X\[\.\.\., 1\] " + message):
+        classifier.initialize(batches)
+
+
+@pytest.mark.parametrize("kind", ["model", "sequences", "keras engine"])
+def test_other_networks_warn_of_values_far_apart_too(kind):
+    model = keras.Sequential([keras.layers.Dense(3, "softmax")])
+    classifier = KerasMulticlassClassifier(
+        **{
+            "model": {"model": model},
+            "sequences": {"backbone": "gru", "backbone__units": 2},
+            "keras engine": {"backbone": "mlp", "engine": "keras"},
+        }[kind]
+    )
+    X = np.column_stack([noise, FAR])
+    with pytest.warns(UserWarning, match=r"^X\[\.\.\., 1\] " + SPLIT):
+        classifier.initialize(X[:, None].repeat(2, axis=1) if kind == "sequences" else X, y)
 
 
 def test_integer_categories_beyond_float_precision_stay_apart():

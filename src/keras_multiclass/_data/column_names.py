@@ -63,12 +63,12 @@ def check_names(X: Any, fitted: Names | None, estimator_name: str) -> None:
     if _are_compared(given, fitted):
         assert given is not None and fitted is not None  # noqa: PT018
         _raise_different(given, fitted)
-    elif _is_named(fitted) and not _are_strings(fitted):
+    elif is_named(fitted) and not _are_strings(fitted):
         warn(
             f"X does not have valid feature names, but {estimator_name} was fitted with feature "
             "names",
         )
-    elif _is_named(given) and not _are_strings(given):
+    elif is_named(given) and not _are_strings(given):
         warn(
             f"X has feature names, but {estimator_name} was fitted without feature names",
         )
@@ -77,12 +77,19 @@ def check_names(X: Any, fitted: Names | None, estimator_name: str) -> None:
 def _are_compared(given: Names | None, fitted: Names | None) -> bool:
     if given is None or fitted is None:
         return False
-    if _is_named(fitted):
-        return _is_named(given)
+    if is_named(fitted):
+        return is_named(given)
     return not _are_strings(given)  # the fitted names are numbers; scikit-learn warns of strings
 
 
-def _is_named(names: Names | None) -> bool:
+def is_named(names: Names | None) -> bool:
+    """Return whether these names differ from 0, 1, ..., which pandas gives to unnamed columns.
+
+    Parameters
+    ----------
+    names : tuple or None
+        Names of columns; None for no names.
+    """
     return names is not None and names != tuple(range(len(names)))
 
 

@@ -25,11 +25,12 @@ from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.column_names import Names, check_names, names_of
 from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.frames import library_of, library_of_frame
-from keras_multiclass._data.offsets import LARGE_ERROR, Offsets, has_precision, some_rows
+from keras_multiclass._data.offsets import Offsets, has_precision, some_rows
+from keras_multiclass._data.precision import warn_of_precision
 from keras_multiclass._data.rows import Features
 from keras_multiclass._data.streams import is_stream
 from keras_multiclass._data.values import REFUSED, Kind, kind_of_array, kinds_of_columns, to_plain
-from keras_multiclass._shared.messages import describe, format_list, invalid, warn
+from keras_multiclass._shared.messages import describe, format_list, invalid
 
 _MOST_DIMENSIONS = 5
 _STREAM_CURE = (
@@ -141,6 +142,7 @@ class FeatureSchema:
         rows: np.ndarray | None = None,
         *,
         subtract_offsets: bool = True,
+        is_part: bool = False,
     ) -> tuple[FeatureSchema, Features]:
         """Learn what depends on values, from the training rows: categories and offsets.
 
@@ -155,6 +157,8 @@ class FeatureSchema:
         subtract_offsets : bool, default=True
             Whether `offsets` are subtracted where a cast would make values equal; otherwise this is
             a warning.
+        is_part : bool, default=False
+            Whether more rows follow, so that it is too early for warnings.
 
         Returns
         -------
@@ -167,19 +171,28 @@ class FeatureSchema:
         if columns is not None and rows is not None:
             columns = columns.limited_to(rows, np.asarray(checked))
         schema = replace(self, columns=columns)
-        sample = schema._reader.sample(X, checked, rows)
-        if sample is None:
+        if not schema.may_be_rounded(X):
             return schema, checked
-        _warn_of_underflow(sample, self.dtype)
-        options = {} if subtract_offsets else {"largest_error": LARGE_ERROR}
-        offsets = schema._reader.find_offsets(sample, **options)
-        if offsets is None:
-            return schema, checked
-        if not subtract_offsets:
-            _warn_of_rounding(offsets, self.dtype)
-            return schema, checked
-        schema = replace(schema, offsets=offsets)
-        return schema, schema.check(X)
+        sample = schema.sample(some_rows(X, checked.shape[0], checked.size, rows))
+        if subtract_offsets:
+            schema = replace(schema, offsets=schema._reader.find_offsets(sample))
+        if not is_part:
+            schema.warn_of_precision(sample, is_raw=not subtract_offsets)
+        return schema, checked if schema.offsets is None else schema.check(X)
+
+    def may_be_rounded(self, X: Any) -> bool:
+        """Return whether X may hold numbers that a cast would round."""
+        return not self.token_ids and has_precision(X, self.dtype)
+
+    def sample(self, X: Any) -> Any:
+        """Check some rows, and return them in 64 bits and without offsets."""
+        reader = replace(self._reader, dtype="float64", offsets=None)
+        checked = reader.read(X, _stand_in(self.estimator_name)(), reset=True)
+        return checked[:] if isinstance(checked, CastOnRead) else checked
+
+    def warn_of_precision(self, sample: Any, **options: bool) -> None:
+        """Warn of features that the dtype cannot hold, see the function of this name."""
+        warn_of_precision(sample, self.dtype, self.offsets, self.names, **options)
 
     def check(self, X: Any) -> Features:
         """Check X against what was learned, and convert it to one dtype.
@@ -256,18 +269,9 @@ class _Reader:
     estimator_name: str
     offsets: Offsets | None = None
 
-    def sample(self, X: Any, checked: Any, rows: np.ndarray | None) -> Any:
-        """Return some rows of a checked X in 64 bits, or None if a cast changes no number."""
-        if self.token_ids or not has_precision(X, self.dtype):
-            return None
-        chosen = some_rows(X, checked.shape[0], checked.size, rows)
-        reader = replace(self, dtype="float64")
-        sample = reader.read(chosen, _stand_in(self.estimator_name)(), reset=True)
-        return sample[:] if isinstance(sample, CastOnRead) else sample
-
-    def find_offsets(self, sample: Any, **options: float) -> Offsets | None:
+    def find_offsets(self, sample: Any) -> Offsets | None:
         """Find the offsets that the numeric columns need."""
-        offsets = Offsets.learn(sample, self.dtype, **options)
+        offsets = Offsets.learn(sample, self.dtype)
         if offsets is None or self.columns is None:
             return offsets
         return offsets.without(column.position for column in self.columns.categorical)
@@ -423,39 +427,6 @@ def _refuse_kind(kind: Kind, names: list[Any] | None, X: Any, *, token_ids: bool
     if kind == "objects":
         raise TypeError(f"float() argument must be a string or a real number. {message}")
     raise ValueError(f"Complex data not supported. {message}" if kind == "complex" else message)
-
-
-def _warn_of_rounding(offsets: Offsets, dtype: str) -> None:
-    warn(
-        f"{_columns(offsets.values != 0)} loses precision in {dtype}, because its values vary "
-        "little for their size, and this network reads X unchanged. Subtract a constant from it"
-        + (", or set dtype='float64'." if dtype == "float32" else "."),
-    )
-
-
-def _warn_of_underflow(sample: Any, dtype: str) -> None:
-    """Warn of features whose numbers all become 0 when they are cast."""
-    n_features = sample.shape[-1]
-    if sparse.issparse(sample):
-        values, positions = sample.data, sample.indices
-    else:
-        values, positions = sample.ravel(), np.arange(sample.size) % n_features
-    own, cast = (
-        np.bincount(positions[numbers != 0], minlength=n_features) > 0
-        for numbers in (values, values.astype(dtype))
-    )
-    if (own & ~cast).any():
-        warn(
-            f"{_columns(own & ~cast)} has only numbers that are too small for {dtype} and become "
-            "0. Multiply it by a constant."
-        )
-
-
-def _columns(chosen: np.ndarray) -> str:
-    positions = np.flatnonzero(chosen).tolist()
-    return (
-        f"X[..., {positions[0]}]" if len(positions) == 1 else f"X[..., [{format_list(positions)}]]"
-    )
 
 
 def _with_cure(error: ValueError, X: Any, *, token_ids: bool) -> ValueError:

@@ -6,6 +6,7 @@ near their median is subtracted, and only the difference is cast.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +16,9 @@ from numpy.typing import DTypeLike
 from scipy import sparse
 from sklearn.utils import check_array
 
-from keras_multiclass._data.frames import library_of_frame
+from keras_multiclass._data.frames import MISSING_TYPES, library_of_frame
 from keras_multiclass._data.padding import padding_mask
+from keras_multiclass._shared.checks import is_integer
 
 _SAMPLE_ROWS = 2**8
 _SAMPLE_VALUES = 2**20
@@ -41,7 +43,11 @@ class Offsets:
 
     @classmethod
     def learn(
-        cls, sample: Any, dtype: DTypeLike, largest_error: float = _LARGEST_ERROR
+        cls,
+        sample: Any,
+        dtype: DTypeLike,
+        largest_error: float = _LARGEST_ERROR,
+        already: Offsets | None = None,
     ) -> Offsets | None:
         """Find the features that need an offset.
 
@@ -53,6 +59,8 @@ class Offsets:
             Dtype that X is cast to.
         largest_error : float
             The error that needs no offset, as a fraction of a typical deviation from the median.
+        already : Offsets, default=None
+            Offsets that are subtracted anyway; the result is what else is needed.
 
         Returns
         -------
@@ -66,12 +74,11 @@ class Offsets:
             dense = np.flatnonzero(stored == sample.shape[0])
             sample = sample[:, dense].toarray()
         may_be_grayscale = sample.ndim == 3
-        if may_be_grayscale:
-            sample = sample[padding_mask(sample)]
+        sample = to_columns(sample)
         if not sample.size:
             return None
-        sample = sample.reshape(-1, sample.shape[-1])
-        sample = sample[:: -(-len(sample) // _SAMPLE_ROWS)]
+        if already is not None:
+            sample = sample - already.values[dense]
         values = np.zeros(n_features)
         values[dense] = _find(sample, dtype, largest_error)
         if may_be_grayscale and values.any():
@@ -119,6 +126,20 @@ class Offsets:
         return shifted
 
 
+def to_columns(sample: np.ndarray) -> np.ndarray:
+    """Return a sample as a matrix with one column for each feature, without padding steps.
+
+    Parameters
+    ----------
+    sample : ndarray of shape (n_rows, ..., n_features)
+        Some rows of X.
+    """
+    if sample.ndim == 3:
+        sample = sample[padding_mask(sample)]
+    sample = sample.reshape(math.prod(sample.shape[:-1]), sample.shape[-1])
+    return sample[:: max(1, -(-len(sample) // _SAMPLE_ROWS))]
+
+
 def has_precision(X: Any, dtype: DTypeLike) -> bool:
     """Return whether X may hold numbers that a cast would round."""
     own = getattr(X, "dtype", None)
@@ -138,11 +159,35 @@ def some_rows(X: Any, n_rows: int, n_values: int, rows: np.ndarray | None = None
         Indices of the rows to choose from; None for all.
     """
     n_chosen = n_rows if rows is None else len(rows)
-    most = max(1, min(_SAMPLE_ROWS, _SAMPLE_VALUES * n_rows // n_values))
-    step = -(-n_chosen // most)
+    step = -(-n_chosen // sample_size(n_rows, n_values))
     if step == 1 and rows is None:
         return X
-    selected = slice(None, None, step) if rows is None else rows[::step]
+    return take_rows(X, n_rows, slice(None, None, step) if rows is None else rows[::step])
+
+
+def sample_size(n_rows: int, n_values: int) -> int:
+    """Return the number of rows of a sample.
+
+    Parameters
+    ----------
+    n_rows, n_values : int
+        Number of rows, and of all their values.
+    """
+    return max(1, min(_SAMPLE_ROWS, _SAMPLE_VALUES * n_rows // n_values))
+
+
+def take_rows(X: Any, n_rows: int, selected: slice | np.ndarray) -> Any:
+    """Return some rows of X.
+
+    Parameters
+    ----------
+    X : array-like, data frame or sparse matrix of shape (n_rows, ...)
+        The features.
+    n_rows : int
+        Number of rows.
+    selected : slice or ndarray of int
+        Which rows.
+    """
     library = library_of_frame(X)
     if library is not None:
         return X.iloc[selected] if library == "pandas" else X[selected]
@@ -175,13 +220,14 @@ def _medians(values: np.ndarray) -> np.ndarray:
 
 def _feature(X: Any, i: int) -> np.ndarray:
     library = library_of_frame(X)
-    if library is None:
-        values = np.asarray(X)[..., i]
-    elif library == "pandas":
-        values = X.iloc[:, i].to_numpy()
-    else:
-        values = X[:, int(i)].to_numpy()
-    if values.dtype.kind in "iuf":
+    values = _column(X, i).to_numpy() if library else np.asarray(X)[..., i]
+    if values.dtype.kind in "iu":
+        return values
+    column = _column(X, i) if library else values
+    integers = _masked_integers(column, library)
+    if integers is not None:
+        return integers
+    if values.dtype.kind == "f":
         return values
     if library is None:
         return values.astype(np.float64)
@@ -189,8 +235,35 @@ def _feature(X: Any, i: int) -> np.ndarray:
     return check_array(column, dtype=np.float64, ensure_all_finite=False)[:, 0]
 
 
+def _column(X: Any, i: int) -> Any:
+    return X.iloc[:, i] if library_of_frame(X) == "pandas" else X[:, int(i)]
+
+
+def _masked_integers(column: Any, library: str | None) -> np.ma.MaskedArray | None:
+    """Return integers, some of which are missing, without a cast; None for other values."""
+    if library == "polars" and column.dtype.is_integer():
+        return np.ma.MaskedArray(column.fill_null(0).to_numpy(), column.is_null().to_numpy())
+    if library == "pandas" and column.dtype.kind in "iu":
+        kind = "int64" if column.dtype.kind == "i" else "uint64"
+        return np.ma.MaskedArray(column.to_numpy(kind, na_value=0), column.isna().to_numpy())
+    values = np.asarray(column)
+    if values.dtype.kind != "O":
+        return None
+    flat = values.ravel().tolist()
+    missing = [type(v).__name__ in MISSING_TYPES or v != v for v in flat]
+    if not all(absent or is_integer(v) for v, absent in zip(flat, missing, strict=True)):
+        return None
+    filled = [0 if absent else int(v) for v, absent in zip(flat, missing, strict=True)]
+    integers = np.array(filled)
+    if integers.dtype.kind not in "iu":
+        return None
+    return np.ma.MaskedArray(integers, missing).reshape(values.shape)
+
+
 def _subtract(values: np.ndarray, offset: float) -> np.ndarray:
-    """Subtract without rounding integers above 2**53."""
+    """Subtract without rounding integers above 2**53; masked values become NaN."""
+    if isinstance(values, np.ma.MaskedArray):
+        return np.where(values.mask, np.nan, _subtract(values.data, offset))
     difference = values.astype(np.float64) - offset
     if values.dtype.kind == "f" or not float(offset).is_integer():
         return difference

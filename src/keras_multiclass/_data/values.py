@@ -117,7 +117,7 @@ def fill_masked(X: np.ma.MaskedArray) -> np.ndarray:
         return np.asarray(X.data)
     if X.dtype.kind in "fc":
         return np.asarray(X.filled(np.nan))
-    if X.dtype.kind in "biu":
+    if X.dtype.kind in "biu" and X.dtype.itemsize < 8:  # larger integers would be rounded
         return np.where(np.ma.getmaskarray(X), np.nan, X.data)
     values = X.data.astype(object)
     values[np.ma.getmaskarray(X)] = None

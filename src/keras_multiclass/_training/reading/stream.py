@@ -11,6 +11,8 @@ import numpy as np
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.labels.checks import check_learned_labels
 from keras_multiclass._data.labels.incremental import IncrementalLabels
+from keras_multiclass._data.offsets import sample_size, take_rows
+from keras_multiclass._data.row_sample import RowSample
 from keras_multiclass._data.rows import Features, TrainingData
 from keras_multiclass._data.streams import Batch, Stream
 from keras_multiclass._network.backbone_resolution import BackboneParameter, ResolvedBackbone
@@ -62,11 +64,14 @@ def read_stream(
     if known is None:
         backbone.warn_if_ambiguous(X.shape)
     settings = resolve_auto(parameters, resolved, can_hold_out=has_validation)
-    rest = _rest(batches, stream, learning_rows)
+    precision = _PrecisionCheck(features, sample.X, is_active=known is None)
+    precision.add(first.X, sample)
+    rest = _rest(batches, stream, learning_rows, precision)
     by_class = parameters.class_weight is not None
     summary = _summarize(
         chain([sample], rest), features, None if known else resolved, by_class=by_class
     )
+    precision.warn(is_raw=backbone.reads_raw(parameters.settings.scaling))
     codec = labels.learn(request.classes) if known is None else known.codec
     codes = labels.positions(codec)
     if known is None and request.classes is None:
@@ -117,14 +122,43 @@ def _learn_values(
 ) -> tuple[FeatureSchema, TrainingData]:
     weights = batch.sample_weight
     rows = None if weights is None or not weights.any() else np.flatnonzero(weights)
-    features, checked = features.learn_values(X, batch.X, rows, subtract_offsets=not is_raw)
+    features, checked = features.learn_values(
+        X, batch.X, rows, subtract_offsets=not is_raw, is_part=True
+    )
     return features, replace(batch, X=checked)
 
 
-def _rest(batches: Iterator[Batch], stream: Stream, rows: RowReader) -> Iterator[TrainingData]:
+class _PrecisionCheck:
+    """Warns if the dtype of the network cannot hold some features of a stream."""
+
+    def __init__(self, features: FeatureSchema, first: Features, *, is_active: bool) -> None:
+        self._features = features
+        self._is_active = is_active
+        self._rows = RowSample(sample_size(first.shape[0], max(1, first.size)))
+
+    def add(self, X: object, batch: TrainingData) -> None:
+        """Add a batch as the user passed it, and checked."""
+        if not self._is_active or not self._features.may_be_rounded(X):
+            return
+        weights, n_rows = batch.sample_weight, batch.n_samples
+        rows = np.arange(n_rows) if weights is None else np.flatnonzero(weights)
+        chosen = rows[self._rows.select(len(rows))]
+        if len(chosen):
+            self._rows.add(self._features.sample(take_rows(X, n_rows, chosen)))
+
+    def warn(self, *, is_raw: bool) -> None:
+        """Warn of what the batches have in common."""
+        for sample in self._rows.arrays():
+            self._features.warn_of_precision(sample, is_raw=is_raw, is_stream=not is_raw)
+
+
+def _rest(
+    batches: Iterator[Batch], stream: Stream, rows: RowReader, precision: _PrecisionCheck
+) -> Iterator[TrainingData]:
     for number, batch in enumerate(batches, start=2):
         with errors_name_batch(stream, number, batch.X):
             part = rows.read(*batch, is_part=True)
+            precision.add(batch.X, part)
         yield part
 
 
