@@ -7,6 +7,7 @@ import re
 import keras
 import numpy as np
 import pytest
+import sklearn.preprocessing
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.compose import make_column_transformer
@@ -15,6 +16,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
+from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.features import FeatureSchema
 
 pd = pytest.importorskip("pandas")
@@ -28,6 +30,7 @@ NAMES = {
     "make_pipeline": make_pipeline,
     "SimpleImputer": SimpleImputer,
     "TfidfVectorizer": TfidfVectorizer,
+    "sklearn": sklearn,
 }
 
 
@@ -192,10 +195,10 @@ def test_the_advice_on_text_works():
 def test_the_advice_on_dates_works(days):
     X = days[:, None] if isinstance(days, np.ndarray) else days.to_frame("day")
     assert "days since a fixed date" in error_of(X, Reader())
-    days = pd.to_datetime(pd.Series(days))
-    since = (days - days.iloc[0]) / pd.Timedelta(days=1)
-    read = Reader().fit(pd.DataFrame({"day": since, "month": days.dt.month})).read_
-    assert read[:, 0].tolist() == [0, 1, 2, 3, 4, 5]
+    code = re.search(r"fixed date: (.*)\.$", error_of(X, Reader()))[1]
+    since = eval(code, {**NAMES, "dates": pd.Series(days)})
+    read = Reader().fit(pd.DataFrame({"day": since, "month": pd.Series(days).map(lambda d: 1)}))
+    assert read.read_[:, 0].tolist() == [7305, 7306, 7307, 7308, 7309, 7310]
 
 
 VECTORS = [np.full(3, i, float) for i in range(6)]
@@ -235,7 +238,89 @@ def test_the_advice_on_ragged_rows_works():
 
 def test_nested_columns_are_named():
     for X in (pd.DataFrame({"a": VECTORS}), pl.DataFrame({"a": [[1, 2], [3]]})):
-        assert "objects in column 'a'" in error_of(X, Reader())
+        assert re.search("objects.* in column 'a'", error_of(X, Reader()))
+
+
+CELLS = {
+    "list": [[i, 2.0] for i in range(6)],
+    "tuple": [(i, 2.0) for i in range(6)],
+    "ndarray": [np.array([i, 2.0]) for i in range(6)],
+    "dict": [{"a": i, "b": 2.0} for i in range(6)],
+    "set": [{i % 2, 2 + i % 2} for i in range(6)],
+}
+
+
+def in_form(form, values):
+    column = np.empty(6, object)
+    column[:] = values
+    table = np.column_stack([column, np.ones(6)]).astype(object)
+    return {
+        "frame": lambda: pd.DataFrame({"a": 1.0, "b": column}, index=range(6, 12)),
+        "frame without names": lambda: pd.DataFrame(table),
+        "array": lambda: table,
+        "list": lambda: [[value, 1.0] for value in values],
+    }[form]()
+
+
+@pytest.mark.parametrize("kind", CELLS)
+@pytest.mark.parametrize("form", ["frame", "frame without names", "array", "list"])
+def test_the_advice_on_cells_of_several_values_works(kind, form):
+    X = in_form(form, CELLS[kind])
+    message = error_of(X, Reader())
+    name = "'b'" if form == "frame" else "0"
+    assert f"objects of type '{kind}' in column {name}." in message
+    read = Reader().fit(follow(message, X, None)[1]).read_
+    assert read.shape == (6, 5 if kind == "set" else 3)
+    assert read[:, 0].tolist() == [1] * 6
+    if kind != "set":
+        assert read[:, 1].tolist() == list(range(6))
+
+
+@pytest.mark.parametrize("kind", CELLS)
+@pytest.mark.parametrize("form", ["frame", "array"])
+def test_the_advice_on_values_that_cannot_be_categories_works(kind, form):
+    X, selected = in_form(form, CELLS[kind]), ["b"] if form == "frame" else [0]
+    if kind == "tuple":
+        assert CategoricalColumns.learn(X, selected) is not None
+        return
+    with pytest.raises(TypeError, match=f"got values of type '{kind}'") as caught:
+        CategoricalColumns.learn(X, selected)
+    exec(re.search(r"X\[.*\](?=\.$)", str(caught.value))[0], {"X": X})
+    assert len(CategoricalColumns.learn(X, selected).categorical[0].categories) in (2, 6)
+
+
+def test_the_advice_on_sets_and_structures_works():
+    X = CELLS["set"]
+    assert Reader().fit(follow(error_of(X, Reader()), X, None)[1]).read_.shape == (6, 4)
+    X = pl.DataFrame({"a": CELLS["dict"]})
+    assert Reader().fit(follow(error_of(X, Reader()), X, None)[1]).read_.shape == (6, 2)
+
+
+TABLE = np.arange(12.0).reshape(6, 2)
+
+
+@pytest.mark.parametrize(
+    ("X", "selected", "message"),
+    [
+        (sparse.csr_array(TABLE), [0], "must be a dense array.*got csr_array.*Pass X.toarray()"),
+        (TABLE, [True], "one value for each of the 2 columns of X; got 1. Pass as many"),
+        (TABLE, [-1], "from 0 to 1, the columns of X; got -1 to -1. Columns are counted from 0"),
+        (TABLE, 1, r"pass a list: \[1\]"),
+        (pd.DataFrame({"a": TABLE[:, 0]}), "a", r"pass a list: \['a'\]"),
+        (pd.DataFrame({"a": TABLE[:, 0]}), {"a"}, r"list\(categorical_features\)"),
+        (pd.DataFrame({"a": TABLE[:, 0]}), ["a", 1], "names of columns of X; got 1"),
+    ],
+    ids=str,
+)
+def test_a_choice_of_categorical_columns_that_does_not_fit_says_what_does(X, selected, message):
+    with pytest.raises(ValueError, match=f"`categorical_features`.* {message}"):
+        CategoricalColumns.learn(X, selected)
+
+
+@pytest.mark.parametrize("X", [TABLE, sparse.csr_array(TABLE), pd.DataFrame(TABLE)], ids=type)
+@pytest.mark.parametrize("selected", [[], (), np.array([], int), [False, False]], ids=str)
+def test_an_empty_choice_selects_no_columns(X, selected):
+    assert CategoricalColumns.learn(X, selected) is None
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from keras_multiclass._data.frames import library_of, library_of_frame
-from keras_multiclass._data.values import Kind, types_of
+from keras_multiclass._data.values import Kind, element_types, types_of
 
 _LARGEST = 1e6  # an example
 _ENCODE = (
@@ -29,7 +29,8 @@ _VECTORIZE = (
 )
 _DATES = (
     "Convert dates to numbers first, for example year, month and weekday, or days since a "
-    "fixed date."
+    "fixed date: (pandas.to_datetime(dates, utc=True) - pandas.Timestamp('2000-01-01', tz='UTC')) "
+    "/ pandas.Timedelta(days=1)."
 )
 _COMPLEX = (
     "Pass real and imaginary parts as separate features: "
@@ -50,9 +51,10 @@ _COLUMNS = (
     "them side by side in one array and split it inside the network."
 )
 _EXPAND = "Expand the elements into separate columns, or drop these columns."
+_SETS = "Encode sets: X = sklearn.preprocessing.MultiLabelBinarizer().fit_transform(X)."
 
 
-def advise_on_kind(kind: Kind, X: Any, *, token_ids: bool) -> str:
+def advise_on_kind(kind: Kind, X: Any, *, token_ids: bool, positions: Sequence[int] = ()) -> str:
     """Say how to replace values that are not real numbers.
 
     Parameters
@@ -63,6 +65,8 @@ def advise_on_kind(kind: Kind, X: Any, *, token_ids: bool) -> str:
         The features.
     token_ids : bool
         Whether the network reads token ids.
+    positions : sequence of int, default=()
+        Positions of the columns that hold these values, if they are known.
     """
     rank = len(getattr(X, "shape", ()))
     if kind == "dates":
@@ -73,19 +77,44 @@ def advise_on_kind(kind: Kind, X: Any, *, token_ids: bool) -> str:
         if token_ids:
             return _LOOK_UP
         return _VECTORIZE if rank == 1 else _ENCODE if rank == 2 else _NUMBER_TEXT
-    return _advise_on_objects(X, rank)
+    return _advise_on_cells(X, positions[0]) if positions else _advise_on_objects(X, rank)
+
+
+def _advise_on_cells(X: Any, position: int) -> str:
+    """Say how to expand the values of a column of lists, dicts, arrays or sets."""
+    library = library_of_frame(X)
+    if library == "polars":
+        is_structure = X.dtypes[position].base_type().__name__ == "Struct"
+        return f"Expand them: X = X.unnest({X.columns[position]!r})." if is_structure else _EXPAND
+    name = X.columns[position] if library else str(position)
+    to_frame = "" if library else "X = pandas.DataFrame(X).rename(columns=str) and "
+    if library and not isinstance(name, str):
+        to_frame, name = "X = X.rename(columns=str) and ", str(name)
+    types = element_types(X, [position])
+    cells = f"X[{name!r}]"
+    if types <= {list, tuple, dict, np.ndarray}:
+        table = f"{cells}.tolist()"
+    elif types <= {set, frozenset}:
+        table = f"sklearn.preprocessing.MultiLabelBinarizer().fit_transform({cells})"
+    else:
+        return "Convert them to numbers, or drop these columns."
+    return (
+        f"Expand the elements into separate columns, for example {to_frame}X = "
+        f"X.drop(columns=[{name!r}]).join(pandas.DataFrame({table}, "
+        f"index=X.index).add_prefix({f'{name}_'!r}))."
+    )
 
 
 def _advise_on_objects(X: Any, rank: int) -> str:
-    if library_of_frame(X):
-        return _EXPAND
     if getattr(getattr(X, "dtype", None), "names", None):
         return _STRUCTURE
     if rank != 1:
         return "Convert them to numbers, or drop them."
     values = X.to_numpy() if library_of(X) else X
-    is_records = all(issubclass(kind, dict) for kind in types_of(np.asarray(values, dtype=object)))
-    return _RECORDS if is_records else _STACK
+    types = types_of(np.asarray(values, dtype=object))
+    if all(issubclass(kind, (set, frozenset)) for kind in types):
+        return _SETS
+    return _RECORDS if all(issubclass(kind, dict) for kind in types) else _STACK
 
 
 def advise_on_other_types(X: Any) -> str:

@@ -7,12 +7,13 @@ rows lack is -1, and a missing value is NaN.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+from scipy import sparse
 from sklearn.utils import check_array
 
 from keras_multiclass._data.frames import MISSING_TYPES, library_of_frame
@@ -189,6 +190,15 @@ class CategoricalColumns:
         positions = _categorical_positions(X, categorical_features)
         if not positions:
             return None
+        if sparse.issparse(X):
+            raise ValueError(
+                invalid(
+                    "X with `categorical_features`",
+                    "a dense array or data frame",
+                    describe(X),
+                    "Pass X.toarray(), or categorical_features=None to read columns as numbers.",
+                )
+            )
         table = _Table(X)
         return cls(
             table.n_columns,
@@ -289,9 +299,13 @@ def _categorical_positions(X: Any, categorical_features: Any) -> list[int]:
         in_library = is_categorical if library == "pandas" else _polars_dtype_is_categorical
         return [i for i in range(X.shape[1]) if in_library(X, i)]
     selection = np.asarray(categorical_features)
-    if selection.ndim != 1 or (selection.size and selection.dtype.kind not in "biuUO"):
+    if selection.dtype.kind == "U":  # perhaps of names and numbers
+        selection = np.asarray(categorical_features, dtype=object)
+    if selection.ndim != 1 or (selection.size and selection.dtype.kind not in "biuO"):
         raise _invalid_parameter(categorical_features)
-    n_columns = _Table(X).n_columns
+    if not selection.size:
+        return []
+    n_columns = X.shape[1] if sparse.issparse(X) else _Table(X).n_columns
     if selection.dtype.kind == "b":
         return _positions_of_mask(selection, n_columns)
     if selection.dtype.kind in "iu":
@@ -299,35 +313,16 @@ def _categorical_positions(X: Any, categorical_features: Any) -> list[int]:
     return _positions_of_names(selection.tolist(), X)
 
 
-def find_text(X: Any) -> list[Any] | None:
-    """Return the names of the columns that hold strings or categories.
-
-    Parameters
-    ----------
-    X : array-like or data frame of shape (n_rows, ...)
-        The features.
-
-    Returns
-    -------
-    list or None
-        Names of columns of a frame; an empty list for an array that holds strings; None if there
-        are no strings.
-    """
-    library = library_of_frame(X)
-    if library is None:
-        values = np.asarray(X)
-        is_text = values.dtype.kind in "US" or (
-            values.dtype.kind == "O" and any(isinstance(v, (str, bytes)) for v in values.ravel())
-        )
-        return [] if is_text else None
-    kinds = X.dtypes.iloc if library == "pandas" else X.dtypes
-    positions = _categorical_positions(X, "from_dtype")
-    names = [X.columns[i] for i in positions if str(kinds[i]).lower() not in ("bool", "boolean")]
-    return names or None
-
-
 def _invalid_parameter(categorical_features: Any) -> ValueError:
-    return ValueError(invalid("`categorical_features`", _ALLOWED, describe(categorical_features)))
+    cure = ""
+    if isinstance(categorical_features, (str, int)) and not isinstance(categorical_features, bool):
+        cure = f"For one column, pass a list: [{describe(categorical_features)}]."
+    elif isinstance(categorical_features, (Set, Mapping)):
+        cure = "Pass a list, list(categorical_features)."
+    elif isinstance(categorical_features, slice):
+        cure = "Pass a list of indices."
+    got = describe(categorical_features)
+    return ValueError(invalid("`categorical_features`", _ALLOWED, got, cure))
 
 
 def _polars_dtype_is_categorical(X: Any, i: int) -> bool:
@@ -342,6 +337,7 @@ def _positions_of_mask(mask: NDArray[np.bool_], n_columns: int) -> list[int]:
                 "`categorical_features` as a mask",
                 f"one value for each of the {n_columns} columns of X",
                 f"{len(mask)}",
+                "Pass as many, or indices or names of the categorical columns.",
             )
         )
     return np.flatnonzero(mask).tolist()
@@ -354,6 +350,7 @@ def _positions_of_indices(indices: NDArray[np.integer[Any]], n_columns: int) -> 
                 "`categorical_features` as indices",
                 f"from 0 to {n_columns - 1}, the columns of X",
                 f"{indices.min()} to {indices.max()}",
+                "Columns are counted from 0.",
             )
         )
     return np.unique(indices).tolist()
@@ -415,18 +412,29 @@ def _factorize(column: Any, name: str) -> tuple[NDArray[np.intp], list[Any]]:
             for value in np.asarray(column, dtype=object).tolist()
         ]
     except TypeError:
+        item = (
+            f"[{name.partition(' ')[2]}]" if hasattr(column, "name") else f"[:, {name.split()[1]}]"
+        )
         raise TypeError(
             invalid(
                 f"Each category in {name} of X",
                 "a string, a number, True or False, or missing",
-                "an unhashable value",
+                f"values of type {format_list(_unhashable(column))}",
+                f"Convert them to strings: X{item} = [str(value) for value in X{item}].",
             )
         ) from None
     return np.array(indices, np.intp), list(index_of)
 
 
+def _unhashable(column: Any) -> list[str]:
+    types = {type(value) for value in column}
+    return sorted(kind.__name__ for kind in types if kind.__hash__ is None)
+
+
 def _is_missing(value: Any) -> bool:
-    return type(value).__name__ in MISSING_TYPES or value != value
+    return type(value).__name__ in MISSING_TYPES or (
+        not isinstance(value, np.ndarray) and bool(value != value)
+    )
 
 
 def _check_same_kind(categories: Iterable[Any], values: list[Any], name: str) -> None:

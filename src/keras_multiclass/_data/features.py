@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections import Counter
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
@@ -14,23 +12,19 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.validation import validate_data
 
-from keras_multiclass._data.advice import (
-    advise_on_infinite,
-    advise_on_kind,
-    advise_on_missing,
-    advise_on_other_types,
-)
+from keras_multiclass._data.advice import advise_on_infinite, advise_on_missing
 from keras_multiclass._data.cast_on_read import CastOnRead, needs_cast_on_read
 from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.column_names import Names, check_names, names_of
 from keras_multiclass._data.foreign import check_container
-from keras_multiclass._data.frames import library_of, library_of_frame
+from keras_multiclass._data.frames import library_of_frame
 from keras_multiclass._data.offsets import Offsets, has_precision, some_rows
 from keras_multiclass._data.precision import warn_of_precision
+from keras_multiclass._data.refusals import refuse_not_numbers, refuse_repeated
 from keras_multiclass._data.rows import Features
 from keras_multiclass._data.streams import is_stream
-from keras_multiclass._data.values import REFUSED, Kind, kind_of_array, kinds_of_columns, to_plain
-from keras_multiclass._shared.messages import describe, format_list, invalid
+from keras_multiclass._data.values import to_plain
+from keras_multiclass._shared.messages import describe, invalid
 
 _MOST_DIMENSIONS = 5
 _STREAM_CURE = (
@@ -38,12 +32,6 @@ _STREAM_CURE = (
     "other methods."
 )
 _FILL_VALUE_CURE = "Pass X.sparse.to_dense(), or columns of dtype pandas.SparseDtype(float, 0)."
-_KIND_NAMES = {
-    "complex": "complex numbers",
-    "dates": "dates or times",
-    "text": "strings or categories",
-    "objects": "objects",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -284,14 +272,14 @@ class _Reader:
             )
         check_container(X)
         if library_of_frame(X):
-            _refuse_repeated(X)
+            refuse_repeated(X)
         if self.columns is not None:
             X = X if hasattr(X, "shape") else np.asarray(X, dtype=object)
             _check_names(estimator, X, reset)
         elif isinstance(X, (list, tuple)):
             X = _list_to_array(X)
         categorical = self.columns.positions if self.columns else frozenset()
-        _refuse_not_numbers(X, categorical, token_ids=self.token_ids)
+        refuse_not_numbers(X, categorical, token_ids=self.token_ids)
         if sparse.issparse(X) and self.token_ids:
             raise TypeError(invalid("X", "a dense array of token ids", f"sparse {describe(X)}"))
         try:
@@ -372,6 +360,9 @@ def _list_to_array(X: Any) -> Any:
     try:
         return np.asarray(X)
     except ValueError:
+        table = _table_of_objects(X)
+        if table is not None:
+            return table
         raise ValueError(
             invalid(
                 "X",
@@ -383,50 +374,16 @@ def _list_to_array(X: Any) -> Any:
         ) from None
 
 
-def _refuse_not_numbers(X: Any, categorical: Collection[int], *, token_ids: bool) -> None:
-    """Raise for what scikit-learn would convert silently, or reject without saying what to do."""
-    library = library_of(X)
-    if library and hasattr(X, "collect"):
-        raise TypeError(invalid("X", "in memory", describe(X), "Call X.collect() first."))
-    if library and hasattr(X, "columns"):
-        columns = enumerate(zip(X.columns, kinds_of_columns(X), strict=True))
-        kinds = [named for i, named in columns if i not in categorical]
-        for kind in REFUSED:
-            names = [name for name, kind_of_column in kinds if kind_of_column == kind]
-            _refuse_kind(kind, names, X, token_ids=token_ids)
-        return
-    if not hasattr(X, "dtype"):
-        as_array = np.asarray(X)
-        if as_array.ndim == 0 and as_array.dtype.kind in "OUS":  # NumPy does not see rows in it
-            allowed = "one array, data frame or sparse matrix"
-            raise TypeError(invalid("X", allowed, describe(X), advise_on_other_types(X)))
-    kind = kind_of_array(X)
-    if kind != "numbers" and not categorical:
-        _refuse_kind(kind, None, X, token_ids=token_ids)
-
-
-def _refuse_repeated(X: Any) -> None:
-    repeated = [name for name, times in Counter(X.columns).items() if times > 1]
-    if repeated:
-        raise ValueError(
-            invalid("X", "a frame with different column names", f"repeated {format_list(repeated)}")
-        )
-
-
-def _refuse_kind(kind: Kind, names: list[Any] | None, X: Any, *, token_ids: bool) -> None:
-    if names is not None and not names:
-        return
-    what = _KIND_NAMES[kind]
-    if names is None:
-        got = f"{what} ({describe(X)})"
-    else:
-        plural = "column" if len(names) == 1 else "columns"
-        got = f"{what} in {plural} {format_list(names)}"
-    message = invalid("X", "real numbers", got, advise_on_kind(kind, X, token_ids=token_ids))
-    # scikit-learn's own words come first: its checks look for them.
-    if kind == "objects":
-        raise TypeError(f"float() argument must be a string or a real number. {message}")
-    raise ValueError(f"Complex data not supported. {message}" if kind == "complex" else message)
+def _table_of_objects(X: Any) -> np.ndarray | None:
+    """Return rows of equal length some of whose cells hold several values; None for other rows."""
+    if not all(isinstance(row, (list, tuple)) for row in X) or len(set(map(len, X))) != 1:
+        return None
+    table = np.empty((len(X), len(X[0])), dtype=object)
+    for i, row in enumerate(X):
+        for j, value in enumerate(row):
+            table[i, j] = value
+    holds_one = [all(np.ndim(value) == 0 for value in column) for column in table.T.tolist()]
+    return table if any(holds_one) else None
 
 
 def _with_cure(error: ValueError, X: Any, *, token_ids: bool) -> ValueError:

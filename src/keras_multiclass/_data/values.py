@@ -27,17 +27,45 @@ _ARROW_KINDS: dict[str, Kind] = {
 }
 
 
-def kinds_of_columns(X: Any) -> list[Kind]:
-    """Return the kind of each column of a data frame.
+def kinds_of_columns(X: Any, but: Collection[int] = ()) -> dict[int, Kind]:
+    """Return the kinds of columns by their positions.
 
     Parameters
     ----------
-    X : DataFrame
-        A frame of pandas or polars.
+    X : DataFrame or ndarray of objects of shape (n_rows, n_columns)
+        The table.
+    but : collection of int, default=()
+        Positions of columns that are left out.
     """
-    if library_of(X) == "polars":
-        return [_kind_of_polars(dtype) for dtype in X.dtypes]
-    return [_kind_of_pandas(X, i, dtype) for i, dtype in enumerate(X.dtypes)]
+    kinds: dict[int, Kind] = {}
+    dtypes = X.dtypes if library_of(X) else [X.dtype] * X.shape[1]
+    for i, dtype in enumerate(dtypes):
+        if i in but:
+            continue
+        if library_of(X) == "polars":
+            kinds[i] = _kind_of_polars(dtype)
+        elif library_of(X) == "pandas":
+            kinds[i] = _kind_of_pandas(X, i, dtype)
+        else:
+            kinds[i] = _kind_of_types(types_of(X[:, i]))
+    return kinds
+
+
+def element_types(X: Any, positions: Iterable[int]) -> set[type]:
+    """Return the types of the values of some columns that are no missing values.
+
+    Parameters
+    ----------
+    X : DataFrame or ndarray of objects of shape (n_rows, n_columns)
+        The table.
+    positions : iterable of int
+        Positions of the columns.
+    """
+    types: set[type] = set()
+    for i in positions:
+        column = X.iloc[:, i] if library_of(X) == "pandas" else X[:, i]
+        types |= set(map(type, column.tolist() if isinstance(X, np.ndarray) else column))
+    return {kind for kind in types if _kind_of_type(kind) == "objects"}
 
 
 def kind_of_array(X: Any) -> Kind:

@@ -8,11 +8,11 @@ from functools import partial
 
 import numpy as np
 
-from keras_multiclass._data.categories import find_text
+from keras_multiclass._data.refusals import TextFeaturesError
 from keras_multiclass._data.rows import StreamData, TrainingData
 from keras_multiclass._data.streams import Batch, Stream
 from keras_multiclass._data.weights import ALL_WEIGHTS_ZERO, combine_weights, scale_exponent
-from keras_multiclass._shared.messages import format_list, invalid
+from keras_multiclass._shared.messages import invalid
 from keras_multiclass._shared.typing import FloatArray
 from keras_multiclass._training.reading.rows import RowReader
 
@@ -99,25 +99,23 @@ def _exponent(largest_weight: float, class_weights: FloatArray | None) -> int:
 
 
 @contextlib.contextmanager
-def errors_name_batch(stream: Stream, number: int, X: object) -> Iterator[None]:
-    """Add the number of the batch with these features to errors raised inside."""
+def errors_name_batch(stream: Stream, number: int) -> Iterator[None]:
+    """Add the number of the batch to errors raised inside."""
     try:
         yield
     except (ValueError, TypeError) as error:
         error_class = TypeError if isinstance(error, TypeError) else ValueError
-        message = str(error)
-        if "strings or categories" in message:
-            message = _refuse_categories(X)
+        message = (
+            _refuse_categories(error.got) if isinstance(error, TextFeaturesError) else str(error)
+        )
         raise error_class(f"Batch {number} of {stream.name} cannot be used: {message}") from error
 
 
-def _refuse_categories(X: object) -> str:
-    names = find_text(X)
-    where = f" in {format_list(names)}" if names else ""
+def _refuse_categories(got: str) -> str:
     return invalid(
         "X",
         "real numbers when it is a stream, whose categories are not known before it is read",
-        f"strings or categories{where}",
+        got,
         "Encode them in the stream, for example with OneHotEncoder, fitted to all categories "
         "beforehand. Codes would be read as numbers.",
     )
@@ -149,6 +147,6 @@ def _read(
 ) -> Iterator[TrainingData]:
     """Check the batches; their weights do not include class weights yet."""
     for number, batch in enumerate(batches, start=1):
-        with errors_name_batch(stream, number, batch.X):
+        with errors_name_batch(stream, number):
             part = rows.read(*batch, suffix=suffix, is_part=True)
         yield part

@@ -51,7 +51,7 @@ def read_stream(
     stream = Stream(request.X, "X", parameters.settings.steps_per_epoch)
     batches = stream.first_pass()
     first, labels = next(batches), IncrementalLabels()
-    with errors_name_batch(stream, 1, first.X):
+    with errors_name_batch(stream, 1):
         features, X = _first_features(parameters, first.X, backbone, known)
         learning_rows = RowReader(features, labels)
         sample = learning_rows.combine(X, labels.encode(first.y), first.sample_weight, is_part=True)
@@ -156,7 +156,7 @@ def _rest(
     batches: Iterator[Batch], stream: Stream, rows: RowReader, precision: _PrecisionCheck
 ) -> Iterator[TrainingData]:
     for number, batch in enumerate(batches, start=2):
-        with errors_name_batch(stream, number, batch.X):
+        with errors_name_batch(stream, number):
             part = rows.read(*batch, is_part=True)
             precision.add(batch.X, part)
         yield part
