@@ -621,27 +621,3 @@ def test_networks_with_and_without_a_strategy_predict_alike():
         np.testing.assert_allclose(classifier.predict_proba(X), expected, atol=1e-6)
     with strategy.scope():
         np.testing.assert_allclose(plain.predict_proba(X), expected, atol=1e-6)
-
-
-class Freezes(keras.callbacks.Callback):
-    def on_train_begin(self, logs=None):
-        self.model.layers[-1].trainable = False
-
-
-class Clips(keras.callbacks.Callback):
-    def on_epoch_begin(self, epoch, logs=None):
-        self.model.optimizer.clipnorm = 1e-6
-
-
-class Replaces(keras.callbacks.Callback):
-    def on_epoch_end(self, epoch, logs=None):
-        self.model.optimizer = keras.optimizers.SGD(2.0)
-
-
-@pytest.mark.parametrize("callback", [Freezes, Clips, Replaces])
-def test_a_callback_that_changes_what_was_traced_is_an_error(callback):
-    """Keras traces its training function in the first epoch, after these changes."""
-    X, y, _ = draw((5,))
-    with pytest.raises(EngineError, match="engine='keras'"):
-        tiny(epochs=2, callbacks=callback).fit(X, y)
-    tiny(epochs=2, callbacks=callback, engine="keras").fit(X, y)

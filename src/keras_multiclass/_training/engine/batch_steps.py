@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from keras_multiclass._shared.keras.epoch_callbacks import Logs
 from keras_multiclass._training.engine.binding import create_variables, state_of, values_of
-from keras_multiclass._training.engine.cache import programs
+from keras_multiclass._training.engine.cache import Step, programs
 from keras_multiclass._training.engine.epochs import flat
 from keras_multiclass._training.engine.loss_average import prepare_functions
 from keras_multiclass._training.engine.programs import Program
@@ -33,10 +33,9 @@ class SharedSteps:
     def __init__(self, model: keras.Model) -> None:
         self._model = model
         self._own_function: Any = None  # Keras drops it whenever a model is compiled
-        self._state: list[tf.Variable] = []
-        self._traces: dict[Any, Any] = {}
+        self._traces: dict[Any, tuple[Any, list[tf.Variable]]] = {}
 
-    def prepare(self, name: str, batch: tuple[Any, ...]) -> Callable[[], Logs]:
+    def prepare(self, name: Step, batch: tuple[Any, ...]) -> Callable[[], Logs]:
         """Return a function that takes a step, and returns numbers by name.
 
         Parameters
@@ -53,27 +52,22 @@ class SharedSteps:
         """
         model = self._model
         if self._own_function is None or model.train_function is not self._own_function:
-            self._start(batch)
+            # At first, or after a callback compiled the model.
+            self._traces = {}
+            prepare_functions(model)
+            self._own_function = model.train_function
         tensors = [tf.constant(part) for part in batch]
         key = name, tuple(tf.TensorSpec([None, *t.shape[1:]], t.dtype) for t in tensors)
         if key not in self._traces:
-            self._traces[key] = self._program.step(model, *key)
-        step = self._traces[key]
+            create_variables(model, batch[0][:1], batch[1][:1])
+            trace = programs.get(model, Program, name).step(model, *key)
+            self._traces[key] = trace, values_of(state_of(model, with_training=True))
+        step, state = self._traces[key]
 
         def take() -> Logs:
-            return flat(tf.nest.map_structure(_plain, step(self._state, *tensors)))
+            return flat(tf.nest.map_structure(_plain, step(state, *tensors)))
 
         return take
-
-    def _start(self, batch: tuple[Any, ...]) -> None:
-        """Look up the traces and the state, at first and after a callback compiled the model."""
-        model = self._model
-        create_variables(model, batch[0][:1], batch[1][:1])
-        self._program = programs.get(model, Program)
-        self._state = values_of(state_of(model, with_training=True))
-        self._traces = {}
-        prepare_functions(model)
-        self._own_function = model.train_function
 
 
 def _plain(value: tf.Tensor) -> Any:

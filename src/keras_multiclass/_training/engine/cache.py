@@ -7,7 +7,7 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import keras
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # it needs TensorFlow, which other backends of Keras do not l
     from keras_multiclass._training.engine.programs import Program
 
 MAX_PROGRAMS = 32
+
+Step: TypeAlias = Literal["train_step", "test_step", "predict_step"]
 
 
 class ProgramCache:
@@ -32,32 +34,62 @@ class ProgramCache:
 
     def _start_empty(self) -> None:
         self._shared: OrderedDict[Hashable, Program] = OrderedDict()
-        # For each model its program, and what it was compiled with at the look-up.
-        self._of_model: weakref.WeakKeyDictionary[keras.Model, tuple[Any, int, Program]] = (
-            weakref.WeakKeyDictionary()
-        )
+        # For each model the programs of its steps, and what it was compiled with.
+        self._of_model: weakref.WeakKeyDictionary[
+            keras.Model, tuple[tuple[Any, ...], int, dict[Step, Program]]
+        ] = weakref.WeakKeyDictionary()
 
-    def get(self, model: keras.Model, make: Callable[[], Program]) -> Program:
-        """Return the program of a built and compiled model; call ``make`` if there is none."""
+    def get(
+        self, model: keras.Model, make: Callable[[Hashable], Program], step: Step = "train_step"
+    ) -> Program:
+        """Return the program for a step of a built and compiled model.
+
+        The description of the model at the first call decides. Like the functions that Keras traces
+        for a model, the program then stays until the model is compiled again.
+
+        Parameters
+        ----------
+        model : keras.Model
+            The model.
+        make : callable
+            Makes a program if there is none, from the description of the model (None if it has
+            none).
+        step : {"train_step", "test_step", "predict_step"}, default="train_step"
+            The step.
+        """
         with self._lock:
-            metrics = model.metrics
-            # The first metric, of the loss, is a new one whenever the model is compiled.
-            compiled_with = (model.optimizer, model.loss, *metrics[:1])
-            # Keras builds metrics late: a loaded model may predict before it has them.
-            n_variables = sum(len(metric.variables) for metric in metrics)
-            known = self._of_model.get(model)
-            if known and known[1] == n_variables and _are(known[0], compiled_with):
-                return known[2]
-            program = self._look_up(model, make)
-            self._of_model[model] = compiled_with, n_variables, program
-            return program
+            programs = self._of_steps(model)
+            if step not in programs:
+                programs[step] = self._look_up(model, make)
+            return programs[step]
 
-    def _look_up(self, model: keras.Model, make: Callable[[], Program]) -> Program:
+    def has(self, model: keras.Model, step: Step) -> bool:
+        """Whether a step of a model has got its program."""
+        with self._lock:
+            return step in self._of_steps(model)
+
+    def forget(self, model: keras.Model, step: Step) -> None:
+        """Look up the program for a step anew when it is needed again."""
+        with self._lock:
+            self._of_steps(model).pop(step, None)
+
+    def _of_steps(self, model: keras.Model) -> dict[Step, Program]:
+        metrics = model.metrics
+        # The first metric, of the loss, is a new one whenever the model is compiled.
+        compiled_with = (model.optimizer, model.loss, *metrics[:1])
+        # Keras builds metrics late: a loaded model may predict before it has them.
+        n_variables = sum(len(metric.variables) for metric in metrics)
+        known = self._of_model.get(model)
+        if not (known and known[1] == n_variables and _are(known[0], compiled_with)):
+            known = self._of_model[model] = compiled_with, n_variables, {}
+        return known[2]
+
+    def _look_up(self, model: keras.Model, make: Callable[[Hashable], Program]) -> Program:
         try:
             key = fingerprint(model)
-            program = self._shared.pop(key, None) or make()
+            program = self._shared.pop(key, None) or make(key)
         except UndescribableError:
-            return make()
+            return make(None)
         self._shared[key] = program
         while len(self._shared) > self.max_programs:
             self._shared.popitem(last=False)

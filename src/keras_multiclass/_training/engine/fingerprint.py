@@ -172,12 +172,14 @@ class _Describer:
         if isinstance(value, keras.Layer):
             parts += [value.trainable, value.dtype_policy.get_config(), *inner_layers(value)]
             attributes = {k: v for k, v in attributes.items() if not isinstance(v, keras.Layer)}
-        usual = _usual_attributes()
+        usual, records = _usual_attributes()
         for name, item in sorted(attributes.items()):
             if is_keras:
                 relevant = _is_foreign(item)
+            elif name in usual:
+                relevant = name not in records and (isinstance(item, _PLAIN) or _is_schedule(item))
             else:
-                relevant = name not in usual or isinstance(item, _PLAIN) or _is_schedule(item)
+                relevant = True
             if relevant:
                 parts += [name, item]
         return ("object", *map(self.describe, parts))
@@ -247,8 +249,20 @@ def _is_foreign(value: Any) -> bool:
 
 
 @functools.cache
-def _usual_attributes() -> frozenset[str]:
-    """List the attributes that Keras gives every model, layer, loss, metric and optimizer."""
+def _usual_attributes() -> tuple[frozenset[str], frozenset[str]]:
+    """List the attributes that Keras gives every model, layer, loss, metric and optimizer.
+
+    Returns
+    -------
+    usual : frozenset of str
+        All of them.
+    records : frozenset of str
+        Those that only record how an object was used.
+    """
+
+    class Subclass(keras.Model):
+        pass
+
     with fresh_names(), seeded(0):
         inputs = keras.Input((1,))
         model = keras.Model(inputs, keras.layers.Dense(1)(inputs))
@@ -256,5 +270,13 @@ def _usual_attributes() -> frozenset[str]:
         sequential = keras.Sequential([inputs, keras.layers.Dense(1)])
         sequential.compile("sgd", "mse")
         model.optimizer.build(model.trainable_variables)
+        # Keras changes a subclass when its first instance is made.
+        subclassed = [Subclass(inputs, model(inputs)) for _ in range(2)]
+        layer = keras.layers.Identity()
+        before = dict(vars(layer))
+        layer(inputs)
+        records = {name for name in before if vars(layer)[name] is not before[name]}
         bases = (keras.layers.Layer(), keras.metrics.Mean(), keras.losses.Loss(), model.optimizer)
-        return frozenset(name for base in (model, sequential, *bases) for name in vars(base))
+        known = (model, sequential, *subclassed, *bases)
+    usual = frozenset(name for base in known for name in vars(base))
+    return usual, frozenset(records | {"stop_training"})

@@ -9,6 +9,7 @@ is shared by all models of the same description.
 from __future__ import annotations
 
 import contextlib
+import operator
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -20,13 +21,12 @@ import tensorflow as tf
 
 from keras_multiclass._data.cast_on_read import CastOnRead
 from keras_multiclass._data.rows import Features, TrainingData, dense
-from keras_multiclass._shared.keras.copying import iterate_layers
 from keras_multiclass._shared.keras.epoch_callbacks import EpochListener, Logs
 from keras_multiclass._shared.keras.native_logs import without_native_logs
 from keras_multiclass._shared.seeding import permutation
 from keras_multiclass._training.engine.base import TrainingPlan, TrainingResult
 from keras_multiclass._training.engine.binding import create_variables, state_of, values_of
-from keras_multiclass._training.engine.cache import programs
+from keras_multiclass._training.engine.cache import Step, programs
 from keras_multiclass._training.engine.epochs import (
     flat,
     is_due,
@@ -55,7 +55,6 @@ _ORDER_BYTES = 2**24
 _PREDICTED_BYTES = 2**24
 _LARGE = 2**24  # bytes
 _ALIGNMENT = 64
-_PLAIN = (bool, int, float, str, type(None))
 
 
 class GraphEngine:
@@ -75,15 +74,13 @@ class GraphEngine:
         acting = any(not isinstance(c, EpochListener) for c in plan.callbacks)
         watched = acting or has_own_steps(model) or compiled
         with _tracing():
-            run = _Run(model, data, validation, plan, watched=watched)
-            if compiled:
-                run.compile_blocks(required=requested)
+            run = _Run(model, data, validation, plan, watched=watched, xla=compiled)
         result = run_training(model, data, plan, run.watched if watched else run.unwatched)
         return replace(result, compiled=bool(run.blocks))
 
     def predict(self, model: keras.Model, X: Features, batch_size: int) -> np.ndarray:
         """Compute the output of ``model`` for each row of ``X``; see `Engine.predict`."""
-        program = programs.get(model, Program)
+        program = programs.get(model, Program, "predict_step")
         state = values_of(state_of(model, with_training=False))
         spec = tf.TensorSpec([None, *X.shape[1:]], X.dtype)
         with _tracing():
@@ -115,19 +112,33 @@ def _tracing() -> Iterator[None]:
         raise TracingError(message) from error
 
 
-def _settings_of(model: keras.Model) -> tuple[Any, ...]:
-    """Return what callbacks may change about a model that is not in variables."""
+@contextlib.contextmanager
+def _after_callbacks() -> Iterator[None]:
+    """Let errors say that a callback changed the model, which the Keras engine can train."""
     try:
-        config = dict(model.optimizer.get_config())
-    except Exception:
-        config = {}
-    config.pop("learning_rate", None)
-    trainable = [layer.trainable for layer in iterate_layers(model)]
-    return trainable, {n: v for n, v in config.items() if isinstance(v, _PLAIN)}
+        with _tracing():
+            yield
+    except TracingError as error:
+        raise EngineError(
+            f"A callback changed the model, and the graph engine cannot train it any more: {error}."
+            " Pass engine='keras'."
+        ) from error
+
+
+def _may_change_models(callback: keras.callbacks.Callback) -> bool:
+    """Whether a callback may change more about a model than values of its variables."""
+    package = type(callback).__module__.partition(".")[0]
+    is_known = package in ("keras", "keras_multiclass")
+    return not is_known or type(callback) is keras.callbacks.LambdaCallback
 
 
 class _Run:
-    """A training run: the arrays on the device, and the traced functions."""
+    """A training run: the arrays on the device, and the traced functions.
+
+    The functions are traced before callbacks are called, so that the Keras engine can train what
+    fails. As by `keras.Model.fit`, what callbacks change before the first training or validation
+    step counts, what they change later does not. So traces are then looked up again.
+    """
 
     def __init__(
         self,
@@ -137,15 +148,12 @@ class _Run:
         plan: TrainingPlan,
         *,
         watched: bool,
+        xla: bool,
     ) -> None:
-        create_variables(model, data.features(slice(0, 1)), data.y[:1])
         self.model = model
         self.plan = plan
-        self.optimizer = model.optimizer
-        self.traced_settings: Any = _settings_of(model) if watched else None
-        self.program = programs.get(model, Program)
-        trainee = Trainee(model, plan.batch_size)
-        self.state = values_of(trainee.variables)
+        self.xla = xla
+        self.first_row = data.features(slice(0, 1)), data.y[:1]
         self.n_samples = data.n_samples
         self.rows = None if data.rows is None else data.rows.astype(np.int32, copy=False)
         self.data = _upload(data)
@@ -155,20 +163,44 @@ class _Run:
             self.held_out = _upload(validation, shared)
             rows = np.arange(validation.n_samples) if validation.rows is None else validation.rows
             self.held_out_order = tf.constant(rows.astype(np.int32))
-            if watched:
-                self.validate = self.program.validate(trainee, self.held_out)
-        self.blocks: list[tuple[int, int, Callable[..., Any]]] = []
-        if watched:
-            self.train = self.program.train(trainee, self.data)
-            self.reset = self.program.reset(trainee)
-        else:
-            self.epochs = self.program.epochs(trainee, self.data, self.held_out)
         self.batch_size = tf.constant(plan.batch_size)
         self.validation_batch_size = tf.constant(plan.validation_batch_size)
-        self.trainee = trainee
         self.rows_per_block = plan.batch_size * steps_per_block(data, plan.batch_size)
+        self.blocks: list[tuple[int, int, Callable[..., Any]]] = []
+        self.to_renew: set[Step] = set()
+        if watched and any(map(_may_change_models, plan.callbacks)):
+            steps: tuple[Step, ...] = ("train_step", "test_step")
+            self.to_renew = {step for step in steps if not programs.has(model, step)}
+        self._look_up()
+        if watched:
+            self._trace_training()
+            if self.held_out is not None:
+                self._trace_validation("train_step")  # described alike before callbacks
+        else:
+            self.epochs = self.program.epochs(self.trainee, self.data, self.held_out)
 
-    def compile_blocks(self, *, required: bool) -> None:
+    def _look_up(self) -> None:
+        """Look up the program and the state of the model."""
+        create_variables(self.model, *self.first_row)
+        self.loss_tracker, self.optimizer = self.model.metrics[:1], self.model.optimizer
+        self.program = programs.get(self.model, Program)
+        self.trainee = Trainee(self.model, self.plan.batch_size)
+        self.state = values_of(self.trainee.variables)
+
+    def _trace_training(self) -> None:
+        self.train = self.program.train(self.trainee, self.data)
+        self.reset = self.program.reset(self.trainee)
+        self.blocks = []
+        if self.xla:
+            self._compile_blocks(required=self.plan.jit_compile != "auto")
+
+    def _trace_validation(self, step: Step) -> None:
+        assert self.held_out is not None
+        program = programs.get(self.model, Program, step)
+        self.validate = program.validate(self.trainee, self.held_out)
+        self.held_out_state = values_of(state_of(self.model, with_training=True))
+
+    def _compile_blocks(self, *, required: bool) -> None:
         """Let XLA compile full batches; raise if that fails and is ``required``.
 
         If required, it also compiles the last, short batch, since its random numbers differ from
@@ -206,9 +238,10 @@ class _Run:
 
         def validate() -> Logs:
             callbacks.on_test_begin()
+            self._renew_validation()
             tensors = self.held_out.tensors if self.held_out else ()
             logs = self.validate(
-                self.state, *tensors, self.held_out_order, self.validation_batch_size
+                self.held_out_state, *tensors, self.held_out_order, self.validation_batch_size
             )
             logs = _to_numpy(logs)
             callbacks.on_test_end(logs)
@@ -219,7 +252,7 @@ class _Run:
 
     def _epoch(self, epoch: int) -> Logs:
         """Train one epoch, in pieces if it is long."""
-        self._check_settings()
+        self._renew_training()
         order, batch_size = self._order(epoch), self.plan.batch_size
         self.reset(self.state)
         done, logs = self._compiled_steps(order)
@@ -238,17 +271,31 @@ class _Run:
             steps = _next_size(steps, time.perf_counter() - began)
         return logs
 
-    def _check_settings(self) -> None:
-        """Raise if a callback changed what Keras would take into its training function."""
-        traced, self.traced_settings = self.traced_settings, None
-        if self.model.optimizer is not self.optimizer or (
-            traced is not None and traced != _settings_of(self.model)
-        ):
-            raise EngineError(
-                "A callback compiled the model, or changed its optimizer or which layers are "
-                "trainable. The graph engine, which is traced before, cannot train it: pass "
-                "engine='keras'."
-            )
+    def _renew_training(self) -> None:
+        """Look up the traces again if callbacks compiled the model, or may have changed it."""
+        is_compiled = any(map(operator.is_not, self.model.metrics, self.loss_tracker))
+        if not (is_compiled or "train_step" in self.to_renew):
+            return
+        self.to_renew.discard("train_step")
+        programs.forget(self.model, "train_step")
+        with _after_callbacks():
+            create_variables(self.model, *self.first_row)
+            program = programs.get(self.model, Program)
+            if (
+                is_compiled
+                or program is not self.program
+                or self.model.optimizer is not self.optimizer
+            ):
+                self._look_up()
+                self._trace_training()
+                self.to_renew.add("test_step")
+
+    def _renew_validation(self) -> None:
+        if "test_step" in self.to_renew:
+            self.to_renew.discard("test_step")
+            with _after_callbacks():
+                create_variables(self.model, *self.first_row)
+                self._trace_validation("test_step")
 
     def _compiled_steps(self, order: np.ndarray) -> tuple[int, Logs]:
         """Take the compiled steps of an epoch; return their number of rows and the last logs."""

@@ -22,6 +22,7 @@ from keras_multiclass._shared.keras.overrides import predicts_itself
 from keras_multiclass._shared.seeding import permutation
 from keras_multiclass._shared.upstream.keras import can_keep_metrics, kept_metrics
 from keras_multiclass._training.engine.base import TrainingPlan, TrainingResult
+from keras_multiclass._training.engine.cache import Step
 from keras_multiclass._training.engine.epochs import flat, padded, run_training, walk_epochs
 from keras_multiclass._training.engine.loss_average import prepare_functions
 from keras_multiclass._training.engine.traceable import why_no_graph_of
@@ -116,7 +117,7 @@ class _Steps:
         """Take a test step, and return the logs of the rows so far."""
         return self._take("test_step", batch, keras.Model.test_on_batch)
 
-    def _take(self, name: str, batch: tuple[Any, ...], own: Callable[..., Any]) -> Logs:
+    def _take(self, name: Step, batch: tuple[Any, ...], own: Callable[..., Any]) -> Logs:
         if self._shared is not None:
             try:
                 take = self._shared.prepare(name, batch)

@@ -20,6 +20,7 @@ from keras_multiclass._shared.keras.overrides import overridden, predicts_itself
 from keras_multiclass._shared.upstream.tensorflow import captures_nothing
 from keras_multiclass._training.engine.adam import KernelAdam
 from keras_multiclass._training.engine.binding import state_of, trace
+from keras_multiclass._training.engine.fingerprint import UndescribableError, fingerprint
 from keras_multiclass._training.engine.flat import FlatOptimizer
 from keras_multiclass._training.engine.loss_average import step_of
 from keras_multiclass._training.engine.threads import Threads, choose_threads
@@ -93,10 +94,17 @@ class Program:
     """The traced functions of one model structure, each traced when first needed.
 
     It keeps no model alive, and its methods take any model of the structure. A trace that uses a
-    tensor of a model besides the state is kept for that model alone.
+    tensor of a model besides the state is kept for that model alone, and so is one of a model that
+    has changed since it was described.
+
+    Parameters
+    ----------
+    description : hashable, default=None
+        The description of the structure; None if the program is for one model alone.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, description: Hashable = None) -> None:
+        self._description = description
         self._shared: dict[Hashable, Any] = {}
         self._own: weakref.WeakKeyDictionary[keras.Model, dict[Hashable, Any]] = (
             weakref.WeakKeyDictionary()
@@ -109,12 +117,22 @@ class Program:
             for known in (self._shared, self._own.get(model, {})):
                 if key in known:
                     return known[key]
+            is_shared = self._describes(model)
             traced = make()
-            home = self._shared if captures_nothing(traced) else self._own.setdefault(model, {})
+            is_shared = is_shared and captures_nothing(traced)
+            home = self._shared if is_shared else self._own.setdefault(model, {})
             home[key] = traced
             if len(home) > _MOST_TRACES:
                 del home[next(iter(home))]
             return traced
+
+    def _describes(self, model: keras.Model) -> bool:
+        if self._description is None:
+            return True
+        try:
+            return fingerprint(model) == self._description
+        except UndescribableError:
+            return False
 
     def train(self, trainee: Trainee, data: DeviceData) -> Any:
         """Get ``f(state, *data, order, batch_size) -> logs``.
@@ -188,8 +206,12 @@ class Program:
             model.reset_metrics()
             return _steps(model, "test_step", tensors, order, batch_size)
 
-        model = trainee.model
-        return self._training(trainee, "validate", validate, (*data.signature, _ROWS, _COUNT))
+        def make() -> Any:
+            state = state_of(model, with_training=True)
+            return trace(model, state, validate, signature, threads=trainee.threads)
+
+        model, signature = trainee.model, (*data.signature, _ROWS, _COUNT)
+        return self._get(model, ("validate", signature, trainee.threads), make)
 
     def epochs(self, trainee: Trainee, data: DeviceData, validation: DeviceData | None) -> Any:
         """Get ``f(state, data, orders, batch_size, *held_out) -> (logs, validation_logs)``.
