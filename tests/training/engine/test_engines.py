@@ -14,6 +14,7 @@ from sklearn.datasets import load_iris
 from _toy import tiny
 from keras_multiclass import KerasMulticlassClassifier, get_backbone, list_backbones
 from keras_multiclass._data.rows import TrainingData
+from keras_multiclass._shared.keras.environment import keras_environment
 from keras_multiclass._shared.seeding import permutation
 from keras_multiclass._shared.upstream.tensorflow import operations_of
 from keras_multiclass._training.engine import KerasEngine, TrainingPlan, clear_cache
@@ -330,6 +331,43 @@ def test_an_engine_trains_like_keras_fit_on_the_same_batches(engine, weights):
     np.testing.assert_allclose(
         ENGINES[engine]().predict(ours, X32, 64), theirs.predict(X32, verbose=0), atol=1e-5
     )
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("optimizer", "options"),
+    [
+        ("adam", {"learning_rate": 0.01, "beta_1": 0.8, "epsilon": 1e-3}),
+        ("nadam", {"learning_rate": 0.01}),
+        ("rmsprop", {"learning_rate": 0.01, "momentum": 0.9}),
+        ("adamw", {"learning_rate": 0.01, "global_clipnorm": 0.1}),
+    ],
+)
+def test_training_in_64_bits_equals_keras_fit_to_the_last_digits(engine, optimizer, options):
+    def build():
+        first, second = (keras.initializers.GlorotUniform(seed=seed) for seed in (1, 2))
+        layers = [keras.layers.Dense(6, "tanh", kernel_initializer=first, kernel_regularizer="l2")]
+        layers += [keras.layers.Dense(3, "softmax", kernel_initializer=second)]
+        return keras.Sequential([keras.Input((5,)), *layers])
+
+    X, y, w = draw((5,))
+    common = {"batch_size": 46, "shuffle": False, "epochs": 4}
+    loss = "categorical_focal_crossentropy"
+    found = KerasMulticlassClassifier(
+        model=build, optimizer=optimizer, loss=loss, metrics="auc", dtype="float64", engine=engine,
+        **common, **{f"optimizer__{name}": value for name, value in options.items()},
+    ).fit(X, y, sample_weight=w)  # fmt: skip
+    with keras_environment("float64"):
+        model = build()
+        made = type(keras.optimizers.get(optimizer))(**options)
+        model.compile(made, loss, weighted_metrics=["auc"])
+        # Keras divides by the number of rows, not by the sum of their weights.
+        weights = w / w.mean()
+        history = model.fit(X, np.eye(3)[y], sample_weight=weights, verbose=0, **common).history
+        for one, other in zip(found.model_.get_weights(), model.get_weights(), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-14)
+    for name, values in history.items():
+        np.testing.assert_allclose(found.history_[name], values, rtol=1e-12)
 
 
 def test_selected_rows_equal_those_of_a_copy():

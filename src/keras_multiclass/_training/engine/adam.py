@@ -71,14 +71,14 @@ class KernelAdam:
         adam, dtype = self._adam, self._trainable[0].dtype
         rate = adam.begin_adam_step() if _declares_adam(adam) else adam.learning_rate
         count = tf.cast(adam.iterations.value + 1, dtype)
-        beta_1, beta_2 = tf.cast(adam.beta_1, dtype), tf.cast(adam.beta_2, dtype)
         scalars = {
-            "beta1": beta_1,
-            "beta2": beta_2,
-            "beta1_power": beta_1**count,
-            "beta2_power": beta_2**count,
+            "beta1": tf.constant(adam.beta_1, dtype),
+            "beta2": tf.constant(adam.beta_2, dtype),
+            # Like Keras, which rounds the base to 32 bits in its cast, also for 64-bit weights.
+            "beta1_power": tf.cast(adam.beta_1, dtype) ** count,
+            "beta2_power": tf.cast(adam.beta_2, dtype) ** count,
             "lr": tf.cast(rate, dtype),
-            "epsilon": tf.cast(adam.epsilon, dtype),
+            "epsilon": tf.constant(adam.epsilon, dtype),
         }
         for gradient, *variables in zip(
             gradients, self._trainable, self._momentums, self._velocities, strict=True
