@@ -344,6 +344,36 @@ def test_ids_as_labels_are_an_error(y, n):
             use()
 
 
+@pytest.mark.parametrize(
+    ("y", "words"),
+    [
+        (np.arange(60), "60 distinct labels of dtype int64 in 60 rows.*pass the column of"),
+        (np.arange(60.0), "60 distinct labels of dtype float64 in 60 rows"),
+        (np.arange(60).astype(str), "60 distinct labels"),
+        (np.repeat(np.arange(1001.0), 10), "in 10010 rows.*convert them to integers"),
+    ],
+    ids=["integers", "floats", "strings", "many floats"],
+)
+def test_labels_that_are_probably_no_classes_cause_one_warning(y, words):
+    X = np.zeros((len(y), 1), dtype="float32")
+    for use in (
+        lambda: KerasMulticlassClassifier(one_layer, random_state=0).initialize(X, y),
+        lambda: KerasMulticlassClassifier(one_layer).initialize(lambda: iter([(X, y)])),
+    ):
+        with pytest.warns(UserWarning, match=words) as caught:
+            use()
+        assert len(caught) == 1
+
+
+@pytest.mark.parametrize(
+    "y", [np.arange(20), np.repeat(np.arange(30), 2), np.repeat(np.arange(1001), 10)]
+)
+def test_few_rows_of_each_class_cause_no_warning(y):
+    X = np.zeros((len(y), 1), dtype="float32")
+    classes = KerasMulticlassClassifier(one_layer, random_state=0).initialize(X, y).classes_
+    assert len(classes) == len(np.unique(y))
+
+
 def test_many_classes_are_no_error_if_they_repeat_or_are_declared():
     y = np.arange(2400) % 1200
     X = np.zeros((len(y), 1), dtype="float32")

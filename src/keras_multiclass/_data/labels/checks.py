@@ -13,6 +13,8 @@ _MANY_CLASSES = 1000
 # Rows per class, on average, below which so many labels are not classes.
 _FEWEST_ROWS = 2
 _FEWEST_ROWS_OF_FLOATS = 10
+# scikit-learn's `type_of_target` warns of more rows than this with more labels than half of them.
+_FEW_ROWS = 20
 
 
 def check_learned_labels(codec: LabelCodec, n_rows: int) -> None:
@@ -33,7 +35,7 @@ def check_learned_labels(codec: LabelCodec, n_rows: int) -> None:
     Warns
     -----
     UserWarning
-        If labels differ only in their Unicode form.
+        If labels are probably no classes, or differ only in their Unicode form.
     """
     if codec.form == "vector":
         _check_repeated(codec, n_rows)
@@ -59,6 +61,15 @@ def _check_repeated(codec: LabelCodec, n_rows: int) -> None:
                 "Such labels are usually ids or measurements: pass the column of the classes, or "
                 "bin the measurements. If they are classes, call partial_fit with `classes`.",
             )
+        )
+
+    is_many = n_rows > _FEW_ROWS and codec.n_classes > round(0.5 * n_rows)
+    if is_many or (is_float and codec.n_classes > _MANY_CLASSES):
+        cure = "" if is_many else " If they are classes, convert them to integers."
+        warn(
+            f"y has {codec.n_classes} distinct labels of dtype {codec.classes.dtype} in {n_rows} "
+            "rows. If they are measurements, bin them or use a regressor; if they are ids, pass "
+            f"the column of the classes.{cure}"
         )
 
 
