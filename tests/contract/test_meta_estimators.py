@@ -33,7 +33,7 @@ from sklearn.model_selection import (
 )
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import LabelEncoder, OneHotEncoder, StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.tree import DecisionTreeClassifier
 
@@ -303,3 +303,23 @@ def test_validation_data_are_routed_and_transformed_by_a_pipeline():
     )
     assert pipeline[-1].history_ == alone.history_
     assert len(alone.history_["val_loss"]) == 2
+
+
+@pytest.mark.parametrize("as_stream", [False, True])
+def test_validation_labels_that_a_meta_estimator_has_not_encoded_are_explained(as_stream):
+    def batches():
+        yield WINE_X, NAMES[WINE_Y]
+
+    X_val = batches if as_stream else (WINE_X[1:], NAMES[WINE_Y][1:])
+    calibrated = CalibratedClassifierCV(tiny(epochs=1), cv=2, ensemble=False)
+    with pytest.raises(ValueError, match="unknown labels.*\n.*encoded y, but not y_val"):
+        calibrated.fit(WINE_X, NAMES[WINE_Y], X_val=X_val)
+    encoder = LabelEncoder().fit(NAMES[WINE_Y])
+    codes = encoder.transform(NAMES[WINE_Y])
+    calibrated.fit(WINE_X, codes, X_val=(WINE_X[1:], codes[1:]))
+
+
+def test_unknown_validation_labels_of_a_plain_fit_are_not_explained_by_encoding():
+    with pytest.raises(ValueError, match="unknown labels") as caught:
+        tiny(epochs=1).fit(WINE_X, WINE_Y, X_val=(WINE_X, NAMES[WINE_Y]))
+    assert "encoded" not in str(caught.value)

@@ -11,7 +11,7 @@ from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.labels.checks import check_learned_labels
 from keras_multiclass._data.labels.codec import LabelCodec
-from keras_multiclass._data.rows import Features
+from keras_multiclass._data.rows import Data, Features
 from keras_multiclass._data.statistics import ArrayStatistics
 from keras_multiclass._network.backbone_resolution import BackboneParameter
 from keras_multiclass._shared.keras.environment import array_dtype
@@ -71,7 +71,9 @@ def read_arrays(
         data = replace(data, X=X)
         held_out = None if held_out is None else replace(held_out, X=X)
         rows = RowReader(features, codec)
-    validation = read_validation(rows, request, class_weights, X) if has_validation else held_out
+    validation: Data | None = held_out
+    if has_validation:
+        validation = read_validation(rows, request, codec, class_weights, X)
     return RunData(
         codec=codec,
         features=features,

@@ -1,10 +1,13 @@
-"""Validation rows that a scikit-learn meta-estimator has cut, or has not transformed.
+"""Validation rows that a scikit-learn meta-estimator has cut, transformed or encoded in part only.
 
-Meta-estimators pass `X_val` on without knowing what it is. Both mistakes can only be inferred here
+Meta-estimators pass `X_val` on without knowing what it is. Their mistakes can only be inferred here
 from the data, so they are looked for only when such an estimator calls `fit`.
 """
 
 from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -13,6 +16,7 @@ from keras_multiclass._shared.messages import warn
 from keras_multiclass._training.callers import is_called_by, is_called_by_pipeline
 
 _SPLITTERS = ("sklearn.model_selection", "sklearn.calibration")
+_ENCODERS = (*_SPLITTERS, "sklearn.ensemble", "sklearn.multiclass", "sklearn.multioutput")
 
 TRANSFORM_CURE = (
     "A pipeline transforms X_val only with metadata routing and transform_input=['X_val']: "
@@ -54,6 +58,29 @@ def warn_if_untransformed(X: object, checked: object, X_val: object, checked_val
         warn(
             f"X_val has {reason}: the pipeline has probably not transformed it. {TRANSFORM_CURE}",
         )
+
+
+@contextlib.contextmanager
+def explaining_encoded_labels(classes: np.ndarray) -> Iterator[None]:
+    """Let errors about unknown labels of validation data say that `y` alone has been encoded.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,)
+        The classes.
+    """
+    try:
+        yield
+    except ValueError as error:
+        is_encoded = np.array_equal(classes, np.arange(len(classes)))
+        if not (is_encoded and "unknown label" in str(error) and is_called_by(_ENCODERS)):
+            raise
+        raise ValueError(
+            f"{error}\nscikit-learn has probably encoded y, but not y_val: "
+            "CalibratedClassifierCV(ensemble=False), cross_val_predict and others number the "
+            "classes. Encode both before: encoder = LabelEncoder().fit(y), then pass "
+            "encoder.transform(y) and encoder.transform(y_val)."
+        ) from error
 
 
 def _is_elsewhere(X: object, X_val: object) -> bool:

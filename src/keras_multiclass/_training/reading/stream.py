@@ -94,7 +94,9 @@ def read_stream(
             weighted=summary.weighted,
             largest_weight=summary.largest_weight,
         ),
-        validation=read_validation(rows, request, class_weights, None) if has_validation else None,
+        validation=read_validation(rows, request, codec, class_weights, None)
+        if has_validation
+        else None,
         batch_size=sample.n_samples,
         statistics=statistics,
         sample=sample,

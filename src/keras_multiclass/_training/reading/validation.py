@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from keras_multiclass._data.labels.codec import LabelCodec
 from keras_multiclass._data.rows import Data, Features, TrainingData
 from keras_multiclass._data.splitting import validation_split
 from keras_multiclass._data.streams import Stream, is_stream
@@ -16,6 +17,7 @@ from keras_multiclass._training.callers import is_called_by_pipeline
 from keras_multiclass._training.reading.batches import validation_stream
 from keras_multiclass._training.reading.meta_estimators import (
     TRANSFORM_CURE,
+    explaining_encoded_labels,
     warn_if_cut,
     warn_if_untransformed,
 )
@@ -53,7 +55,11 @@ def unpack_validation(request: FitRequest) -> FitRequest:
 
 
 def read_validation(
-    rows: RowReader, request: FitRequest, class_weights: FloatArray | None, X: Features | None
+    rows: RowReader,
+    request: FitRequest,
+    codec: LabelCodec,
+    class_weights: FloatArray | None,
+    X: Features | None,
 ) -> Data:
     """Read ``X_val``, an array or a stream, with the class weights of the training rows.
 
@@ -63,6 +69,8 @@ def read_validation(
         Checks rows as those of the training data.
     request : FitRequest
         Holds the validation data.
+    codec : LabelCodec
+        The classes.
     class_weights : ndarray of shape (n_classes,) or None
         The class weights.
     X : ndarray, CSR matrix, MemoryMap or None
@@ -73,10 +81,11 @@ def read_validation(
     TrainingData or StreamData
         The validation rows.
     """
-    if is_stream(request.X_val):
-        return validation_stream(Stream(request.X_val, "X_val"), rows, class_weights)
-    checked = _check_features(rows, request)
-    codes = rows.codec.encode(request.y_val, name="y_val")
+    with explaining_encoded_labels(codec.classes):
+        if is_stream(request.X_val):
+            return validation_stream(Stream(request.X_val, "X_val"), rows, class_weights)
+        checked = _check_features(rows, request)
+        codes = codec.encode(request.y_val, name="y_val")
     data = rows.combine(checked, codes, request.sample_weight_val, suffix="_val")
     if X is not None:
         if not request.has_whole_validation:
