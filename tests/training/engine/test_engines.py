@@ -333,6 +333,34 @@ def test_an_engine_trains_like_keras_fit_on_the_same_batches(engine, weights):
     )
 
 
+class Falling(keras.optimizers.schedules.LearningRateSchedule):
+    """Has no configuration, as most schedules of users."""
+
+    def __init__(self, rate):
+        self.rate = rate
+
+    def __call__(self, step):
+        return self.rate / (1 + keras.ops.cast(step, "float32"))
+
+
+class Unregistered(Falling):
+    """Has a configuration, but Keras does not find its class."""
+
+    def get_config(self):
+        return {"rate": self.rate}
+
+
+def steady():
+    return 0.3
+
+
+@pytest.mark.parametrize("optimizer", ["SGD", "AdamW"])
+@pytest.mark.parametrize("schedule", [Falling, Unregistered, lambda rate: steady])
+def test_schedules_of_users_train_equally_in_both_engines(optimizer, schedule):
+    for rate in (0.1, 0.3):  # the second one must not use a trace of the first one
+        assert_same(*train_with_both(optimizer=optimizer, optimizer__learning_rate=schedule(rate)))
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(
     ("optimizer", "options"),

@@ -30,6 +30,7 @@ from keras_multiclass._shared.signatures import accepted_parameters, read_signat
 from keras_multiclass._shared.upstream.keras import is_tracker, wrapped_arguments
 
 __all__ = [
+    "config_with_schedule",
     "construct_again",
     "copy_instance",
     "rebuild_from_config",
@@ -209,16 +210,32 @@ def _known_arguments(instance: Any, what: str) -> dict[str, Any]:
     return {**config, **known} if _is_own(cls, "from_config") else known
 
 
-def _config_of(instance: Any) -> dict[str, Any]:
-    """Return the configuration, also if a schedule of an optimizer has none."""
-    schedules = [n for n, v in vars(instance).items() if isinstance(v, _Schedule)]
-    if not isinstance(instance, keras.optimizers.Optimizer) or len(schedules) != 1:
-        return dict(instance.get_config())
+def config_with_schedule(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
+    """Return the configuration of an optimizer, with its schedule or function itself.
+
+    Users' schedules may have no configuration, or one that Keras cannot build them from.
+    """
+    schedules = [n for n, v in vars(optimizer).items() if _is_schedule(v)]
+    if len(schedules) != 1:
+        return dict(optimizer.get_config())
     (name,) = schedules
-    with_another = object.__new__(type(instance))
-    vars(with_another).update(vars(instance))
+    with_another = object.__new__(type(optimizer))
+    vars(with_another).update(vars(optimizer))
     vars(with_another)[name] = keras.optimizers.schedules.ExponentialDecay(1.0, 1, 1.0)
-    return {**with_another.get_config(), "learning_rate": copy_state(vars(instance)[name])}
+    return {**with_another.get_config(), "learning_rate": vars(optimizer)[name]}
+
+
+def _is_schedule(value: Any) -> bool:
+    return isinstance(value, (_Schedule, types.FunctionType, types.MethodType, functools.partial))
+
+
+def _config_of(instance: Any) -> dict[str, Any]:
+    """Return the configuration, with a copy of the schedule of an optimizer."""
+    if not isinstance(instance, keras.optimizers.Optimizer):
+        return dict(instance.get_config())
+    config = config_with_schedule(instance)
+    is_live = _is_schedule(config.get("learning_rate"))
+    return {n: copy_state(v) if is_live and n == "learning_rate" else v for n, v in config.items()}
 
 
 def _live(instance: Any, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ import numpy as np
 
 from keras_multiclass._shared.keras.copying import inner_layers
 from keras_multiclass._shared.keras.object_names import fresh_names
-from keras_multiclass._shared.keras.rebuilding import unreported_settings
+from keras_multiclass._shared.keras.rebuilding import config_with_schedule, unreported_settings
 from keras_multiclass._shared.messages import describe
 from keras_multiclass._shared.seeding import seeded
 from keras_multiclass._shared.signatures import names_in
@@ -195,11 +195,11 @@ def _settings_of(value: Any) -> list[Any]:
 
 
 def _config_of(value: Any) -> Any:
+    is_optimizer = isinstance(value, keras.optimizers.Optimizer)
     try:
-        config = value.get_config()
+        return _without_rates(config_with_schedule(value)) if is_optimizer else value.get_config()
     except Exception as error:
         raise UndescribableError(f"{describe(value)} has no usable get_config") from error
-    return _without_rates(config) if isinstance(value, keras.optimizers.Optimizer) else config
 
 
 def _without_rates(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import keras
 import tensorflow as tf
 
 from keras_multiclass._shared.keras.copying import iterate_layers
+from keras_multiclass._shared.keras.rebuilding import config_with_schedule
 from keras_multiclass._shared.upstream.keras import slots_of
 from keras_multiclass._training.engine.slots import allows_stand_in, gradients_for
 
@@ -39,7 +40,7 @@ class FlatOptimizer:
         self._weights = keras.Variable(
             tf.zeros(sum(self._sizes), self._trainable[0].dtype), name="flat"
         )
-        self._optimizer = type(own).from_config(own.get_config())
+        self._optimizer = type(own).from_config(config_with_schedule(own))
         self._optimizer.build([self._weights])
         self._may_change = any(map(_may_assign_weights, iterate_layers(model)))
         self._own_slots = slots_of(own, self._trainable)
