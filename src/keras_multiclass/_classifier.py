@@ -43,6 +43,7 @@ from keras_multiclass._training.parameters import FitParameters
 from keras_multiclass._training.request import FitRequest
 from keras_multiclass._training.run import Observer, Train, run_fit
 from keras_multiclass._training.settings import resolve_prediction
+from keras_multiclass._training.unknown_arguments import reported_together
 
 
 class KerasMulticlassClassifier(
@@ -581,7 +582,8 @@ class KerasMulticlassClassifier(
 
     def _fit_parameters(self) -> FitParameters:
         values = self.get_params(deep=False)
-        return FitParameters.check(values, self._routed, type(self).__name__)
+        with reported_together(values, self._routed):
+            return FitParameters.check(values, self._routed, type(self).__name__)
 
     def _fitted_network(self) -> FittedNetwork:
         record = TrainingRecord(

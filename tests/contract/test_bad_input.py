@@ -450,6 +450,17 @@ def test_all_invalid_parameters_are_reported_together():
                 ("fit_validation_freq", "fit__validation_freq"),
                 ("predict_batch_size", "predict__batch_size"),
                 ("batchsize", "batch_size"),
+                ("lr", "optimizer__learning_rate"),
+                ("hidden_layer_sizes", "backbone__hidden_units"),
+                ("activation", "backbone__activation"),
+                ("solver", "optimizer"),
+                ("alpha", "optimizer__weight_decay"),
+                ("learning_rate_init", "optimizer__learning_rate"),
+                ("max_iter", "epochs"),
+                ("momentum", "optimizer__momentum"),
+                ("nesterovs_momentum", "optimizer__nesterov"),
+                ("n_iter_no_change", "early_stopping"),
+                ("validation_fraction", "validation_split"),
             ]
         ),
     ],
@@ -483,6 +494,30 @@ def test_all_unknown_parameters_are_reported_together():
             use()
         found = str(caught.value).splitlines()
         assert [line[: len(start)] for line, start in zip(found, lines, strict=True)] == lines
+
+
+@pytest.mark.parametrize("first", [{}, {"fit__a": 1, "epochs": 0}, {"backbone__a": 1}])
+def test_unknown_arguments_of_all_targets_are_reported_together(fitted, first):
+    wrong = {**first, "optimizer__a": 1, "loss__b": 2, "metrics__c": 3, "callbacks__x__y": 4}
+    message = error_message(fitted, metrics=["auc"], callbacks=["early_stopping"], **wrong)
+    lines = message.splitlines()
+    for name in wrong:
+        assert sum(line.replace("`", "").startswith(name) for line in lines) == 1, message
+
+
+@pytest.mark.parametrize(
+    ("params", "meant"),
+    [
+        ({"backbone": "MLP"}, "'mlp'"),
+        ({"optimizer": "addam"}, "'adam' or "),
+        ({"loss": "cross_entropy"}, "'crossentropy'"),
+        ({"metrics": "acuracy"}, "'accuracy' or "),
+        ({"scaling": "Standard"}, "'standard'"),
+    ],
+    ids=stable_id,
+)
+def test_misspelled_values_are_recognized_whatever_their_case(fitted, params, meant):
+    assert f"Did you mean {meant}" in error_message(fitted, **params)
 
 
 def test_all_unknown_arguments_of_a_builder_are_reported_together():

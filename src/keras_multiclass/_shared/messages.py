@@ -55,14 +55,25 @@ def invalid(what: str, allowed: str, got: str, cure: str = "") -> str:
 def did_you_mean(name: str, candidates: Iterable[str], prefix: str = "") -> str:
     """Return ``" Did you mean 'x'?"``, or an empty string if no candidate is similar.
 
-    ``prefix``, such as ``optimizer__``, is put in front of the suggestions after matching.
+    Neither case nor underscores count; of candidates that differ in nothing else, the first one is
+    suggested. ``prefix``, such as ``optimizer__``, is put in front of the suggestions.
     """
     if len(str(name)) > _LONGEST_REPR:
         return ""
-    similar = difflib.get_close_matches(str(name), [str(c) for c in candidates], n=3, cutoff=0.6)
-    if not similar:
-        return ""
-    return f" Did you mean {' or '.join(repr(prefix + n) for n in similar)}?"
+    distinct: dict[str, str] = {}
+    for candidate in map(str, candidates):
+        distinct.setdefault(_bare(candidate), candidate)
+    if _bare(str(name)) in distinct:
+        similar = [distinct[_bare(str(name))]]
+    else:
+        lowered = {candidate.lower(): candidate for candidate in distinct.values()}
+        found = difflib.get_close_matches(str(name).lower(), lowered, n=3, cutoff=0.6)
+        similar = [lowered[key] for key in found]
+    return f" Did you mean {' or '.join(repr(prefix + n) for n in similar)}?" if similar else ""
+
+
+def _bare(name: str) -> str:
+    return re.sub("[_ -]", "", name).lower()
 
 
 def format_list(names: Iterable[Any]) -> str:

@@ -26,6 +26,23 @@ ROUTED_PREFIXES = (
     "predict",
 )
 
+# Usual names, of scikit-learn's `MLPClassifier` and others, that are not similar to ours.
+_ALIASES = {
+    "alpha": "optimizer__weight_decay",
+    "build_fn": "model",
+    "hidden_layer_sizes": "backbone__hidden_units",
+    "learning_rate_init": "optimizer__learning_rate",
+    "lr": "optimizer__learning_rate",
+    "max_iter": "epochs",
+    "n_iter_no_change": "early_stopping",
+    "nesterovs_momentum": "optimizer__nesterov",
+    "num_epochs": "epochs",
+    "patience": "early_stopping",
+    "seed": "random_state",
+    "solver": "optimizer",
+    "validation_fraction": "validation_split",
+}
+
 
 def is_routed(name: str) -> bool:
     """Whether a parameter is routed, such as ``backbone__width``."""
@@ -76,6 +93,8 @@ def _hint(name: str, own_names: Sequence[str], routed: Sequence[str]) -> str:
 
 def _meant(name: str, own_names: Sequence[str], routed: Sequence[str]) -> list[str]:
     """Return the existing names that an unknown name may be a misspelling of."""
+    if name in _ALIASES:
+        return [_ALIASES[name]]
     spelled = {_bare(known): known for known in [*routed, *own_names]}
     if _bare(name) in spelled:
         return [spelled[_bare(name)]]

@@ -40,6 +40,7 @@ from keras_multiclass._training.reading.data import read_data
 from keras_multiclass._training.reading.run_data import KnownData, RunData
 from keras_multiclass._training.request import FitRequest
 from keras_multiclass._training.structure import check_unchanged
+from keras_multiclass._training.unknown_arguments import reported_together
 from keras_multiclass.exceptions import DivergenceError, TrainingInterruptedWarning
 
 Train: TypeAlias = Callable[[tuple[keras.callbacks.Callback, ...]], FittedNetwork]
@@ -105,7 +106,11 @@ def _start(
 ) -> FittedNetwork:
     seed = resolve_seed(parameters.random_state)
     backbone = BackboneParameter(parameters.backbone, parameters.model)
-    with keras_environment(parameters.settings.dtype), _seeded_fit(epoch_seed(seed, 0)) as block:
+    with (
+        keras_environment(parameters.settings.dtype),
+        _seeded_fit(epoch_seed(seed, 0)) as block,
+        reported_together(parameters.values, parameters.routed),
+    ):
         data = read_data(parameters, request, backbone, seed)
         network = build_and_compile(parameters, data, seed)
         if request.task == "initialize":
@@ -128,6 +133,7 @@ def _continue(
     with (
         keras_environment(state.dtype),
         _seeded_fit(epoch_seed(state.seed, previous.record.n_epochs)) as block,
+        reported_together(parameters.values, parameters.routed),
     ):
         state.codec.check_same_classes(request.classes)
         known = KnownData(state.codec, state.features)

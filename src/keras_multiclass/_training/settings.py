@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, cast
@@ -139,7 +140,7 @@ def resolve_settings(values: Mapping[str, object], routed: Mapping[str, object])
     options = _read_routed(routed)
     own: dict[str, Any] = {**{name: values[name] for name in _CHECKS}, **options.parameters}
     errors = options.errors + [
-        invalid(f"`{name}`", check.allowed, describe(own[name]))
+        invalid(f"`{name}`", check.allowed, describe(own[name]), _similar(own[name], check))
         for name, check in _CHECKS.items()
         if not check.accepts(own[name])
     ]
@@ -163,6 +164,12 @@ def resolve_settings(values: Mapping[str, object], routed: Mapping[str, object])
         fit_options=options.of["fit"],
         compile_options=options.of["compile"],
     )
+
+
+def _similar(value: object, check: Check) -> str:
+    """Return which of the allowed words a word is similar to."""
+    words = re.findall(r"'(\w+)'", check.allowed)
+    return did_you_mean(value, words).strip() if isinstance(value, str) else ""
 
 
 def _integer_or_auto(value: int | Auto) -> int | Auto:

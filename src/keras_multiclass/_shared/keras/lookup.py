@@ -71,7 +71,7 @@ def look_up(name: str, what: str, public: Mapping[str, Any], others: Sequence[st
     for public_name, target in public.items():
         if _normalize(public_name) == normalized:
             return target
-    candidates = [*others, *(n for key in public for n in (key, snake_name(key)))]
+    candidates = [*others, *map(snake_name, public)]
     raise ValueError(
         invalid(
             what,
@@ -109,7 +109,8 @@ def schedule_lookup(name: str) -> type:
 
 def loss_lookup(name: str) -> Any:
     """Return the Keras loss class or function of a name."""
-    return look_up(name, "loss", public_members(keras.losses, keras.losses.Loss, functions=True))
+    known = public_members(keras.losses, keras.losses.Loss, functions=True)
+    return look_up(name, "loss", known, ["auto", "crossentropy"])
 
 
 def metric_lookup(name: str, others: Sequence[str] = ()) -> Any:
