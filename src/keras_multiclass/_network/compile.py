@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
 import keras
-import numpy as np
 
 from keras_multiclass._network.objective import (
     OutputForm,
@@ -24,8 +22,14 @@ from keras_multiclass._network.objective import (
     resolve_metrics,
 )
 from keras_multiclass._network.optimizers import optimizer_lookup
-from keras_multiclass._shared.keras.copying import LayerSnapshot, read_values, write_values
+from keras_multiclass._shared.keras.copying import (
+    LayerSnapshot,
+    read_values,
+    restore_optimizer,
+    write_values,
+)
 from keras_multiclass._shared.keras.objects import build_object
+from keras_multiclass._shared.keras.optimizer_state import LEARNING_RATE, OptimizerState
 from keras_multiclass.exceptions import BackboneError, ObjectiveError
 
 CLASS_SCORES = ("per_class_precision", "per_class_recall", "per_class_f1")
@@ -191,25 +195,9 @@ class CompileSpec:
             return
         optimizer = self.build_optimizer()
         self.compile(model, optimizer)
-        if old.built and type(old) is type(optimizer):
-            optimizer = model.optimizer
-            optimizer.build(model.trainable_variables)
-            kept = _slots(old)
-            for name, target in _slots(optimizer).items():
-                if name in kept and kept[name].shape == target.shape:
-                    target.assign(kept[name])
-
-
-def _slots(optimizer: keras.optimizers.Optimizer) -> dict[tuple[str, int], keras.Variable]:
-    """Return the variables except the learning rate, by name; names may occur several times."""
-    slots: dict[tuple[str, int], keras.Variable] = {}
-    counts: Counter[str] = Counter()
-    for variable in optimizer.variables:
-        name = variable.path.partition("/")[2]  # without the name of the optimizer
-        if name != "learning_rate":
-            slots[name, counts[name]] = variable
-            counts[name] += 1
-    return slots
+        state = OptimizerState.take(old)
+        if state is not None and type(old) is type(optimizer):
+            state.restore(model, omit=[LEARNING_RATE], complete=False)
 
 
 def takes_compile_arguments(model: keras.Model, arguments: Iterable[str] = _COMPILED) -> bool:
@@ -252,21 +240,16 @@ def continue_optimizer(
     BackboneError
         If `source` was built for other weights.
     """
-    if not source.built:
+    state = OptimizerState.take(source)
+    if state is None:
         return
-    model.optimizer.build(model.trainable_variables)
-    taken, replaced = (
-        [v for v in o.variables if not ("learning_rate" in routed and "learning_rate" in v.path)]
-        for o in (source, model.optimizer)
-    )
-    if [v.shape for v in taken] == [v.shape for v in replaced]:
-        for variable, target in zip(taken, replaced, strict=True):
-            target.assign(variable)
-    elif not routed:
+    omit = [name for name in (LEARNING_RATE,) if name in routed]
+    if not state.restore(model, omit=omit, complete=not routed) and not routed:
         raise BackboneError(
             "The optimizer that `model` was compiled with must have been made for its trainable "
-            f"weights; got one with {len(taken)} variables instead of {len(replaced)}. Compile "
-            "the model again after you change what is trainable, or set `optimizer`."
+            f"weights; got one with {len(source.variables)} variables instead of "
+            f"{len(model.optimizer.variables)}, or of other shapes. Compile the model again after "
+            "you change what is trainable, or set `optimizer`."
         )
 
 
@@ -304,20 +287,17 @@ class PackedModel:
     """A compiled model as plain data, for pickling."""
 
     snapshot: LayerSnapshot
-    optimizer_values: tuple[np.ndarray, ...] | None
+    optimizer_state: OptimizerState | None
 
     @classmethod
     def pack(cls, model: keras.Model) -> PackedModel:
         """Pack a model and the state of its optimizer."""
-        optimizer = model.optimizer
-        values = tuple(read_values(optimizer)) if optimizer and optimizer.built else None
-        return cls(LayerSnapshot.take(model, with_compiled=False), values)
+        state = OptimizerState.take(model.optimizer)
+        return cls(LayerSnapshot.take(model, with_compiled=False), state)
 
     def unpack(self, compile_spec: CompileSpec) -> keras.Model:
         """Rebuild the model, compiled with its specification and ready to continue training."""
         model = self.snapshot.restore()
         compile_spec.compile(model)
-        if self.optimizer_values is not None:
-            model.optimizer.build(model.trainable_variables)
-            write_values(model.optimizer, self.optimizer_values)
+        restore_optimizer(model, self.optimizer_state)
         return model

@@ -145,6 +145,28 @@ def test_the_estimator_s_optimizer_and_learning_rate_take_precedence():
     assert float(slower.model_.optimizer.learning_rate) == pytest.approx(0.01)
 
 
+@pytest.mark.parametrize("continued", ["partial_fit", "model"])
+def test_new_slots_begin_with_the_first_step(continued):
+    """A moving average that begins later would average with its initial zeros."""
+    changes = {"optimizer__use_ema": True, "optimizer__ema_overwrite_frequency": 1}
+    model = trained(OPTIMIZERS["moments"]())
+    if continued == "model":
+        classifier = fit(model, epochs=1, **changes)
+    else:
+        classifier = fit(model).set_params(**changes)
+        classifier.partial_fit(X, y)
+    assert int(classifier.model_.optimizer.iterations) == 1
+    for weight in classifier.model_.get_weights():
+        assert weight.any()
+    assert classifier.score(X, y) > 0.5
+
+
+def test_dropped_slots_leave_the_others():
+    model = trained(keras.optimizers.Adam(0.05, amsgrad=True))
+    classifier = fit(model, optimizer__amsgrad=False)
+    assert int(classifier.model_.optimizer.iterations) == 5
+
+
 def test_an_optimizer_for_other_weights_is_an_error_until_the_model_is_compiled_again():
     model = trained(OPTIMIZERS["moments"]())
     model.layers[1].trainable = False

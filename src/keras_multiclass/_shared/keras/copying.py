@@ -19,6 +19,7 @@ import numpy as np
 from keras_multiclass._shared.keras.native_logs import import_quietly
 from keras_multiclass._shared.keras.object_names import fresh_names
 from keras_multiclass._shared.keras.objects import build_object
+from keras_multiclass._shared.keras.optimizer_state import OptimizerState
 from keras_multiclass._shared.keras.overrides import CALLED, NOT_CALLED
 from keras_multiclass._shared.keras.state import Packed, PickledCode, copy_state, pack
 from keras_multiclass._shared.messages import describe, format_list
@@ -32,7 +33,7 @@ class CompiledState:
     """What a model was compiled with, and the state of its optimizer."""
 
     arguments: dict[str, Any]
-    optimizer_values: tuple[np.ndarray, ...] | None
+    optimizer_state: OptimizerState | None
 
     @classmethod
     def take(cls, model: keras.Model) -> CompiledState:
@@ -41,7 +42,7 @@ class CompiledState:
         arguments["auto_scale_loss"] = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
         if arguments.get("optimizer") is None:
             return cls(arguments, None)
-        values = tuple(read_values(optimizer)) if optimizer.built else None
+        state = OptimizerState.take(optimizer)
         # Without the variables, which Keras cannot copy.
         arguments["optimizer"] = build_object(
             arguments["optimizer"],
@@ -49,15 +50,28 @@ class CompiledState:
             what="optimizer",
             base=keras.optimizers.Optimizer,
         )
-        return cls(arguments, values)
+        return cls(arguments, state)
 
     def restore(self, model: keras.Model) -> None:
         """Compile a copy of the model in the same way."""
         keras.Model.compile(model, **self.arguments)
-        if self.optimizer_values is None:
-            return
-        model.optimizer.build(model.trainable_variables)
-        write_values(model.optimizer, self.optimizer_values)
+        restore_optimizer(model, self.optimizer_state)
+
+
+def restore_optimizer(model: keras.Model, state: OptimizerState | None) -> None:
+    """Restore the state of the optimizer of a copied model.
+
+    Raises
+    ------
+    TypeError
+        If the optimizer has other variables.
+    """
+    if state is not None and not state.restore(model):
+        raise TypeError(
+            f"{describe(model.optimizer)} has {len(model.optimizer.variables)} variables, but "
+            f"{len(state.values)} of other shapes were saved: it does not rebuild the same "
+            "variables from its configuration."
+        )
 
 
 @dataclass(frozen=True)
