@@ -19,6 +19,7 @@ from keras_multiclass._shared.seeding import permutation
 from keras_multiclass._shared.upstream.tensorflow import operations_of
 from keras_multiclass._training.engine import KerasEngine, TrainingPlan, clear_cache
 from keras_multiclass._training.engine import adam as _adam
+from keras_multiclass._training.engine import programs as _programs
 from keras_multiclass._training.engine import selection as _selection
 from keras_multiclass._training.engine import threads as _threads
 from keras_multiclass._training.engine.adam import KernelAdam
@@ -632,6 +633,39 @@ def test_a_model_that_overrides_the_train_function_keeps_it():
     classifier = KerasMulticlassClassifier(model=model, epochs=1, random_state=0).fit(X, y)
     assert classifier.engine_ == "keras"
     assert "train function of its own" in classifier.engine_reason_
+
+
+class CompilesAgain(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 1:
+            self.model.compile(self.model.optimizer, self.model.loss)
+
+
+def test_steps_that_keras_traces_itself_train_alike_and_the_reason_is_given(monkeypatch):
+    def fit():
+        params = {"epochs": 3, "batch_size": 40, "engine": "keras", "callbacks": CompilesAgain}
+        return tiny(**params).fit(X, y, sample_weight=np.linspace(0.1, 3.0, 150))
+
+    def fail(*arguments, **options):
+        raise ValueError("no trace\nfor details, see")
+
+    shared = fit()
+    clear_cache()
+    monkeypatch.setattr(_programs, "trace", fail)
+    own = fit()
+    assert shared.engine_reason_ == "engine='keras'"
+    expected = "engine='keras'; tracing it failed with ValueError: no trace"
+    assert own.engine_reason_ == expected
+    np.testing.assert_allclose(own.history_["loss"], shared.history_["loss"], rtol=1e-5)
+
+
+def test_faults_of_shared_steps_are_not_hidden(monkeypatch):
+    def fail(*arguments):
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(programs, "get", fail)
+    with pytest.raises(RuntimeError, match="a fault"):
+        tiny(engine="keras").fit(X, y)
 
 
 def test_the_error_for_an_untraceable_network_gives_the_reason():

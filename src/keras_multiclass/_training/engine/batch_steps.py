@@ -19,6 +19,7 @@ from keras_multiclass._training.engine.cache import Step, programs
 from keras_multiclass._training.engine.epochs import flat
 from keras_multiclass._training.engine.loss_average import prepare_functions
 from keras_multiclass._training.engine.programs import Program
+from keras_multiclass._training.engine.traceable import tracing
 
 
 class SharedSteps:
@@ -47,7 +48,7 @@ class SharedSteps:
 
         Raises
         ------
-        Exception
+        TracingError
             If the step cannot be traced; nothing has changed then.
         """
         model = self._model
@@ -59,8 +60,11 @@ class SharedSteps:
         tensors = [tf.constant(part) for part in batch]
         key = name, tuple(tf.TensorSpec([None, *t.shape[1:]], t.dtype) for t in tensors)
         if key not in self._traces:
-            create_variables(model, batch[0][:1], batch[1][:1])
-            trace = programs.get(model, Program, name).step(model, *key)
+            with tracing():
+                create_variables(model, batch[0][:1], batch[1][:1])
+            program = programs.get(model, Program, name)
+            with tracing():
+                trace = program.step(model, *key)
             self._traces[key] = trace, values_of(state_of(model, with_training=True))
         step, state = self._traces[key]
 

@@ -42,6 +42,7 @@ from keras_multiclass._training.engine.programs import (
     has_own_steps,
     widened,
 )
+from keras_multiclass._training.engine.traceable import TracingError, tracing
 from keras_multiclass._training.engine.xla import (
     draws_random_numbers,
     is_worth_compiling,
@@ -73,7 +74,7 @@ class GraphEngine:
         compiled = model.jit_compile if requested else is_worth_compiling(model, data, plan)
         acting = any(not isinstance(c, EpochListener) for c in plan.callbacks)
         watched = acting or has_own_steps(model) or compiled
-        with _tracing():
+        with tracing():
             run = _Run(model, data, validation, plan, watched=watched, xla=compiled)
         result = run_training(model, data, plan, run.watched if watched else run.unwatched)
         return replace(result, compiled=bool(run.blocks))
@@ -83,7 +84,7 @@ class GraphEngine:
         program = programs.get(model, Program, "predict_step")
         state = values_of(state_of(model, with_training=False))
         spec = tf.TensorSpec([None, *X.shape[1:]], X.dtype)
-        with _tracing():
+        with tracing():
             predict = program.predict(model, spec, batch_size)
         row_bytes = max(1, int(np.prod(X.shape[1:])) * X.dtype.itemsize)
         slab = max(1, _PREDICTED_BYTES // (row_bytes * batch_size)) * batch_size
@@ -96,27 +97,11 @@ class GraphEngine:
         return np.concatenate(outputs)
 
 
-class TracingError(Exception):
-    """A model cannot be traced, for the reason in the message; nothing has been trained yet."""
-
-
-@contextlib.contextmanager
-def _tracing() -> Iterator[None]:
-    try:
-        yield
-    except EngineError:
-        raise
-    except Exception as error:
-        first_line = str(error).strip().partition("\n")[0]
-        message = f"tracing it failed with {type(error).__name__}: {first_line}"
-        raise TracingError(message) from error
-
-
 @contextlib.contextmanager
 def _after_callbacks() -> Iterator[None]:
     """Let errors say that a callback changed the model, which the Keras engine can train."""
     try:
-        with _tracing():
+        with tracing():
             yield
     except TracingError as error:
         raise EngineError(

@@ -11,6 +11,7 @@ the same description share the traces of their steps; otherwise Keras traces the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -25,7 +26,7 @@ from keras_multiclass._training.engine.base import TrainingPlan, TrainingResult
 from keras_multiclass._training.engine.cache import Step
 from keras_multiclass._training.engine.epochs import flat, padded, run_training, walk_epochs
 from keras_multiclass._training.engine.loss_average import prepare_functions
-from keras_multiclass._training.engine.traceable import why_no_graph_of
+from keras_multiclass._training.engine.traceable import TracingError, why_no_graph_of
 from keras_multiclass.exceptions import EngineError
 
 _BATCHES_PER_CALL = 64  # of `keras.Model.predict`, which builds a pipeline in each call
@@ -62,7 +63,7 @@ class KerasEngine:
                 else lambda: _validate(steps, validation, plan, callbacks),
             )
 
-        return run_training(model, data, plan, loop)
+        return replace(run_training(model, data, plan, loop), reason=steps.reason)
 
     def predict(self, model: keras.Model, X: Features, batch_size: int) -> np.ndarray:
         """Compute the output of ``model`` for each row of ``X``.
@@ -91,6 +92,7 @@ class _Steps:
 
     def __init__(self, model: keras.Model) -> None:
         self.model = model
+        self.reason = ""  # why Keras traces the steps of this model itself, if that is a surprise
         self._shared: SharedSteps | None = None
         # XLA compiles for each size of a batch.
         if why_no_graph_of(model) is None and not model.jit_compile:
@@ -121,10 +123,13 @@ class _Steps:
         if self._shared is not None:
             try:
                 take = self._shared.prepare(name, batch)
-            except Exception:  # what a trace of Keras' own raises too is the user's to see
+            except TracingError as error:  # what Keras' own trace raises, too, the user sees
+                self.reason = str(error)
                 self._use_own()
             else:
                 return take()
+        if not (self.model.train_function and self.model.test_function):
+            prepare_functions(self.model)  # a callback compiled the model
         with kept_metrics(self.model):
             return flat(own(self.model, *batch, return_dict=True))
 

@@ -17,7 +17,7 @@ from keras_multiclass._shared.messages import format_list
 from keras_multiclass._shared.upstream.keras import profiles_batches
 from keras_multiclass._training.engine.base import EngineName, TrainingPlan, TrainingResult
 from keras_multiclass._training.engine.keras import KerasEngine
-from keras_multiclass._training.engine.traceable import PREDICTING, why_no_graph_of
+from keras_multiclass._training.engine.traceable import PREDICTING, TracingError, why_no_graph_of
 from keras_multiclass.exceptions import EngineError
 
 STREAMED = "a stream is trained on batch by batch"
@@ -87,7 +87,7 @@ def train(
     )
     # Streams always have a reason; this check is for the types.
     if reason is None and isinstance(data, TrainingData) and not isinstance(validation, StreamData):
-        from keras_multiclass._training.engine.graph import GraphEngine, TracingError
+        from keras_multiclass._training.engine.graph import GraphEngine
 
         try:
             result = GraphEngine().fit(model, data, validation, plan)
@@ -100,7 +100,10 @@ def train(
     if requested == "graph":
         raise graph_refused(reason or "")
     result = KerasEngine().fit(model, data, validation, plan)
-    return replace(result, engine="keras", reason=reason or "")
+    why = reason or ""
+    if result.reason and result.reason not in why:  # why its steps share no traces
+        why += f"; {result.reason}"
+    return replace(result, engine="keras", reason=why)
 
 
 def predict(requested: EngineName, model: keras.Model, X: Features, batch_size: int) -> np.ndarray:
@@ -125,7 +128,7 @@ def predict(requested: EngineName, model: keras.Model, X: Features, batch_size: 
     if batch_size == -1:
         batch_size = X.shape[0]
     if requested != "keras" and why_no_graph_of(model, PREDICTING) is None:
-        from keras_multiclass._training.engine.graph import GraphEngine, TracingError
+        from keras_multiclass._training.engine.graph import GraphEngine
 
         try:
             return GraphEngine().predict(model, X, batch_size)

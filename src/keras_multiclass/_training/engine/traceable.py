@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import keras
 
 from keras_multiclass._shared.keras.overrides import overridden
 from keras_multiclass._shared.messages import describe
+from keras_multiclass.exceptions import EngineError
 
 TRAINING = ("make_train_function", "make_test_function")
 PREDICTING = ("make_predict_function",)
+
+
+class TracingError(Exception):
+    """A model cannot be traced, for the reason in the message; nothing has been trained yet."""
+
+
+@contextlib.contextmanager
+def tracing() -> Iterator[None]:
+    """Raise `TracingError` for what the code of a model raises while it is traced."""
+    try:
+        yield
+    except EngineError:
+        raise
+    except Exception as error:
+        first_line = str(error).strip().partition("\n")[0]
+        message = f"tracing it failed with {type(error).__name__}: {first_line}"
+        raise TracingError(message) from error
 
 
 def why_no_graph_of(model: keras.Model, functions: tuple[str, ...] = TRAINING) -> str | None:
