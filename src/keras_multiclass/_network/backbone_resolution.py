@@ -164,7 +164,7 @@ class BackboneParameter:
         if self.model is not None or not isinstance(self.backbone, str):
             return
         if self.backbone == "auto" and len(shape) == 3:
-            _announce(*shape[1:])
+            _warn_if_ambiguous(*shape[1:])
         if _has_channels_first(shape[1:]):
             swap = "np.swapaxes(X, 1, 2)" if len(shape) == 3 else "np.moveaxis(X, 1, -1)"
             warn(
@@ -196,7 +196,7 @@ def _is_square(height: int, width: int) -> bool:
     return height == width >= _SHORTEST_SQUARE
 
 
-def _announce(height: int, width: int) -> None:
+def _warn_if_ambiguous(height: int, width: int) -> None:
     """Warn if X of rank 3 may be grayscale images or sequences."""
     shorter, longer = sorted((height, width))
     image = "For grayscale images, pass backbone='cnn' or X[..., None]."

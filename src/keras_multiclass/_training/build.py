@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -21,7 +21,7 @@ from keras_multiclass._network.user_compile import (
     check_own_compile,
 )
 from keras_multiclass._network.user_model import build_whole_model
-from keras_multiclass._shared.keras.overrides import NOT_CALLED, overridden, predicts_itself
+from keras_multiclass._shared.keras.overrides import NOT_CALLED, overridden, overrides_prediction
 from keras_multiclass._shared.messages import warn
 from keras_multiclass._training.auto_parameters import (
     TrainingSettings,
@@ -35,7 +35,28 @@ from keras_multiclass._training.settings import is_auto
 from keras_multiclass._training.structure import structure_of
 
 _SAMPLE_ROWS = 8
-# Methods that loop over batches, or take a step outside of such a loop.
+
+
+@dataclass(frozen=True)
+class _Built:
+    """A network to compile.
+
+    Attributes
+    ----------
+    model : keras.Model
+        The network.
+    compile_spec : CompileSpec
+        What to compile it from.
+    input_names : tuple of str or None, default=None
+        Names of the inputs of the backbone, if X is a table.
+    trained_optimizer : keras.optimizers.Optimizer or None, default=None
+        The optimizer that the user compiled the model with, whose state is taken over.
+    """
+
+    model: keras.Model
+    compile_spec: CompileSpec
+    input_names: tuple[str, ...] | None = None
+    trained_optimizer: keras.optimizers.Optimizer | None = None
 
 
 def build_and_compile(parameters: FitParameters, data: RunData, seed: int) -> FittedNetwork:
@@ -63,11 +84,11 @@ def build_and_compile(parameters: FitParameters, data: RunData, seed: int) -> Fi
     arguments = compile_arguments(parameters, data.backbone)
     build = _build_from_backbone if parameters.model is None else _build_whole_model
     built = build_without_collisions(partial(build, parameters, data, arguments))
-    model, spec, names, own_optimizer = built
+    model, spec = built.model, built.compile_spec
     _warn_of_unused_methods(model)
     spec.compile(model)
-    if own_optimizer is not None:
-        continue_optimizer(own_optimizer, model, spec.optimizer_arguments)
+    if built.trained_optimizer is not None:
+        continue_optimizer(built.trained_optimizer, model, spec.optimizer_arguments)
     spec = with_prediction_form(spec, model, data.sample.features(slice(_SAMPLE_ROWS)))
     state = FittedState(
         codec=data.codec,
@@ -77,7 +98,7 @@ def build_and_compile(parameters: FitParameters, data: RunData, seed: int) -> Fi
         seed=seed,
         dtype=parameters.settings.dtype,
         structure=structure_of(parameters),
-        input_names=names,
+        input_names=built.input_names,
         resolved_params=resolved_parameters(
             data.settings, data.backbone, arguments, data.batch_size
         ),
@@ -87,7 +108,7 @@ def build_and_compile(parameters: FitParameters, data: RunData, seed: int) -> Fi
 
 def _build_from_backbone(
     parameters: FitParameters, data: RunData, arguments: CompileArguments
-) -> tuple[keras.Model, CompileSpec, tuple[str, ...] | None, None]:
+) -> _Built:
     check_not_routed(parameters.routed, "model", "`model` is None")
     backbone, settings = data.backbone, data.settings
     assert backbone is not None
@@ -107,12 +128,12 @@ def _build_from_backbone(
         class_names=data.codec.class_names,
         **arguments,
     )
-    return model, spec, tuple(names) if data.is_table else None, None
+    return _Built(model, spec, input_names=tuple(names) if data.is_table else None)
 
 
 def _build_whole_model(
     parameters: FitParameters, data: RunData, arguments: CompileArguments
-) -> tuple[keras.Model, CompileSpec, None, keras.optimizers.Optimizer | None]:
+) -> _Built:
     check_backbone_unused(parameters.backbone, parameters.routed)
     _check_whole_model_settings(data.settings)
     compile_kwargs = build_compile_kwargs(arguments)
@@ -140,7 +161,7 @@ def _build_whole_model(
         **adopted,
     )
     is_adopted = "optimizer" in spec.adopted
-    return model, spec, None, compiled.optimizer if is_adopted else None
+    return _Built(model, spec, trained_optimizer=compiled.optimizer if is_adopted else None)
 
 
 def with_prediction_form(spec: CompileSpec, model: keras.Model, sample: np.ndarray) -> CompileSpec:
@@ -155,7 +176,7 @@ def with_prediction_form(spec: CompileSpec, model: keras.Model, sample: np.ndarr
     sample : ndarray
         A few rows of X.
     """
-    if not predicts_itself(model):
+    if not overrides_prediction(model):
         return spec
 
     def predict(rows: np.ndarray) -> Any:

@@ -20,7 +20,7 @@ from keras_multiclass._network.backbone_resolution import BackboneParameter
 from keras_multiclass._network.compile import MetricMode, restored_on_failure
 from keras_multiclass._shared.keras.copying import read_values
 from keras_multiclass._shared.keras.environment import check_dtype, keras_environment, start_quietly
-from keras_multiclass._shared.keras.global_policy import announced_policy
+from keras_multiclass._shared.keras.global_policy import warning_if_policy_differs
 from keras_multiclass._shared.keras.schedules import start_schedules
 from keras_multiclass._shared.keras.state import linked_to
 from keras_multiclass._shared.messages import warn
@@ -89,7 +89,7 @@ def run_fit(
     verbose = 0 if request.task == "initialize" else parameters.settings.verbose
     callbacks = parameters.callbacks, parameters.routed.get("fit__callbacks")
     with (
-        announced_policy(parameters.settings.dtype),
+        warning_if_policy_differs(parameters.settings.dtype),
         show_progress(verbose) as progress,
         linked_to(callbacks),
     ):

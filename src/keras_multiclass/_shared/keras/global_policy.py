@@ -18,7 +18,7 @@ _running = threading.local()
 
 
 @contextlib.contextmanager
-def announced_policy(dtype: str) -> Iterator[None]:
+def warning_if_policy_differs(dtype: str) -> Iterator[None]:
     """Warn unless the policy of the caller is that of the fit inside.
 
     Parameters

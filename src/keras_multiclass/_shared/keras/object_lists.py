@@ -9,9 +9,9 @@ from keras_multiclass._shared.keras.objects import build_object
 from keras_multiclass._shared.keras.routing import (
     Entry,
     Lookup,
-    distribute,
     is_container,
     make_entry,
+    route_to_entries,
 )
 from keras_multiclass._shared.messages import invalid
 
@@ -37,7 +37,7 @@ def build_objects(
         a dict may be lists.
     routed : mapping of str to object, default=None
         Arguments, addressed as for
-        :func:`~keras_multiclass._shared.keras.routing.distribute`.
+        :func:`~keras_multiclass._shared.keras.routing.route_to_entries`.
     lookup, what, base, functions, copy
         As for ``build_object``.
 
@@ -54,7 +54,7 @@ def build_objects(
         As in ``build_object``.
     """
     entries = list(_entries(values))
-    shares = distribute(entries, routed or {}, lookup=lookup, what=what)
+    shares = route_to_entries(entries, routed or {}, lookup=lookup, what=what)
     return [
         (
             entry.key,

@@ -17,11 +17,11 @@ from keras_multiclass._shared.keras.lookup import schedule_lookup
 from keras_multiclass._shared.keras.rebuilding import construct_again, copy_instance
 from keras_multiclass._shared.keras.routing import (
     Lookup,
-    distribute,
     is_config,
     is_container,
     is_partial_class,
     make_entry,
+    route_to_entries,
 )
 from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
 from keras_multiclass._shared.signatures import (
@@ -299,7 +299,7 @@ def _build_each(values: Any, routed: Mapping[str, Any], what: str, lookup: Looku
     """Build the entries of an argument that is a list, tuple or dict."""
     keyed = values.items() if isinstance(values, Mapping) else enumerate(values)
     entries = [make_entry(str(key), value, {str(key)}) for key, value in keyed]
-    shares = distribute(entries, routed, lookup=lookup, what=what)
+    shares = route_to_entries(entries, routed, lookup=lookup, what=what)
     built = [
         _build_argument(entry.value, arguments, f"{what}__{entry.key}", lookup)
         for entry, arguments in zip(entries, shares, strict=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import keras
 
-__all__ = ["CALLED", "NOT_CALLED", "overridden", "predicts_itself"]
+__all__ = ["CALLED", "NOT_CALLED", "overridden", "overrides_prediction"]
 
 # Methods that a model may replace: those that the classifier calls, and those that it does not.
 CALLED = (
@@ -30,6 +30,6 @@ def overridden(model: keras.Model, names: Iterable[str]) -> list[str]:
     return [n for n in names if n in own or getattr(type(model), n) is not getattr(keras.Model, n)]
 
 
-def predicts_itself(model: keras.Model) -> bool:
+def overrides_prediction(model: keras.Model) -> bool:
     """Whether what a model predicts may differ from what it returns when it is called."""
     return bool(overridden(model, ("predict_step", "make_predict_function")))

@@ -14,11 +14,11 @@ from keras_multiclass._shared.signatures import Accepted, accepted_parameters, t
 __all__ = [
     "Entry",
     "Lookup",
-    "distribute",
     "is_config",
     "is_container",
     "is_partial_class",
     "make_entry",
+    "route_to_entries",
 ]
 
 Lookup = Callable[[str], Any]
@@ -77,7 +77,7 @@ def make_entry(key: str, value: Any, names: set[str]) -> Entry:
     return Entry(key, value, frozenset(names), is_instance)
 
 
-def distribute(
+def route_to_entries(
     entries: Sequence[Entry], routed: Mapping[str, Any], *, lookup: Lookup | None, what: str
 ) -> list[dict[str, Any]]:
     """Return the arguments for each entry.

@@ -256,7 +256,7 @@ _batch = threading.local()
 
 
 @contextlib.contextmanager
-def loss_counts(model: keras.Model, count: Any) -> Iterator[None]:
+def loss_tracker_weight(model: keras.Model, count: Any) -> Iterator[None]:
     """Let the loss of the batch inside count as ``count`` rows in the loss that Keras logs.
 
     Parameters
@@ -285,7 +285,7 @@ def loss_counts(model: keras.Model, count: Any) -> Iterator[None]:
 
 
 def _update_loss(tracker: keras.metrics.Metric, loss: Any, sample_weight: Any = None) -> None:
-    """Count a loss as `loss_counts` says, and as Keras does outside of it."""
+    """Count a loss as `loss_tracker_weight` says, and as Keras does outside of it."""
     count = getattr(_batch, "count", None)
     _batch.count = None
     type(tracker).update_state(tracker, loss, sample_weight if count is None else count)

@@ -19,7 +19,7 @@ import numpy as np
 
 from keras_multiclass._data.rows import Data, Features, StreamData, dense
 from keras_multiclass._shared.keras.epoch_callbacks import Logs
-from keras_multiclass._shared.keras.overrides import predicts_itself
+from keras_multiclass._shared.keras.overrides import overrides_prediction
 from keras_multiclass._shared.seeding import permutation
 from keras_multiclass._shared.upstream.keras import can_keep_metrics, kept_metrics
 from keras_multiclass._training.engine.base import TrainingPlan, TrainingResult
@@ -71,7 +71,7 @@ class KerasEngine:
         All batches are padded to the same shape, so that the output for a row does not depend on
         the number of other rows.
         """
-        own_step = predicts_itself(model)
+        own_step = overrides_prediction(model)
         slab = batch_size * _BATCHES_PER_CALL if own_step else batch_size
         outputs = []
         for start in range(0, X.shape[0], slab):

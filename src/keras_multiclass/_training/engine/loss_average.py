@@ -14,7 +14,7 @@ from typing import Any
 import keras
 
 from keras_multiclass._shared.keras.overrides import overridden
-from keras_multiclass._shared.upstream.keras import loss_counts
+from keras_multiclass._shared.upstream.keras import loss_tracker_weight
 from keras_multiclass.exceptions import EngineError
 
 _MEAN = "mean_with_sample_weight"
@@ -43,7 +43,7 @@ def step_of(model: keras.Model, name: str) -> Callable[..., Any]:
         if sample_weight is None or getattr(model.loss, "reduction", None) != _MEAN:
             return own(*arguments)
         try:
-            with loss_counts(model, keras.ops.sum(sample_weight)):
+            with loss_tracker_weight(model, keras.ops.sum(sample_weight)):
                 return own(*arguments)
         except NotImplementedError as error:
             raise EngineError(

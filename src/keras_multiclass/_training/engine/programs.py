@@ -16,7 +16,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_multiclass._shared.keras.overrides import overridden, predicts_itself
+from keras_multiclass._shared.keras.overrides import overridden, overrides_prediction
 from keras_multiclass._shared.upstream.tensorflow import captures_nothing
 from keras_multiclass._training.engine.adam import KernelAdam
 from keras_multiclass._training.engine.binding import state_of, trace
@@ -258,7 +258,7 @@ class Program:
             state = state_of(model, with_training=False)
             return trace(model, state, predict, (X, _COUNT), threads=threads)
 
-        own_step = predicts_itself(model)
+        own_step = overrides_prediction(model)
         if batch_size not in self._threads:
             # The forward pass is a third of a training step.
             self._threads[batch_size] = choose_threads(model, batch_size / 3)
