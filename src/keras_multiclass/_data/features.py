@@ -204,6 +204,7 @@ class FeatureSchema:
             or names.
         """
         check_names(X, self.names, self.estimator_name)
+        self._check_length(X)
         estimator = _stand_in(self.estimator_name)()
         estimator.n_features_in_ = self.n_features_in
         if self.feature_names_in is not None:
@@ -220,6 +221,24 @@ class FeatureSchema:
                 )
             )
         return checked
+
+    def _check_length(self, X: Any) -> None:
+        """Raise for sequences of another length, which scikit-learn would call features."""
+        shape = tuple(getattr(X, "shape", ()))[1:]
+        expected = self.input_shape
+        if shape == expected or len(shape) != len(expected) or shape[1:] != expected[1:]:
+            return
+        if self.token_ids or len(expected) == 2:
+            dtype = "int32" if self.token_ids else "float32"
+            raise ValueError(
+                invalid(
+                    "Each row of X",
+                    f"of shape {expected}, as in fit",
+                    f"shape {shape}",
+                    "Pad or cut sequences to this length: X = keras.utils.pad_sequences(X, "
+                    f"maxlen={expected[0]}, padding='post', truncating='post', dtype='{dtype}').",
+                )
+            )
 
     @property
     def _reader(self) -> _Reader:

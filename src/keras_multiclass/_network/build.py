@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_multiclass._data.categories import CategoricalColumns
@@ -35,8 +36,8 @@ class InputDescription:
         Shape of one row.
     statistics : Statistics
         Statistics of the weighted training rows.
-    vocabulary_size : int or None
-        Number of token ids; None if X holds no token ids.
+    tokens : ndarray of bool or None
+        Which token ids occur, from 0 to the highest; None if X holds no token ids.
     is_table : bool
         Whether X is a table, which may have categorical columns and missing values.
     columns : CategoricalColumns or None
@@ -47,7 +48,7 @@ class InputDescription:
 
     shape: tuple[int, ...]
     statistics: Statistics
-    vocabulary_size: int | None = None
+    tokens: np.ndarray | None = None
     is_table: bool = False
     columns: CategoricalColumns | None = None
     names: Sequence[str] = ()
@@ -96,7 +97,7 @@ def build_network(
     """
     float_dtype = "float64" if keras.config.floatx() == "float64" else "float32"
     check_arguments(backbone.build, arguments, prefix="backbone", target=backbone.label, skip=1)
-    dtype = "int32" if rows.vocabulary_size else float_dtype
+    dtype = "int32" if rows.tokens is not None else float_dtype
     inputs = keras.Input(rows.shape, dtype=dtype, name="features")
     x, supplied, names = _preprocess(inputs, backbone, rows, scaling)
 
@@ -155,9 +156,8 @@ def _preprocess(
         return table.x, {"table": table.table} if backbone.takes("table") else {}, table.names
     masked = backbone.takes_mask(rows.shape)
     mask = None
-    if rows.vocabulary_size:
-        known = ops.minimum(inputs, rows.vocabulary_size - 1)
-        x = keras.layers.Embedding(rows.vocabulary_size, EMBEDDING_UNITS)(known)
+    if rows.tokens is not None:
+        x = _embed(inputs, rows.tokens)
         mask = ops.not_equal(inputs, 0)
     else:
         x = inputs
@@ -169,6 +169,18 @@ def _preprocess(
     if masked and mask is None and is_required(backbone.build, "mask"):
         mask = every_step(inputs)
     return x, {"mask": mask} if masked and mask is not None else {}, []
+
+
+def _embed(inputs: Any, tokens: np.ndarray) -> Any:
+    """Embed token ids; those that do not occur in the training rows share one vector."""
+    unknown = len(tokens)
+    layer = keras.layers.Embedding(unknown + 1, EMBEDDING_UNITS)
+    x = layer(ops.minimum(inputs, unknown))
+    if not tokens[1:].all():
+        vectors = ops.convert_to_numpy(layer.embeddings).copy()
+        vectors[:-1][~tokens] = vectors[unknown]
+        layer.embeddings.assign(vectors)
+    return x
 
 
 def _is_padded(statistics: Statistics) -> bool:

@@ -142,7 +142,8 @@ def transformer(
 ) -> keras.KerasTensor:
     """Build a transformer encoder [1]_ with pre-normalization [2]_.
 
-    Each step is projected to ``units`` channels and its position added. Then each layer computes::
+    Each step is projected to ``units`` channels and its position among the real steps added. Then
+    each layer computes::
 
         x = x + dropout(Attention(Norm(x)))
         x = x + dropout(Dense(dropout(activation(Dense(Norm(x))))))
@@ -211,7 +212,7 @@ def transformer(
     pooling = check_choice("pooling", pooling, POOLINGS)
 
     x = layers.Dense(units)(blank_padding(x, mask))
-    x = drop(_add_positions(x, positions), dropout)
+    x = drop(_add_positions(x, mask, positions), dropout)
     # The same keys are allowed for all queries: (batch, 1, steps).
     keys = None if mask is None else ops.expand_dims(mask, 1)
     for _ in range(num_layers):
@@ -226,15 +227,17 @@ def transformer(
     return pool_steps(normalize(x, "layer"), mask, pooling)
 
 
-def _add_positions(x: keras.KerasTensor, positions: str | None) -> keras.KerasTensor:
-    """Add to each step a vector that depends only on its position."""
+def _add_positions(
+    x: keras.KerasTensor, mask: keras.KerasTensor | None, positions: str | None
+) -> keras.KerasTensor:
+    """Add to each step a vector that depends only on its position among the real steps."""
     if positions is None:
         return x
     steps, units = x.shape[1:]
-    # 0, 1, 2, ... over time, of shape (batch, steps, 1). Computed rather than constant, so that the
-    # number of steps may vary and the model configuration stays small.
-    step = ops.expand_dims(ops.cast(every_step(x), "float32"), -1)
-    position = ops.cumsum(step, axis=1) - 1.0
+    # 0, 1, 2, ... over the real steps, of shape (batch, steps, 1). Computed rather than constant,
+    # so that the number of steps may vary and the model configuration stays small.
+    real = ops.expand_dims(ops.cast(every_step(x) if mask is None else mask, "float32"), -1)
+    position = ops.maximum(ops.cumsum(real, axis=1) - 1.0, 0.0)
     if positions == "learned":
         if steps is None:
             raise ValueError(

@@ -13,6 +13,7 @@ from keras_multiclass._data.labels.checks import check_learned_labels
 from keras_multiclass._data.labels.codec import LabelCodec
 from keras_multiclass._data.rows import Data, Features
 from keras_multiclass._data.statistics import ArrayStatistics
+from keras_multiclass._data.tokens import occurring_tokens
 from keras_multiclass._network.backbone_resolution import BackboneParameter
 from keras_multiclass._shared.keras.environment import array_dtype
 from keras_multiclass._shared.messages import describe, invalid
@@ -74,6 +75,9 @@ def read_arrays(
     validation: Data | None = held_out
     if has_validation:
         validation = read_validation(rows, request, codec, class_weights, X)
+    tokens = None
+    if known is None and features.token_ids:
+        tokens = occurring_tokens(data.features(slice(None)))
     return RunData(
         codec=codec,
         features=features,
@@ -85,7 +89,7 @@ def read_arrays(
         statistics=ArrayStatistics(data.X, data.sample_weight, data.rows),
         sample=data,
         y=request.y,
-        highest_token_id=int(data.features(slice(None)).max()) if features.token_ids else None,
+        tokens=tokens,
     )
 
 

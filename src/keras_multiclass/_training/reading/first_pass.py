@@ -17,6 +17,7 @@ from keras_multiclass._data.statistics import (
     Standardization,
     normal_quantiles,
 )
+from keras_multiclass._data.tokens import occurring_tokens
 from keras_multiclass._data.weights import (
     combine_weights,
     nonzero_weight_mask,
@@ -83,7 +84,7 @@ class FirstPass:
     def _add_to_group(self, label: int, X: Features, rows: IndexArray) -> None:
         group = self._groups.setdefault(label, _Group())
         if self._token_ids:
-            group.highest_token_id = max(group.highest_token_id, int(X[rows].max()))
+            group.tokens = occurring_tokens(X[rows], group.tokens)
         if self._find_missing and X.ndim == 2:
             missing = ArrayStatistics(X, rows=rows).has_missing()
             group.has_missing = group.has_missing | missing
@@ -109,7 +110,7 @@ class FirstPass:
 class _Group:
     """What is learned from rows of one class, or from all rows, besides means and variances."""
 
-    highest_token_id: int = 0
+    tokens: np.ndarray = field(default_factory=lambda: np.zeros(1, bool))
     has_missing: np.ndarray | bool = False
     zero_steps: ZeroSteps = field(default_factory=ZeroSteps)
 
@@ -131,7 +132,7 @@ class StreamSummary:
     token_ids : bool
         Whether X holds token ids.
     groups : dict of int to _Group
-        Highest token ids, missing values and padding, for each label if `by_class`.
+        Token ids, missing values and padding, for each label if `by_class`.
     moments : dict of Standardization to Moments
         Means and variances, as far as needed.
     by_class : bool
@@ -224,11 +225,12 @@ class StreamStatistics:
         """Return where sequences are padded."""
         return sum((group.zero_steps for group in self._groups()), ZeroSteps()).padding
 
-    def highest_token_id(self) -> int | None:
-        """Return the highest token id; None if X holds no token ids."""
+    def tokens(self) -> np.ndarray | None:
+        """Return which token ids occur; None if X holds no token ids."""
         if not self.summary.token_ids:
             return None
-        return max(group.highest_token_id for group in self._groups())
+        occurring = [np.flatnonzero(group.tokens) for group in self._groups()]
+        return occurring_tokens(np.concatenate(occurring))
 
     def _groups(self) -> list[_Group]:
         """Return what was learned from rows of positive weight."""

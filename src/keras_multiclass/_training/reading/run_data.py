@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.labels.codec import LabelCodec
 from keras_multiclass._data.rows import Data, TrainingData
@@ -37,8 +39,9 @@ class RunData:
         Checked rows to try a user's model on.
     y : object
         The target as the user passed it; for a stream, of the first batch.
-    highest_token_id : int or None
-        The highest token id in the training rows; None if X holds no token ids.
+    tokens : ndarray of bool or None
+        Which token ids occur in the training rows; None if X holds no token ids, or the network is
+        known.
     """
 
     codec: LabelCodec
@@ -51,7 +54,7 @@ class RunData:
     statistics: Statistics
     sample: TrainingData
     y: object
-    highest_token_id: int | None
+    tokens: np.ndarray | None
 
     @property
     def is_table(self) -> bool:
@@ -65,12 +68,10 @@ class RunData:
 
     def describe_inputs(self) -> InputDescription:
         """Describe the rows to the function that builds a network."""
-        highest = self.highest_token_id
         return InputDescription(
             self.features.input_shape,
             self.statistics,
-            # Ids above the highest share one more.
-            vocabulary_size=None if highest is None else highest + 2,
+            tokens=self.tokens,
             is_table=self.is_table,
             columns=self.features.columns,
             names=self.features.column_names,

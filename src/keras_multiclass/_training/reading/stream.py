@@ -101,7 +101,7 @@ def read_stream(
         statistics=statistics,
         sample=sample,
         y=first.y,
-        highest_token_id=statistics.highest_token_id(),
+        tokens=statistics.tokens() if known is None else None,
     )
 
 
