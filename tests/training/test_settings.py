@@ -1,6 +1,7 @@
 """Plain parameters: whole floats count as integers, and Keras' global policy is announced."""
 
 import inspect
+import re
 import threading
 import warnings
 
@@ -82,8 +83,49 @@ def policy():
     keras.config.set_dtype_policy(before)
 
 
+@pytest.fixture
+def reset_globals():
+    before = keras.config.floatx(), keras.config.image_data_format()
+    yield
+    keras.config.set_floatx(before[0])
+    keras.config.set_image_data_format(before[1])
+
+
+@pytest.mark.parametrize("name", ["float64", "float16"])
+def test_a_global_float_type_that_has_no_effect_is_announced(reset_globals, name):
+    keras.config.set_floatx(name)
+    with pytest.warns(UserWarning, match=f"float type '{name}' has no effect") as warned:
+        fitted = tiny().initialize(X, y)
+    assert len(warned) == 1
+    assert {v.dtype for v in fitted.model_.trainable_variables} == {"float32"}
+    assert keras.config.floatx() == name
+    if name == "float64":
+        tiny(dtype="float64").initialize(X, y)
+    exec(re.search(r"keras\.config\S+\)", str(warned[0].message))[0], {"keras": keras})
+    tiny().initialize(X, y)
+
+
 @pytest.mark.parametrize(
-    ("name", "advice"), [("mixed_float16", "'mixed_float16'"), ("bfloat16", "one of 'float32', ")]
+    "backbone", ["cnn", "auto", lambda x: keras.layers.Flatten()(x)], ids=["cnn", "auto", "own"]
+)
+def test_a_global_order_of_axes_that_has_no_effect_is_announced(reset_globals, backbone):
+    keras.config.set_image_data_format("channels_first")
+    images = np.zeros((len(y), 9, 9, 2), np.float32)
+    size = {} if callable(backbone) else {"backbone__filters": (2,)}
+    with pytest.warns(UserWarning, match="'channels_first' has no effect.* channels, 2 here") as w:
+        KerasMulticlassClassifier(backbone, **size).initialize(images, y)
+    tiny().initialize(X, y)  # of no importance for tables
+    exec(re.search(r"keras\.config\S+\)", str(w[0].message))[0], {"keras": keras})
+    KerasMulticlassClassifier(backbone, **size).initialize(images, y)
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("mixed_float16", "'mixed_float16'"),
+        ("bfloat16", "one of 'float32', "),
+        ("float64", "'float64'"),
+    ],
 )
 def test_a_global_policy_that_has_no_effect_is_announced(policy, name, advice):
     policy(name)

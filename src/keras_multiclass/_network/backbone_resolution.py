@@ -154,14 +154,24 @@ class BackboneParameter:
         return _of_the_user(self.backbone)
 
     def warn_if_ambiguous(self, shape: tuple[int, ...]) -> None:
-        """Warn if the shape of X is ambiguous.
+        """Warn if the shape of X is ambiguous, or read otherwise than Keras' settings suggest.
 
         Parameters
         ----------
         shape : tuple of int
             Shape of X.
         """
-        if self.model is not None or not isinstance(self.backbone, str):
+        if self.model is not None or isinstance(self.backbone, keras.Layer):
+            return
+        if len(shape) > 2 and keras.config.image_data_format() == "channels_first":
+            warn(
+                "Keras' image_data_format 'channels_first' has no effect on how X is read: its "
+                f"last axis holds the channels, {shape[-1]} here. Move them if they are first, "
+                "np.moveaxis(X, 1, -1), and reset the setting: "
+                "keras.config.set_image_data_format('channels_last')."
+            )
+            return
+        if not isinstance(self.backbone, str):
             return
         if self.backbone == "auto" and len(shape) == 3:
             _warn_if_ambiguous(*shape[1:])

@@ -131,6 +131,14 @@ class _FloatType:
             for outer_value in suspended:
                 self._enter(outer_value, outer)
 
+    def of_user(self) -> tuple[str, str]:
+        """Return the float type and the dtype policy that hold where no block is running."""
+        with self._changed:
+            now = keras.config.floatx()
+            of_user = self._original if self._n_running else now
+            policy = keras.config.dtype_policy().name
+            return of_user, of_user if policy == now else policy
+
     def _enter(self, value: str, held: list[str]) -> None:
         with self._changed:
             while self._n_running and keras.config.floatx() != value:
@@ -152,6 +160,11 @@ class _FloatType:
 
 
 _float_type = _FloatType()
+
+
+def global_precision() -> tuple[str, str]:
+    """Return Keras' global float type and dtype policy, but for what fits have set meanwhile."""
+    return _float_type.of_user()
 
 
 @contextlib.contextmanager

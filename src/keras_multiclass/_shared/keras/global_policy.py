@@ -1,4 +1,4 @@
-"""A warning if Keras' global dtype policy asks for another precision than the parameter `dtype`."""
+"""A warning if Keras' global settings ask for another precision than the parameter `dtype`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,8 @@ import contextlib
 import threading
 from collections.abc import Iterator
 
-import keras
-
-from keras_multiclass._shared.keras.environment import DTYPES
+from keras_multiclass._shared.keras.environment import DTYPES, array_dtype, global_precision
 from keras_multiclass._shared.messages import format_list, warn
-
-# Fits set these themselves, as Keras' float type, which threads share.
-_FLOAT_TYPES = ("float32", "float64")
 
 _running = threading.local()
 
@@ -37,12 +32,18 @@ def warning_if_policy_differs(dtype: str) -> Iterator[None]:
 
 
 def _warn_if_different(dtype: str) -> None:
-    policy = keras.config.dtype_policy().name
-    if policy == dtype or policy in _FLOAT_TYPES:
+    float_type, policy = global_precision()
+    if float_type not in ("float32", array_dtype(dtype)):
+        what, value = "float type", float_type
+        reset = f"keras.config.set_floatx({array_dtype(dtype)!r})"
+    elif policy not in ("float32", dtype):
+        what, value = "dtype policy", policy
+        reset = f"keras.config.set_dtype_policy({dtype!r})"
+    else:
         return
-    allowed = repr(policy) if policy in DTYPES else f"one of {format_list(DTYPES)}"
+    allowed = repr(value) if value in DTYPES else f"one of {format_list(DTYPES)}"
     warn(
-        f"Keras' global dtype policy {policy!r} has no effect on this classifier, whose `dtype` is "
-        f"{dtype!r}. Set dtype to {allowed} to choose the precision, or reset the policy: "
-        f"keras.config.set_dtype_policy({dtype!r}).",
+        f"Keras' global {what} {value!r} has no effect on this classifier, whose `dtype` is "
+        f"{dtype!r}. Set dtype to {allowed} to choose the precision, or reset the setting: "
+        f"{reset}.",
     )
