@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from keras_multiclass._data.rows import dense
+
 
 class RowSample:
     """Evenly spaced rows of all batches; all rows if they are few.
@@ -59,6 +61,6 @@ class RowSample:
 def _stack(parts: tuple[Any, ...]) -> Any:
     if len(parts) == 1:
         return parts[0]
-    if sparse.issparse(parts[0]):
+    if all(map(sparse.issparse, parts)):
         return sparse.vstack(parts, format="csr")
-    return np.concatenate(parts)
+    return np.concatenate(list(map(dense, parts)))

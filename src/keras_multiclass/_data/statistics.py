@@ -128,8 +128,7 @@ class ArrayStatistics:
     def quantiles(self, positions: Sequence[int], levels: np.ndarray) -> np.ndarray:
         """Return quantiles of some columns, of shape (n_positions, n_levels)."""
         rows = np.arange(self.X.shape[0]) if self.rows is None else self.rows
-        max_rows = max(1, min(_MAX_QUANTILE_ROWS, _MAX_QUANTILE_VALUES // self.X.shape[1]))
-        step = -(-len(rows) // max_rows)
+        step = -(-len(rows) // most_quantile_rows(self.X.shape[1]))
         weights = None if self.sample_weight is None else self.sample_weight[::step]
         sample = self.X[rows[::step]]
         quantiles = np.empty((len(positions), len(levels)))
@@ -158,6 +157,17 @@ class ArrayStatistics:
         steps = ZeroSteps()
         steps.add(self.X, self.rows)
         return steps.padding
+
+
+def most_quantile_rows(n_columns: int) -> int:
+    """Return the number of rows that quantiles are computed from, if there are more.
+
+    Parameters
+    ----------
+    n_columns : int
+        Number of columns of the table.
+    """
+    return max(1, min(_MAX_QUANTILE_ROWS, _MAX_QUANTILE_VALUES // n_columns))
 
 
 def normal_quantiles(levels: np.ndarray) -> np.ndarray:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from keras_multiclass._data.labels.codec import LabelCodec
 from keras_multiclass._data.padding import ZeroSteps
+from keras_multiclass._data.row_sample import RowSample
 from keras_multiclass._data.rows import Features, TrainingData
 from keras_multiclass._data.statistics import (
     ArrayStatistics,
     Moments,
     Standardization,
-    normal_quantiles,
 )
 from keras_multiclass._data.tokens import occurring_tokens
 from keras_multiclass._data.weights import (
@@ -40,6 +40,8 @@ class FirstPass:
         Whether X holds token ids.
     find_missing : bool
         Whether to look for missing values in tables.
+    n_sampled : int, default=0
+        Number of rows to keep for quantiles.
     """
 
     def __init__(
@@ -49,9 +51,11 @@ class FirstPass:
         by_class: bool,
         token_ids: bool,
         find_missing: bool,
+        n_sampled: int = 0,
     ) -> None:
         self._moments = {kind: Moments(kind) for kind in standardizations}
         self._groups: dict[int, _Group] = {}
+        self._sample = RowSample(n_sampled) if n_sampled else None
         self._by_class = by_class
         self._token_ids = token_ids
         self._find_missing = find_missing
@@ -74,12 +78,21 @@ class FirstPass:
         self._total_weights = totals
         for moments in self._moments.values():
             moments.add(batch.X, weights, batch.y if self._by_class else None)
+        if self._sample is not None:
+            self._add_to_sample(self._sample, batch)
         for label in np.unique(batch.y).tolist() if self._by_class else [0]:
             counted = np.ones(batch.n_samples, bool) if weights is None else weights > 0
             if self._by_class:
                 counted &= batch.y == label
             if counted.any():
                 self._add_to_group(label, batch.X, np.flatnonzero(counted))
+
+    def _add_to_sample(self, sample: RowSample, batch: TrainingData) -> None:
+        weights = np.ones(batch.n_samples) if batch.sample_weight is None else batch.sample_weight
+        rows = np.flatnonzero(weights)
+        chosen = rows[sample.select(len(rows))]
+        if len(chosen):
+            sample.add(batch.X[chosen], batch.y[chosen], weights[chosen])
 
     def _add_to_group(self, label: int, X: Features, rows: IndexArray) -> None:
         group = self._groups.setdefault(label, _Group())
@@ -102,6 +115,7 @@ class FirstPass:
             token_ids=self._token_ids,
             groups=self._groups,
             moments=self._moments,
+            sample=() if self._sample is None else self._sample.arrays(),
             by_class=self._by_class,
         )
 
@@ -135,6 +149,8 @@ class StreamSummary:
         Token ids, missing values and padding, for each label if `by_class`.
     moments : dict of Standardization to Moments
         Means and variances, as far as needed.
+    sample : tuple of ndarray or sparse matrix
+        X, numbers of labels and weights of some rows, of all if they are few; empty if not needed.
     by_class : bool
         Whether these are kept for each class.
     """
@@ -147,6 +163,7 @@ class StreamSummary:
     token_ids: bool
     groups: dict[int, _Group]
     moments: dict[Standardization, Moments]
+    sample: tuple[Any, ...]
     by_class: bool
 
     def class_weights(
@@ -181,9 +198,7 @@ class StreamSummary:
 
 @dataclass(frozen=True)
 class StreamStatistics:
-    """Statistics of the weighted rows of a stream.
-
-    One pass does not yield quantiles: they are those of a normal distribution.
+    """Statistics of the weighted rows of a stream; quantiles are those of a sample.
 
     Attributes
     ----------
@@ -211,11 +226,13 @@ class StreamStatistics:
         return moments.combine(self.class_weights[self.codes])
 
     def quantiles(self, positions: Sequence[int], levels: np.ndarray) -> np.ndarray:
-        """Return the quantiles of normal distributions with these means and variances."""
-        mean, variance = (
-            values[list(positions), None] for values in self.moments(Standardization())
-        )
-        return np.asarray(mean + np.sqrt(variance) * normal_quantiles(levels))
+        """Return quantiles of some columns."""
+        if not self.summary.sample:
+            raise RuntimeError("the network needs quantiles, for which no rows were kept")
+        X, labels, weights = self.summary.sample
+        if self.class_weights is not None:
+            weights = weights * self.class_weights[self.codes[labels]]
+        return ArrayStatistics(X, weights).quantiles(positions, levels)
 
     def has_missing(self) -> np.ndarray:
         """Return which columns have missing values."""

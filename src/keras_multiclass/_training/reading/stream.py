@@ -14,6 +14,7 @@ from keras_multiclass._data.labels.incremental import IncrementalLabels
 from keras_multiclass._data.offsets import sample_size, take_rows
 from keras_multiclass._data.row_sample import RowSample
 from keras_multiclass._data.rows import Features, TrainingData
+from keras_multiclass._data.statistics import most_quantile_rows
 from keras_multiclass._data.streams import Batch, Stream
 from keras_multiclass._network.backbone_resolution import BackboneParameter, ResolvedBackbone
 from keras_multiclass._shared.keras.environment import array_dtype
@@ -69,7 +70,11 @@ def read_stream(
     rest = _rest(batches, stream, learning_rows, precision)
     by_class = parameters.class_weight is not None
     summary = _summarize(
-        chain([sample], rest), features, None if known else resolved, by_class=by_class
+        chain([sample], rest),
+        features,
+        None if known else resolved,
+        settings.scaling,
+        by_class=by_class,
     )
     precision.warn(is_raw=backbone.reads_raw(parameters.settings.scaling))
     codec = labels.learn(request.classes) if known is None else known.codec
@@ -168,10 +173,14 @@ def _summarize(
     batches: Iterator[TrainingData],
     features: FeatureSchema,
     backbone: ResolvedBackbone | None,
+    scaling: str | None,
     *,
     by_class: bool,
 ) -> StreamSummary:
-    standardizations, shape = [], features.input_shape
+    standardizations, shape, n_sampled = [], features.input_shape, 0
+    if backbone is not None and features.allow_nan and len(shape) == 1:
+        needs_quantiles = scaling in ("robust", "quantile") or backbone.takes("table")
+        n_sampled = most_quantile_rows(shape[0]) if needs_quantiles else 0
     if backbone is not None and not features.token_ids:
         options = (False, True) if backbone.takes_mask(shape) else (False,)
         standardizations = [backbone.standardization(shape, skip_padding=skip) for skip in options]
@@ -180,6 +189,7 @@ def _summarize(
         by_class=by_class,
         token_ids=features.token_ids,
         find_missing=features.allow_nan,
+        n_sampled=n_sampled,
     )
     for batch in batches:
         first_pass.add(batch)
