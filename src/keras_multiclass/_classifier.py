@@ -27,6 +27,7 @@ from keras_multiclass._interop.sklearn_callbacks import (
 from keras_multiclass._network.backbone_resolution import BackboneParameter
 from keras_multiclass._network.compile import PackedModel
 from keras_multiclass._network.objective import to_log_probabilities, to_logits, to_probabilities
+from keras_multiclass._shared.interrupts import interruptible, shielded
 from keras_multiclass._shared.keras.environment import keras_environment, start_quietly
 from keras_multiclass._shared.keras.pickling import pack_parameters
 from keras_multiclass._shared.keras.state import copy_state, linked_to
@@ -574,10 +575,11 @@ class KerasMulticlassClassifier(
 
     def _run(self, request: FitRequest) -> Self:
         """Carry out a request; if it fails, the estimator is unchanged."""
-        previous = self._fitted_network() if request.resume else None
-        observes = request.task == "fit" and has_sklearn_callbacks(self)
-        observer = self._observer(request) if observes else None
-        self._set_fitted(run_fit(self._fit_parameters(), request, previous, observer))
+        with shielded():
+            previous = self._fitted_network() if request.resume else None
+            observes = request.task == "fit" and has_sklearn_callbacks(self)
+            observer = self._observer(request) if observes else None
+            self._set_fitted(run_fit(self._fit_parameters(), request, previous, observer))
         return self
 
     def _fit_parameters(self) -> FitParameters:
@@ -596,9 +598,8 @@ class KerasMulticlassClassifier(
         return FittedNetwork(self.model_, self._state, record)
 
     def _set_fitted(self, network: FittedNetwork) -> None:
-        for name in [name for name in vars(self) if _is_fitted(name)]:
-            delattr(self, name)
-        self.__dict__.update(network.attributes())
+        others = {name: value for name, value in vars(self).items() if not _is_fitted(name)}
+        self.__dict__ = {**others, **network.attributes()}  # at once, also for other threads
 
     def _observer(self, request: FitRequest) -> Observer:
         """Return what reports the epochs of a run to scikit-learn's callbacks."""
@@ -736,10 +737,12 @@ class KerasMulticlassClassifier(
     def _raw_output(self, X: ArrayLike) -> np.ndarray:
         state = self._fitted_state()
         engine, batch_size = resolve_prediction(self.engine, self._routed)
-        start_quietly()
-        X = state.features.check(X)
-        with keras_environment(state.dtype):
-            raw = predict(engine, self.model_, X, batch_size)
+        with shielded():
+            start_quietly()
+            with interruptible():
+                X = state.features.check(X)
+            with keras_environment(state.dtype):
+                raw = predict(engine, self.model_, X, batch_size)
         if np.isnan(raw).any():
             n_rows = int(np.isnan(raw).any(axis=1).sum())
             raise ValueError(
@@ -758,7 +761,7 @@ class KerasMulticlassClassifier(
             "_versions": current_versions(),
         }
         if "model_" in state:
-            with keras_environment(self._state.dtype):
+            with shielded(), keras_environment(self._state.dtype), interruptible():
                 state["model_"] = PackedModel.pack(self.model_)
             del state["loss_"]
         # Packed together, so that what they share remains shared.
@@ -784,9 +787,11 @@ class KerasMulticlassClassifier(
             if "model_" in restored:
                 start_quietly()
                 with (
+                    shielded(),
                     keras_environment(restored["_state"].dtype),
                     seeded(0),
                     linked_to(restored["callbacks_"]),
+                    interruptible(),
                 ):
                     restored["model_"] = restored["model_"].unpack(restored["_state"].compile_spec)
                     if state.get("_versions") != current_versions():

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import pickle
+import random
+import signal
+import sys
 import types
+import warnings
 
 import keras
 import numpy as np
@@ -98,3 +103,63 @@ def test_an_interrupted_partial_fit_changes_nothing():
         fitted.partial_fit(X, y)
     assert fitted.n_iter_ == 1
     np.testing.assert_array_equal(fitted.predict_proba(X), before)
+
+
+def interrupt_at_call(number, function):
+    """Press Ctrl-C when a function is called in Python for the n-th time; return their number."""
+    count = 0
+
+    def count_calls(frame, event, argument):
+        nonlocal count
+        count += event == "call"
+        if count == number and event == "call":
+            signal.raise_signal(signal.SIGINT)
+
+    sys.setprofile(count_calls)
+    try:
+        function()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def process_settings():
+    generators = random.getstate(), np.random.get_state()[1].tolist()
+    return signal.getsignal(signal.SIGINT), keras.config.floatx(), generators
+
+
+RUNS = {
+    "fit": ({}, lambda c: c.fit(X, y)),
+    "continued fit": ({"warm_start": True, "early_stopping": 2}, lambda c: c.fit(X, y)),
+    "partial_fit": ({"optimizer": "sgd"}, lambda c: c.partial_fit(X, y)),
+    "Keras engine": ({"engine": "keras"}, lambda c: c.partial_fit(X, y)),
+    "stream": ({}, lambda c: c.partial_fit(lambda: [(X[::2], y[::2]), (X[1::2], y[1::2])])),
+    "predict": ({}, lambda c: c.predict(X)),
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_an_interrupt_at_any_moment_leaves_a_consistent_classifier(name):
+    """The weights are those that the history describes, and what was fitted remains usable."""
+    params, run = RUNS[name]
+    packed = pickle.dumps(interrupted(callbacks=None, epochs=2, **params).fit(X, y))
+    whole = pickle.loads(packed)
+    n_calls = interrupt_at_call(0, lambda: run(whole))
+    states = {tuple(c.history_["loss"]): c.predict_proba(X) for c in (pickle.loads(packed), whole)}
+    outcomes, settings = set(), process_settings()
+    for number in np.linspace(1, n_calls - 1, 8).astype(int):
+        fitted = pickle.loads(packed)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", TrainingInterruptedWarning)
+                interrupt_at_call(number, lambda fitted=fitted: run(fitted))
+        except KeyboardInterrupt:
+            outcomes.add("raised")
+        assert process_settings() == settings
+        restored = pickle.loads(pickle.dumps(fitted))
+        history, probabilities = restored.history_, restored.predict_proba(X)
+        np.testing.assert_array_equal(fitted.predict_proba(X), probabilities)
+        assert {len(values) for values in history.values()} == {fitted.n_iter_}
+        if tuple(history["loss"]) in states:
+            np.testing.assert_array_equal(probabilities, states[tuple(history["loss"])])
+    assert outcomes == {"raised"}

@@ -15,6 +15,7 @@ from scipy.special import log_softmax
 
 from keras_multiclass._data.rows import Data, StreamData, TrainingData
 from keras_multiclass._network.layers.heads import Temperature
+from keras_multiclass._shared.interrupts import interruptible, interruptibly
 from keras_multiclass._shared.typing import FloatArray, IndexArray
 from keras_multiclass._training.engine import predict
 from keras_multiclass._training.engine.base import EngineName
@@ -51,15 +52,16 @@ def calibrate(model: keras.Model, validation: Data, engine: EngineName, batch_si
         Number of rows predicted together.
     """
     logits, y, weights = [], [], []
-    for chunk in _chunks(validation, batch_size):
+    for chunk in interruptibly(_chunks(validation, batch_size)):
         logits.append(predict(engine, model, chunk.features(slice(None)), batch_size))
         y.append(chunk.y)
         weight = chunk.sample_weight
         weights.append(np.ones(chunk.n_samples) if weight is None else weight)
     if logits and sum(map(np.sum, weights)) > 0:
-        temperature = find_temperature(
-            np.concatenate(logits), np.concatenate(y), np.concatenate(weights)
-        )
+        with interruptible():
+            temperature = find_temperature(
+                np.concatenate(logits), np.concatenate(y), np.concatenate(weights)
+            )
         set_temperature(model, temperature)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from keras_multiclass._data.rows import Data, TrainingData
 from keras_multiclass._network.backbone_resolution import BackboneParameter
 from keras_multiclass._network.compile import MetricMode, restored_on_failure
+from keras_multiclass._shared.interrupts import interruptible
 from keras_multiclass._shared.keras.copying import read_values
 from keras_multiclass._shared.keras.environment import check_dtype, keras_environment, start_quietly
 from keras_multiclass._shared.keras.global_policy import warning_if_policy_differs
@@ -111,8 +112,9 @@ def _start(
         _seeded_fit(epoch_seed(seed, 0)) as block,
         reported_together(parameters.values, parameters.routed),
     ):
-        data = read_data(parameters, request, backbone, seed)
-        network = build_and_compile(parameters, data, seed)
+        with interruptible():
+            data = read_data(parameters, request, backbone, seed)
+            network = build_and_compile(parameters, data, seed)
         if request.task == "initialize":
             return network
         block.share()
@@ -137,7 +139,8 @@ def _continue(
     ):
         state.codec.check_same_classes(request.classes)
         known = KnownData(state.codec, state.features)
-        data = read_data(parameters, request, backbone, state.seed, known)
+        with interruptible():
+            data = read_data(parameters, request, backbone, state.seed, known)
         arguments = compile_arguments(parameters, data.backbone)
         spec = state.compile_spec.with_changes(state.compile_arguments, arguments)
         with restored_on_failure(model, state.compile_spec):

@@ -569,13 +569,34 @@ def test_the_user_can_interrupt_between_calls_of_the_graph(monkeypatch):
         calls.append(None)
         if len(calls) == 5:  # each call of the graph reads the clock twice
             raise KeyboardInterrupt
-        return next(times) * 1.0
+        return next(times) * 0.25
 
     monkeypatch.setattr(_graph.time, "perf_counter", clock)
     with pytest.warns(UserWarning, match="fitted with 2 of 10 epochs"):
         classifier = tiny().fit(X, y)
     assert classifier.n_iter_ == 2
     assert classifier.predict(X).shape == (150,)
+
+
+def fit_with_validation():
+    arrays = {"X_val": X[::3], "y_val": y[::3]}
+    return tiny(metrics="accuracy", batch_size=32, epochs=4).fit(X, y, **arrays)
+
+
+@pytest.mark.parametrize("foreseen", [True, False])
+def test_long_epochs_are_trained_in_pieces_with_the_same_result(foreseen, monkeypatch):
+    from keras_multiclass._training.engine import graph as _graph
+
+    whole, pieces = fit_with_validation(), []
+    original = _graph._Run._pieces
+    monkeypatch.setattr(_graph._Run, "_pieces", lambda *a: pieces.append(a) or original(*a))
+    monkeypatch.setattr(_graph, "_SECONDS_PER_CALL", 1e-9)
+    if not foreseen:
+        monkeypatch.setattr(_graph, "_has_long_epochs", lambda *_: False)
+    fitted = fit_with_validation()
+    assert len(pieces) == 2 * (4 if foreseen else 3)  # of training and of validation
+    assert fitted.history_ == whole.history_
+    np.testing.assert_array_equal(fitted.predict_proba(X), whole.predict_proba(X))
 
 
 # --- which engine trains --------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import keras
 import numpy as np
 
+from keras_multiclass._shared.interrupts import shielded
 from keras_multiclass.exceptions import DivergenceError
 
 Logs: TypeAlias = dict[str, Any]
@@ -54,9 +55,8 @@ class EpochRecorder(keras.callbacks.Callback):
         DivergenceError
             If the loss is not finite.
         """
-        self.last = dict(logs or {})
-        for name, value in self.last.items():
-            self.history.setdefault(name, []).append(_plain(value))
+        with shielded():
+            self._record(dict(logs or {}))
         loss = self.last.get("loss")
         if loss is not None and not np.all(np.isfinite(loss)):
             raise DivergenceError(
@@ -66,6 +66,11 @@ class EpochRecorder(keras.callbacks.Callback):
                 "`scaling`, or put a StandardScaler in front), a loss function of your own "
                 "that takes the logarithm of 0, or float16 overflow (use dtype='float32')."
             )
+
+    def _record(self, logs: Logs) -> None:
+        for name, value in logs.items():
+            self.history.setdefault(name, []).append(_plain(value))
+        self.last = logs
         self.n_epochs += 1
 
 

@@ -6,11 +6,13 @@ An engine provides a loop over epochs; this module surrounds it as `keras.Model.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
 
 from keras_multiclass._data.rows import Data
+from keras_multiclass._shared.interrupts import interruptible
 from keras_multiclass._shared.keras.epoch_callbacks import EpochRecorder, Logs
 from keras_multiclass._shared.messages import warn
 from keras_multiclass._shared.upstream.keras import take_initial_epoch
@@ -37,13 +39,14 @@ def run_training(
         Trains the epochs of the numbers that it gets, and calls the epoch hooks of the callbacks.
     """
     recorder = EpochRecorder()
-    callbacks = keras.callbacks.CallbackList(
-        [*plan.callbacks, recorder],
-        verbose=1,  # callbacks that the user wants to print do print
-        epochs=plan.first_epoch + plan.epochs,
-        steps=data.n_steps(plan.batch_size),
-        model=model,
-    )
+    with interruptible():
+        callbacks = _Callbacks(
+            [*plan.callbacks, recorder],
+            verbose=1,  # callbacks that the user wants to print do print
+            epochs=plan.first_epoch + plan.epochs,
+            steps=data.n_steps(plan.batch_size),
+            model=model,
+        )
     model.stop_training = False
     take_initial_epoch(model)
     callbacks.on_train_begin()
@@ -59,6 +62,22 @@ def run_training(
         model.optimizer.finalize_variable_values(model.trainable_variables)
     callbacks.on_train_end(recorder.last)
     return TrainingResult(recorder.history, interrupted, first_epoch=numbers.start)
+
+
+def _interruptible(hook: str) -> Callable[..., None]:
+    def call(self: keras.callbacks.CallbackList, *arguments: Any, **logs: Any) -> None:
+        with interruptible():
+            getattr(keras.callbacks.CallbackList, hook)(self, *arguments, **logs)
+
+    return call
+
+
+class _Callbacks(keras.callbacks.CallbackList):
+    """Callbacks whose hooks, which are mostly the user's code, can be interrupted."""
+
+
+for _hook in [name for name in vars(keras.callbacks.CallbackList) if name.startswith("on_")]:
+    setattr(_Callbacks, _hook, _interruptible(_hook))
 
 
 def _without_restored(plan: TrainingPlan, first: int) -> range:

@@ -21,6 +21,7 @@ import tensorflow as tf
 
 from keras_multiclass._data.cast_on_read import CastOnRead
 from keras_multiclass._data.rows import Features, TrainingData, dense
+from keras_multiclass._shared.interrupts import check_interrupt
 from keras_multiclass._shared.keras.epoch_callbacks import EpochListener, Logs
 from keras_multiclass._shared.keras.native_logs import without_native_logs
 from keras_multiclass._shared.seeding import permutation
@@ -43,6 +44,7 @@ from keras_multiclass._training.engine.programs import (
     widened,
 )
 from keras_multiclass._training.engine.traceable import TracingError, tracing
+from keras_multiclass._training.engine.work import multiplications
 from keras_multiclass._training.engine.xla import (
     draws_random_numbers,
     is_worth_compiling,
@@ -50,8 +52,11 @@ from keras_multiclass._training.engine.xla import (
 )
 from keras_multiclass.exceptions import EngineError
 
-# The user can interrupt only between calls of the graph, so none should take much longer.
-_SECONDS_PER_CALL = 0.5
+# Training can be interrupted only between calls of the graph, so none should take much longer.
+_SECONDS_PER_CALL = 0.25
+# To estimate the time of an epoch before the first one.
+_SECONDS_PER_STEP = 1e-4
+_MULTIPLICATIONS_PER_SECOND = 5e9
 _ORDER_BYTES = 2**24
 _PREDICTED_BYTES = 2**24
 _LARGE = 2**24  # bytes
@@ -73,7 +78,7 @@ class GraphEngine:
         # Keras resets `jit_compile` if a layer does not support it.
         compiled = model.jit_compile if requested else is_worth_compiling(model, data, plan)
         acting = any(not isinstance(c, EpochListener) for c in plan.callbacks)
-        watched = acting or has_own_steps(model) or compiled
+        watched = acting or has_own_steps(model) or compiled or _has_long_epochs(model, data, plan)
         with tracing():
             run = _Run(model, data, validation, plan, watched=watched, xla=compiled)
         result = run_training(model, data, plan, run.watched if watched else run.unwatched)
@@ -94,6 +99,7 @@ class GraphEngine:
             rows = dense(X[start : start + slab])
             batches = tf.constant(padded(rows, batch_size))
             outputs.append(predict(state, batches, size).numpy()[: rows.shape[0]])
+            check_interrupt()
         return np.concatenate(outputs)
 
 
@@ -147,7 +153,7 @@ class _Run:
             shared = self.data.X if validation.X is data.X else None
             self.held_out = _upload(validation, shared)
             rows = np.arange(validation.n_samples) if validation.rows is None else validation.rows
-            self.held_out_order = tf.constant(rows.astype(np.int32))
+            self.held_out_order = rows.astype(np.int32)
         self.batch_size = tf.constant(plan.batch_size)
         self.validation_batch_size = tf.constant(plan.validation_batch_size)
         self.rows_per_block = plan.batch_size * steps_per_block(data, plan.batch_size)
@@ -156,13 +162,18 @@ class _Run:
         if watched and any(map(_may_change_models, plan.callbacks)):
             steps: tuple[Step, ...] = ("train_step", "test_step")
             self.to_renew = {step for step in steps if not programs.has(model, step)}
+        self.steps = self.validation_steps = 1  # per call
         self._look_up()
         if watched:
-            self._trace_training()
-            if self.held_out is not None:
-                self._trace_validation("train_step")  # described alike before callbacks
+            self._trace_parts()
         else:
             self.epochs = self.program.epochs(self.trainee, self.data, self.held_out)
+
+    def _trace_parts(self) -> None:
+        """Trace what parts of epochs need."""
+        self._trace_training()
+        if self.held_out is not None:
+            self._trace_validation("train_step")  # described alike before callbacks
 
     def _look_up(self) -> None:
         """Look up the program and the state of the model."""
@@ -171,6 +182,7 @@ class _Run:
         self.program = programs.get(self.model, Program)
         self.trainee = Trainee(self.model, self.plan.batch_size)
         self.state = values_of(self.trainee.variables)
+        self.own_state = values_of(state_of(self.model, with_training=True))
 
     def _trace_training(self) -> None:
         self.train = self.program.train(self.trainee, self.data)
@@ -183,6 +195,7 @@ class _Run:
         assert self.held_out is not None
         program = programs.get(self.model, Program, step)
         self.validate = program.validate(self.trainee, self.held_out)
+        self.reset_held_out = program.reset(self.trainee)
         self.held_out_state = values_of(state_of(self.model, with_training=True))
 
     def _compile_blocks(self, *, required: bool) -> None:
@@ -224,36 +237,53 @@ class _Run:
         def validate() -> Logs:
             callbacks.on_test_begin()
             self._renew_validation()
-            tensors = self.held_out.tensors if self.held_out else ()
-            logs = self.validate(
-                self.held_out_state, *tensors, self.held_out_order, self.validation_batch_size
-            )
-            logs = _to_numpy(logs)
+            logs = self._validate()
             callbacks.on_test_end(logs)
             return logs
 
         validation = None if self.held_out is None else validate
         walk_epochs(self.model, self.plan, callbacks, numbers, self._epoch, validation)
 
+    def _validate(self) -> Logs:
+        """Evaluate the validation rows, in pieces if there are many."""
+        assert self.held_out is not None
+        order, batch_size = self.held_out_order, self.validation_batch_size
+        self.reset_held_out(self.held_out_state)
+        held_out = self.held_out_state, self.held_out
+        arguments = self.validate, *held_out, order, batch_size, self.validation_steps
+        logs, self.validation_steps = self._pieces(*arguments)
+        return logs
+
+    def _pieces(
+        self,
+        function: Callable[..., Any],
+        state: list[tf.Variable],
+        data: DeviceData,
+        order: np.ndarray,
+        batch_size: tf.Tensor,
+        steps: int,
+    ) -> tuple[Logs, int]:
+        """Take a step for each batch; return the last logs, and the steps for the next call."""
+        rows_per_step, done, logs = int(batch_size), 0, {}
+        while done < len(order):
+            began = time.perf_counter()
+            piece = order[done : done + steps * rows_per_step]
+            logs = _to_numpy(function(state, *data.tensors, tf.constant(piece), batch_size))
+            done += len(piece)
+            steps = _next_size(steps, time.perf_counter() - began)
+            check_interrupt()
+        return logs, steps
+
     def _epoch(self, epoch: int) -> Logs:
         """Train one epoch, in pieces if it is long."""
         self._renew_training()
-        order, batch_size = self._order(epoch), self.plan.batch_size
-        self.reset(self.state)
+        order = self._order(epoch)
+        self.reset(self.own_state)
         done, logs = self._compiled_steps(order)
-        steps = 1
-        while done < len(order):
-            began = time.perf_counter()
-            piece = order[done : done + steps * batch_size]
-            logs = self.train(
-                self.state,
-                *self.data.tensors,
-                tf.constant(piece),
-                self.batch_size,
-            )
-            logs = _to_numpy(logs)
-            done += len(piece)
-            steps = _next_size(steps, time.perf_counter() - began)
+        if done < len(order):
+            data = self.state, self.data
+            arguments = self.train, *data, order[done:], self.batch_size, self.steps
+            logs, self.steps = self._pieces(*arguments)
         return logs
 
     def _renew_training(self) -> None:
@@ -291,6 +321,7 @@ class _Run:
                 rows = order[start : min(start + n_rows, end)]
                 n_steps = tf.constant(len(rows) // batch_size)
                 logs = block(self.state, *self._rows_of(padded(rows, n_rows)), n_steps)
+                check_interrupt()
             done = end
         return done, _to_numpy(logs)
 
@@ -319,7 +350,13 @@ class _Run:
             for epoch, of_epoch in zip(together, _by_epoch(logs, due), strict=True):
                 callbacks.on_epoch_begin(epoch)
                 callbacks.on_epoch_end(epoch, of_epoch)
-            size = min(most, _next_size(size, time.perf_counter() - began))
+            check_interrupt()
+            seconds = time.perf_counter() - began
+            if remaining and seconds > 2 * size * _SECONDS_PER_CALL:  # an epoch takes so long
+                self._trace_parts()
+                self.watched(callbacks, range(remaining[0], numbers.stop))
+                return
+            size = min(most, _next_size(size, seconds))
 
     def _order(self, epoch: int) -> np.ndarray:
         """Return the rows of X in the order of an epoch."""
@@ -330,6 +367,15 @@ class _Run:
         )
         order = order.astype(np.int32)
         return order if self.rows is None else self.rows[order]
+
+
+def _has_long_epochs(model: keras.Model, data: TrainingData, plan: TrainingPlan) -> bool:
+    """Whether an epoch probably takes longer than a call of the graph should."""
+    # A training step takes three times as long as a forward pass.
+    work = 3 * data.n_samples * multiplications(model) / _MULTIPLICATIONS_PER_SECOND
+    seconds = data.n_steps(plan.batch_size) * _SECONDS_PER_STEP + work
+    # If the work is unknown, the first epoch tells.
+    return _SECONDS_PER_CALL < seconds < float("inf")
 
 
 def _next_size(size: int, seconds: float) -> int:
@@ -384,4 +430,5 @@ def _copy_features(X: Features) -> tf.Tensor:
     rows = max(1, _LARGE * X.shape[0] // n_bytes)
     for first in range(0, X.shape[0], rows):
         aligned[first : first + rows] = dense(X[first : first + rows])
+        check_interrupt()
     return tf.experimental.dlpack.from_dlpack(aligned.__dlpack__())

@@ -18,6 +18,7 @@ import keras
 import numpy as np
 
 from keras_multiclass._data.rows import Data, Features, StreamData, dense
+from keras_multiclass._shared.interrupts import check_interrupt, interruptibly
 from keras_multiclass._shared.keras.epoch_callbacks import Logs
 from keras_multiclass._shared.keras.overrides import overrides_prediction
 from keras_multiclass._shared.seeding import permutation
@@ -84,6 +85,7 @@ class KerasEngine:
                 output = model(keras.ops.convert_to_tensor(rows), training=False)
                 output = keras.ops.convert_to_numpy(output)
             outputs.append(output[:n_rows])
+            check_interrupt()
         return np.concatenate(outputs)
 
 
@@ -150,6 +152,7 @@ def _train_epoch(
         callbacks.on_train_batch_begin(step)
         logs = steps.train(batch)
         callbacks.on_train_batch_end(step, logs)
+        check_interrupt()
         if steps.model.stop_training:
             break
     return logs
@@ -168,6 +171,7 @@ def _validate(
         callbacks.on_test_batch_begin(step)
         logs = steps.test(batch)
         callbacks.on_test_batch_end(step, logs)
+        check_interrupt()
     callbacks.on_test_end(logs)
     return logs
 
@@ -180,7 +184,7 @@ def batches(
     A stream determines its batches and their order itself.
     """
     if isinstance(data, StreamData):
-        for part in data.epoch():
+        for part in interruptibly(data.epoch()):
             yield from batches(part, part.n_samples)
         return
     for start in range(0, data.n_samples, batch_size):

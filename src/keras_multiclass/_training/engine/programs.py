@@ -193,17 +193,21 @@ class Program:
         """Get ``f(state)``, which resets the metrics and returns 0."""
 
         def reset() -> tf.Tensor:
-            trainee.model.reset_metrics()
+            model.reset_metrics()
             return tf.constant(0)
 
-        return self._training(trainee, "reset", reset, ())
+        def make() -> Any:
+            state = state_of(model, with_training=True)
+            return trace(model, state, reset, (), threads=trainee.threads)
+
+        model = trainee.model
+        return self._get(model, ("reset", trainee.threads), make)
 
     def validate(self, trainee: Trainee, data: DeviceData) -> Any:
-        """Get ``f(state, *data, order, batch_size) -> logs``."""
+        """Get ``f(state, *data, order, batch_size) -> logs``; the metrics are not reset."""
 
         def validate(*arguments: tf.Tensor) -> Any:
             *tensors, order, batch_size = arguments
-            model.reset_metrics()
             return _steps(model, "test_step", tensors, order, batch_size)
 
         def make() -> Any:
