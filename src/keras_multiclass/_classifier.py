@@ -26,7 +26,12 @@ from keras_multiclass._interop.sklearn_callbacks import (
 )
 from keras_multiclass._network.backbone_resolution import BackboneParameter
 from keras_multiclass._network.compile import PackedModel
-from keras_multiclass._network.objective import to_log_probabilities, to_logits, to_probabilities
+from keras_multiclass._network.objective import (
+    OutputForm,
+    to_log_probabilities,
+    to_logits,
+    to_probabilities,
+)
 from keras_multiclass._shared.interrupts import interruptible, shielded
 from keras_multiclass._shared.keras.environment import keras_environment, start_quietly
 from keras_multiclass._shared.keras.pickling import pack_parameters
@@ -182,8 +187,9 @@ class KerasMulticlassClassifier(
         ``run_eagerly`` and ``jit_compile`` (whether XLA compiles the steps; by default only if
         training is long enough to benefit). ``fit__*`` accepts ``validation_freq``,
         ``validation_batch_size`` and, for streams, ``steps_per_epoch``. ``predict__batch_size``
-        is the number of rows per prediction step. For both batch sizes, -1 means all rows. All are
-        visible to `get_params`, `set_params` and grid search.
+        is the number of rows per prediction step: by default 128, or fewer if they take more than
+        16 MiB. For both batch sizes, -1 means all rows. All are visible to `get_params`,
+        `set_params` and grid search.
 
     Attributes
     ----------
@@ -656,7 +662,8 @@ class KerasMulticlassClassifier(
         ndarray of shape (n_samples,), or a one-hot matrix or data frame
             Predicted labels, in the format of the `y` passed to `fit`.
         """
-        return self._fitted_state().codec.decode(self.predict_proba(X).argmax(axis=1))
+        positions = self._predict_positions(X)
+        return self._state.codec.decode(positions)
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Predict class probabilities.
@@ -671,8 +678,7 @@ class KerasMulticlassClassifier(
         ndarray of shape (n_samples, n_classes)
             Probabilities, in the order of `classes_`. Each row sums to 1.
         """
-        raw = self._raw_output(X)
-        return to_probabilities(raw, self._state.compile_spec.prediction_form)
+        return self._predict(X, to_probabilities)
 
     def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
         """Predict the logarithm of class probabilities.
@@ -687,8 +693,7 @@ class KerasMulticlassClassifier(
         ndarray of shape (n_samples, n_classes)
             Log-probabilities, in the order of `classes_`.
         """
-        raw = self._raw_output(X)
-        return to_log_probabilities(raw, self._state.compile_spec.prediction_form)
+        return self._predict(X, to_log_probabilities)
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:
         """Compute the logits.
@@ -704,7 +709,7 @@ class KerasMulticlassClassifier(
             Logits, in the order of `classes_`; for two classes, the logit of the second minus
             that of the first.
         """
-        logits = to_logits(self._raw_output(X), self._state.compile_spec.prediction_form)
+        logits = self._predict(X, to_logits)
         return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
 
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -734,23 +739,45 @@ class KerasMulticlassClassifier(
         check_is_fitted(self)
         return self._state
 
-    def _raw_output(self, X: ArrayLike) -> np.ndarray:
-        state = self._fitted_state()
+    def _predict_positions(self, X: ArrayLike) -> np.ndarray:
+        """Predict the positions of labels in `classes_`, without all probabilities at once."""
+        own = type(self).predict_proba
+        if own is not KerasMulticlassClassifier.predict_proba:  # of a subclass
+            return np.asarray(self.predict_proba(X)).argmax(axis=1)
+        return self._predict(X, lambda raw, form: to_probabilities(raw, form).argmax(axis=1))
+
+    def _predict(
+        self, X: ArrayLike, convert: Callable[[np.ndarray, OutputForm], np.ndarray]
+    ) -> np.ndarray:
+        """Compute the raw output of the network and convert it, some rows at a time."""
+        check_is_fitted(self)
+        fitted = vars(self)  # `fit` in another thread replaces all of it
+        state, model = fitted["_state"], fitted["model_"]
         engine, batch_size = resolve_prediction(self.engine, self._routed)
+        form, n_undefined = state.compile_spec.prediction_form, 0
+
+        def convert_rows(raw: np.ndarray) -> np.ndarray:
+            nonlocal n_undefined
+            undefined = np.isnan(raw)
+            if not undefined.any():
+                return convert(raw, form)
+            n_undefined += int(undefined.any(axis=1).sum())
+            with np.errstate(invalid="ignore"):
+                return convert(raw, form)
+
         with shielded():
             start_quietly()
             with interruptible():
                 X = state.features.check(X)
             with keras_environment(state.dtype):
-                raw = predict(engine, self.model_, X, batch_size)
-        if np.isnan(raw).any():
-            n_rows = int(np.isnan(raw).any(axis=1).sum())
+                predicted = predict(engine, model, X, batch_size, convert_rows)
+        if n_undefined:
             raise ValueError(
-                f"The output of the network must not contain NaN; got NaN for {n_rows} of "
-                f"{len(raw)} rows. Their features are probably too large: compare their scale with "
-                "that of the training data."
+                f"The output of the network must not contain NaN; got NaN for {n_undefined} of "
+                f"{len(predicted)} rows. Their features are probably too large: compare their "
+                "scale with that of the training data."
             )
-        return raw
+        return predicted
 
     # Persistence
 

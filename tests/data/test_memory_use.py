@@ -84,6 +84,16 @@ of_few_bits = classifier(epochs=1, batch_size=4096, engine="graph")
 of_few_bits.fit(few_bits[:30_000], y[:30_000]).predict(few_bits[:30_000])
 measured["uint8"] = growth(lambda: of_few_bits.fit(few_bits, y))
 measured["uint8, predicted"] = growth(lambda: of_few_bits.predict(few_bits))
+del few_bits
+many = np.arange(400) % 200
+of_many = classifier(epochs=1).fit(np.random.default_rng(0).random((400, 2)), many)
+rows = np.random.default_rng(1).random((60_000, 2), np.float32)
+of_many.predict_proba(rows[:1000])
+for method in ("predict", "predict_proba"):
+    measured[method] = growth(lambda: getattr(of_many, method)(rows))
+image = np.zeros((2, 1000, 1000, 1), np.float32)
+of_images = KerasMulticlassClassifier("cnn", epochs=1).fit(image, [0, 1])
+measured["image"] = growth(lambda: of_images.predict(image[:1]))
 print(json.dumps(measured))
 """
 
@@ -104,3 +114,6 @@ def test_a_long_stream_and_large_memory_mapped_arrays_are_never_loaded_whole(tmp
     assert measured["float64"] < 20
     assert measured["uint8"] < 1.4 * 57  # the copy of the graph engine; in float32 it would be 229
     assert measured["uint8, predicted"] < 57
+    assert measured["predict"] < 60  # all probabilities have 92 MiB
+    assert measured["predict_proba"] < 92 + 60
+    assert measured["image"] < 100  # a batch of 128 would have 512

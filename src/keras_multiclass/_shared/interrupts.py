@@ -28,8 +28,9 @@ _AT_ONCE = 3
 class _Shield:
     """The state of the outermost block of `shielded`, and its handler of SIGINT."""
 
-    def __init__(self, handler: Callable[[int, FrameType | None], Any]) -> None:
-        self.handler = handler
+    handler: Callable[[int, FrameType | None], Any]  # the one before
+
+    def __init__(self) -> None:
         self.is_open = False
         self.waiting = 0
         self.installed = self._handle  # one object, to recognize it
@@ -64,13 +65,14 @@ class shielded:  # noqa: N801
             return
         if threading.current_thread() is not threading.main_thread():
             return
-        handler = signal.getsignal(signal.SIGINT)
-        if not callable(handler):  # no handler in Python, so nothing is raised either
+        shield = _Shield()
+        before = signal.signal(signal.SIGINT, shield.installed)
+        if not callable(before):  # no handler in Python, so nothing is raised either
+            signal.signal(signal.SIGINT, before)
             return
-        self._shield = _Shield(handler)
+        shield.handler = before
         self._is_outermost = True
-        signal.signal(signal.SIGINT, self._shield.installed)
-        _local.shield = self._shield
+        self._shield = _local.shield = shield
 
     def __exit__(self, *_: object) -> None:
         shield = self._shield
@@ -80,8 +82,9 @@ class shielded:  # noqa: N801
             shield.is_open = self._was_open
             return
         _local.shield = None
-        if signal.getsignal(signal.SIGINT) == shield.installed:  # the user's code may replace it
-            signal.signal(signal.SIGINT, shield.handler)
+        found = signal.signal(signal.SIGINT, shield.handler)
+        if found != shield.installed:  # the user's code has replaced it
+            signal.signal(signal.SIGINT, found)
         if shield.waiting:
             shield.deliver(inspect.currentframe())
         shield.is_open = True  # if the user's code installs it again

@@ -37,7 +37,9 @@ def set_temperature(model: keras.Model, temperature: float) -> None:
         layer.inverse_temperature.assign(1 / temperature)
 
 
-def calibrate(model: keras.Model, validation: Data, engine: EngineName, batch_size: int) -> None:
+def calibrate(
+    model: keras.Model, validation: Data, engine: EngineName, batch_size: int | None
+) -> None:
     """Fit the temperature of a trained network.
 
     Parameters
@@ -48,8 +50,8 @@ def calibrate(model: keras.Model, validation: Data, engine: EngineName, batch_si
         Validation data. If the total weight is zero, the temperature stays 1.
     engine : {"auto", "graph", "keras"}
         Engine that predicts.
-    batch_size : int
-        Number of rows predicted together.
+    batch_size : int or None
+        Number of rows predicted together; None to choose it by their size.
     """
     logits, y, weights = [], [], []
     for chunk in interruptibly(_chunks(validation, batch_size)):
@@ -102,10 +104,10 @@ def _temperature_layer(model: keras.Model) -> Temperature | None:
     return next((layer for layer in model.layers if isinstance(layer, Temperature)), None)
 
 
-def _chunks(data: Data, batch_size: int) -> Iterator[TrainingData]:
+def _chunks(data: Data, batch_size: int | None) -> Iterator[TrainingData]:
     """Iterate over the rows in chunks of limited size."""
     for part in data.epoch() if isinstance(data, StreamData) else (data,):
         row_bytes = max(1, int(np.prod(part.X.shape[1:])) * part.X.dtype.itemsize)
-        n_rows = max(batch_size, _CHUNK_BYTES // row_bytes)
+        n_rows = max(batch_size or 1, _CHUNK_BYTES // row_bytes)
         for start in range(0, part.n_samples, n_rows):
             yield part.take(np.arange(start, min(start + n_rows, part.n_samples)))

@@ -19,7 +19,6 @@ Auto: TypeAlias = Literal["auto"]
 
 CALIBRATIONS = ("temperature", None)
 SCALINGS = ("auto", "standard", "robust", "quantile", None)
-DEFAULT_PREDICT_BATCH_SIZE = 128
 
 # Arguments of `keras.Model.fit` that are parameters of the estimator under the same name.
 FIT_PARAMETERS = frozenset({"epochs", "batch_size", "verbose", "shuffle", "validation_split"})
@@ -40,7 +39,7 @@ class Settings:
     engine: EngineName
     n_ensemble: int | Auto
     calibration: str | None
-    predict_batch_size: int = DEFAULT_PREDICT_BATCH_SIZE
+    predict_batch_size: int | None = None
     fit_options: Mapping[str, object] = field(default_factory=dict)
     compile_options: Mapping[str, object] = field(default_factory=dict)
 
@@ -176,7 +175,9 @@ def _integer_or_auto(value: int | Auto) -> int | Auto:
     return "auto" if value == "auto" else int(value)
 
 
-def resolve_prediction(engine: object, routed: Mapping[str, object]) -> tuple[EngineName, int]:
+def resolve_prediction(
+    engine: object, routed: Mapping[str, object]
+) -> tuple[EngineName, int | None]:
     """Check only what prediction needs: other parameters must not keep a model from predicting.
 
     Parameters
@@ -190,8 +191,8 @@ def resolve_prediction(engine: object, routed: Mapping[str, object]) -> tuple[En
     -------
     engine : {"auto", "graph", "keras"}
         The engine that predicts.
-    batch_size : int
-        Number of rows that are predicted together; -1 for all.
+    batch_size : int or None
+        Number of rows that are predicted together; -1 for all, None to choose it by their size.
 
     Raises
     ------
@@ -219,9 +220,9 @@ class _RoutedOptions:
     errors: list[str] = field(default_factory=list)
 
 
-def _predict_batch_size(options: _RoutedOptions) -> int:
+def _predict_batch_size(options: _RoutedOptions) -> int | None:
     size = options.of["predict"].get("batch_size")
-    return DEFAULT_PREDICT_BATCH_SIZE if size is None else int(size)
+    return None if size is None else int(size)
 
 
 def _read_routed(routed: Mapping[str, object]) -> _RoutedOptions:

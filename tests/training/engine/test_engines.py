@@ -420,6 +420,49 @@ def test_the_output_for_a_row_does_not_depend_on_other_rows(engine):
         np.testing.assert_array_equal(found[:5], expected[:n])
 
 
+def test_prediction_some_rows_at_a_time_equals_that_of_all(monkeypatch):
+    from keras_multiclass._training.engine import graph as _graph
+
+    class Reversed(KerasMulticlassClassifier):
+        def predict_proba(self, X):
+            return super().predict_proba(X)[:, ::-1]
+
+    classifier = tiny().fit(X, y)
+    methods = ("predict", "predict_proba", "predict_log_proba", "decision_function")
+    expected = {name: getattr(classifier, name)(X) for name in methods}
+    np.testing.assert_array_equal(expected["predict"], expected["predict_proba"].argmax(axis=1))
+    monkeypatch.setattr(_graph, "_PREDICTED_BYTES", 1)
+    for engine, batch_size in (("graph", 16), ("graph", None), ("keras", 16)):
+        classifier.set_params(engine=engine, predict__batch_size=batch_size)
+        for name, values in expected.items():
+            np.testing.assert_allclose(getattr(classifier, name)(X), values, rtol=1e-5, atol=1e-6)
+    bad = np.concatenate([X, np.full((2, 4), 3e38), X, np.full((1, 4), 3e38)])
+    with pytest.raises(ValueError, match="NaN for 3 of 303 rows"):
+        classifier.predict(bad)
+    of_subclass = Reversed("mlp", epochs=2).fit(X, y)
+    np.testing.assert_array_equal(
+        of_subclass.predict(X), of_subclass.predict_proba(X).argmax(axis=1)
+    )
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "n_rows"),
+    [
+        ((4,), np.float32, 128),
+        ((2**15,), np.float32, 128),
+        ((2**15,), np.float64, 64),
+        ((224, 224, 3), np.float32, 16),
+        ((1000, 1000, 1), np.float32, 4),
+        ((2**23,), np.float32, 1),
+    ],
+)
+def test_large_rows_are_predicted_in_small_batches(shape, dtype, n_rows):
+    """As many as fit into 16 MiB, whatever the number of rows."""
+    for n in (1, 1000):
+        X = np.broadcast_to(np.zeros((), dtype), (n, *shape))
+        assert _selection._prediction_batch_size(X) == n_rows
+
+
 def test_an_epoch_in_pieces_equals_one_in_a_single_call(monkeypatch):
     from keras_multiclass._training.engine import graph as _graph
 

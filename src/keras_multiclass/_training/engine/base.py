@@ -8,7 +8,7 @@ the plan's seed and the epoch number alone, so every engine visits the rows in t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias, get_args
 
@@ -131,8 +131,8 @@ class Engine(Protocol):
             If the loss of an epoch is not finite.
         """
 
-    def predict(self, model: keras.Model, X: Features, batch_size: int) -> np.ndarray:
-        """Compute the output of a model.
+    def predict(self, model: keras.Model, X: Features, batch_size: int) -> Iterator[np.ndarray]:
+        """Compute the output of a model, some rows at a time.
 
         Parameters
         ----------
@@ -143,8 +143,8 @@ class Engine(Protocol):
         batch_size : int
             Rows per batch.
 
-        Returns
-        -------
-        ndarray of shape (n_samples, n_units)
-            The raw output for each row, independent of the number of rows.
+        Yields
+        ------
+        ndarray of shape (n_rows, n_units)
+            The raw output for the next rows, independent of the number of rows.
         """

@@ -84,23 +84,29 @@ class GraphEngine:
         result = run_training(model, data, plan, run.watched if watched else run.unwatched)
         return replace(result, compiled=bool(run.blocks))
 
-    def predict(self, model: keras.Model, X: Features, batch_size: int) -> np.ndarray:
+    def predict(self, model: keras.Model, X: Features, batch_size: int) -> Iterator[np.ndarray]:
         """Compute the output of ``model`` for each row of ``X``; see `Engine.predict`."""
         program = programs.get(model, Program, "predict_step")
         state = values_of(state_of(model, with_training=False))
         spec = tf.TensorSpec([None, *X.shape[1:]], X.dtype)
         with tracing():
             predict = program.predict(model, spec, batch_size)
-        row_bytes = max(1, int(np.prod(X.shape[1:])) * X.dtype.itemsize)
-        slab = max(1, _PREDICTED_BYTES // (row_bytes * batch_size)) * batch_size
-        size = tf.constant(batch_size)
-        outputs = []
-        for start in range(0, X.shape[0], slab):
-            rows = dense(X[start : start + slab])
+        work = batch_size * multiplications(model)
+        steps = _fitting(_MULTIPLICATIONS_PER_SECOND * _SECONDS_PER_CALL, work)
+        n_values = program.values_per_row(model, X.shape[1:])
+        if n_values is None:
+            steps = n_values = 1
+        size, done = tf.constant(batch_size), 0
+        while done < X.shape[0]:
+            began = time.perf_counter()
+            most = max(1, _PREDICTED_BYTES // (n_values * X.dtype.itemsize * batch_size))
+            rows = dense(X[done : done + min(steps, most) * batch_size])
             batches = tf.constant(padded(rows, batch_size))
-            outputs.append(predict(state, batches, size).numpy()[: rows.shape[0]])
+            output = predict(state, batches, size).numpy()[: rows.shape[0]]
+            done, n_values = done + rows.shape[0], max(n_values, output[0].size)
+            steps = _next_size(min(steps, most), time.perf_counter() - began)
             check_interrupt()
-        return np.concatenate(outputs)
+            yield output
 
 
 @contextlib.contextmanager
@@ -380,8 +386,12 @@ def _has_long_epochs(model: keras.Model, data: TrainingData, plan: TrainingPlan)
 
 def _next_size(size: int, seconds: float) -> int:
     """Choose the amount of work of the next call, which does not affect the results."""
-    fitting = int(size * _SECONDS_PER_CALL / max(seconds, 1e-6))
-    return max(1, min(fitting, 4 * size))
+    return min(_fitting(size * _SECONDS_PER_CALL, seconds), 4 * size)
+
+
+def _fitting(available: float, each: float) -> int:
+    """Return how many things fit into what is available, at least one."""
+    return max(1, int(available / max(each, 1e-6)))
 
 
 def _by_epoch(stacked: tuple[Logs, Logs], due: list[bool]) -> Iterator[Logs]:

@@ -66,15 +66,14 @@ class KerasEngine:
 
         return replace(run_training(model, data, plan, loop), reason=steps.reason)
 
-    def predict(self, model: keras.Model, X: Features, batch_size: int) -> np.ndarray:
-        """Compute the output of ``model`` for each row of ``X``.
+    def predict(self, model: keras.Model, X: Features, batch_size: int) -> Iterator[np.ndarray]:
+        """Compute the output of ``model`` for each row of ``X``, some rows at a time.
 
         All batches are padded to the same shape, so that the output for a row does not depend on
         the number of other rows.
         """
         own_step = overrides_prediction(model)
         slab = batch_size * _BATCHES_PER_CALL if own_step else batch_size
-        outputs = []
         for start in range(0, X.shape[0], slab):
             rows = dense(X[start : start + slab])
             n_rows = rows.shape[0]
@@ -84,9 +83,8 @@ class KerasEngine:
             else:
                 output = model(keras.ops.convert_to_tensor(rows), training=False)
                 output = keras.ops.convert_to_numpy(output)
-            outputs.append(output[:n_rows])
             check_interrupt()
-        return np.concatenate(outputs)
+            yield output[:n_rows]
 
 
 class _Steps:

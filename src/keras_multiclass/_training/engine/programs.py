@@ -7,6 +7,7 @@ them; small steps have their own traces (see `threads`), and so has each batch s
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import weakref
 from collections.abc import Callable, Hashable, Sequence
@@ -110,6 +111,7 @@ class Program:
             weakref.WeakKeyDictionary()
         )
         self._threads: dict[int, Threads] = {}
+        self._values_per_row: dict[tuple[int, ...], int | None] = {}
         self._lock = threading.RLock()
 
     def _get(self, model: keras.Model, key: Hashable, make: Callable[[], Any]) -> Any:
@@ -133,6 +135,16 @@ class Program:
             return fingerprint(model) == self._description
         except UndescribableError:
             return False
+
+    def values_per_row(self, model: keras.Model, input_shape: tuple[int, ...]) -> int | None:
+        """Return the larger of the sizes of input and output of one row; None if unknown."""
+        if input_shape not in self._values_per_row:
+            output_shape = getattr(model, "output_shape", None)  # not of all classes of models
+            known = None
+            if output_shape is not None:
+                known = max(math.prod(input_shape), *output_shape[1:])
+            self._values_per_row[input_shape] = known
+        return self._values_per_row[input_shape]
 
     def train(self, trainee: Trainee, data: DeviceData) -> Any:
         """Get ``f(state, *data, order, batch_size) -> logs``.

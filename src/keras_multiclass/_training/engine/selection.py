@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +23,9 @@ from keras_multiclass.exceptions import EngineError
 STREAMED = "a stream is trained on batch by batch"
 # Data of a larger share of the machine's memory are read batch by batch.
 MEMORY_SHARE = 0.25
+# A batch to predict has as many rows as fit into so many bytes, but no more than these.
+_PREDICTION_BATCH_BYTES = 2**24
+_MOST_ROWS_PER_BATCH = 128
 
 
 _BATCH_HOOKS = tuple(
@@ -106,8 +109,16 @@ def train(
     return replace(result, engine="keras", reason=why)
 
 
-def predict(requested: EngineName, model: keras.Model, X: Features, batch_size: int) -> np.ndarray:
+def predict(
+    requested: EngineName,
+    model: keras.Model,
+    X: Features,
+    batch_size: int | None,
+    convert: Callable[[np.ndarray], np.ndarray] = np.asarray,
+) -> np.ndarray:
     """Compute the output of a model for each row of X, as `Engine.predict` does.
+
+    It is converted some rows at a time, so that nothing but the result is as large as that.
 
     Parameters
     ----------
@@ -117,24 +128,49 @@ def predict(requested: EngineName, model: keras.Model, X: Features, batch_size: 
         The model.
     X : ndarray or CSR matrix of shape (n_samples, ...)
         Features.
-    batch_size : int
-        Rows per batch; -1 for all rows at once.
+    batch_size : int or None
+        Rows per batch; -1 for all rows at once, None for a number that depends on their size.
+    convert : callable, default=np.asarray
+        Converts the raw output for some rows.
 
     Returns
     -------
-    ndarray of shape (n_samples, n_units)
-        The raw output.
+    ndarray of shape (n_samples, ...)
+        The converted output.
     """
-    if batch_size == -1:
+    if batch_size is None:
+        batch_size = _prediction_batch_size(X)
+    elif batch_size == -1:
         batch_size = X.shape[0]
     if requested != "keras" and why_no_graph_of(model, PREDICTING) is None:
         from keras_multiclass._training.engine.graph import GraphEngine
 
         try:
-            return GraphEngine().predict(model, X, batch_size)
+            return _combine(map(convert, GraphEngine().predict(model, X, batch_size)), X.shape[0])
         except TracingError:
             pass
-    return KerasEngine().predict(model, X, batch_size)
+    return _combine(map(convert, KerasEngine().predict(model, X, batch_size)), X.shape[0])
+
+
+def _prediction_batch_size(X: Features) -> int:
+    """Choose a power of two, so that a batch of large rows, which may be padded, stays small."""
+    row_bytes = max(1, int(np.prod(X.shape[1:])) * X.dtype.itemsize)
+    fitting = max(1, _PREDICTION_BATCH_BYTES // row_bytes)
+    return min(_MOST_ROWS_PER_BATCH, 1 << (fitting.bit_length() - 1))
+
+
+def _combine(parts: Iterator[np.ndarray], n_rows: int) -> np.ndarray:
+    """Concatenate arrays as they come."""
+    combined = next(parts)
+    done = len(combined)
+    if done < n_rows:
+        first, combined = combined, np.empty((n_rows, *combined.shape[1:]), combined.dtype)
+        combined[:done] = first
+        del first
+    for part in parts:
+        combined[done : done + len(part)] = part
+        done += len(part)
+    return combined
 
 
 def graph_refused(reason: str) -> EngineError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import keras
 import numpy as np
 
@@ -19,6 +21,19 @@ def multiplications(model: keras.Model) -> float:
     float
         Infinity if a layer has no known shapes.
     """
+    known = _known.get(model)
+    if known is None:
+        known = _count(model)
+        if np.isfinite(known):  # a layer may be built later
+            _known[model] = known
+    return known
+
+
+# It takes longer than to look it up, and is needed several times.
+_known: weakref.WeakKeyDictionary[keras.Model, float] = weakref.WeakKeyDictionary()
+
+
+def _count(model: keras.Model) -> float:
     total = 0.0
     for layer in model.layers:
         if not layer.built:
