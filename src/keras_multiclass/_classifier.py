@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, Self, cast
 
@@ -580,8 +582,11 @@ class KerasMulticlassClassifier(
         return converted
 
     def _run(self, request: FitRequest) -> Self:
-        """Carry out a request; if it fails, the estimator is unchanged."""
-        with shielded():
+        """Carry out a request; if it fails, the estimator is unchanged.
+
+        Threads that train the same estimator take turns.
+        """
+        with _lock_of(self), shielded():
             previous = self._fitted_network() if request.resume else None
             observes = request.task == "fit" and has_sklearn_callbacks(self)
             observer = self._observer(request) if observes else None
@@ -832,6 +837,18 @@ class KerasMulticlassClassifier(
 # Incremented whenever the attributes of a fitted classifier change, so that an older version of the
 # package rejects what it cannot read.
 _PICKLE_FORMAT = 3
+
+# Estimators with locks as attributes could not be copied or pickled.
+_locks: weakref.WeakKeyDictionary[KerasMulticlassClassifier, threading.RLock] = (
+    weakref.WeakKeyDictionary()
+)
+_locking = threading.Lock()
+
+
+def _lock_of(estimator: KerasMulticlassClassifier) -> threading.RLock:
+    with _locking:
+        return _locks.setdefault(estimator, threading.RLock())
+
 
 _ATOMS = (str, int, float, bool, type(None))
 

@@ -227,3 +227,43 @@ def test_unseeded_draws_of_keras_are_reproducible_and_leave_its_generator_alone(
         assert draw() == expected
     assert fitted.engine_ == engine
     np.testing.assert_array_equal(*found)
+
+
+class Waits(keras.callbacks.Callback):
+    """Lets other threads run in the middle of a training."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        threading.Event().wait(0.02)
+
+
+def small(epochs):
+    return KerasMulticlassClassifier(
+        "mlp", backbone__hidden_units=(4,), epochs=epochs, random_state=0, callbacks=Waits()
+    )
+
+
+def train_in_threads(classifier, methods):
+    with ThreadPoolExecutor(len(methods)) as pool:
+        for done in [pool.submit(getattr(classifier, name), X, y) for name in methods]:
+            assert done.result(60) is classifier
+
+
+def test_threads_that_train_one_classifier_take_turns():
+    one_by_one, together = small(2).fit(X, y), small(2).fit(X, y)
+    for _ in range(4):
+        one_by_one.partial_fit(X, y)
+    train_in_threads(together, ["partial_fit"] * 4)
+    assert together.n_iter_ == 6
+    assert together.history_ == one_by_one.history_
+    np.testing.assert_array_equal(together.predict_proba(X), one_by_one.predict_proba(X))
+
+
+@pytest.mark.parametrize("warm_start", [False, True])
+def test_a_fit_beside_partial_fit_comes_before_or_after_it(warm_start):
+    together = small(2).fit(X, y).set_params(warm_start=warm_start)
+    train_in_threads(together, ["partial_fit", "fit"])
+    expected = (5,) if warm_start else (2, 3)
+    assert together.n_iter_ in expected
+    alone = small(together.n_iter_).fit(X, y)
+    assert together.history_ == alone.history_
+    np.testing.assert_array_equal(together.predict_proba(X), alone.predict_proba(X))
