@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import random
 import signal
 import sys
 import threading
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -125,21 +127,44 @@ def test_an_error_of_a_stream_changes_nothing(batch, reference):
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # TensorFlow's
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits the size of files")
-@pytest.mark.parametrize("kind", ["checkpoint", "tensorboard"])
-def test_a_full_disk_is_an_error_and_changes_nothing(kind, tmp_path, reference):
-    callbacks = {
-        "checkpoint": keras.callbacks.ModelCheckpoint(tmp_path / "model.keras"),
-        "tensorboard": keras.callbacks.TensorBoard(tmp_path),
-    }[kind]
-    fitted = classifier().fit(X, y).set_params(callbacks=callbacks)
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("ModelCheckpoint", "model.keras"),
+        ("ModelCheckpoint", "model.h5"),
+        ("TensorBoard", "logs"),
+        ("BackupAndRestore", "backup"),
+        ("CSVLogger", "log.csv"),
+    ],
+)
+def test_a_full_disk_is_an_error_and_changes_nothing(name, file, tmp_path, reference):
+    writer = getattr(keras.callbacks, name)(str(tmp_path / file))
+    fitted = classifier().fit(X, y).set_params(callbacks=writer)
     resource = pytest.importorskip("resource")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (200, limits[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20, limits[1]))
     try:
-        with pytest.raises(Exception, match=r"(?i)too large|events"):
+        message = f"The files of {name} must be writable; got an error: File too large."
+        with pytest.raises(OSError, match=message) as caught:
             fitted.fit(X, y)
+        assert caught.value.errno == errno.EFBIG
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
     np.testing.assert_array_equal(fitted.predict_proba(X), reference)
+
+
+def test_a_folder_that_cannot_be_written_to_is_named_as_such(tmp_path):
+    (tmp_path / "file").touch()
+    message = "The files of CSVLogger must be writable; got an error: Not a directory"
+    with pytest.raises(NotADirectoryError, match=message):
+        classifier(callbacks=keras.callbacks.CSVLogger(tmp_path / "file" / "log.csv")).fit(X, y)
+
+
+def test_file_errors_of_other_code_remain_as_they_are():
+    def read(epoch, logs):
+        Path("missing").read_text()
+
+    with pytest.raises(FileNotFoundError, match="missing"):
+        classifier(callbacks=keras.callbacks.LambdaCallback(on_epoch_end=read)).fit(X, y)

@@ -17,6 +17,7 @@ from keras_multiclass._shared.keras.epoch_callbacks import EpochRecorder, Logs
 from keras_multiclass._shared.messages import warn
 from keras_multiclass._shared.upstream.keras import take_initial_epoch
 from keras_multiclass._training.engine.base import TrainingPlan, TrainingResult
+from keras_multiclass._training.engine.file_errors import named_writers
 
 
 def run_training(
@@ -39,7 +40,7 @@ def run_training(
         Trains the epochs of the numbers that it gets, and calls the epoch hooks of the callbacks.
     """
     recorder = EpochRecorder()
-    with interruptible():
+    with interruptible(), named_writers():
         callbacks = _Callbacks(
             [*plan.callbacks, recorder],
             verbose=1,  # callbacks that the user wants to print do print
@@ -66,14 +67,14 @@ def run_training(
 
 def _interruptible(hook: str) -> Callable[..., None]:
     def call(self: keras.callbacks.CallbackList, *arguments: Any, **logs: Any) -> None:
-        with interruptible():
+        with interruptible(), named_writers():
             getattr(keras.callbacks.CallbackList, hook)(self, *arguments, **logs)
 
     return call
 
 
 class _Callbacks(keras.callbacks.CallbackList):
-    """Callbacks whose hooks, which are mostly the user's code, can be interrupted."""
+    """Callbacks whose hooks can be interrupted, and name themselves if they cannot write."""
 
 
 for _hook in [name for name in vars(keras.callbacks.CallbackList) if name.startswith("on_")]:
