@@ -13,6 +13,9 @@ import pytest
 from keras import ops
 
 from keras_multiclass._shared.keras.copying import LayerSnapshot
+from keras_multiclass._shared.keras.object_names import fresh_names
+from keras_multiclass._shared.keras.state import copy_state, pack
+from keras_multiclass._training.engine.fingerprint import fingerprint
 
 
 class Filled(keras.initializers.Initializer):
@@ -130,3 +133,69 @@ def test_code_is_restored_from_pickles_and_copies_alone(is_model):
 
     with ThreadPoolExecutor() as pool:  # the setting belongs to its thread
         np.testing.assert_array_equal(pool.submit(opt_out).result()(x), 3 * x)
+
+
+def freeze(layer):
+    layer.kernel.trainable = False
+
+
+def regularize(layer):
+    layer.kernel.regularizer = Penalty(0.5)
+
+
+def regularize_as_the_bias(layer):
+    layer.kernel.regularizer = layer.bias_regularizer
+
+
+def constrain(layer):
+    layer.kernel.constraint = AtMost(0.1)
+
+
+def set_after_building(layer):
+    """Set what Keras ignores once the layer is built."""
+    layer.kernel_regularizer = keras.regularizers.L2(0.5)
+    layer.bias_constraint = keras.constraints.NonNeg()
+
+
+def make_built(change=None):
+    with fresh_names():
+        dense = keras.layers.Dense(2, kernel_initializer="ones", bias_regularizer=Penalty(2.0))
+        model = keras.Sequential([keras.Input((2,)), dense])
+        model.compile(keras.optimizers.SGD(0.1), "mse")
+    if change is not None:
+        change(dense)
+    return model
+
+
+@pytest.mark.parametrize(
+    "change", [freeze, regularize, regularize_as_the_bias, constrain, set_after_building]
+)
+def test_a_copy_has_what_was_set_on_variables(change):
+    original = make_built(change)
+    snapshot = LayerSnapshot.take(original)
+    rows = np.ones((4, 2), "float32")
+    copies = [each.restore() for each in (snapshot, pickle.loads(pickle.dumps(snapshot)))]
+    losses = [float(loss) for loss in original.losses]
+    for copied in copies:
+        assert len(copied.trainable_variables) == len(original.trainable_variables)
+        assert [float(loss) for loss in copied.losses] == losses
+    assert fingerprint(original) == fingerprint(make_built(change)) != fingerprint(make_built())
+    for model in (original, *copies):
+        model.train_on_batch(rows, 0 * rows)
+    for copied in copies:
+        for weight, expected in zip(copied.get_weights(), original.get_weights(), strict=True):
+            np.testing.assert_allclose(weight, expected, rtol=1e-6)
+    dense, copied = original.layers[0], copies[0].layers[0]
+    if dense.kernel.regularizer is not None:
+        assert copied.kernel.regularizer is not dense.kernel.regularizer
+    shared = dense.kernel.regularizer is dense.bias_regularizer
+    assert (copied.kernel.regularizer is copied.bias_regularizer) == shared
+
+
+def test_a_copied_variable_has_the_regularizer_and_the_constraint():
+    variable = keras.Variable([1.0, 2.0])
+    variable.regularizer, variable.constraint = Penalty(0.5), AtMost(0.1)
+    for copied in (copy_state([variable])[0], pack([variable]).unpack()[0]):
+        assert float(copied.regularizer(copied)) == 0.5 * 3
+        assert float(copied.constraint(5.0)) == pytest.approx(0.1)
+        assert copied.regularizer is not variable.regularizer

@@ -11,7 +11,7 @@ import functools
 import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -83,6 +83,7 @@ class LayerSnapshot:
     values: tuple[np.ndarray, ...] | None
     compiled: CompiledState | None = None
     held: Packed | None = None
+    variables: Packed | None = None
 
     @classmethod
     def take(cls, layer: keras.Layer, *, with_compiled: bool = True) -> LayerSnapshot:
@@ -120,7 +121,9 @@ class LayerSnapshot:
         held = collect_held(layer)
         packed = pack(held) if any(held) else None
         safe = PickledCode(config) if _contains_code(config) else config
-        return cls(safe, collect_custom_objects(layer), values, compiled, packed)
+        variables = pack(_describe_variables(layer)) if layer.built else None
+        custom_objects = collect_custom_objects(layer)
+        return cls(safe, custom_objects, values, compiled, packed, variables)
 
     def restore(self) -> Any:
         """Build a copy of the layer or model that shares nothing with the original.
@@ -135,6 +138,8 @@ class LayerSnapshot:
         set_held(layer, held)
         if self.values is not None:
             write_values(layer, self.values)
+        if self.variables is not None:
+            _set_variables(layer, self.variables.unpack())
         if self.compiled is not None:
             self.compiled.restore(layer)
         return layer
@@ -372,6 +377,40 @@ def set_held(layer: keras.Layer, held: list[dict[str, Any]]) -> None:
                 vars(rebuilt).update(vars(value))
             else:
                 setattr(inner, name, value)
+
+
+def _describe_variables(layer: keras.Layer) -> list[tuple[Any, ...]]:
+    """Return what may be set on each variable: whether it is trained, regularizer and constraint.
+
+    The latter may be those of a layer, which are then named.
+    """
+    names = {
+        id(value): _OfLayer(number, name)
+        for number, inner in enumerate(iterate_layers(layer))
+        for name, value in vars(inner).items()
+        if value is not None
+    }
+    return [
+        (v.trainable, *(names.get(id(part), part) for part in (v.regularizer, v.constraint)))
+        for v in layer.variables
+    ]
+
+
+def _set_variables(layer: keras.Layer, described: list[tuple[Any, ...]]) -> None:
+    layers = list(iterate_layers(layer))
+    for variable, (trainable, *parts) in zip(layer.variables, described, strict=True):
+        variable.trainable = trainable
+        variable.regularizer, variable.constraint = (
+            vars(layers[part.layer])[part.name] if isinstance(part, _OfLayer) else part
+            for part in parts
+        )
+
+
+class _OfLayer(NamedTuple):
+    """An attribute of one of the layers."""
+
+    layer: int
+    name: str
 
 
 class _StandIn:

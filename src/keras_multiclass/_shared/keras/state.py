@@ -399,6 +399,7 @@ def _reduce_variable(variable: keras.Variable) -> Reduction:
     }
     scopes = variable.path.split("/")[:-1]
     own = {name: value for name, value in vars(variable).items() if not name.startswith("_")}
+    own |= {"regularizer": variable.regularizer, "constraint": variable.constraint}
     value = np.array(keras.ops.convert_to_numpy(keras.ops.stop_gradient(variable.value)))
     return _make_variable, (value, options, scopes, own)
 
@@ -410,7 +411,8 @@ def _make_variable(
         for scope in scopes:
             stack.enter_context(keras.name_scope(scope))
         variable = keras.Variable(value, **options)
-    vars(variable).update(own)
+    for name, part in own.items():
+        setattr(variable, name, part)
     return variable
 
 

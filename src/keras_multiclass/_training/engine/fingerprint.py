@@ -73,7 +73,8 @@ def fingerprint(model: keras.Model) -> Hashable:
         weights = compile_arguments_of(model).get("loss_weights") if model.compiled else None
     except Exception as error:  # without Keras' record, its description cannot be read
         raise UndescribableError(str(error)) from error
-    parts = (model, model.loss, weights, *metrics, model.optimizer)
+    variables = [(v.trainable, v.regularizer, v.constraint) for v in model.weights]
+    parts = (model, variables, model.loss, weights, *metrics, model.optimizer)
     return settings, *map(describer.describe, parts)
 
 
