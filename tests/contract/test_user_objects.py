@@ -129,7 +129,7 @@ class TwiceTheLoss(keras.Model):
         return {**logs, "double": 2 * logs["loss"]}
 
 
-def build(loss=None, optimizer=None):
+def build(loss=None, optimizer=None, metrics=None):
     inputs = keras.Input((4,))
     hidden = keras.layers.Dense(
         8,
@@ -142,7 +142,7 @@ def build(loss=None, optimizer=None):
     model = TwiceTheLoss(inputs, keras.layers.Dense(3, "softmax", bias_initializer="zeros")(hidden))
     model.layers[-1].kernel.assign(np.arange(24.0).reshape(8, 3) / 50)
     if loss is not None:
-        model.compile(optimizer, loss)
+        model.compile(optimizer, loss, metrics=metrics)
     return model
 
 
@@ -192,9 +192,13 @@ FORMS = {
     "given to the builder": {
         "model__loss": lambda: Scaled(100.0),
         "model__optimizer": optimizer,
-        **ESTIMATOR,
+        "model__metrics": lambda: [Right(10.0)],
+        "callbacks": lambda: [Losses(0.01)],
     },
-    "compiled in a model": {"model": lambda: build(Scaled(100.0), optimizer()), **ESTIMATOR},
+    "compiled in a model": {
+        "model": lambda: build(Scaled(100.0), optimizer(), [Right(10.0)]),
+        "callbacks": lambda: [Losses(0.01)],
+    },
 }
 
 
