@@ -864,10 +864,9 @@ def _sklearn_compares(y: ArrayLike) -> bool:
 def _run_once(model: keras.Model, state: FittedState) -> None:
     """Run a network on a row of zeros: what another version of Keras saved may fail only then."""
     features = state.features
-    dtype = "int32" if features.token_ids else features.dtype
     with warnings.catch_warnings():  # of the structure that some versions give single inputs
         warnings.simplefilter("ignore")
-        model(np.zeros((1, *features.input_shape), dtype), training=False)
+        model(np.zeros((1, *features.input_shape), features.input_dtype), training=False)
 
 
 def _is_fitted(name: str) -> bool:

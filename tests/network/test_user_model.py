@@ -6,6 +6,7 @@ import pickle
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from keras import ops
 from sklearn.datasets import load_iris
@@ -336,3 +337,64 @@ def test_what_a_lambda_layer_raises_is_quoted():
     classifier = KerasMulticlassClassifier(lambda x: keras.layers.Lambda(fails)(x))
     with pytest.raises(BackboneError, match="because of KeyError: 'no such column'"):
         classifier.fit(np.eye(4), [0, 1, 0, 1])
+
+
+# In 32-bit floats, two pairs of them are the same.
+IDS = np.array([[3], [2**25], [2**26 + 1], [2**26 + 2], [2**27 + 1], [2**27 + 2]])
+GROUPS = np.arange(6) % 3
+
+
+def count_ids(head, dtype):
+    """Build a network whose features are zeros and ones, one for each id."""
+    inputs = keras.Input((1,), dtype=dtype)
+    found = keras.layers.IntegerLookup(vocabulary=IDS.ravel(), output_mode="one_hot")(inputs)
+    if not head:
+        return keras.Model(inputs, found)
+    model = keras.Model(inputs, keras.layers.Dense(3)(found))
+    model.layers[-1].kernel.assign(np.vstack([np.zeros((1, 3)), 9 * np.eye(3)[GROUPS]]))
+    return model
+
+
+def stream():
+    yield IDS, GROUPS
+
+
+@pytest.mark.parametrize("engine", ["graph", "keras"])
+@pytest.mark.parametrize(
+    ("params", "X"),
+    [
+        ({"model": lambda: count_ids(True, "int64")}, IDS),
+        ({"model": lambda: count_ids(True, "int32")}, IDS.astype("float64")),
+        ({"model": lambda: count_ids(True, "int64")}, stream),
+        ({"model": lambda: lambda: count_ids(True, "int64")}, IDS),
+        ({"model": lambda: lambda: count_ids(True, "int64")}, pd.DataFrame(IDS)),
+        ({"backbone": lambda: count_ids(False, "int64")}, IDS),
+    ],
+    ids=["model", "floats", "stream", "builder", "frame", "backbone"],
+)
+def test_input_layers_for_integers_receive_them_exactly(params, X, engine):
+    (name, make), is_stream = *params.items(), callable(X)
+    classifier = KerasMulticlassClassifier(**{name: make()}, optimizer="sgd", epochs=1)
+    classifier.set_params(engine="auto" if is_stream else engine)
+    classifier.fit(X, None if is_stream else GROUPS)
+    assert len(np.unique(classifier.predict_proba(IDS), axis=0)) >= 3
+    if name == "model":
+        np.testing.assert_array_equal(classifier.predict(IDS), GROUPS)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "X", "got"),
+    [
+        ("int32", IDS + 0.5, "dtype float64 with fractions"),
+        ("int32", IDS * 2**20, "dtype int64 with others"),
+        ("uint8", -IDS, "dtype int64 with others"),
+    ],
+)
+def test_numbers_that_an_input_layer_for_integers_would_change_are_an_error(dtype, X, got):
+    fitted = KerasMulticlassClassifier(model=count_ids(True, dtype), epochs=1)
+    with pytest.raises(ValueError, match=f"X must be whole numbers .* {dtype}; got .*{got}. Give"):
+        fitted.fit(X, GROUPS)
+    if dtype == "int32":
+        fitted.fit(IDS, GROUPS)
+        with pytest.raises(ValueError, match=got):
+            fitted.predict(X)

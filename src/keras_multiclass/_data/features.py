@@ -52,6 +52,8 @@ class FeatureSchema:
         Dtype in which numbers are passed to the network.
     token_ids : bool
         Whether X holds token ids, whole numbers of at least 0.
+    integer_dtype : str or None
+        Dtype of an input layer of the user's own for integers, to which X is cast instead.
     columns : CategoricalColumns or None
         The categorical columns, which become codes; None if all columns are numeric.
     allow_nan : bool
@@ -74,6 +76,7 @@ class FeatureSchema:
     estimator_name: str = "Estimator"
     names: Names | None = None
     offsets: Offsets | None = None
+    integer_dtype: str | None = None
 
     @classmethod
     def learn(
@@ -85,6 +88,7 @@ class FeatureSchema:
         columns: CategoricalColumns | None = None,
         allow_nan: bool = False,
         estimator_name: str = "Estimator",
+        integer_dtype: str | None = None,
     ) -> tuple[FeatureSchema, Features]:
         """Learn shape and names of X, and check it.
 
@@ -92,7 +96,7 @@ class FeatureSchema:
         ----------
         X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...)
             The features: 2 to 5 dimensions, 2 for frames and sparse matrices.
-        dtype, token_ids, columns, allow_nan, estimator_name
+        dtype, token_ids, columns, allow_nan, estimator_name, integer_dtype
             As the attributes.
 
         Returns
@@ -107,7 +111,9 @@ class FeatureSchema:
         ValueError, TypeError
             If X holds anything but finite numbers, or is empty.
         """
-        reader = _Reader(dtype, token_ids, columns, allow_nan, estimator_name)
+        reader = _Reader(
+            dtype, token_ids, columns, allow_nan, estimator_name, integer_dtype=integer_dtype
+        )
         estimator = _stand_in(estimator_name)()
         checked = reader.read(X, estimator, reset=True)
         schema = cls(
@@ -120,6 +126,7 @@ class FeatureSchema:
             allow_nan,
             estimator_name,
             names=names_of(X),
+            integer_dtype=integer_dtype,
         )
         return schema, checked
 
@@ -170,7 +177,7 @@ class FeatureSchema:
 
     def may_be_rounded(self, X: Any) -> bool:
         """Return whether X may hold numbers that a cast would round."""
-        return not self.token_ids and has_precision(X, self.dtype)
+        return not self._reader.reads_integers and has_precision(X, self.dtype)
 
     def sample(self, X: Any) -> Any:
         """Check some rows, and return them in 64 bits and without offsets."""
@@ -249,7 +256,13 @@ class FeatureSchema:
             self.allow_nan,
             self.estimator_name,
             offsets=self.offsets,
+            integer_dtype=self.integer_dtype,
         )
+
+    @property
+    def input_dtype(self) -> str:
+        """Dtype of the checked X."""
+        return "int32" if self.token_ids else self.integer_dtype or self.dtype
 
     @property
     def column_names(self) -> list[str]:
@@ -275,6 +288,12 @@ class _Reader:
     allow_nan: bool
     estimator_name: str
     offsets: Offsets | None = None
+    integer_dtype: str | None = None
+
+    @property
+    def reads_integers(self) -> bool:
+        """Whether X holds integers, which no float may round."""
+        return self.token_ids or self.integer_dtype is not None
 
     def find_offsets(self, sample: Any) -> Offsets | None:
         """Find the offsets that the numeric columns need."""
@@ -307,15 +326,17 @@ class _Reader:
         except ValueError as error:
             raise _with_cure(error, X, token_ids=self.token_ids) from None
         _check_dimensions(checked)
+        if self.integer_dtype is not None:
+            return _to_integers(checked, self.integer_dtype)
         return _to_tokens(checked) if self.token_ids else checked
 
     def _convert(self, X: Any, estimator: BaseEstimator, reset: bool) -> Any:
-        is_plain = self.columns is None and not self.token_ids
+        is_plain = self.columns is None and not self.reads_integers
         is_lazy = is_plain and needs_cast_on_read(X, self.dtype, self.offsets)
         options: dict[str, Any] = {
             "accept_sparse": "csr",
             "allow_nd": True,
-            "dtype": None if is_lazy else "numeric" if self.token_ids else self.dtype,
+            "dtype": None if is_lazy else "numeric" if self.reads_integers else self.dtype,
             "ensure_all_finite": False if is_lazy else "allow-nan" if self.allow_nan else True,
         }
         checked = _validate(estimator, X, reset, options, self.columns)
@@ -422,6 +443,30 @@ def _check_dimensions(X: Any) -> None:
         raise ValueError(invalid("X", f"of 2 to {_MOST_DIMENSIONS} dimensions", describe(X)))
     if 0 in X.shape:
         raise ValueError(invalid("X", "at least one row and one value in each", describe(X)))
+
+
+def _to_integers(X: Any, dtype: str) -> Any:
+    """Cast X, or raise if an input layer for integers would change its numbers."""
+    values, limits = X.data if sparse.issparse(X) else X, np.iinfo(dtype)
+
+    def refuse(got: str) -> NoReturn:
+        raise ValueError(
+            invalid(
+                "X",
+                f"whole numbers from {limits.min} to {limits.max}, because the network has an input"
+                f" layer of dtype {dtype}",
+                got,
+                "Give keras.Input the dtype that X needs.",
+            )
+        )
+
+    if values.dtype.kind not in "biuf":
+        refuse(describe(X))
+    if values.dtype.kind == "f" and np.any(np.trunc(values) != values):
+        refuse(f"{describe(X)} with fractions")
+    if values.size and not limits.min <= int(values.min()) <= int(values.max()) <= limits.max:
+        refuse(f"{describe(X)} with others")
+    return X.astype(dtype, copy=False)
 
 
 def _to_tokens(X: np.ndarray) -> np.ndarray:

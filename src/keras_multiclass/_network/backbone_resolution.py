@@ -87,6 +87,15 @@ class ResolvedBackbone:
         return Standardization(single_channel=is_grey, skip_padding=skip_padding)
 
 
+def integer_input(network: object) -> str | None:
+    """Return the dtype of the input layer of a network, if it has one for integers."""
+    inputs = getattr(network, "inputs", None) if isinstance(network, keras.Model) else None
+    if not inputs or len(inputs) != 1:
+        return None
+    dtype = str(keras.backend.standardize_dtype(inputs[0].dtype))
+    return dtype if dtype.startswith(("int", "uint")) else None
+
+
 @dataclass(frozen=True)
 class BackboneParameter:
     """The parameters `backbone` and `model` before X is read.
@@ -95,10 +104,18 @@ class BackboneParameter:
     ----------
     backbone, model : object
         The values of the parameters.
+    integer_dtype : str or None
+        Dtype of the user's own input layer, if it is for integers and known.
     """
 
     backbone: object
     model: object = None
+    integer_dtype: str | None = None
+
+    @classmethod
+    def of(cls, backbone: object, model: object) -> BackboneParameter:
+        """Return the parameters, and how an input layer in one of them reads X."""
+        return cls(backbone, model, integer_input(backbone if model is None else model))
 
     @property
     def reads_tables(self) -> bool:

@@ -36,6 +36,8 @@ class InputDescription:
         Shape of one row.
     statistics : Statistics
         Statistics of the weighted training rows.
+    dtype : str
+        Dtype of the rows.
     tokens : ndarray of bool or None
         Which token ids occur, from 0 to the highest; None if X holds no token ids.
     is_table : bool
@@ -48,6 +50,7 @@ class InputDescription:
 
     shape: tuple[int, ...]
     statistics: Statistics
+    dtype: str
     tokens: np.ndarray | None = None
     is_table: bool = False
     columns: CategoricalColumns | None = None
@@ -97,8 +100,7 @@ def build_network(
     """
     float_dtype = "float64" if keras.config.floatx() == "float64" else "float32"
     check_arguments(backbone.build, arguments, prefix="backbone", target=backbone.label, skip=1)
-    dtype = "int32" if rows.tokens is not None else float_dtype
-    inputs = keras.Input(rows.shape, dtype=dtype, name="features")
+    inputs = keras.Input(rows.shape, dtype=rows.dtype, name="features")
     x, supplied, names = _preprocess(inputs, backbone, rows, scaling)
 
     def build_logits(x: Any, supplied: Mapping[str, Any]) -> Any:

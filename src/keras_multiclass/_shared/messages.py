@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import difflib
 import inspect
 import numbers
 import re
 import unicodedata
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 _LONGEST_REPR = 80
@@ -133,8 +135,34 @@ def full_error(error: BaseException) -> str:
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn at the line of the caller's code that called into this package."""
+    held_back = _held_back.get()
+    if held_back is not None:
+        held_back.append((message, category))
+        return
     package = __name__.partition(".")[0]
     level, frame = 1, inspect.currentframe()
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)
+
+
+@contextlib.contextmanager
+def warnings_held_back() -> Iterator[list[tuple[str, type[Warning]]]]:
+    """Collect the arguments of `warn` instead of warning.
+
+    Yields
+    ------
+    list of tuple
+        The arguments, for as long as the block runs.
+    """
+    held_back: list[tuple[str, type[Warning]]] = []
+    token = _held_back.set(held_back)
+    try:
+        yield held_back
+    finally:
+        _held_back.reset(token)
+
+
+_held_back: contextvars.ContextVar[list[tuple[str, type[Warning]]] | None] = contextvars.ContextVar(
+    "held_back", default=None
+)

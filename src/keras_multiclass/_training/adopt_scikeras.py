@@ -10,6 +10,7 @@ import numpy as np
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.labels.codec import LabelCodec
 from keras_multiclass._interop.scikeras import SciKerasFit
+from keras_multiclass._network.backbone_resolution import integer_input
 from keras_multiclass._network.compile import (
     CompileArguments,
     CompileSpec,
@@ -67,6 +68,7 @@ def adopt_fit(parameters: FitParameters, fit: SciKerasFit) -> FittedNetwork:
         feature_names_in=None,
         dtype=array_dtype(settings.dtype),
         estimator_name=parameters.estimator_name,
+        integer_dtype=integer_input(model),
     )
     structure = structure_of(parameters)
     state = FittedState(codec, features, spec, arguments, seed, settings.dtype, structure)

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from keras_multiclass._data.rows import Data, TrainingData
-from keras_multiclass._network.backbone_resolution import BackboneParameter
+from keras_multiclass._network.backbone_resolution import BackboneParameter, integer_input
 from keras_multiclass._network.compile import MetricMode, restored_on_failure
 from keras_multiclass._shared.interrupts import interruptible
 from keras_multiclass._shared.keras.copying import read_values
@@ -24,7 +24,7 @@ from keras_multiclass._shared.keras.environment import check_dtype, keras_enviro
 from keras_multiclass._shared.keras.global_policy import warning_if_policy_differs
 from keras_multiclass._shared.keras.schedules import start_schedules
 from keras_multiclass._shared.keras.state import linked_to
-from keras_multiclass._shared.messages import warn
+from keras_multiclass._shared.messages import warn, warnings_held_back
 from keras_multiclass._shared.seeding import Seeded, epoch_seed, resolve_seed, seeded
 from keras_multiclass._shared.typing import History
 from keras_multiclass._shared.upstream.keras import own_seed_generator
@@ -106,19 +106,39 @@ def _start(
     observer: Observer | None,
 ) -> FittedNetwork:
     seed = resolve_seed(parameters.random_state)
-    backbone = BackboneParameter(parameters.backbone, parameters.model)
+    backbone = BackboneParameter.of(parameters.backbone, parameters.model)
     with (
         keras_environment(parameters.settings.dtype),
         _seeded_fit(epoch_seed(seed, 0)) as block,
         reported_together(parameters.values, parameters.routed),
     ):
         with interruptible():
-            data = read_data(parameters, request, backbone, seed)
-            network = build_and_compile(parameters, data, seed)
+            data, network = _read_and_build(parameters, request, backbone, seed)
         if request.task == "initialize":
             return network
         block.share()
         return _train(parameters, request, data, network, progress, observer)
+
+
+def _read_and_build(
+    parameters: FitParameters, request: FitRequest, backbone: BackboneParameter, seed: int
+) -> tuple[RunData, FittedNetwork]:
+    """Read the data and build the network, whose input layer may decide how they are read."""
+    if parameters.model is None or isinstance(parameters.model, keras.Model):
+        data = read_data(parameters, request, backbone, seed)
+        return data, build_and_compile(parameters, data, seed)
+    with warnings_held_back() as held_back:
+        data = read_data(parameters, request, backbone, seed)
+    network = build_and_compile(parameters, data, seed)
+    integer_dtype = integer_input(network.model)
+    if integer_dtype is None:
+        for each in held_back:
+            warn(*each)
+        return data, network
+    # Read again, because integers were read as floats, which may round them.
+    backbone = replace(backbone, integer_dtype=integer_dtype)
+    data = read_data(parameters, request, backbone, seed)
+    return data, replace(network, state=replace(network.state, features=data.features))
 
 
 def _continue(
@@ -131,7 +151,7 @@ def _continue(
     """Train an earlier network with the parameters as they are now."""
     state, model = previous.state, previous.model
     check_unchanged(state.structure, state.resolved_params or {}, parameters)
-    backbone = BackboneParameter(parameters.backbone, parameters.model)
+    backbone = BackboneParameter.of(parameters.backbone, parameters.model)
     with (
         keras_environment(state.dtype),
         _seeded_fit(epoch_seed(state.seed, previous.record.n_epochs)) as block,

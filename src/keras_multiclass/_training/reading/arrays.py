@@ -104,6 +104,7 @@ def _learn_features(
         columns=_learn_columns(parameters.categorical_features, X, backbone),
         allow_nan=backbone.reads_tables,
         estimator_name=parameters.estimator_name,
+        integer_dtype=backbone.integer_dtype,
     )
 
 

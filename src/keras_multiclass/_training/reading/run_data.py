@@ -71,6 +71,7 @@ class RunData:
         return InputDescription(
             self.features.input_shape,
             self.statistics,
+            self.features.input_dtype,
             tokens=self.tokens,
             is_table=self.is_table,
             columns=self.features.columns,

@@ -121,6 +121,7 @@ def _first_features(
         token_ids=backbone.reads_token_ids and np.asarray(X).ndim == 2,
         allow_nan=backbone.reads_tables,
         estimator_name=parameters.estimator_name,
+        integer_dtype=backbone.integer_dtype,
     )
 
 
