@@ -166,3 +166,17 @@ def test_fits_inside_of_fits_and_in_threads_announce_nothing():
         thread.join()
     assert not caught
     KerasMulticlassClassifier(inner_fit, dtype="mixed_float16").initialize(X, y)
+
+
+@pytest.mark.parametrize(
+    ("argument", "cure"),
+    [
+        ("compile__weighted_metrics", "Set the parameter `metrics` instead"),
+        ("fit__validation_data", r"Call fit\(X, y, X_val=\.\.\., y_val"),
+        ("fit__initial_epoch", "set warm_start=True"),
+        ("fit__vrebose", "Did you mean 'verbose'"),
+    ],
+)
+def test_the_error_for_an_argument_of_keras_says_what_to_do_instead(argument, cure):
+    with pytest.raises(ValueError, match=cure):
+        tiny(**{argument: 1}).fit([[0.0], [1.0]], ["a", "b"])

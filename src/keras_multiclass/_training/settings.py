@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, cast
 
@@ -225,6 +225,35 @@ def _predict_batch_size(options: _RoutedOptions) -> int | None:
     return None if size is None else int(size)
 
 
+def _instead(prefix: str, argument: str, names: Collection[str]) -> str:
+    """Say how to pass an argument of Keras that is not routed, or which one may be meant."""
+    cure = _NOT_ROUTED.get(prefix, {}).get(argument)
+    return did_you_mean(argument, names) if cure is None else f" {cure}"
+
+
+_PARAMETER = "Set the parameter `{}` instead."
+# Arguments of Keras' compile, fit and predict.
+_NOT_ROUTED: dict[str, dict[str, str]] = {
+    "compile": {
+        "optimizer": _PARAMETER.format("optimizer"),
+        "loss": _PARAMETER.format("loss"),
+        "metrics": _PARAMETER.format("metrics"),
+        "weighted_metrics": _PARAMETER.format("metrics") + " Its metrics are weighted.",
+        "loss_weights": "There is one output, so it only scales the loss: change the learning "
+        "rate, or use `class_weight`.",
+        "auto_scale_loss": "With dtype='mixed_float16', the loss is scaled.",
+    },
+    "fit": {
+        "class_weight": _PARAMETER.format("class_weight"),
+        "sample_weight": "Call fit(X, y, sample_weight=...).",
+        "validation_data": "Call fit(X, y, X_val=..., y_val=...).",
+        "validation_steps": "All validation rows are used: pass fewer as X_val and y_val.",
+        "initial_epoch": "To train further, set warm_start=True.",
+    },
+    "predict": {"verbose": "Prediction prints nothing."},
+}
+
+
 def _read_routed(routed: Mapping[str, object]) -> _RoutedOptions:
     options = _RoutedOptions()
     for name, value in routed.items():
@@ -238,7 +267,7 @@ def _read_routed(routed: Mapping[str, object]) -> _RoutedOptions:
             names = {*checks, *(FIT_PARAMETERS | {"callbacks"} if prefix == "fit" else ())}
             options.errors.append(
                 f"`{name}` must be a supported argument of {target} "
-                f"({format_list(sorted(names))}).{did_you_mean(argument, names)}"
+                f"({format_list(sorted(names))}).{_instead(prefix, argument, names)}"
             )
         elif not checks[argument].accepts(value):
             options.errors.append(invalid(f"`{name}`", checks[argument].allowed, describe(value)))
