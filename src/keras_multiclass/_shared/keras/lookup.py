@@ -71,7 +71,8 @@ def look_up(name: str, what: str, public: Mapping[str, Any], others: Sequence[st
     for public_name, target in public.items():
         if _normalize(public_name) == normalized:
             return target
-    candidates = [*others, *map(snake_name, public)]
+    spelled = public if name != name.lower() else map(snake_name, public)
+    candidates = [*others, *spelled]
     raise ValueError(
         invalid(
             what,
