@@ -54,7 +54,7 @@ def batches(n):
 
 
 streamed = classifier(epochs=1).fit(lambda: batches(3))
-measured = {"stream": growth(lambda: streamed.fit(lambda: batches(60)))}
+measured = {"stream": growth(lambda: streamed.fit(lambda: batches(120)))}
 
 values = np.random.default_rng(0).random((16_000, 750), np.float32)
 y = (values[:, 0] > 0.5).astype(int)
@@ -102,14 +102,15 @@ print(json.dumps(measured))
 def test_a_long_stream_and_large_memory_mapped_arrays_are_never_loaded_whole(tmp_path):
     """Measured in one process, since starting TensorFlow takes most of the time.
 
-    In float32, the dtype of the network, the stream has 57 MiB and each array 46 MiB. A copy of
-    any of them exceeds the bound by far; batches and chunks need about 10 MiB.
+    In float32, the dtype of the network, the stream has 114 MiB and each array 46 MiB. A copy of
+    any of them exceeds the bound by far; batches and chunks need about 10 MiB, and the sample of
+    the stream that quantiles are computed from has up to 16 MiB, twice while it is put together.
     """
     command = [sys.executable, "-c", MEASURE, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     measured = json.loads(done.stdout.splitlines()[-1])
-    assert measured["stream"] < 20
+    assert measured["stream"] < 55
     assert measured["float32"] < 20
     assert measured["float64"] < 20
     assert measured["uint8"] < 1.4 * 57  # the copy of the graph engine; in float32 it would be 229

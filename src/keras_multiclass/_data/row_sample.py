@@ -49,7 +49,7 @@ class RowSample:
         self._parts.append(arrays)
         self._n_kept += arrays[0].shape[0]
         while self._n_kept > self._most:
-            arrays = tuple(array[::2] for array in self.arrays())
+            arrays = tuple(array[::2].copy() for array in self.arrays())
             self._parts, self._n_kept = [arrays], arrays[0].shape[0]
             self._step *= 2
 
