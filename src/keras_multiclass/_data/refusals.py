@@ -19,6 +19,7 @@ from keras_multiclass._data.values import (
 )
 from keras_multiclass._shared.messages import describe, format_list, invalid
 
+_TEXT = "_text_in_features"  # attribute of an error
 _KIND_NAMES = {
     "complex": "complex numbers",
     "dates": "dates or times",
@@ -27,20 +28,15 @@ _KIND_NAMES = {
 }
 
 
-class TextFeaturesError(ValueError):
-    """X has strings or categories where numbers are read.
+def text_in(error: Exception) -> str | None:
+    """Return what X has, and where, if it was refused for strings or categories; else None.
 
     Parameters
     ----------
-    message : str
-        The message.
-    got : str
-        Its part about what X has, and where.
+    error : Exception
+        The error that was raised.
     """
-
-    def __init__(self, message: str, got: str = "") -> None:
-        super().__init__(message)
-        self.got = got
+    return vars(error).get(_TEXT)
 
 
 def refuse_not_numbers(X: Any, categorical: Collection[int], *, token_ids: bool) -> None:
@@ -113,6 +109,7 @@ def _refuse(kind: Kind, where: str, X: Any, positions: list[int], *, token_ids: 
     # scikit-learn's own words come first: its checks look for them.
     if kind == "objects":
         raise TypeError(f"float() argument must be a string or a real number. {message}")
+    error = ValueError(f"Complex data not supported. {message}" if kind == "complex" else message)
     if kind == "text":
-        raise TextFeaturesError(message, got)
-    raise ValueError(f"Complex data not supported. {message}" if kind == "complex" else message)
+        vars(error)[_TEXT] = got
+    raise error

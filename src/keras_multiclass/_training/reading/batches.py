@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from keras_multiclass._data.refusals import TextFeaturesError
+from keras_multiclass._data.refusals import text_in
 from keras_multiclass._data.rows import StreamData, TrainingData
 from keras_multiclass._data.streams import Batch, Stream
 from keras_multiclass._data.weights import ALL_WEIGHTS_ZERO, combine_weights, scale_exponent
@@ -105,9 +105,8 @@ def errors_name_batch(stream: Stream, number: int) -> Iterator[None]:
         yield
     except (ValueError, TypeError) as error:
         error_class = TypeError if isinstance(error, TypeError) else ValueError
-        message = (
-            _refuse_categories(error.got) if isinstance(error, TextFeaturesError) else str(error)
-        )
+        text = text_in(error)
+        message = str(error) if text is None else _refuse_categories(text)
         raise error_class(f"Batch {number} of {stream.name} cannot be used: {message}") from error
 
 
