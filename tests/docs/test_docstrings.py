@@ -16,6 +16,7 @@ import pytest
 from numpydoc.docscrape import FunctionDoc
 from numpydoc.validate import validate
 from sklearn.base import BaseEstimator
+from sklearn.utils import get_tags
 
 import keras_multiclass
 
@@ -190,11 +191,14 @@ def fitted():
     """Return a function that fits an estimator class to a small table, once per class."""
     X = pd.DataFrame({"left": [0.0, 1, 2] * 8, "right": [2.0, 0, 1] * 8})
     y = ["ash", "fir", "oak"] * 8
+    labels = pd.get_dummies(y)
     cache: dict[str, Any] = {}
 
     def fit(name):
         if name not in cache:
-            cache[name] = ESTIMATORS[name](epochs=1, random_state=0).fit(X, y)
+            estimator = ESTIMATORS[name](epochs=1, random_state=0)
+            is_multilabel = get_tags(estimator).classifier_tags.multi_label
+            cache[name] = estimator.fit(X, labels if is_multilabel else y)
         return cache[name]
 
     return fit

@@ -16,7 +16,8 @@ from keras_multiclass import KerasMulticlassClassifier
 from keras_multiclass._network.backbones import register_backbone
 from keras_multiclass._network.backbones import registry as _registry
 from keras_multiclass._network.layers.heads import MemberAverage, MemberDense
-from keras_multiclass._network.objective import resolve_loss, resolve_metrics
+from keras_multiclass._network.objective.classes.losses import resolve_loss
+from keras_multiclass._network.objective.classes.metrics import resolve_metrics
 from keras_multiclass._training.engine import programs as _programs
 from keras_multiclass.exceptions import BackboneError
 

@@ -24,7 +24,7 @@ from sklearn.metrics import (
 
 from _toy import tiny
 from keras_multiclass import KerasMulticlassClassifier
-from keras_multiclass._network.objective import resolve_metrics
+from keras_multiclass._network.objective.classes.metrics import resolve_metrics
 
 RNG = np.random.default_rng(0)
 N = 230  # in batches of 64 the last is short

@@ -25,8 +25,9 @@ from sklearn.metrics import (
 )
 
 from _toy import stable_id
-from keras_multiclass._network.objective import metric_modes, resolve_metrics
+from keras_multiclass._network.objective import metric_modes
 from keras_multiclass._network.objective.adapters import AdaptedMetric
+from keras_multiclass._network.objective.classes.metrics import resolve_metrics
 from keras_multiclass.exceptions import ObjectiveError
 
 RNG = np.random.default_rng(1)

@@ -12,15 +12,15 @@ from keras import ops
 from scipy.special import expit, log_softmax, softmax
 
 from _toy import stable_id, tiny
-from keras_multiclass._network.objective import (
+from keras_multiclass._network.objective.adapters import AdaptedLoss
+from keras_multiclass._network.objective.classes.losses import resolve_loss
+from keras_multiclass._network.objective.classes.metrics import resolve_metrics
+from keras_multiclass._network.objective.classes.output import (
     inspect_output,
-    resolve_loss,
-    resolve_metrics,
     to_log_probabilities,
     to_logits,
     to_probabilities,
 )
-from keras_multiclass._network.objective.adapters import AdaptedLoss
 from keras_multiclass.exceptions import ObjectiveError
 
 RNG = np.random.default_rng(0)

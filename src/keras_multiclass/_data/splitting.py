@@ -38,10 +38,7 @@ def validation_split(codes: np.ndarray, fraction: Any, seed: int) -> tuple[np.nd
     ValueError
         If `fraction` is out of range, or there are too few rows.
     """
-    if not is_number(fraction) or not 0 < fraction < 1:
-        raise ValueError(
-            invalid("validation_split", "a number above 0 and below 1", describe(fraction))
-        )
+    check_fraction(fraction)
     counts = np.bincount(codes)
     n_classes = int(np.sum(counts > 0))
     n_val = math.ceil(fraction * len(codes))
@@ -60,6 +57,14 @@ def validation_split(codes: np.ndarray, fraction: Any, seed: int) -> tuple[np.nd
         if len(np.unique(codes[train])) == n_classes:
             return np.sort(train), np.sort(val)
     return _split_by_quota(codes, counts, n_val, seed)
+
+
+def check_fraction(fraction: Any) -> None:
+    """Raise ``ValueError`` unless the fraction of validation rows is above 0 and below 1."""
+    if not is_number(fraction) or not 0 < fraction < 1:
+        raise ValueError(
+            invalid("validation_split", "a number above 0 and below 1", describe(fraction))
+        )
 
 
 def _split_by_quota(

@@ -15,8 +15,9 @@ from keras_multiclass._data.statistics import Statistics
 from keras_multiclass._network.backbone_resolution import ResolvedBackbone
 from keras_multiclass._network.backbones.padding import every_step
 from keras_multiclass._network.builder_arguments import check_arguments, is_required
-from keras_multiclass._network.layers.heads import MemberAverage, MemberDense, Temperature
+from keras_multiclass._network.layers.heads import MemberDense, Temperature
 from keras_multiclass._network.name_collisions import NameCollisionError, is_name_collision
+from keras_multiclass._network.objective import Objective
 from keras_multiclass._network.scaling import standardized
 from keras_multiclass._network.side_by_side import EnsembleNetwork, side_by_side
 from keras_multiclass._network.table_preprocessing import read_table
@@ -62,7 +63,7 @@ def build_network(
     arguments: Mapping[str, Any],
     rows: InputDescription,
     *,
-    n_classes: int,
+    objective: Objective,
     scaling: str | None,
     n_ensemble: int = 1,
     calibrated: bool = False,
@@ -77,8 +78,8 @@ def build_network(
         Arguments routed to its builder.
     rows : InputDescription
         The rows that the network reads.
-    n_classes : int
-        Number of classes.
+    objective : Objective
+        What the network predicts.
     scaling : str or None
         How numbers are scaled.
     n_ensemble : int, default=1
@@ -106,16 +107,19 @@ def build_network(
     def build_logits(x: Any, supplied: Mapping[str, Any]) -> Any:
         features = _call_builder(backbone, x, {**arguments, **supplied})
         _check_features(features, backbone)
-        return _add_head(backbone, features, n_classes, float_dtype)
+        return _add_head(backbone, features, objective.n_classes, float_dtype)
 
     if n_ensemble > 1:
         logits = side_by_side(build_logits, x, supplied, n_ensemble)
     else:
         logits = build_logits(x, supplied)
     if n_ensemble > 1 or backbone.ensemble:
-        logits = MemberAverage(dtype=float_dtype, name="logits")(logits)
+        logits = objective.average_layer(dtype=float_dtype, name="logits")(logits)
     if calibrated:
-        logits = Temperature(dtype=float_dtype, name="temperature")(logits)
+        temperature = Temperature(
+            objective.temperature_of_each, dtype=float_dtype, name="temperature"
+        )
+        logits = temperature(logits)
     model_class = EnsembleNetwork if n_ensemble > 1 else keras.Model
     return model_class(inputs, logits), names
 

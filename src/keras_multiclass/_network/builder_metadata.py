@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from keras_multiclass._data.features import FeatureSchema
-from keras_multiclass._data.labels.codec import LabelCodec
+from keras_multiclass._data.labels.target import TargetCodec
 from keras_multiclass._data.rows import Features
 
 
@@ -30,24 +30,23 @@ def describe_features(features: FeatureSchema, X: Features) -> dict[str, Any]:
     }
 
 
-def describe_target(codec: LabelCodec, y: object) -> dict[str, Any]:
+def describe_target(codec: TargetCodec, y: object) -> dict[str, Any]:
     """Return the metadata on the labels.
 
     Parameters
     ----------
-    codec : LabelCodec
-        The classes.
+    codec : TargetCodec
+        The classes or labels.
     y : object
         The target as the user passed it.
     """
-    kind = "binary" if codec.n_classes == 2 else "multiclass"
     labels = y if hasattr(y, "dtype") and hasattr(y, "ndim") else np.asarray(y)
     return {
         "classes_": codec.classes,
         "n_classes_": codec.n_classes,
         "n_outputs_": 1,
         "n_outputs_expected_": 1,
-        "target_type_": kind if codec.form == "vector" else "multiclass-onehot",
+        "target_type_": codec.target_type,
         "y_dtype_": getattr(labels, "dtype", None),
         "y_ndim_": getattr(labels, "ndim", None),
     }

@@ -15,12 +15,7 @@ from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
 import keras
 
-from keras_multiclass._network.objective import (
-    OutputForm,
-    metric_modes,
-    resolve_loss,
-    resolve_metrics,
-)
+from keras_multiclass._network.objective import Objective, metric_modes
 from keras_multiclass._network.optimizers import optimizer_lookup
 from keras_multiclass._shared.keras.copying import (
     LayerSnapshot,
@@ -32,7 +27,6 @@ from keras_multiclass._shared.keras.objects import build_object
 from keras_multiclass._shared.keras.optimizer_state import LEARNING_RATE, OptimizerState
 from keras_multiclass.exceptions import BackboneError, ObjectiveError
 
-CLASS_SCORES = ("per_class_precision", "per_class_recall", "per_class_f1")
 _COMPILED = ("optimizer", "loss", "weighted_metrics")
 _UNWEIGHTABLE = (
     "`{}` must return one value for each row when rows are weighted; got a single value for the "
@@ -64,30 +58,22 @@ class CompileArguments(TypedDict):
 class CompileSpec:
     """Optimizer, loss and metrics as the user passed them, and the labels and output they are for.
 
-    With ``class_scores``, precision, recall and F1 of each class are added to the metrics. What is
-    named in ``adopted``, and the ``adopted_options``, are from the user's own ``compile`` call.
+    The ``objective`` says what the output stands for. With ``class_scores``, precision, recall and
+    F1 of each class are added to the metrics. What is named in ``adopted``, and the
+    ``adopted_options``, are from the user's own ``compile`` call.
     """
 
     optimizer: Any
     loss: Any
     metrics: Any
-    n_classes: int
-    output_form: OutputForm
-    ensemble: bool = False
+    objective: Objective
     class_scores: bool = False
-    class_names: tuple[str, ...] | None = None
     optimizer_arguments: Mapping[str, Any] = field(default_factory=dict)
     loss_arguments: Mapping[str, Any] = field(default_factory=dict)
     metrics_arguments: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     adopted: frozenset[str] = frozenset()
     adopted_options: Mapping[str, Any] = field(default_factory=dict)
-    own_prediction_form: OutputForm | None = None
-
-    @property
-    def prediction_form(self) -> OutputForm:
-        """Form of what the network predicts, which a ``predict_step`` may change."""
-        return self.own_prediction_form or self.output_form
 
     def with_changes(self, before: CompileArguments, now: CompileArguments) -> CompileSpec:
         """Return a specification with what the user has changed; the rest stays adopted."""
@@ -113,36 +99,16 @@ class CompileSpec:
             return build_optimizer(self.optimizer, self.optimizer_arguments)
 
     def build_loss(self) -> keras.losses.Loss:
-        """Build the loss, which takes class indices and raw model output."""
+        """Build the loss, which takes encoded targets and raw model output."""
         with self._naming_origin("loss"):
-            return resolve_loss(
-                self.loss,
-                self.loss_arguments,
-                n_classes=self.n_classes,
-                output_form=self.output_form,
-                ensemble=self.ensemble,
-            )
+            return self.objective.build_loss(self.loss, self.loss_arguments)
 
     def build_metrics(self) -> list[keras.metrics.Metric]:
-        """Build the metrics, which take class indices and raw model output."""
+        """Build the metrics, which take encoded targets and raw model output."""
         with self._naming_origin("metrics"):
-            metrics = self._resolve_metrics(self.metrics, self.metrics_arguments)
-        if self.class_scores:
-            names = {metric.name for metric in metrics}
-            metrics += self._resolve_metrics([n for n in CLASS_SCORES if n not in names], {})
-        return metrics
-
-    def _resolve_metrics(
-        self, metrics: Any, arguments: Mapping[str, Any]
-    ) -> list[keras.metrics.Metric]:
-        return resolve_metrics(
-            metrics,
-            arguments,
-            n_classes=self.n_classes,
-            output_form=self.output_form,
-            ensemble=self.ensemble,
-            class_names=self.class_names,
-        )
+            return self.objective.build_metrics(
+                self.metrics, self.metrics_arguments, of_each=self.class_scores
+            )
 
     @property
     def all_options(self) -> dict[str, Any]:

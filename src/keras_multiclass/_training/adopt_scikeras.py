@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.labels.codec import LabelCodec
+from keras_multiclass._data.labels.target import Weighting
 from keras_multiclass._interop.scikeras import SciKerasFit
 from keras_multiclass._network.backbone_resolution import integer_input
 from keras_multiclass._network.compile import (
@@ -17,7 +18,6 @@ from keras_multiclass._network.compile import (
     build_optimizer,
     continue_optimizer,
 )
-from keras_multiclass._network.objective import inspect_output
 from keras_multiclass._network.user_compile import adopt_compiled, build_compile_kwargs
 from keras_multiclass._shared.keras.copying import copy_layer
 from keras_multiclass._shared.keras.environment import array_dtype, keras_environment, start_quietly
@@ -93,13 +93,8 @@ def _read_compile_spec(
         optimizer = build_optimizer(fit.model.optimizer, {})
         adopted["optimizer"], adopted["optimizer_arguments"] = optimizer, {}
     sample = _sample_rows(fit, parameters.settings.dtype)
-    output_form = inspect_output(model, codec.n_classes, sample, loss=adopted["loss"])
-    return CompileSpec(
-        n_classes=codec.n_classes,
-        output_form=output_form,
-        class_names=codec.class_names,
-        **adopted,
-    )
+    objective = parameters.task.objective_of(codec, Weighting())
+    return CompileSpec(objective=objective.of_model(model, sample, adopted["loss"]), **adopted)
 
 
 def _sample_rows(fit: SciKerasFit, dtype: str) -> np.ndarray:

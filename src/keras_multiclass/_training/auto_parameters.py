@@ -21,6 +21,7 @@ from keras_multiclass._training.early_stopping import (
 from keras_multiclass._training.engine import EngineName
 from keras_multiclass._training.parameters import FitParameters
 from keras_multiclass._training.settings import Auto, is_auto
+from keras_multiclass._training.thresholds import is_chosen
 
 DEFAULT_EPOCHS = 100
 DEFAULT_OPTIMIZER = "adam"
@@ -109,7 +110,11 @@ def resolve_auto(
     early_stopping = resolve_early_stopping(
         stopping, _default_patience(parameters, backbone, epochs)
     )
-    needs_rows = early_stopping is not None or settings.calibration is not None
+    needs_rows = (
+        early_stopping is not None
+        or settings.calibration is not None
+        or is_chosen(settings.threshold)
+    )
     return TrainingSettings(
         epochs=epochs,
         shuffle=settings.shuffle,

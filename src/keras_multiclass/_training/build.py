@@ -14,7 +14,6 @@ from keras_multiclass._network.build import build_network
 from keras_multiclass._network.builder_metadata import describe_features, describe_target
 from keras_multiclass._network.compile import CompileArguments, CompileSpec, continue_optimizer
 from keras_multiclass._network.name_collisions import build_without_collisions
-from keras_multiclass._network.objective import inspect_output, inspect_prediction
 from keras_multiclass._network.user_compile import (
     adopt_compiled,
     build_compile_kwargs,
@@ -102,6 +101,9 @@ def build_and_compile(parameters: FitParameters, data: RunData, seed: int) -> Fi
         resolved_params=resolved_parameters(
             data.settings, data.backbone, arguments, data.batch_size
         ),
+        thresholds=parameters.task.thresholds_of(
+            parameters.settings.threshold, data.codec.n_classes
+        ),
     )
     return FittedNetwork(model, state)
 
@@ -116,18 +118,13 @@ def _build_from_backbone(
         backbone,
         parameters.routed_to("backbone"),
         data.describe_inputs(),
-        n_classes=data.codec.n_classes,
+        objective=data.objective,
         scaling=settings.scaling,
         n_ensemble=settings.n_ensemble,
         calibrated=settings.calibration is not None,
     )
-    spec = CompileSpec(
-        n_classes=data.codec.n_classes,
-        output_form="logits",
-        ensemble=backbone.ensemble or settings.n_ensemble != 1,
-        class_names=data.codec.class_names,
-        **arguments,
-    )
+    ensemble = backbone.ensemble or settings.n_ensemble != 1
+    spec = CompileSpec(objective=data.objective.with_ensemble(ensemble), **arguments)
     return _Built(model, spec, input_names=tuple(names) if data.is_table else None)
 
 
@@ -153,13 +150,8 @@ def _build_whole_model(
     adopted = adopt_compiled(
         arguments, compiled, compile_kwargs, open_optimizer=is_auto(parameters.optimizer)
     )
-    n_classes = data.codec.n_classes
-    spec = CompileSpec(
-        n_classes=n_classes,
-        output_form=inspect_output(model, n_classes, sample, loss=adopted["loss"]),
-        class_names=data.codec.class_names,
-        **adopted,
-    )
+    objective = data.objective.of_model(model, sample, adopted["loss"])
+    spec = CompileSpec(objective=objective, **adopted)
     is_adopted = "optimizer" in spec.adopted
     return _Built(model, spec, trained_optimizer=compiled.optimizer if is_adopted else None)
 
@@ -186,7 +178,7 @@ def with_prediction_form(spec: CompileSpec, model: keras.Model, sample: np.ndarr
     output = keras.ops.convert_to_numpy(model(sample, training=False))
     if np.shape(predicted) == output.shape and np.allclose(predicted, output, atol=1e-6):
         return spec
-    return replace(spec, own_prediction_form=inspect_prediction(predict, spec.n_classes, sample))
+    return replace(spec, objective=spec.objective.of_prediction(predict, sample))
 
 
 def _warn_of_unused_methods(model: keras.Model) -> None:

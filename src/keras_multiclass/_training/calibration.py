@@ -24,23 +24,27 @@ _LOWEST, _HIGHEST = 0.05, 20.0
 _CHUNK_BYTES = 2**26
 
 
-def temperature_of(model: keras.Model) -> float | None:
-    """Return the temperature of a network; None if it has no temperature layer."""
+def temperature_of(model: keras.Model) -> float | FloatArray | None:
+    """Return the temperature of a network, or those of its units; None without such a layer."""
     layer = _temperature_layer(model)
-    return None if layer is None else 1 / float(layer.inverse_temperature)
+    if layer is None:
+        return None
+    temperatures = 1 / keras.ops.convert_to_numpy(layer.inverse_temperature)
+    return temperatures if layer.per_unit else float(temperatures)
 
 
-def set_temperature(model: keras.Model, temperature: float) -> None:
-    """Set the temperature of a network, if it has a temperature layer."""
+def set_temperature(model: keras.Model, temperature: float | FloatArray) -> None:
+    """Set the temperature of a network, or those of its units, if it has a temperature layer."""
     layer = _temperature_layer(model)
     if layer is not None:
-        layer.inverse_temperature.assign(1 / temperature)
+        inverse = np.broadcast_to(1 / np.asarray(temperature), layer.inverse_temperature.shape)
+        layer.inverse_temperature.assign(inverse)
 
 
 def calibrate(
     model: keras.Model, validation: Data, engine: EngineName, batch_size: int | None
 ) -> None:
-    """Fit the temperature of a trained network.
+    """Fit the temperature of a trained network, or those of its units.
 
     Parameters
     ----------
@@ -53,18 +57,40 @@ def calibrate(
     batch_size : int or None
         Number of rows predicted together; None to choose it by their size.
     """
-    logits, y, weights = [], [], []
+    layer = _temperature_layer(model)
+    logits, y, weights = predict_validation(model, validation, engine, batch_size)
+    if layer is None or not weights.sum() > 0:
+        return
+    with interruptible():
+        temperature = _temperature_of_units(layer, logits, y, weights)
+    set_temperature(model, temperature)
+
+
+def _temperature_of_units(
+    layer: Temperature, logits: FloatArray, y: IndexArray, weights: FloatArray
+) -> float | FloatArray:
+    if layer.per_unit:
+        units = zip(logits.T, y.T, strict=True)
+        temperatures = [
+            # A logit of one label is that of the second of two classes.
+            find_temperature(np.stack([np.zeros_like(unit), unit], axis=1), present, weights)
+            for unit, present in units
+        ]
+        return np.array(temperatures)
+    return find_temperature(logits, y, weights)
+
+
+def predict_validation(
+    model: keras.Model, validation: Data, engine: EngineName, batch_size: int | None
+) -> tuple[FloatArray, IndexArray, FloatArray]:
+    """Return the output of a network for all validation rows, the targets and the weights."""
+    outputs, y, weights = [], [], []
     for chunk in interruptibly(_chunks(validation, batch_size)):
-        logits.append(predict(engine, model, chunk.features(slice(None)), batch_size))
+        outputs.append(predict(engine, model, chunk.features(slice(None)), batch_size))
         y.append(chunk.y)
         weight = chunk.sample_weight
         weights.append(np.ones(chunk.n_samples) if weight is None else weight)
-    if logits and sum(map(np.sum, weights)) > 0:
-        with interruptible():
-            temperature = find_temperature(
-                np.concatenate(logits), np.concatenate(y), np.concatenate(weights)
-            )
-        set_temperature(model, temperature)
+    return np.concatenate(outputs), np.concatenate(y), np.concatenate(weights)
 
 
 def find_temperature(logits: FloatArray, y: IndexArray, sample_weight: FloatArray) -> float:

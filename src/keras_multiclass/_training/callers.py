@@ -58,7 +58,7 @@ def is_called_by_user() -> bool:
     if multiprocessing.parent_process() is not None:
         return False
     callers = [frame for frame in _callers() if not _is_in(frame, _PIPELINES + _WRAPPERS)]
-    while callers and _is_in(callers[0], ("keras_multiclass._classifier", __name__)):
+    while callers and _is_in(callers[0], ("keras_multiclass._classifiers", __name__)):
         del callers[0]
     is_installed = bool(callers) and any(
         f"{folder}/" in callers[0].f_code.co_filename.replace("\\", "/") for folder in _INSTALLED

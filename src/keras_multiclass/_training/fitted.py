@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from keras_multiclass._data.features import FeatureSchema
-from keras_multiclass._data.labels.codec import LabelCodec
+from keras_multiclass._data.labels.target import TargetCodec
 from keras_multiclass._interop.tensorboard import name_of_run
 from keras_multiclass._network.compile import CompileArguments, CompileSpec, MetricMode
 from keras_multiclass._shared.typing import History
@@ -22,8 +22,8 @@ class FittedState:
 
     Attributes
     ----------
-    codec : LabelCodec
-        The classes.
+    codec : TargetCodec
+        The classes or labels.
     features : FeatureSchema
         Checks X.
     compile_spec : CompileSpec
@@ -42,9 +42,11 @@ class FittedState:
         The parameters that determine the network, see `structure_of`.
     run : str
         Name of the folder of TensorBoard logs.
+    thresholds : ndarray or None
+        Probabilities above which labels are predicted; None if each row has one class.
     """
 
-    codec: LabelCodec
+    codec: TargetCodec
     features: FeatureSchema
     compile_spec: CompileSpec
     compile_arguments: CompileArguments
@@ -54,6 +56,7 @@ class FittedState:
     input_names: tuple[str, ...] | None = None
     resolved_params: Mapping[str, object] | None = None
     run: str = field(default_factory=name_of_run)
+    thresholds: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,7 @@ class FittedNetwork:
             if state.resolved_params is None
             else dict(state.resolved_params),
             "temperature_": temperature,
+            "thresholds_": state.thresholds,
         }
         return {
             "classes_": state.codec.classes,

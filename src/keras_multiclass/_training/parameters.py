@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from keras_multiclass._shared.keras.objects import extract
 from keras_multiclass._training.settings import Settings, resolve_settings
+from keras_multiclass._training.task import Task
 
 _OBJECTS = (
     "backbone",
@@ -35,6 +36,8 @@ class FitParameters:
         All parameters by full name, routed ones included, for builders that accept them.
     estimator_name : str
         Name of the estimator in messages.
+    task : Task
+        What the estimator predicts.
     """
 
     backbone: object
@@ -50,16 +53,21 @@ class FitParameters:
     routed: Mapping[str, object]
     values: Mapping[str, object]
     estimator_name: str
+    task: Task
 
     @classmethod
     def check(
-        cls, values: Mapping[str, object], routed: Mapping[str, object], estimator_name: str
+        cls,
+        values: Mapping[str, object],
+        routed: Mapping[str, object],
+        estimator_name: str,
+        task: Task,
     ) -> FitParameters:
         """Check the plain parameters; raise one ``ValueError`` for all invalid ones.
 
         Parameters
         ----------
-        values, routed, estimator_name
+        values, routed, estimator_name, task
             As the attributes.
         """
         return cls(
@@ -68,6 +76,7 @@ class FitParameters:
             routed=routed,
             values=values,
             estimator_name=estimator_name,
+            task=task,
         )
 
     def routed_to(self, target: str) -> dict[str, object]:

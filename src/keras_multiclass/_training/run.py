@@ -41,6 +41,7 @@ from keras_multiclass._training.reading.data import read_data
 from keras_multiclass._training.reading.run_data import KnownData, RunData
 from keras_multiclass._training.request import FitRequest
 from keras_multiclass._training.structure import check_unchanged
+from keras_multiclass._training.thresholds import choose_thresholds, given_thresholds, is_chosen
 from keras_multiclass._training.unknown_arguments import reported_together
 from keras_multiclass.exceptions import DivergenceError, TrainingInterruptedWarning
 
@@ -110,7 +111,7 @@ def _start(
     with (
         keras_environment(parameters.settings.dtype),
         _seeded_fit(epoch_seed(seed, 0)) as block,
-        reported_together(parameters.values, parameters.routed),
+        reported_together(parameters.values, parameters.routed, parameters.task.any_objective),
     ):
         with interruptible():
             data, network = _read_and_build(parameters, request, backbone, seed)
@@ -155,7 +156,7 @@ def _continue(
     with (
         keras_environment(state.dtype),
         _seeded_fit(epoch_seed(state.seed, previous.record.n_epochs)) as block,
-        reported_together(parameters.values, parameters.routed),
+        reported_together(parameters.values, parameters.routed, parameters.task.any_objective),
     ):
         state.codec.check_same_classes(request.classes)
         known = KnownData(state.codec, state.features)
@@ -163,6 +164,7 @@ def _continue(
             data = read_data(parameters, request, backbone, state.seed, known)
         arguments = compile_arguments(parameters, data.backbone)
         spec = state.compile_spec.with_changes(state.compile_arguments, arguments)
+        spec = replace(spec, objective=spec.objective.reweighted(data.objective))
         with restored_on_failure(model, state.compile_spec):
             spec.recompile(model, state.compile_spec)
             state = replace(state, compile_spec=spec, compile_arguments=arguments)
@@ -217,6 +219,8 @@ def _train(
     if calibrates and data.validation is not None:
         batch_size = parameters.settings.predict_batch_size
         calibrate(network.model, data.validation, data.settings.engine, batch_size)
+    if request.task == "fit":
+        trained = _with_thresholds(parameters, data, trained)
     if interrupted:
         n_epochs = trained.record.n_epochs - network.record.n_epochs
         warn(
@@ -225,6 +229,26 @@ def _train(
             TrainingInterruptedWarning,
         )
     return trained
+
+
+def _with_thresholds(
+    parameters: FitParameters, data: RunData, network: FittedNetwork
+) -> FittedNetwork:
+    """Choose the thresholds of labels on the validation rows, if the user wishes so."""
+    threshold, state = parameters.settings.threshold, network.state
+    if state.thresholds is None:
+        return network
+    thresholds = given_thresholds(threshold, len(state.thresholds))
+    if is_chosen(threshold) and data.validation is not None:
+        thresholds = choose_thresholds(
+            threshold,
+            network.model,
+            state.compile_spec.objective,
+            data.validation,
+            data.settings.engine,
+            parameters.settings.predict_batch_size,
+        )
+    return replace(network, state=replace(state, thresholds=thresholds))
 
 
 def _build_callbacks(

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias, cast
 from keras_multiclass._shared.checks import is_count, is_flag, is_integer
 from keras_multiclass._shared.keras.environment import DTYPES
 from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
+from keras_multiclass._training import thresholds
 from keras_multiclass._training.checks import Check, one_of
 from keras_multiclass._training.early_stopping import invalid_arguments
 from keras_multiclass._training.engine import ENGINES, EngineName
@@ -39,6 +40,7 @@ class Settings:
     engine: EngineName
     n_ensemble: int | Auto
     calibration: str | None
+    threshold: object = None
     predict_batch_size: int | None = None
     fit_options: Mapping[str, object] = field(default_factory=dict)
     compile_options: Mapping[str, object] = field(default_factory=dict)
@@ -114,6 +116,8 @@ _CHECKS = {
     "warm_start": _FLAG,
     "engine": Check(f"one of {format_list(ENGINES)}", one_of(*ENGINES)),
 }
+# Of `KerasMultilabelClassifier` alone.
+_THRESHOLD = Check(thresholds.ALLOWED, thresholds.is_valid)
 
 
 def resolve_settings(values: Mapping[str, object], routed: Mapping[str, object]) -> Settings:
@@ -145,6 +149,10 @@ def resolve_settings(values: Mapping[str, object], routed: Mapping[str, object])
     ]
     if isinstance(own["early_stopping"], Mapping):
         errors += invalid_arguments(own["early_stopping"])
+    threshold = values.get("threshold")
+    if threshold is not None and not _THRESHOLD.accepts(threshold):
+        got, cure = describe(threshold), thresholds.hint(threshold)
+        errors.append(invalid("`threshold`", _THRESHOLD.allowed, got, cure))
     if errors:
         raise ValueError("\n".join(errors))
     return Settings(
@@ -159,6 +167,7 @@ def resolve_settings(values: Mapping[str, object], routed: Mapping[str, object])
         engine=own["engine"],
         n_ensemble=_integer_or_auto(own["n_ensemble"]),
         calibration=own["calibration"],
+        threshold=threshold,
         predict_batch_size=_predict_batch_size(options),
         fit_options=options.of["fit"],
         compile_options=options.of["compile"],

@@ -1,4 +1,4 @@
-"""Reports and displays that evaluate any scikit-learn classifier, class by class."""
+"""Reports, displays and splits that evaluate any scikit-learn classifier, class by class."""
 
 from keras_multiclass.evaluation._bins import ReliabilityCurve
 from keras_multiclass.evaluation._cross_validation import (
@@ -11,6 +11,7 @@ from keras_multiclass.evaluation._curves import (
     RocCurvesDisplay,
 )
 from keras_multiclass.evaluation._history import TrainingHistoryDisplay
+from keras_multiclass.evaluation._multilabel_splitter import MultilabelStratifiedKFold
 from keras_multiclass.evaluation._per_class import PerClassDisplay
 from keras_multiclass.evaluation._reliability import ReliabilityDisplay
 from keras_multiclass.evaluation._report import ClassificationReport, ConfusedPair
@@ -20,6 +21,7 @@ __all__ = [
     "ConfusedPair",
     "CrossValidatedReport",
     "Curve",
+    "MultilabelStratifiedKFold",
     "PerClassDisplay",
     "PrecisionRecallCurvesDisplay",
     "ReliabilityCurve",

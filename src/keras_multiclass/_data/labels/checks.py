@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from keras_multiclass._data.labels.codec import LabelCodec
 from keras_multiclass._shared.messages import format_list, invalid, warn
+
+if TYPE_CHECKING:
+    from keras_multiclass._data.labels.codec import LabelCodec
 
 _MANY_CLASSES = 1000
 # Rows per class, on average, below which so many labels are not classes.

@@ -9,8 +9,11 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from sklearn.metrics import accuracy_score
+from sklearn.utils.multiclass import type_of_target
 
 from keras_multiclass._data.frames import library_of
+from keras_multiclass._data.labels.checks import check_learned_labels
 from keras_multiclass._data.labels.parse import (
     Container,
     Form,
@@ -21,7 +24,11 @@ from keras_multiclass._data.labels.parse import (
     to_natural_dtype,
     unique_in_order,
 )
+from keras_multiclass._data.labels.target import Weighting
+from keras_multiclass._data.splitting import validation_split
+from keras_multiclass._data.weights import nonzero_weight_mask, resolve_class_weight
 from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid, quote
+from keras_multiclass._shared.typing import FloatArray
 
 _MAX_SHOWN = 5
 # Kinds of dtypes that np.searchsorted compares without rounding.
@@ -124,6 +131,13 @@ class LabelCodec:
     def class_names(self) -> tuple[str, ...]:
         """The labels as strings."""
         return tuple(map(str, self.classes))
+
+    @property
+    def target_type(self) -> str:
+        """The type of the target, as SciKeras names it."""
+        if self.form != "vector":
+            return "multiclass-onehot"
+        return "binary" if self.n_classes == 2 else "multiclass"
 
     def index_of(self, label: Any) -> int | None:
         """Return the class index of one label, or None if it is not a class."""
@@ -274,6 +288,44 @@ class LabelCodec:
         table[np.arange(len(indices)), indices] = 1
         return table if self.form == "one_hot" else self._to_frame(table)
 
+    def check_learned(self, encoded: np.ndarray) -> None:
+        """Check labels that are learned from a target: ids and measurements are no classes."""
+        check_learned_labels(self, len(encoded))
+
+    def check_present(self, encoded: np.ndarray, n_rows: int, min_classes: int) -> None:
+        """Raise ``ValueError`` if fewer classes than ``min_classes`` have rows."""
+        n_present = len(np.unique(encoded))
+        if n_present < min_classes:
+            raise ValueError(
+                f"y must contain at least {min_classes} classes; got {n_present} class in "
+                f"{n_rows} rows ({self.n_classes} classes are known)."
+            )
+
+    def weighting(
+        self, class_weight: object, encoded: np.ndarray, sample_weight: FloatArray | None
+    ) -> Weighting:
+        """Resolve the parameter `class_weight` as factors of the weights of rows."""
+        return Weighting(rows=resolve_class_weight(class_weight, self, encoded, sample_weight))
+
+    def weighted_rows(
+        self, encoded: np.ndarray, weights: FloatArray | None, min_classes: int
+    ) -> np.ndarray | None:
+        """Return a mask of the rows of positive weight; None to keep all rows."""
+        return nonzero_weight_mask(weights, encoded, min_classes)
+
+    def split(
+        self, encoded: np.ndarray, fraction: float, seed: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Split rows into training and validation rows, stratified by class."""
+        return validation_split(encoded, fraction, seed)
+
+    def accuracy(self, y: Any, predicted: Any, sample_weight: Any) -> float:
+        """Return the fraction of correctly predicted rows; labels may be of any type."""
+        if self.form == "vector" and _sklearn_compares(y):
+            return float(accuracy_score(y, predicted, sample_weight=sample_weight))
+        found = self.find(predicted, "predict(X)")
+        return float(accuracy_score(self.find(y), found, sample_weight=sample_weight))
+
     def _to_frame(self, table: np.ndarray) -> Any:
         columns = self.classes if self.columns is None else self.columns
         if self.container == "pandas":
@@ -362,6 +414,14 @@ def _kind(label: Any) -> str:
 
 def _text(label: Any) -> str:
     return label.decode(errors="replace") if isinstance(label, bytes) else str(label)
+
+
+def _sklearn_compares(y: Any) -> bool:
+    """Whether scikit-learn compares labels of this type, unlike dates, decimals and others."""
+    try:
+        return bool(type_of_target(y) != "unknown")
+    except TypeError:  # NumPy's StringDType
+        return False
 
 
 def _composed(label: Any) -> Any:

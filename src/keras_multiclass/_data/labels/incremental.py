@@ -6,9 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from keras_multiclass._data.label_weights import total_weights
+from keras_multiclass._data.labels.checks import check_learned_labels
 from keras_multiclass._data.labels.codec import LabelCodec
+from keras_multiclass._data.labels.indicator import IndicatorCodec
 from keras_multiclass._data.labels.parse import ParsedTarget, parse_target, raise_mixed_types
+from keras_multiclass._data.labels.target import Weighting
+from keras_multiclass._data.weights import combine_weights
 from keras_multiclass._shared.messages import invalid
+from keras_multiclass._shared.typing import FloatArray
 
 # Kinds of NumPy dtypes whose labels may occur in the same target.
 _FAMILIES = {**dict.fromkeys("iuf", "number"), **dict.fromkeys("UO", "text")}
@@ -20,11 +26,14 @@ class IncrementalLabels:
     Encodes like a `LabelCodec`, but adds labels that it does not know yet.
     """
 
+    weighs_rows = True
+
     def __init__(self) -> None:
         self._first_y: Any = None
         self._first: ParsedTarget | None = None
         self._numbers: dict[Any, int] = {}
         self._labels: list[np.ndarray] = []
+        self._total_weights = np.zeros(0)
 
     def encode(self, y: Any, name: str = "y") -> np.ndarray:
         """Convert labels to numbers; new labels get the next ones.
@@ -62,6 +71,17 @@ class IncrementalLabels:
             self._labels.append(labels[positions[distinct >= n_known]])
         return numbers
 
+    def count(self, encoded: np.ndarray, weights: FloatArray | None) -> None:
+        """Add rows that were encoded, with their weights."""
+        counts = np.bincount(encoded, weights, minlength=len(self._total_weights))
+        totals = counts.astype(np.float64)
+        totals[: len(self._total_weights)] += self._total_weights
+        self._total_weights = totals
+
+    def check_learned(self, codec: LabelCodec, n_rows: int) -> None:
+        """Check labels that were learned: ids and measurements are no classes."""
+        check_learned_labels(codec, n_rows)
+
     def learn(self, classes: Any) -> LabelCodec:
         """Return the codec of all batches, as `LabelCodec.learn` does for one array.
 
@@ -78,6 +98,30 @@ class IncrementalLabels:
         is_vector = self._first is not None and self._first.form == "vector"
         return LabelCodec.learn(self._all_labels() if is_vector else self._first_y, classes)
 
+    def weighting(
+        self, codec: LabelCodec, class_weight: object, n_rows: int, min_classes: int
+    ) -> Weighting:
+        """Resolve the parameter `class_weight`, and check that enough classes have rows.
+
+        Parameters
+        ----------
+        codec : LabelCodec
+            The classes.
+        class_weight : object
+            The parameter.
+        n_rows : int
+            Number of rows.
+        min_classes : int
+            Number of classes that must have rows of positive weight.
+        """
+        codes, totals = self.positions(codec), self._total_weights
+        codec.check_present(codes, n_rows, min_classes)
+        # Equivalent to one row per class that has the total weight of its rows.
+        weighting = codec.weighting(class_weight, codes, totals)
+        weights = combine_weights(totals, weighting.rows, codes, np.float64)
+        codec.weighted_rows(codes, weights, min_classes)
+        return weighting
+
     def positions(self, codec: LabelCodec) -> np.ndarray:
         """Return the class index of each number; raise ``ValueError`` for unknown labels."""
         if self._first is not None and self._first.form == "one_hot":
@@ -87,6 +131,51 @@ class IncrementalLabels:
 
     def _all_labels(self) -> np.ndarray:
         return np.concatenate(self._labels)
+
+
+class IncrementalIndicator:
+    """The labels of a target of which a row may have several, and how many rows have each.
+
+    Encodes like an `IndicatorCodec`, which it learns from the first batch.
+    """
+
+    weighs_rows = False
+
+    def __init__(self) -> None:
+        self._codec: IndicatorCodec | None = None
+        self._first_y: Any = None
+        self._totals: Any = 0.0
+
+    def encode(self, y: Any, name: str = "y") -> np.ndarray:
+        """Convert a batch to an indicator matrix."""
+        if self._codec is None:
+            self._first_y = y
+            self._codec, encoded = IndicatorCodec.learn_and_encode(y, name=name)
+            return encoded
+        return self._codec.encode(y, name)
+
+    def count(self, encoded: np.ndarray, weights: FloatArray | None) -> None:
+        """Add rows that were encoded, with their weights."""
+        self._totals = self._totals + total_weights(encoded, weights)
+
+    def learn(self, classes: Any) -> IndicatorCodec:
+        """Return the codec of all batches; ``classes`` names the columns of a matrix."""
+        return IndicatorCodec.learn_and_encode(self._first_y, classes)[0]
+
+    def check_learned(self, codec: IndicatorCodec, n_rows: int) -> None:
+        """Warn of labels that no row has, or every row."""
+        negative, positive = self._totals
+        codec.warn_of_constant(positive == 0, negative == 0)
+
+    def weighting(
+        self, codec: IndicatorCodec, class_weight: object, n_rows: int, min_classes: int
+    ) -> Weighting:
+        """Resolve the parameter `class_weight`; the arguments are those of `IncrementalLabels`."""
+        return codec.weighting_of_totals(class_weight, self._totals)
+
+    def positions(self, codec: IndicatorCodec) -> np.ndarray:
+        """Return nothing: weights of labels do not change the statistics of rows."""
+        return np.zeros(0, np.int64)
 
 
 def _check_same_format(target: ParsedTarget, first: ParsedTarget, name: str) -> None:

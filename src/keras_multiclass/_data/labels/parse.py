@@ -120,7 +120,7 @@ def _read_frame(y: Any, library: Literal["pandas", "polars"], name: str) -> Pars
         return ParsedTarget(to_natural_dtype(column_or_1d(labels.reshape(-1, 1), warn=True), name))
     missing = y.isna().to_numpy().any() if library == "pandas" else sum(y.null_count().row(0))
     if missing:
-        _raise_missing(name)
+        raise_missing(name)
     table = _to_numeric_table(y.to_numpy(), name)
     codes = _table_codes(table, name)
     names = to_natural_dtype(np.asarray(y.columns), f"The columns of {name}")
@@ -151,7 +151,7 @@ def to_array(y: Any, library: str | None, name: str) -> np.ndarray:
     else:
         missing = bool(np.ma.is_masked(y))
     if missing:
-        _raise_missing(name)
+        raise_missing(name)
     if library and hasattr(y, "to_numpy"):
         return y.to_numpy()
     try:
@@ -184,7 +184,7 @@ def to_natural_dtype(labels: np.ndarray, name: str) -> np.ndarray:
     if kind == "f":
         _check_whole_numbers(labels, name)
     elif kind in "mM" and np.isnat(labels).any():
-        _raise_missing(name)
+        raise_missing(name)
     elif kind == "S":
         _raise_bytes(labels, name)
     elif kind in "cV":
@@ -206,7 +206,7 @@ def _raise_bytes(labels: np.ndarray, name: str) -> NoReturn:
 
 def _check_whole_numbers(labels: np.ndarray, name: str) -> None:
     if np.isnan(labels).any():
-        _raise_missing(name)
+        raise_missing(name)
     if np.isinf(labels).any():
         raise ValueError(
             f"Input {name} contains infinity or a value too large for "
@@ -228,12 +228,12 @@ def _from_objects(labels: np.ndarray, name: str) -> np.ndarray:
     values = labels.tolist()
     types = set(map(type, values))
     if any(kind.__name__ in MISSING_TYPES for kind in types):
-        _raise_missing(name)
+        raise_missing(name)
     if any(issubclass(kind, _NESTED_TYPES) for kind in types):
         _raise_nested(name)
     floats = any(issubclass(kind, (float, np.floating)) for kind in types)
     if floats and any(isinstance(v, (float, np.floating)) and v != v for v in values):
-        _raise_missing(name)
+        raise_missing(name)
     if all(issubclass(kind, str) for kind in types):
         return labels
     if all(issubclass(kind, bytes) for kind in types):
@@ -255,7 +255,7 @@ def _to_numeric_table(table: np.ndarray, name: str) -> np.ndarray:
     if table.dtype.kind not in "biuf":
         _raise_not_one_hot(table, describe(table), name)
     if table.dtype.kind == "f" and np.isnan(table).any():
-        _raise_missing(name)
+        raise_missing(name)
     return table
 
 
@@ -300,7 +300,8 @@ def _raise_not_one_hot(table: np.ndarray, got: str, name: str) -> NoReturn:
     raise ValueError(invalid(name, "1-d labels or a one-hot matrix", f"{what}, {got}", cure))
 
 
-def _raise_missing(name: str) -> NoReturn:
+def raise_missing(name: str) -> NoReturn:
+    """Raise the error for missing labels."""
     raise ValueError(f"Input {name} contains NaN. Drop the rows without a label.")
 
 

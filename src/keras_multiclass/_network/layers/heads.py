@@ -8,7 +8,14 @@ import keras
 import numpy as np
 from keras import ops
 
-__all__ = ["MemberAverage", "MemberDense", "Temperature", "average_members"]
+__all__ = [
+    "LabelAverage",
+    "MemberAverage",
+    "MemberDense",
+    "Temperature",
+    "average_labels",
+    "average_members",
+]
 
 _register = keras.saving.register_keras_serializable(package="keras_multiclass")
 
@@ -28,6 +35,25 @@ def average_members(logits: Any) -> Any:
     """
     logs = ops.log_softmax(logits, axis=-1)
     return ops.logsumexp(logs, axis=1) - float(np.log(logits.shape[1]))
+
+
+def average_labels(logits: Any) -> Any:
+    """Average the probabilities of ensemble members for labels that do not exclude each other.
+
+    Parameters
+    ----------
+    logits : tensor of shape (batch, n_members, n_labels)
+        Logits of each member.
+
+    Returns
+    -------
+    tensor of shape (batch, n_labels)
+        Logits of the mean probabilities.
+    """
+    present, absent = (
+        ops.logsumexp(ops.log_sigmoid(values), axis=1) for values in (logits, -logits)
+    )
+    return present - absent
 
 
 @_register
@@ -113,11 +139,30 @@ class MemberAverage(keras.layers.Layer):
 
 
 @_register
+class LabelAverage(MemberAverage):
+    """A `MemberAverage` for labels that do not exclude each other.
+
+    Parameters
+    ----------
+    **kwargs
+        Keyword arguments of ``keras.layers.Layer``.
+    """
+
+    xla_is_fast = True
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Return the logits."""
+        return inputs if training else average_labels(inputs)
+
+
+@_register
 class Temperature(keras.layers.Layer):
     """Divide logits by a temperature, which is 1 during training.
 
     Parameters
     ----------
+    per_unit : bool, default=False
+        Whether each unit has a temperature of its own.
     **kwargs
         Keyword arguments of ``keras.layers.Layer``.
 
@@ -128,10 +173,17 @@ class Temperature(keras.layers.Layer):
 
     xla_is_fast = True
 
+    def __init__(self, per_unit: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.per_unit = per_unit
+
     def build(self, input_shape: tuple[Any, ...]) -> None:
         """Create the weight."""
         self.inverse_temperature = self.add_weight(
-            name="inverse_temperature", shape=(), initializer="ones", trainable=False
+            name="inverse_temperature",
+            shape=(input_shape[-1],) if self.per_unit else (),
+            initializer="ones",
+            trainable=False,
         )
 
     def call(self, inputs: Any) -> Any:
@@ -141,3 +193,7 @@ class Temperature(keras.layers.Layer):
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return the input shape."""
         return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor arguments."""
+        return {**super().get_config(), "per_unit": self.per_unit}

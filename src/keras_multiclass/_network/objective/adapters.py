@@ -1,4 +1,4 @@
-"""Adapters that let losses and metrics of any input form take class indices and raw output.
+"""Adapters that let losses and metrics of any input form take encoded targets and raw output.
 
 They are used only where the Keras object cannot be compiled directly.
 """
@@ -12,7 +12,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_multiclass._network.objective.forms import InputForms
+from keras_multiclass._network.objective.forms import Forms, forms_from_config
 from keras_multiclass._shared.signatures import accepted_parameters
 from keras_multiclass._shared.upstream.keras import direction_of, set_direction
 
@@ -21,8 +21,8 @@ __all__ = ["AdaptedLoss", "AdaptedMetric", "MeanOfFunction", "function_of"]
 _register = keras.saving.register_keras_serializable(package="keras_multiclass")
 
 
-def _as_forms(forms: InputForms | Mapping[str, Any]) -> InputForms:
-    return forms if isinstance(forms, InputForms) else InputForms(**forms)
+def _as_forms(forms: Forms | Mapping[str, Any]) -> Forms:
+    return forms_from_config(forms) if isinstance(forms, Mapping) else forms
 
 
 def _revive(config: Mapping[str, Any], *names: str) -> dict[str, Any]:
@@ -61,14 +61,14 @@ class _Frozen:
 
 @_register
 class AdaptedLoss(keras.losses.Loss):
-    """A loss of any input form that takes class indices and raw model output.
+    """A loss of any input form that takes encoded targets and raw model output.
 
     Parameters
     ----------
     inner : keras.losses.Loss or callable
         Loss to adapt, called as ``inner.call(y_true, y_pred)`` or, if it is a function or overrides
         ``__call__``, as ``inner(y_true, y_pred, **arguments)``.
-    forms : InputForms
+    forms : Forms
         Forms that ``inner`` expects.
     arguments : dict, default=None
         Keyword arguments of a function.
@@ -87,7 +87,7 @@ class AdaptedLoss(keras.losses.Loss):
     def __init__(
         self,
         inner: keras.losses.Loss | Callable[..., Any],
-        forms: InputForms | Mapping[str, Any],
+        forms: Forms | Mapping[str, Any],
         arguments: Mapping[str, Any] | None = None,
         per_sample: bool = True,
         reduction: str | None = "mean_with_sample_weight",
@@ -123,16 +123,19 @@ class AdaptedLoss(keras.losses.Loss):
         """
         if len(y_pred.shape) == 3:
             n_members, units = y_pred.shape[1:]
-            y_true = ops.repeat(ops.reshape(y_true, (-1,)), n_members)
+            y_true = self.forms.repeat(y_true, n_members)
             weights = {name: ops.repeat(value, n_members) for name, value in weights.items()}
             values = self.call(y_true, ops.reshape(y_pred, (-1, units)), **weights)
             return ops.mean(ops.reshape(values, (-1, n_members)), 1) if self.per_sample else values
         target = self.forms.targets(y_true, y_pred.dtype)
         prediction = self.forms.predictions(y_pred)
-        values = function_of(self.inner)(target, prediction, **self.arguments, **weights)
-        values = ops.convert_to_tensor(values)
+        values = ops.convert_to_tensor(self.evaluate(target, prediction, weights))
         # A rank-1 result must be returned unchanged because Keras attaches its mask to that tensor.
         return ops.reshape(values, (-1,)) if len(values.shape) > 1 else values
+
+    def evaluate(self, target: Any, prediction: Any, weights: Mapping[str, Any]) -> Any:
+        """Call the loss with the forms that it expects."""
+        return function_of(self.inner)(target, prediction, **self.arguments, **weights)
 
     def get_config(self) -> dict[str, Any]:
         """Return the serialized constructor arguments."""
@@ -162,7 +165,7 @@ class _Adapted(keras.metrics.Metric):
 
     def __init__(
         self,
-        forms: InputForms | Mapping[str, Any],
+        forms: Forms | Mapping[str, Any],
         direction: str | None,
         name: str | None,
         dtype: Any,
@@ -191,13 +194,13 @@ class _Adapted(keras.metrics.Metric):
 
 @_register
 class AdaptedMetric(_Adapted):
-    """A Keras metric of any input form that takes class indices and raw model output.
+    """A Keras metric of any input form that takes encoded targets and raw model output.
 
     Parameters
     ----------
     inner : keras.metrics.Metric
         Metric to adapt.
-    forms : InputForms
+    forms : Forms
         Forms that ``inner`` expects.
     direction : {"up", "down"} or None, default=None
         Direction of better values, unless ``inner`` defines it.
@@ -208,7 +211,7 @@ class AdaptedMetric(_Adapted):
     def __init__(
         self,
         inner: keras.metrics.Metric,
-        forms: InputForms | Mapping[str, Any],
+        forms: Forms | Mapping[str, Any],
         direction: str | None = None,
         name: str | None = None,
         dtype: Any = None,
@@ -226,12 +229,11 @@ class AdaptedMetric(_Adapted):
         # Some Keras metrics create their variables at the first update, which would be inside a
         # traced function; create them before anything is traced.
         if not self.inner.variables:
-            units = 1 if self.forms.output_form.startswith("binary") else self.forms.n_classes
-            self.update_state(ops.zeros((1,), dtype="int32"), ops.ones((1, units)) / (units + 1))
+            self.update_state(*self.forms.example())
             self.inner.reset_state()
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Add a batch: class indices ``(n,)`` and raw model output ``(n, units)``."""
+        """Add a batch of encoded targets and raw model output ``(n, units)``."""
         target, prediction, weight = self._translate(y_true, y_pred, sample_weight)
         if weight is None or not self.takes_weights:
             self.inner.update_state(target, prediction)
@@ -273,7 +275,7 @@ class MeanOfFunction(_Adapted):
     ----------
     function : callable
         ``function(y_true, y_pred, **arguments)``.
-    forms : InputForms
+    forms : Forms
         Forms that ``function`` expects.
     arguments : dict, default=None
         Keyword arguments of ``function``.
@@ -289,7 +291,7 @@ class MeanOfFunction(_Adapted):
     def __init__(
         self,
         function: Callable[..., Any],
-        forms: InputForms | Mapping[str, Any],
+        forms: Forms | Mapping[str, Any],
         arguments: Mapping[str, Any] | None = None,
         per_sample: bool = True,
         direction: str | None = None,
@@ -306,7 +308,7 @@ class MeanOfFunction(_Adapted):
         self.count = self.add_variable((), "zeros", dtype=self.dtype, name="count")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Add a batch: class indices ``(n,)`` and raw model output ``(n, units)``."""
+        """Add a batch of encoded targets and raw model output ``(n, units)``."""
         target, prediction, weight = self._translate(y_true, y_pred, sample_weight)
         values = self.function(target, prediction, **dict(self._arguments))
         values = ops.cast(values, self.dtype)

@@ -2,60 +2,45 @@
 
 A function is called on a few synthetic rows: the right forms are those for which it distinguishes
 right predictions from wrong ones, row by row. A metric that gives the same for every form and any
-labels does not look at them, and takes class indices.
+labels does not look at them, and takes the first form.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, Protocol, Self, TypeAlias, TypeVar
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_multiclass._network.objective.forms import (
-    InputForms,
-    OutputForm,
-    PredictionForm,
-    TargetForm,
-    is_binary_unit,
-)
+from keras_multiclass._network.objective.forms import Forms
 from keras_multiclass._shared.messages import quote_error
 
-__all__ = ["Attempts", "DetectedForms", "detect_forms"]
+__all__ = ["Attempts", "DetectedForms", "Trial", "call", "detect_forms"]
 
-Evaluate = Callable[[Any, Any], Any]
-
-_TARGETS: tuple[TargetForm, ...] = ("index", "one_hot", "float_index", "column", "float_column")
-_MOST_SHIFTS = 64
-_DESCRIPTIONS = {
-    "index": "class indices (n,)",
-    "float_index": "float class indices (n,)",
-    "column": "class indices (n, 1)",
-    "float_column": "float class indices (n, 1)",
-    "one_hot": "one-hot labels (n, n_classes)",
-}
+Evaluate: TypeAlias = Callable[[Any, Any], Any]
+F = TypeVar("F", bound=Forms)
 
 
 @dataclass(frozen=True)
-class DetectedForms:
+class DetectedForms(Generic[F]):
     """Input forms of a function, and the direction of its better values, if there is one."""
 
-    forms: InputForms
+    forms: F
     per_sample: bool
     direction: Literal["up", "down"] | None
 
 
 @dataclass
 class Attempts:
-    """What calls with the label forms of a trial led to.
+    """What calls with the forms of a trial led to.
 
     Attributes
     ----------
     forms : dict of str to list of str
-        Label forms by their outcome.
+        Descriptions of the labels by the outcome.
     errors : list of Exception
         What the calls raised.
     """
@@ -63,9 +48,9 @@ class Attempts:
     forms: dict[str, list[str]] = field(default_factory=dict)
     errors: list[Exception] = field(default_factory=list)
 
-    def add(self, target: TargetForm, outcome: str, error: Exception | None = None) -> None:
-        """Add the outcome of one form."""
-        self.forms.setdefault(outcome, []).append(_DESCRIPTIONS[target])
+    def add(self, labels: str, outcome: str, error: Exception | None = None) -> None:
+        """Add the outcome for one form of labels."""
+        self.forms.setdefault(outcome, []).append(labels)
         self.errors += [] if error is None else [error]
 
     @property
@@ -81,66 +66,67 @@ class Attempts:
         return f"it {did}. Tried: {tried}."
 
 
-@dataclass(frozen=True)
-class _TrialRows:
-    """Synthetic rows: true classes, and a right and a wrong prediction for each of them."""
+class Trial(Protocol[F]):
+    """Synthetic rows: encoded targets, and a right and a wrong prediction for each of them.
 
-    classes: np.ndarray
-    right: np.ndarray
-    wrong: np.ndarray
+    Attributes
+    ----------
+    shapes : sequence of tuple of int
+        Shapes that a result for each row may have.
+    targets : ndarray of shape (n_rows, ...)
+        Encoded targets.
+    right, wrong : ndarray of shape (n_rows, n_classes)
+        Probabilities. The wrong ones hold the same numbers, so that a function that ignores the
+        targets sees no difference.
+    """
 
-    @classmethod
-    def make(cls, n_classes: int) -> _TrialRows:
-        # The number of rows differs from the number of classes (and from 1), so that broadcasting
-        # cannot confuse the two axes.
-        n = 7 if n_classes != 7 else 9
-        classes = np.linspace(0, n_classes - 1, n).round().astype("int32")
-        others = (classes + 1 + np.arange(n) % (n_classes - 1)) % n_classes
-        rest = np.linspace(1.0, 2.0, n_classes)[None, :].repeat(n, axis=0)
-        rest[np.arange(n), classes] = 0.0
-        right = 0.2 * rest / rest.sum(axis=1, keepdims=True)
-        right[np.arange(n), classes] = 0.8
-        # Wrong rows hold the same numbers with two of them swapped: a function that ignores the
-        # true class sees no difference.
-        wrong = right.copy()
-        wrong[np.arange(n), classes] = right[np.arange(n), others]
-        wrong[np.arange(n), others] = 0.8
-        return cls(classes, right, wrong)
+    @property
+    def shapes(self) -> Sequence[tuple[int, ...]]:
+        """See above."""
 
-    def shifted(self, by: int) -> _TrialRows:
-        """Return rows of other classes: each is the next one, ``by`` times."""
-        n_classes = self.right.shape[1]
-        predictions = (np.roll(p, by, axis=1) for p in (self.right, self.wrong))
-        return _TrialRows((self.classes + by) % n_classes, *predictions)
+    @property
+    def targets(self) -> np.ndarray:
+        """See above."""
 
-    def mislabeled(self, by: int) -> _TrialRows:
-        """Return the rows of ``shifted`` with the labels of their wrong predictions."""
-        rows = self.shifted(by)
-        return replace(rows, classes=rows.wrong.argmax(axis=1).astype("int32"))
+    @property
+    def right(self) -> np.ndarray:
+        """See above."""
 
-    def mixed(self, k: int) -> np.ndarray:
-        """Return predictions whose first ``k`` rows are right and whose other rows are wrong."""
-        return np.concatenate([self.right[:k], self.wrong[k:]])
+    @property
+    def wrong(self) -> np.ndarray:
+        """See above."""
+
+    def candidates(self, *, scores: bool) -> Sequence[F]:
+        """Return the forms to try, for a function of the model's output or of probabilities."""
+
+    def labels_of(self, forms: F) -> str:
+        """Describe the labels of a form."""
+
+    def variants(self) -> Sequence[tuple[Self, Self]]:
+        """Return trials with these predictions and right and wrong targets, for every class."""
+
+    def raw(self, probabilities: np.ndarray) -> np.ndarray:
+        """Return the model output that corresponds to probabilities."""
+
+    def prefer_logits(self, evaluate: Evaluate, forms: F) -> F:
+        """Return forms with logits for a function that applies a softmax or sigmoid itself."""
 
 
 def detect_forms(
     evaluate: Evaluate,
+    trial: Trial[F],
     *,
-    n_classes: int,
-    output_form: OutputForm,
     scores: bool = False,
     required: Literal["down"] | None = None,
-) -> DetectedForms | Attempts:
+) -> DetectedForms[F] | Attempts:
     """Find the forms of labels and predictions that a function expects.
 
     Parameters
     ----------
     evaluate : callable
         ``evaluate(y_true, y_pred)``, run eagerly; returns one value per row or a scalar.
-    n_classes : int
-        Number of classes.
-    output_form : OutputForm
-        Output form of the model.
+    trial : Trial
+        Rows to call it on.
     scores : bool, default=False
         Whether ``from_logits`` was set, so that the function takes the model's output directly.
     required : "down" or None, default=None
@@ -152,8 +138,7 @@ def detect_forms(
     DetectedForms or Attempts
         The attempts if no forms fit, for an error message.
     """
-    trial = _TrialRows.make(n_classes)
-    candidates = list(_candidates(n_classes, output_form, scores))
+    candidates = trial.candidates(scores=scores)
     if required is None and _ignores_labels(evaluate, candidates, trial):
         return _without_direction(evaluate, candidates[0], trial)
     attempts = Attempts()
@@ -161,46 +146,52 @@ def detect_forms(
         try:
             shape, direction = _compare(evaluate, forms, trial)
         except Exception as error:
-            attempts.add(forms.target, quote_error(error), error)
+            attempts.add(trial.labels_of(forms), quote_error(error), error)
         else:
             if direction is not None and required in (None, direction):
                 per_sample = shape != ()
                 if not scores and (required or direction == "down"):
-                    forms = _prefer_logits(evaluate, forms, trial)
+                    forms = trial.prefer_logits(evaluate, forms)
                 return DetectedForms(forms, per_sample, direction)
             outcome = f"a result of shape {shape} that does not separate right from wrong"
-            attempts.add(forms.target, outcome)
+            attempts.add(trial.labels_of(forms), outcome)
     if required is None and _varies_by_itself(evaluate, candidates, trial):
         return _without_direction(evaluate, candidates[0], trial)
     return attempts
 
 
-def _without_direction(evaluate: Evaluate, forms: InputForms, trial: _TrialRows) -> DetectedForms:
+def call(evaluate: Evaluate, target: Any, prediction: Any) -> np.ndarray:
+    """Call a function, and return its result as an array."""
+    result = evaluate(target, prediction)
+    if result is None:
+        raise TypeError("it returned None")
+    return np.asarray(ops.convert_to_numpy(result), dtype="float64")
+
+
+def _without_direction(evaluate: Evaluate, forms: F, trial: Trial[F]) -> DetectedForms[F]:
     shape = _evaluate(evaluate, forms, trial, trial.right).shape
     return DetectedForms(forms, shape != (), None)
 
 
-def _ignores_labels(evaluate: Evaluate, candidates: list[InputForms], trial: _TrialRows) -> bool:
+def _ignores_labels(evaluate: Evaluate, candidates: Sequence[F], trial: Trial[F]) -> bool:
     """Whether a function gives the same for labels of every form, right or wrong."""
-    n, n_classes = trial.right.shape
-    # The trial has a few classes; a function may look at any other one alone.
-    shifts = range(min(-(-n_classes // n), _MOST_SHIFTS))
     try:
-        for shift in shifts:
-            right, wrong = trial.shifted(shift), trial.mislabeled(shift)
-            expected: dict[PredictionForm, np.ndarray] = {}
+        for right, wrong in trial.variants():
+            expected: list[tuple[Any, np.ndarray]] = []
             for forms in candidates:
                 for rows in (right, wrong):
                     values = _evaluate(evaluate, forms, rows, right.right)
-                    first = expected.setdefault(forms.prediction, values)
-                    if values.shape not in ((), (n,), (n, 1)) or not _same(values, first):
+                    kind = forms.prediction
+                    first = next((v for k, v in expected if k == kind), values)
+                    expected.append((kind, values))
+                    if values.shape not in ((), *trial.shapes) or not _same(values, first):
                         return False
     except Exception:
         return False
     return True
 
 
-def _varies_by_itself(evaluate: Evaluate, candidates: list[InputForms], trial: _TrialRows) -> bool:
+def _varies_by_itself(evaluate: Evaluate, candidates: Sequence[F], trial: Trial[F]) -> bool:
     """Whether a function, such as a timer, gives something else each time for equal arguments."""
     try:
         for forms in candidates:
@@ -218,44 +209,21 @@ def _same(first: np.ndarray, second: np.ndarray) -> bool:
     return np.allclose(first, second, rtol=1e-5, atol=1e-7)
 
 
-def _candidates(n_classes: int, output_form: OutputForm, scores: bool) -> Iterable[InputForms]:
-    """Yield the forms to try; for one-unit models, one-unit forms come first."""
-    single: list[tuple[TargetForm, PredictionForm]] = []
-    if n_classes == 2:
-        one_unit: PredictionForm = "positive"
-        if scores and output_form in ("logits", "binary_logit"):
-            one_unit = "margin"
-        single = [("float_column", one_unit)]
-    both: PredictionForm = "scores" if scores else "probabilities"
-    pairs = [(target, both) for target in _TARGETS]
-    for target, prediction in single + pairs if is_binary_unit(output_form) else pairs + single:
-        yield InputForms(target, prediction, output_form, n_classes)
-
-
-def _raw(probabilities: np.ndarray, form: OutputForm) -> np.ndarray:
-    """Return the model output that corresponds to these probabilities."""
-    if form == "probabilities":
-        return probabilities
-    if form == "logits":
-        return np.log(probabilities)
-    second = probabilities[:, 1:2]
-    return second if form == "binary_probability" else np.log(second / (1.0 - second))
-
-
 def _compare(
-    evaluate: Evaluate, forms: InputForms, trial: _TrialRows
+    evaluate: Evaluate, forms: F, trial: Trial[F]
 ) -> tuple[tuple[int, ...], Literal["up", "down"] | None]:
     """Return the shape of the result and the direction in which right predictions change it."""
-    n = len(trial.classes)
+    n = len(trial.right)
     wrong = _evaluate(evaluate, forms, trial, trial.wrong)
     right = _evaluate(evaluate, forms, trial, trial.right)
     shape = wrong.shape
-    if shape in ((n,), (n, 1)):
+    if shape in trial.shapes:
         return shape, _direction((right - wrong).ravel(), right, wrong, share=1.0)
     if shape != ():
         return shape, None
     # A scalar: each additional right row must change it in the same direction.
-    between = [_evaluate(evaluate, forms, trial, trial.mixed(k)) for k in range(1, n)]
+    mixed = (np.concatenate([trial.right[:k], trial.wrong[k:]]) for k in range(1, n))
+    between = [_evaluate(evaluate, forms, trial, predictions) for predictions in mixed]
     return shape, _direction(np.diff([wrong, *between, right]), right, wrong, share=0.5)
 
 
@@ -273,41 +241,8 @@ def _direction(
 
 
 def _evaluate(
-    evaluate: Evaluate, forms: InputForms, trial: _TrialRows, probabilities: np.ndarray
+    evaluate: Evaluate, forms: F, trial: Trial[F], probabilities: np.ndarray
 ) -> np.ndarray:
     dtype = keras.config.floatx()
-    raw = ops.cast(_raw(probabilities, forms.output_form), dtype)
-    return _call(evaluate, forms.targets(trial.classes, dtype), forms.predictions(raw))
-
-
-def _call(evaluate: Evaluate, target: Any, prediction: Any) -> np.ndarray:
-    result = evaluate(target, prediction)
-    if result is None:
-        raise TypeError("it returned None")
-    return np.asarray(ops.convert_to_numpy(result), dtype="float64")
-
-
-def _prefer_logits(evaluate: Evaluate, forms: InputForms, trial: _TrialRows) -> InputForms:
-    """Pass logits to a function that applies a softmax or sigmoid itself.
-
-    A softmax is invariant to adding a constant to all classes, and a sigmoid loss is the same for
-    the logit of one class as for the negated logit of the other; functions of probabilities have
-    neither property.
-    """
-    dtype = keras.config.floatx()
-    target = forms.targets(trial.classes, dtype)
-    try:
-        if forms.prediction == "positive":
-            logits = ops.cast(np.linspace(-2.0, 3.0, len(trial.classes))[:, None], dtype)
-            first = _call(evaluate, target, logits)
-            second = _call(evaluate, 1.0 - target, -logits)
-            logit_form: PredictionForm = "margin"
-        else:
-            first = _call(evaluate, target, ops.cast(trial.right, dtype))
-            second = _call(evaluate, target, ops.cast(trial.right + 1.5, dtype))
-            logit_form = "logits"
-    except Exception:
-        return forms
-    if not np.isfinite(first).all() or not np.allclose(first, second, rtol=1e-4, atol=1e-6):
-        return forms
-    return InputForms(forms.target, logit_form, forms.output_form, forms.n_classes)
+    raw = ops.cast(trial.raw(probabilities), dtype)
+    return call(evaluate, forms.targets(trial.targets, dtype), forms.predictions(raw))

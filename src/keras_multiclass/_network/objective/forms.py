@@ -1,22 +1,40 @@
 """Forms of labels and predictions, and conversion to those a loss or metric expects.
 
-Labels are class indices or one-hot; predictions are logits, probabilities or labels. An
-:class:`InputForms` combines the two.
+For classes that exclude each other, labels are class indices or one-hot; for labels of which a row
+may have several, they are an indicator matrix. Predictions are logits, probabilities or labels.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
+import keras
 from keras import ops
 
-from keras_multiclass._network.layers.heads import average_members
+from keras_multiclass._network.layers.heads import average_labels, average_members
 
-__all__ = ["InputForms", "OutputForm", "PredictionForm", "TargetForm", "is_binary_unit"]
+__all__ = [
+    "ClassOutputForm",
+    "Forms",
+    "InputForms",
+    "LabelForms",
+    "LabelOutputForm",
+    "OutputForm",
+    "PredictionForm",
+    "TargetForm",
+    "forms_from_config",
+    "is_binary_unit",
+]
 
-OutputForm = Literal["logits", "probabilities", "binary_logit", "binary_probability"]
+ClassOutputForm = Literal["logits", "probabilities", "binary_logit", "binary_probability"]
 """Output of a model: ``n_classes`` units, or one unit for the second of two classes."""
+
+LabelOutputForm = Literal["label_logits", "label_probabilities"]
+"""Output of a model: one unit for each of the labels, which do not exclude each other."""
+
+OutputForm = ClassOutputForm | LabelOutputForm
 
 TargetForm = Literal["index", "float_index", "column", "float_column", "one_hot"]
 """Integer or float class indices ``(n,)`` or ``(n, 1)``, or one-hot labels ``(n, n_classes)``."""
@@ -34,9 +52,32 @@ def is_binary_unit(form: OutputForm) -> bool:
     return form in ("binary_logit", "binary_probability")
 
 
+class Forms(Protocol):
+    """Converts encoded targets and raw model output to the forms a loss or metric expects."""
+
+    @property
+    def prediction(self) -> PredictionForm:
+        """The form of predictions."""
+
+    def targets(self, y_true: Any, dtype: Any) -> Any:
+        """Convert encoded targets."""
+
+    def predictions(self, raw: Any) -> Any:
+        """Convert raw model output."""
+
+    def repeat(self, y_true: Any, n: int) -> Any:
+        """Repeat each row of encoded targets."""
+
+    def example(self) -> tuple[Any, Any]:
+        """Return the encoded target and the raw output of one row."""
+
+    def config(self) -> dict[str, Any]:
+        """Return what `forms_from_config` needs."""
+
+
 @dataclass(frozen=True)
 class InputForms:
-    """Converts class indices and raw model output to the forms a loss or metric expects."""
+    """The forms for classes that exclude each other."""
 
     target: TargetForm
     prediction: PredictionForm
@@ -74,9 +115,69 @@ class InputForms:
         both = probabilities_of(raw, form)
         return both[:, 1:2] if self.prediction == "positive" else both
 
+    def repeat(self, y_true: Any, n: int) -> Any:
+        """Repeat each class index."""
+        return ops.repeat(ops.reshape(y_true, (-1,)), n)
+
+    def example(self) -> tuple[Any, Any]:
+        """Return a class index and equal probabilities."""
+        units = 1 if is_binary_unit(self.output_form) else self.n_classes
+        return ops.zeros((1,), dtype="int32"), ops.ones((1, units)) / (units + 1)
+
     def config(self) -> dict[str, Any]:
         """Return the fields as a dict, for ``get_config``."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class LabelForms:
+    """The forms for labels of which a row may have several.
+
+    Targets are an indicator matrix ``(n, n_labels)`` of any dtype.
+    """
+
+    prediction: Literal["scores", "logits", "probabilities", "labels"]
+    output_form: LabelOutputForm
+    n_labels: int
+
+    def targets(self, y_true: Any, dtype: Any) -> Any:
+        """Convert the indicator to a dtype."""
+        return ops.reshape(ops.cast(y_true, dtype), (-1, self.n_labels))
+
+    def predictions(self, raw: Any) -> Any:
+        """Convert raw model output of shape ``(n, n_labels)`` to the prediction form.
+
+        Logits of ensemble members, ``(n, n_members, n_labels)``, are averaged first.
+        """
+        raw = average_labels(raw) if len(raw.shape) == 3 else raw
+        form, wanted = self.output_form, self.prediction
+        if wanted == "labels":
+            threshold = 0.0 if form == "label_logits" else 0.5
+            return ops.cast(ops.greater(raw, threshold), raw.dtype)
+        if wanted == "scores" or form == f"label_{wanted}":
+            return raw
+        if wanted == "probabilities":
+            return ops.clip(ops.sigmoid(raw), _SMALLEST, 1.0)
+        inner = ops.clip(raw, _SMALLEST, 1.0 - keras.config.epsilon())
+        return ops.log(inner) - ops.log1p(-inner)
+
+    def repeat(self, y_true: Any, n: int) -> Any:
+        """Repeat each row of the indicator."""
+        return ops.repeat(ops.reshape(y_true, (-1, self.n_labels)), n, axis=0)
+
+    def example(self) -> tuple[Any, Any]:
+        """Return no label and equal probabilities."""
+        shape = (1, self.n_labels)
+        return ops.zeros(shape, dtype="uint8"), ops.ones(shape) / 2
+
+    def config(self) -> dict[str, Any]:
+        """Return the fields as a dict, for ``get_config``."""
+        return asdict(self)
+
+
+def forms_from_config(config: Mapping[str, Any]) -> Forms:
+    """Return the forms of a configuration."""
+    return LabelForms(**config) if "n_labels" in config else InputForms(**config)
 
 
 def logits_of(raw: Any, form: OutputForm) -> Any:

@@ -413,7 +413,7 @@ def _upload(data: TrainingData, X: tf.Tensor | None = None) -> DeviceData:
     def placed(values: np.ndarray) -> tf.Tensor:
         if data.rows is None:
             return tf.constant(values)
-        full = np.zeros(data.X.shape[0], values.dtype)
+        full = np.zeros((data.X.shape[0], *values.shape[1:]), values.dtype)
         full[data.rows] = values
         return tf.constant(full)
 

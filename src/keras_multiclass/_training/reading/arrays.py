@@ -9,8 +9,6 @@ import numpy as np
 from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.foreign import check_container
-from keras_multiclass._data.labels.checks import check_learned_labels
-from keras_multiclass._data.labels.codec import LabelCodec
 from keras_multiclass._data.rows import Data, Features
 from keras_multiclass._data.statistics import ArrayStatistics
 from keras_multiclass._data.tokens import occurring_tokens
@@ -43,9 +41,9 @@ def read_arrays(
         request.X_val, request.y_val, request.sample_weight_val
     )
     if known is None:
-        codec, codes = LabelCodec.learn_and_encode(request.y, request.classes)
+        codec, codes = parameters.task.codec.learn_and_encode(request.y, request.classes)
         if request.classes is None:
-            check_learned_labels(codec, len(codes))
+            codec.check_learned(codes)
         features, X = _learn_features(parameters, request.X, backbone)
     else:
         codec, features = known.codec, known.features
@@ -56,12 +54,12 @@ def read_arrays(
     if known is None:
         backbone.warn_if_ambiguous(X.shape)
     settings = resolve_auto(parameters, resolved, can_hold_out=True)
-    data, class_weights = rows.weigh(
+    data, weighting = rows.weigh(
         data, parameters.class_weight, codec, min_classes=request.min_classes
     )
     held_out = None
     if not has_validation and settings.validation_split and request.task == "fit":
-        data, held_out = hold_out(data, settings.validation_split, seed)
+        data, held_out = hold_out(data, codec, settings.validation_split, seed)
     if known is None:
         features, X = features.learn_values(
             request.X,
@@ -74,12 +72,13 @@ def read_arrays(
         rows = RowReader(features, codec)
     validation: Data | None = held_out
     if has_validation:
-        validation = read_validation(rows, request, codec, class_weights, X)
+        validation = read_validation(rows, request, codec, weighting.rows, X)
     tokens = None
     if known is None and features.token_ids:
         tokens = occurring_tokens(data.features(slice(None)))
     return RunData(
         codec=codec,
+        objective=parameters.task.objective_of(codec, weighting),
         features=features,
         backbone=resolved,
         settings=settings,

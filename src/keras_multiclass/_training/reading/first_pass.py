@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from keras_multiclass._data.labels.codec import LabelCodec
+from keras_multiclass._data.labels.target import IncrementalTarget
 from keras_multiclass._data.padding import ZeroSteps
 from keras_multiclass._data.row_sample import RowSample
 from keras_multiclass._data.rows import Features, TrainingData
@@ -18,13 +18,7 @@ from keras_multiclass._data.statistics import (
     Standardization,
 )
 from keras_multiclass._data.tokens import occurring_tokens
-from keras_multiclass._data.weights import (
-    combine_weights,
-    nonzero_weight_mask,
-    resolve_class_weight,
-)
 from keras_multiclass._shared.typing import FloatArray, IndexArray
-from keras_multiclass._training.reading.rows import check_n_classes
 
 
 class FirstPass:
@@ -34,6 +28,8 @@ class FirstPass:
     ----------
     standardizations : sequence of Standardization
         How features may be standardized; empty if means and variances are not needed.
+    labels : IncrementalTarget
+        Has encoded the targets of the batches, and counts them.
     by_class : bool
         Whether means and variances are kept for each class, since class weights will count.
     token_ids : bool
@@ -47,6 +43,7 @@ class FirstPass:
     def __init__(
         self,
         standardizations: Sequence[Standardization],
+        labels: IncrementalTarget,
         *,
         by_class: bool,
         token_ids: bool,
@@ -56,6 +53,7 @@ class FirstPass:
         self._moments = {kind: Moments(kind) for kind in standardizations}
         self._groups: dict[int, _Group] = {}
         self._sample = RowSample(n_sampled) if n_sampled else None
+        self._labels = labels
         self._by_class = by_class
         self._token_ids = token_ids
         self._find_missing = find_missing
@@ -63,7 +61,6 @@ class FirstPass:
         self._largest_weight = 0.0
         self._n_batches = 0
         self._n_rows = 0
-        self._total_weights = np.zeros(0)
 
     def add(self, batch: TrainingData) -> None:
         """Learn from one checked batch, whose ``y`` holds numbers from `IncrementalLabels`."""
@@ -72,10 +69,7 @@ class FirstPass:
         self._n_rows += batch.n_samples
         self._weighted = self._weighted or batch.weighted
         self._largest_weight = max(self._largest_weight, batch.largest_weight)
-        counts = np.bincount(batch.y, weights, minlength=len(self._total_weights))
-        totals = counts.astype(np.float64)
-        totals[: len(self._total_weights)] += self._total_weights
-        self._total_weights = totals
+        self._labels.count(batch.y, weights)
         for moments in self._moments.values():
             moments.add(batch.X, weights, batch.y if self._by_class else None)
         if self._sample is not None:
@@ -111,7 +105,6 @@ class FirstPass:
             n_rows=self._n_rows,
             weighted=self._weighted,
             largest_weight=self._largest_weight,
-            total_weights=self._total_weights,
             token_ids=self._token_ids,
             groups=self._groups,
             moments=self._moments,
@@ -141,8 +134,6 @@ class StreamSummary:
         Whether any batch has sample weights.
     largest_weight : float
         The largest sample weight.
-    total_weights : ndarray of shape (n_labels,)
-        Sum of the weights of all rows of each label, by its number.
     token_ids : bool
         Whether X holds token ids.
     groups : dict of int to _Group
@@ -159,41 +150,11 @@ class StreamSummary:
     n_rows: int
     weighted: bool
     largest_weight: float
-    total_weights: FloatArray
     token_ids: bool
     groups: dict[int, _Group]
     moments: dict[Standardization, Moments]
     sample: tuple[Any, ...]
     by_class: bool
-
-    def class_weights(
-        self, codec: LabelCodec, codes: IndexArray, class_weight: object, *, min_classes: int
-    ) -> FloatArray | None:
-        """Resolve the parameter `class_weight`, and check that enough classes have rows.
-
-        Parameters
-        ----------
-        codec : LabelCodec
-            The classes.
-        codes : ndarray of int of shape (n_labels,)
-            The class index of each number of the stream's labels.
-        class_weight : object
-            The parameter.
-        min_classes : int
-            Number of classes that must have rows of positive weight.
-
-        Returns
-        -------
-        ndarray of shape (n_classes,) or None
-            The class weights; None if all are 1.
-        """
-        check_n_classes(len(codes), self.n_rows, codec, min_classes)
-        # Equivalent to one row per class that has the total weight of its rows.
-        class_weights = resolve_class_weight(class_weight, codec, codes, self.total_weights)
-        if self.weighted or class_weights is not None:
-            weights = combine_weights(self.total_weights, class_weights, codes, np.float64)
-            nonzero_weight_mask(weights, codes, min_classes)
-        return class_weights
 
 
 @dataclass(frozen=True)

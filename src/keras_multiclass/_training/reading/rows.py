@@ -8,13 +8,11 @@ from typing import Protocol
 import numpy as np
 
 from keras_multiclass._data.features import FeatureSchema
-from keras_multiclass._data.labels.codec import LabelCodec
+from keras_multiclass._data.labels.target import TargetCodec, Weighting
 from keras_multiclass._data.rows import Features, TrainingData
 from keras_multiclass._data.weights import (
     check_sample_weight,
     combine_weights,
-    nonzero_weight_mask,
-    resolve_class_weight,
     rounded,
 )
 from keras_multiclass._shared.messages import describe, invalid
@@ -128,8 +126,8 @@ class RowReader:
         return replace(data, sample_weight=weights)
 
     def weigh(
-        self, data: TrainingData, class_weight: object, codec: LabelCodec, *, min_classes: int
-    ) -> tuple[TrainingData, FloatArray | None]:
+        self, data: TrainingData, class_weight: object, codec: TargetCodec, *, min_classes: int
+    ) -> tuple[TrainingData, Weighting]:
         """Apply the parameter `class_weight`, and drop rows of weight zero.
 
         Parameters
@@ -138,8 +136,8 @@ class RowReader:
             All training rows.
         class_weight : object
             The parameter.
-        codec : LabelCodec
-            The classes.
+        codec : TargetCodec
+            The classes or labels.
         min_classes : int
             Number of classes that must have rows.
 
@@ -147,25 +145,16 @@ class RowReader:
         -------
         data : TrainingData
             The rows of positive weight.
-        class_weights : ndarray of shape (n_classes,) or None
-            The class weights; None if all are 1.
+        weighting : Weighting
+            What the parameter means.
         """
-        check_n_classes(len(np.unique(data.y)), data.n_samples, codec, min_classes)
-        class_weights = resolve_class_weight(class_weight, codec, data.y, data.sample_weight)
-        weighted = self.with_class_weights(data, class_weights)
-        kept = nonzero_weight_mask(weighted.sample_weight, weighted.y, min_classes)
+        codec.check_present(data.y, data.n_samples, min_classes)
+        weighting = codec.weighting(class_weight, data.y, data.sample_weight)
+        weighted = self.with_class_weights(data, weighting.rows)
+        kept = codec.weighted_rows(weighted.y, weighted.sample_weight, min_classes)
         if kept is not None:
             weighted = weighted.take(np.flatnonzero(kept))
-        return weighted, class_weights
-
-
-def check_n_classes(n_present: int, n_rows: int, codec: LabelCodec, min_classes: int) -> None:
-    """Raise ``ValueError`` if too few classes have rows."""
-    if n_present < min_classes:
-        raise ValueError(
-            f"y must contain at least {min_classes} classes; got {n_present} class in {n_rows} "
-            f"rows ({codec.n_classes} classes are known)."
-        )
+        return weighted, weighting
 
 
 def refuse_beside_stream(name: str, **arguments: object) -> None:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_multiclass._data.features import FeatureSchema
-from keras_multiclass._data.labels.codec import LabelCodec
+from keras_multiclass._data.labels.target import TargetCodec
 from keras_multiclass._data.rows import Data, TrainingData
 from keras_multiclass._data.statistics import Statistics
 from keras_multiclass._network.backbone_resolution import ResolvedBackbone
 from keras_multiclass._network.build import InputDescription
+from keras_multiclass._network.objective import Objective
 from keras_multiclass._training.auto_parameters import TrainingSettings
 
 
@@ -21,8 +22,10 @@ class RunData:
 
     Attributes
     ----------
-    codec : LabelCodec
-        The classes.
+    codec : TargetCodec
+        The classes or labels.
+    objective : Objective
+        What a network predicts.
     features : FeatureSchema
         Shape, names and categories of X.
     backbone : ResolvedBackbone or None
@@ -44,7 +47,8 @@ class RunData:
         known.
     """
 
-    codec: LabelCodec
+    codec: TargetCodec
+    objective: Objective
     features: FeatureSchema
     backbone: ResolvedBackbone | None
     settings: TrainingSettings
@@ -83,5 +87,5 @@ class RunData:
 class KnownData:
     """What an earlier run learned, which further data must agree with."""
 
-    codec: LabelCodec
+    codec: TargetCodec
     features: FeatureSchema

@@ -9,8 +9,7 @@ from itertools import chain
 import numpy as np
 
 from keras_multiclass._data.features import FeatureSchema
-from keras_multiclass._data.labels.checks import check_learned_labels
-from keras_multiclass._data.labels.incremental import IncrementalLabels
+from keras_multiclass._data.labels.target import IncrementalTarget
 from keras_multiclass._data.offsets import sample_size, take_rows
 from keras_multiclass._data.row_sample import RowSample
 from keras_multiclass._data.rows import Features, TrainingData
@@ -32,6 +31,7 @@ from keras_multiclass._training.reading.validation import (
 )
 from keras_multiclass._training.request import FitRequest
 from keras_multiclass._training.settings import Settings
+from keras_multiclass._training.thresholds import is_chosen
 
 
 def read_stream(
@@ -51,7 +51,7 @@ def read_stream(
         _check_no_categories(parameters.categorical_features)
     stream = Stream(request.X, "X", parameters.settings.steps_per_epoch)
     batches = stream.first_pass()
-    first, labels = next(batches), IncrementalLabels()
+    first, labels = next(batches), parameters.task.incremental()
     with errors_name_batch(stream, 1):
         features, X = _first_features(parameters, first.X, backbone, known)
         learning_rows = RowReader(features, labels)
@@ -68,9 +68,10 @@ def read_stream(
     precision = _PrecisionCheck(features, sample.X, is_active=known is None)
     precision.add(first.X, sample)
     rest = _rest(batches, stream, learning_rows, precision)
-    by_class = parameters.class_weight is not None
+    by_class = parameters.class_weight is not None and labels.weighs_rows
     summary = _summarize(
         chain([sample], rest),
+        labels,
         features,
         None if known else resolved,
         settings.scaling,
@@ -78,16 +79,16 @@ def read_stream(
     )
     precision.warn(is_raw=backbone.reads_raw(parameters.settings.scaling))
     codec = labels.learn(request.classes) if known is None else known.codec
-    codes = labels.positions(codec)
     if known is None and request.classes is None:
-        check_learned_labels(codec, summary.n_rows)
-    class_weights = summary.class_weights(
-        codec, codes, parameters.class_weight, min_classes=request.min_classes
+        labels.check_learned(codec, summary.n_rows)
+    weighting = labels.weighting(
+        codec, parameters.class_weight, summary.n_rows, request.min_classes
     )
-    rows = RowReader(features, codec)
-    statistics = StreamStatistics(summary, codes, class_weights)
+    rows, class_weights = RowReader(features, codec), weighting.rows
+    statistics = StreamStatistics(summary, labels.positions(codec), class_weights)
     return RunData(
         codec=codec,
+        objective=parameters.task.objective_of(codec, weighting),
         features=features,
         backbone=resolved,
         settings=settings,
@@ -172,6 +173,7 @@ def _rest(
 
 def _summarize(
     batches: Iterator[TrainingData],
+    labels: IncrementalTarget,
     features: FeatureSchema,
     backbone: ResolvedBackbone | None,
     scaling: str | None,
@@ -187,6 +189,7 @@ def _summarize(
         standardizations = [backbone.standardization(shape, skip_padding=skip) for skip in options]
     first_pass = FirstPass(
         standardizations,
+        labels,
         by_class=by_class,
         token_ids=features.token_ids,
         find_missing=features.allow_nan,
@@ -229,6 +232,7 @@ def _check_settings(settings: Settings, request: FitRequest, has_validation: boo
         "validation_split": settings.validation_split is not None,
         "early_stopping": settings.early_stopping not in (False, "auto"),
         "calibration": settings.calibration is not None,
+        "threshold": is_chosen(settings.threshold),
     }
     names = [name for name, needed in needs_rows.items() if needed]
     if names and request.task == "fit" and not has_validation:

@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from keras_multiclass._data.labels.codec import LabelCodec
+from keras_multiclass._data.labels.target import TargetCodec
 from keras_multiclass._data.rows import Data, Features, TrainingData
-from keras_multiclass._data.splitting import validation_split
 from keras_multiclass._data.streams import Stream, is_stream
 from keras_multiclass._shared.messages import describe, invalid
 from keras_multiclass._shared.seeding import epoch_seed
@@ -57,7 +56,7 @@ def unpack_validation(request: FitRequest) -> FitRequest:
 def read_validation(
     rows: RowReader,
     request: FitRequest,
-    codec: LabelCodec,
+    codec: TargetCodec,
     class_weights: FloatArray | None,
     X: Features | None,
 ) -> Data:
@@ -69,7 +68,7 @@ def read_validation(
         Checks rows as those of the training data.
     request : FitRequest
         Holds the validation data.
-    codec : LabelCodec
+    codec : TargetCodec
         The classes.
     class_weights : ndarray of shape (n_classes,) or None
         The class weights.
@@ -103,12 +102,13 @@ def _check_features(rows: RowReader, request: FitRequest) -> Features:
         raise error_class(f"X_val cannot be used: {error}{cure}") from error
 
 
-def hold_out(data: TrainingData, fraction: float, seed: int) -> tuple[TrainingData, TrainingData]:
-    """Split rows into training and validation rows, stratified by class."""
+def hold_out(
+    data: TrainingData, codec: TargetCodec, fraction: float, seed: int
+) -> tuple[TrainingData, TrainingData]:
+    """Split rows into training and validation rows, stratified by class or label."""
     # 32 bits, like the row numbers of the engines: with many rows they take much of the memory.
     train, validation = (
-        samples.astype(np.int32)
-        for samples in validation_split(data.y, fraction, epoch_seed(seed, 0))
+        samples.astype(np.int32) for samples in codec.split(data.y, fraction, epoch_seed(seed, 0))
     )
     return data.take(train), data.take(validation)
 

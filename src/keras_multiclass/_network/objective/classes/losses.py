@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
 import keras
 
 from keras_multiclass._network.objective.adapters import AdaptedLoss, function_of
-from keras_multiclass._network.objective.errors import describe_output, mismatch_error
+from keras_multiclass._network.objective.classes.trial import ClassTrial
+from keras_multiclass._network.objective.errors import (
+    describe_classes,
+    describe_output,
+    mismatch_error,
+)
 from keras_multiclass._network.objective.form_detection import Attempts, detect_forms
 from keras_multiclass._network.objective.forms import (
     InputForms,
@@ -19,16 +22,20 @@ from keras_multiclass._network.objective.forms import (
     TargetForm,
     is_binary_unit,
 )
-from keras_multiclass._shared.keras.lookup import loss_lookup, snake_name
-from keras_multiclass._shared.keras.objects import build_object
-from keras_multiclass._shared.keras.routing import is_config
-from keras_multiclass._shared.messages import describe, invalid
+from keras_multiclass._network.objective.loss_building import (
+    adapt_loss,
+    as_class,
+    build_keras_loss,
+    build_user_loss,
+    keras_name,
+)
+from keras_multiclass._shared.keras.lookup import snake_name
+from keras_multiclass._shared.messages import describe
 from keras_multiclass._shared.signatures import accepted_parameters
 from keras_multiclass.exceptions import ObjectiveError
 
 __all__ = ["resolve_loss"]
 
-_MEAN = "mean_with_sample_weight"
 _AUTOMATIC = ("auto", "crossentropy", "ce")
 
 # Input forms of the Keras losses for exclusive classes. "scores" are the raw output, with the
@@ -105,12 +112,12 @@ def resolve_loss(
     if loss is None or (isinstance(loss, str) and loss in _AUTOMATIC):
         spec = _automatic(arguments, output_form)
     else:
-        spec = _as_class(loss)
+        spec = as_class(loss)
     known = _known_name(spec)
     if known is None:
         return _user_loss(spec, arguments, n_classes, output_form)
     _check_known(known, arguments, n_classes, output_form)
-    built = _build(spec, arguments, _takes_logits(output_form))
+    built = build_keras_loss(spec, arguments, _takes_logits(output_form))
     if known in _ONE_UNIT or (
         known == "SparseCategoricalCrossentropy"
         and not is_binary_unit(output_form)
@@ -120,7 +127,13 @@ def resolve_loss(
     target, prediction = _MULTICLASS[known]
     per_sample = getattr(built, "axis", -1) is not None or known not in ("Dice", "Tversky")
     forms = InputForms(target, prediction, output_form, n_classes)
-    return _adapt(built, forms, per_sample, _reduction(spec, arguments))
+    return adapt_loss(AdaptedLoss, spec, built, forms, arguments, per_sample=per_sample)
+
+
+def _known_name(spec: Any) -> str | None:
+    """Return the name of a loss of Keras whose forms are known."""
+    name = keras_name(spec)
+    return name if name in (*_MULTICLASS, *_ONE_UNIT, *_REGRESSION, *_OTHER_TASKS) else None
 
 
 def _takes_logits(output_form: OutputForm) -> bool:
@@ -137,37 +150,6 @@ def _automatic(arguments: Mapping[str, Any], output_form: OutputForm) -> type:
     if any(name in one_hot and name not in plain for name in arguments):
         return losses.CategoricalCrossentropy
     return losses.SparseCategoricalCrossentropy
-
-
-def _as_class(loss: Any) -> Any:
-    """Replace names and Keras functions by the corresponding Keras class."""
-    if isinstance(loss, str):
-        return _class_of_function(loss_lookup(loss))
-    if isinstance(loss, functools.partial) and not inspect.isclass(loss.func):
-        cls = _class_of_function(loss.func)
-        if inspect.isclass(cls) and not loss.args:
-            return functools.partial(cls, **loss.keywords)
-    return _class_of_function(loss)
-
-
-def _class_of_function(loss: Any) -> Any:
-    name = getattr(loss, "__name__", "")
-    if inspect.isfunction(loss) and loss is getattr(keras.losses, name, None):
-        loss_class = loss_lookup(name)
-        return loss_class if inspect.isclass(loss_class) else loss
-    return loss
-
-
-def _known_name(spec: Any) -> str | None:
-    """Return the name of a Keras loss, or None for a user-defined one."""
-    if is_config(spec):
-        spec = loss_lookup(spec["class_name"])
-    if isinstance(spec, functools.partial):
-        spec = spec.func
-    cls = spec if inspect.isclass(spec) else type(spec)
-    name = cls.__name__
-    known = (*_MULTICLASS, *_ONE_UNIT, *_REGRESSION, *_OTHER_TASKS)
-    return name if name in known and cls is getattr(keras.losses, name, None) else None
 
 
 def _check_known(
@@ -195,78 +177,9 @@ def _check_known(
         )
     else:
         return
-    raise mismatch_error(n_classes, output, f"loss {snake_name(name)!r}", reason, cure)
-
-
-def _build(spec: Any, arguments: Mapping[str, Any], takes_logits: bool) -> Any:
-    """Build a new loss with the right ``from_logits``, reduction and precision."""
-    target = spec.func if isinstance(spec, functools.partial) else spec
-    is_instance = isinstance(spec, keras.losses.Loss)
-    if isinstance(spec, Mapping):
-        target = loss_lookup(spec["class_name"])
-    taken = accepted_parameters(type(spec) if is_instance else target).names
-    forced: dict[str, Any] = {}
-    if "from_logits" in taken:
-        forced["from_logits"] = takes_logits
-    if inspect.isclass(target) or is_instance:
-        if "reduction" in taken:
-            forced["reduction"] = _reduction(spec, arguments)
-        dtype = getattr(spec, "dtype", None) if is_instance else None
-        # "float32" is the default of an instance, so it follows the current precision.
-        if "dtype" in taken and "dtype" not in arguments and dtype not in (None, "float32"):
-            forced["dtype"] = dtype
-    return build_object(
-        spec,
-        {**arguments, **forced},
-        lookup=loss_lookup,
-        what="loss",
-        base=keras.losses.Loss,
-        functions=True,
+    raise mismatch_error(
+        describe_classes(n_classes), output, f"loss {snake_name(name)!r}", reason, cure
     )
-
-
-def _reduction(spec: Any, arguments: Mapping[str, Any]) -> str:
-    """Return the weighted mean, unless another reduction is requested.
-
-    "sum_over_batch_size" is an instance's default, and without reduction there would be nothing to
-    minimize.
-    """
-    requested = getattr(spec, "reduction", None)
-    if isinstance(spec, functools.partial):
-        requested = spec.keywords.get("reduction")
-    elif isinstance(spec, Mapping):
-        requested = spec.get("config", {}).get("reduction")
-    if "reduction" in arguments:
-        requested = arguments["reduction"]
-    elif requested == "sum_over_batch_size" and not isinstance(spec, functools.partial):
-        requested = _MEAN
-    return _MEAN if requested in (None, "none") else str(requested)
-
-
-def _adapt(built: Any, forms: InputForms, per_sample: bool, reduction: str) -> AdaptedLoss:
-    arguments: Mapping[str, Any] = {}
-    if isinstance(built, keras.losses.Loss):
-        # "float32" is the default of an instance, so it follows the current precision.
-        name, dtype = built.name, None if built.dtype == "float32" else built.dtype
-    else:
-        built, arguments = _open_partial(built)
-        name, dtype = getattr(built, "__name__", type(built).__name__), None
-    return AdaptedLoss(
-        built,
-        forms,
-        arguments,
-        per_sample=per_sample,
-        reduction=reduction,
-        name=name if name.isidentifier() else "loss",  # "<lambda>" is not a valid Keras scope
-        dtype=dtype,
-    )
-
-
-def _open_partial(function: Any) -> tuple[Any, Mapping[str, Any]]:
-    """Split off the keyword arguments, since Keras can save functions but not partials."""
-    if isinstance(function, functools.partial) and not function.args:
-        return function.func, function.keywords
-    return function, {}
 
 
 # --- user-defined losses -----------------------------------------------------------------------
@@ -276,38 +189,21 @@ def _user_loss(
     spec: Any, arguments: Mapping[str, Any], n_classes: int, output_form: OutputForm
 ) -> AdaptedLoss:
     """Adapt a user-defined loss after detecting its input forms."""
-    if not callable(spec) and not is_config(spec) and not isinstance(spec, keras.losses.Loss):
-        allowed = "'auto', a name, a keras Loss class, a keras Loss instance or a function"
-        raise TypeError(invalid("loss", f"{allowed} (y_true, y_pred)", describe(spec)))
-    built = _build_user_loss(spec, arguments, output_form)
+    built = build_user_loss(spec, arguments, _takes_logits(output_form))
     taken = accepted_parameters(type(built) if isinstance(built, keras.losses.Loss) else built)
     scores = "from_logits" in taken.names
     detected = detect_forms(
         function_of(built),
-        n_classes=n_classes,
-        output_form=output_form,
+        ClassTrial.make(n_classes, output_form),
         scores=scores,
         required="down",
     )
     if isinstance(detected, Attempts):
         error = _unusable(spec, scores, n_classes, output_form, detected)
         raise error from detected.first_error
-    return _adapt(built, detected.forms, detected.per_sample, _reduction(spec, arguments))
-
-
-def _build_user_loss(spec: Any, arguments: Mapping[str, Any], output_form: OutputForm) -> Any:
-    if not isinstance(spec, keras.losses.Loss):
-        return _build(spec, arguments, _takes_logits(output_form))
-    # Reduction and precision are those of the adapter.
-    left_out = ("reduction", "from_logits")
-    routed = {name: value for name, value in arguments.items() if name not in left_out}
-    logits = _takes_logits(output_form)
-    takes_logits = "from_logits" in accepted_parameters(type(spec)).names
-    if takes_logits and getattr(spec, "from_logits", None) is not logits:
-        routed["from_logits"] = logits
-    built = build_object(spec, routed, lookup=loss_lookup, what="loss", base=keras.losses.Loss)
-    built.reduction = _reduction(spec, arguments)  # for an overridden `__call__` that calls Keras'
-    return built
+    return adapt_loss(
+        AdaptedLoss, spec, built, detected.forms, arguments, per_sample=detected.per_sample
+    )
 
 
 def _unusable(
@@ -315,7 +211,7 @@ def _unusable(
 ) -> ObjectiveError:
     inputs = "the model's output and matching from_logits" if scores else "probabilities"
     return mismatch_error(
-        n_classes,
+        describe_classes(n_classes),
         describe_output(output_form, n_classes),
         f"loss {describe(spec)}",
         f"Called on a few synthetic rows with {inputs}, "

@@ -6,14 +6,13 @@ They accumulate sums over rows, rather than averaging over batches, and compute 
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
-from keras_multiclass._shared.upstream.keras import set_direction
+from keras_multiclass._network.objective.epoch_scores import BinnedRanking, OverClasses
 
 __all__ = ["AUCS", "COUNTED", "SCIKIT_LEARN_NAMES", "ClassAUC", "ClassScore"]
 
@@ -108,49 +107,6 @@ SCIKIT_LEARN_NAMES: Mapping[str, str] = {
 """Names of scikit-learn's scorers and our names of the same metrics."""
 
 
-class _OverClasses(keras.metrics.Metric):
-    """Base of the metrics: arguments and names of per-class values."""
-
-    def __init__(
-        self,
-        n_classes: int,
-        score: str,
-        class_names: Sequence[str] | None = None,
-        name: str | None = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(name=name or score, dtype=dtype)
-        set_direction(self, "up")
-        self.n_classes = n_classes
-        self.score = score
-        self.class_names = None if class_names is None else tuple(class_names)
-
-    def _named(self, value: Any) -> Any:
-        """Name per-class values, as in ``recall/fir``; return a scalar unchanged."""
-        if not len(value.shape):
-            return value
-        names = self.class_names or range(self.n_classes)
-        what = self.name.removeprefix("per_class_")
-        return {f"{what}/{name}": value[i] for i, name in enumerate(names)}
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor arguments."""
-        return {
-            "n_classes": self.n_classes,
-            "score": self.score,
-            "class_names": None if self.class_names is None else list(self.class_names),
-            "name": self.name,
-            "dtype": self.dtype,
-        }
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _build, (type(self), self.get_config())
-
-
-def _build(cls: type, arguments: dict[str, Any]) -> Any:
-    return cls(**arguments)
-
-
 def _rows(y_true: Any, sample_weight: Any, dtype: Any) -> tuple[Any, Any]:
     """Return class indices and weights, both of shape ``(n,)``."""
     index = ops.reshape(ops.cast(y_true, "int32"), (-1,))
@@ -160,7 +116,7 @@ def _rows(y_true: Any, sample_weight: Any, dtype: Any) -> tuple[Any, Any]:
 
 
 @_register
-class ClassScore(_OverClasses):
+class ClassScore(OverClasses):
     """A score of predicted labels, computed exactly over an epoch as in scikit-learn.
 
     Parameters
@@ -182,7 +138,7 @@ class ClassScore(_OverClasses):
 
     Examples
     --------
-    >>> from keras_multiclass._network.objective.class_scores import ClassScore
+    >>> from keras_multiclass._network.objective.classes.scores import ClassScore
     >>> metric = ClassScore(2, "balanced_accuracy")
     >>> metric.update_state([0, 0, 0, 1], [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
     >>> round(float(metric.result()), 4)
@@ -213,7 +169,7 @@ class ClassScore(_OverClasses):
     def result(self) -> Any:
         """Return the score so far, 0 before the first row; a dict for ``"per_class_*"``."""
         counts = ops.convert_to_tensor(self.counts)
-        return self._named(COUNTED[self.score](counts[0], counts[1], counts[2]))
+        return self.named(COUNTED[self.score](counts[0], counts[1], counts[2]))
 
 
 # --- areas under curves -----------------------------------------------------------------------
@@ -225,14 +181,11 @@ AUCS: Mapping[str, Callable[[Any, Any, Any], Any]] = {
 }
 """Scores of `ClassAUC` by name, from each class's area, its weight and that of the rest."""
 
-_N_BINS = 4096
-_FINEST = 0.01  # bins have about equal width up to this distance, in log-odds, from the center
-_FARTHEST = 100.0  # values farther away fall into the outermost bins
 _TINY = 1e-37
 
 
 @_register
-class ClassAUC(_OverClasses):
+class ClassAUC(BinnedRanking):
     """One-vs-rest area under the ROC curve over a whole epoch.
 
     Parameters
@@ -258,63 +211,27 @@ class ClassAUC(_OverClasses):
 
     Examples
     --------
-    >>> from keras_multiclass._network.objective.class_scores import ClassAUC
+    >>> from keras_multiclass._network.objective.classes.scores import ClassAUC
     >>> metric = ClassAUC(2, "macro_auc")
     >>> metric.update_state([0, 0, 1, 1], [[0.0, 0.1], [0.0, 0.4], [0.0, 0.35], [0.0, 0.8]])
     >>> float(metric.result())
     0.75
     """
 
-    def __init__(
-        self,
-        n_classes: int,
-        score: str,
-        class_names: Sequence[str] | None = None,
-        name: str | None = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(n_classes, score, class_names, name, dtype)
-        shape = (2, n_classes, _N_BINS)  # the rest first
-        self.counts = self.add_variable(shape, "zeros", dtype=self.dtype, name="counts")
-        self.centers = self.add_variable((n_classes,), "zeros", dtype=self.dtype, name="centers")
-        self.begun = self.add_variable((), "zeros", dtype=self.dtype, name="begun")
-
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch."""
         index, weight = _rows(y_true, sample_weight, self.dtype)
-        scores = _log_odds(ops.cast(y_pred, self.dtype))
-        begun, centers = map(ops.convert_to_tensor, (self.begun, self.centers))
-        centers = ops.where(ops.greater(begun, 0), centers, ops.mean(scores, axis=0))
-        self.centers.assign(centers)
-        self.begun.assign(ops.ones_like(begun))
-        positions = ops.arcsinh((scores - centers) / _FINEST) / math.asinh(_FARTHEST / _FINEST)
-        bins = ops.cast(ops.clip((positions + 1) * (_N_BINS / 2), 0, _N_BINS - 1), "int32")
         classes = ops.arange(self.n_classes, dtype="int32")
         own = ops.cast(ops.equal(ops.expand_dims(index, -1), classes), "int32")
-        cells = ops.reshape((own * self.n_classes + classes) * _N_BINS + bins, (-1,))
-        weights = ops.repeat(weight, self.n_classes)
-        counts = ops.segment_sum(weights, cells, num_segments=2 * self.n_classes * _N_BINS)
-        self.counts.assign_add(ops.reshape(counts, self.counts.shape))
+        self.count(own, _log_odds(ops.cast(y_pred, self.dtype)), weight)
 
     def result(self) -> Any:
         """Return the area so far; a dict for ``"per_class_auc"``.
 
         It is 0 before the first row, and then NaN unless there are two classes, or other classes.
         """
-        counts = ops.convert_to_tensor(self.counts)
-        others, own = counts[0], counts[1]
-        n_others, n_own = ops.sum(others, axis=1), ops.sum(own, axis=1)
-        below = ops.cumsum(others, axis=1) - others / 2
-        areas = ops.divide_no_nan(ops.sum(own * below, axis=1), n_own * n_others)
-        scores = AUCS[self.score](areas, n_own, n_others)
-        defined = _defined(scores, n_own * n_others) | ops.equal(self.begun, 0)
-        return self._named(ops.where(defined, scores, ops.full_like(scores, float("nan"))))
-
-
-def _defined(scores: Any, pairs: Any) -> Any:
-    """Whether there are pairs of rows to compare, for each class or for any."""
-    of_each = ops.greater(pairs, 0)
-    return of_each if len(scores.shape) else ops.any(of_each)
+        areas, own, others = self.areas()
+        return self.named_where_defined(AUCS[self.score](areas, own, others), own * others)
 
 
 def _log_odds(logits: Any) -> Any:

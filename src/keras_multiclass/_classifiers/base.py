@@ -1,4 +1,4 @@
-"""The estimator: parameters and public methods."""
+"""What both classifiers have in common: parameters and public methods."""
 
 from __future__ import annotations
 
@@ -6,21 +6,15 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Self, cast
 
 import keras
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.metrics import accuracy_score
-from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from keras_multiclass._interop.html_repr import NotebookMixin
-from keras_multiclass._interop.scikeras import (
-    check_scikeras_classifier,
-    convert_parameters,
-    read_fit,
-)
 from keras_multiclass._interop.sklearn_callbacks import (
     CallbackSupportMixin,
     has_sklearn_callbacks,
@@ -28,12 +22,7 @@ from keras_multiclass._interop.sklearn_callbacks import (
 )
 from keras_multiclass._network.backbone_resolution import BackboneParameter
 from keras_multiclass._network.compile import PackedModel
-from keras_multiclass._network.objective import (
-    OutputForm,
-    to_log_probabilities,
-    to_logits,
-    to_probabilities,
-)
+from keras_multiclass._network.objective import Objective
 from keras_multiclass._shared.interrupts import interruptible, shielded
 from keras_multiclass._shared.keras.environment import keras_environment, start_quietly
 from keras_multiclass._shared.keras.pickling import pack_parameters
@@ -42,7 +31,6 @@ from keras_multiclass._shared.keras.versions import current_versions, naming_ver
 from keras_multiclass._shared.seeding import seeded
 from keras_multiclass._shared.signatures import accepted_parameters
 from keras_multiclass._shared.typing import ArrayLike, History
-from keras_multiclass._training.adopt_scikeras import adopt_fit
 from keras_multiclass._training.callers import is_called_by_user
 from keras_multiclass._training.engine import predict
 from keras_multiclass._training.fitted import FittedNetwork, FittedState, TrainingRecord
@@ -51,220 +39,14 @@ from keras_multiclass._training.parameters import FitParameters
 from keras_multiclass._training.request import FitRequest
 from keras_multiclass._training.run import Observer, Train, run_fit
 from keras_multiclass._training.settings import resolve_prediction
+from keras_multiclass._training.task import Task
 from keras_multiclass._training.unknown_arguments import reported_together
 
 
-class KerasMulticlassClassifier(
-    NotebookMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator
-):
-    """Multi-class classifier that trains a Keras network.
+class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+    """What the classifiers have in common: their parameters and methods."""
 
-    Pass features, labels and, optionally, the hidden part of a network (a *backbone*). The
-    classifier encodes the labels, adds the output layer and chooses a loss that matches both.
-    It trains and predicts like any other scikit-learn classifier.
-
-    Parameters
-    ----------
-    backbone : str, callable, keras.Model or keras.Layer, default="auto"
-        Hidden part of the network, from inputs to features.
-
-        - ``"auto"``: ``"realmlp_small"`` for tables (2-d X; ``"mlp"`` for more than 1000
-          columns), ``"conv1d"`` for sequences of vectors (3-d X), ``"cnn"`` for images (4-d and
-          5-d X, and 3-d X whose rows are squares of at least 8 x 8, with a warning).
-        - The name of a registered backbone, see `list_backbones`. A sequence backbone reads 2-d
-          X as token ids, with 0 as padding, and embeds them.
-        - A function ``(inputs, **params) -> tensor`` of Keras tensors that returns features of
-          shape (batch, n_features). For sequences, a parameter named ``mask`` receives the mask
-          of the steps that are not padding. Padding is zeros at the end, unless other steps of
-          the training rows are all zero, too.
-        - A headless ``keras.Model`` or ``keras.Layer``. Each fit trains a copy that starts from
-          its weights; the original is never changed.
-    model : callable or keras.Model, default=None
-        Complete network, used instead of a backbone: a function that returns one, as in SciKeras
-        (it may take ``meta``, ``compile_kwargs``, ``params`` and its own arguments), or a
-        ``keras.Model``, which is copied for each fit together with its weights and the state of
-        its optimizer. The output layer must have one unit per class (softmax or logits) or, for
-        two classes, a single unit (sigmoid or logit). If the network is compiled, its ``compile``
-        arguments replace the defaults. A custom ``train_step``, ``test_step`` or ``predict_step``
-        is called; a custom ``fit`` or ``predict`` is not.
-    loss : str, keras.losses.Loss, class or callable, default="auto"
-        Loss function; ``"auto"`` is cross-entropy. The loss is given what it expects: class
-        indices or one-hot targets, logits or probabilities.
-    optimizer : str, keras.optimizers.Optimizer or class, default="auto"
-        Optimizer. ``"auto"`` uses the backbone's default, or Adam if it has none. Instances are
-        copied for each fit.
-    metrics : str, keras.metrics.Metric, class, callable, or list or dict of these, default=None
-        Metrics to report for each epoch in addition to the loss. They are computed over all rows
-        of the epoch and use sample weights.
-
-        - ``"accuracy"``, ``"top_3_accuracy"`` (any number), ``"balanced_accuracy"``,
-          ``"cohen_kappa"``, ``"matthews_correlation"``, ``"crossentropy"``.
-        - ``"macro_f1"``, ``"weighted_f1"``, ``"micro_f1"``, and likewise for ``precision`` and
-          ``recall``; ``"macro_auc"`` and ``"weighted_auc"``, each class against the rest.
-          scikit-learn's names (``"f1_macro"``, ``"roc_auc_ovr"``, ...) are accepted too.
-        - ``"per_class_recall"``, ``"per_class_precision"``, ``"per_class_f1"`` and
-          ``"per_class_auc"``: one value per class, reported as ``"recall/<label>"``.
-        - Any Keras metric by name, class or instance, or a function ``(y_true, y_pred)``.
-    callbacks : str, keras.callbacks.Callback, class, or list or dict of these, default=None
-        Keras callbacks. Instances are used directly, not copied; ``clone`` copies them.
-        ``"tensorboard"`` adds per-class precision, recall and F1 to the metrics and logs
-        everything in `history_`. Each fit logs to its own subfolder of ``"logs"``, or of
-        ``callbacks__tensorboard__log_dir``.
-    class_weight : dict or "balanced", default=None
-        Class weights, ``{label: weight}``, multiplied with `sample_weight`. ``"balanced"`` gives
-        every class the same total weight.
-    epochs : int or "auto", default="auto"
-        Number of passes over the training rows. ``"auto"`` uses the backbone's default, or 100
-        if it has none. Here and in all integer parameters, floats such as ``20.0`` are accepted.
-    batch_size : int or "auto", default="auto"
-        Number of rows per step, or -1 for all rows. ``"auto"`` uses the backbone's default or, if
-        it has none, the power of two nearest to 1/32 of the number of rows, between 64 and 1024.
-        Must be ``"auto"`` for streams, which yield their own batches.
-    validation_split : float, default=None
-        Fraction of the rows to hold out for validation; the split is stratified and shuffled.
-    early_stopping : bool, int, dict or "auto", default="auto"
-        Whether to stop when the validation loss has not improved for 10 epochs (or the given
-        number of epochs) and restore the weights of the best epoch. Holds out a tenth of the
-        rows unless `validation_split` or validation data are given. If the optimizer follows a
-        schedule over all epochs, as for ``"realmlp"``, True trains for all of them and then
-        restores the best. A dict holds arguments for
-        ``keras.callbacks.EarlyStopping``, such as ``{"monitor": "val_macro_f1"}``; any of the
-        `metrics` can be monitored, and ``mode`` is inferred from the metric. ``"auto"`` uses the
-        backbone's default, or False if it has none.
-    shuffle : bool, default=True
-        Whether to shuffle the training rows before each epoch. Streams keep their order.
-    scaling : {"auto", "standard", "robust", "quantile"} or None, default="auto"
-        How the network scales numeric features before the backbone. Statistics are those of the
-        (weighted) training rows.
-
-        - ``"standard"``: zero mean and unit variance.
-        - ``"robust"``: zero median and unit interquartile range, then smoothly clipped to
-          between -3 and 3. Tables only.
-        - ``"quantile"``: the normal quantile of the value's rank. Tables only.
-        - ``None``: no scaling.
-        - ``"auto"``: the backbone's default, or ``"standard"`` if it has none; None if the
-          backbone is a ``keras.Model`` or ``keras.Layer``. A complete `model` is never scaled.
-
-        For streams, quantiles are approximated by those of a normal distribution.
-    categorical_features : "from_dtype", None or array-like, default="from_dtype"
-        Which columns of a table are categorical; all others are numeric. ``"from_dtype"`` selects
-        data frame columns of dtype category, string, bool, or object containing strings; None
-        selects no columns. Otherwise a mask, indices or names of columns. Columns with up to 9
-        categories are one-hot encoded, others are embedded. Categories that do not occur in the
-        training rows are encoded as zeros.
-    n_ensemble : int or "auto", default="auto"
-        Number of networks trained together on the same batches, each with its own initial
-        weights and dropout. Each trains as it would alone, and their probabilities are averaged.
-        They share scaling and the embeddings of categories and token ids. ``"auto"`` uses the
-        backbone's default, or 1 if it has none. Not supported with a complete `model`.
-    calibration : {"temperature"} or None, default=None
-        Whether to calibrate probabilities after training. ``"temperature"`` divides the logits
-        by the number that minimizes the cross-entropy of the validation rows; predicted labels
-        do not change. The validation rows are those of `early_stopping`, held out in the same
-        way. `partial_fit` resets the temperature to 1. Not supported with a complete `model`.
-    warm_start : bool, default=False
-        Whether `fit` continues from the last fit instead of starting over. Optimizer, loss,
-        metrics and callbacks follow their current values; the classes and the seed are those of
-        the first fit. Parameters that determine the network (`backbone` or `model` and their
-        arguments, `scaling`, `categorical_features`, `n_ensemble`, `dtype`) must not change.
-    dtype : {"float32", "float64", "mixed_float16", "mixed_bfloat16"}, default="float32"
-        Keras dtype policy of the network. Keras' global policy and float type have no effect; a
-        fit warns of a global policy of lower precision.
-    engine : {"auto", "graph", "keras"}, default="auto"
-        Training loop. ``"graph"`` runs whole epochs inside TensorFlow's graph and reuses traces
-        across fits, which makes small networks many times faster; ``"keras"`` runs Keras'
-        training step batch by batch. ``"auto"`` uses ``"graph"`` unless something requires the
-        Keras engine: callbacks that act on batches, ``run_eagerly``, a stream, X larger than a
-        quarter of the memory, a model that cannot be traced, or another Keras backend. Results
-        agree up to rounding.
-    random_state : int, RandomState, Generator or None, default=None
-        Seed of initial weights, validation split, row order and dropout.
-    verbose : {0, 1, 2}, default=0
-        0 is silent. 1 shows a live progress line with a bar and the time left, and ends with a
-        summary. 2 prints one line per epoch.
-    **backbone__arguments : dict
-        Routed parameters. ``backbone__*`` and ``model__*`` are passed to the builder;
-        ``optimizer__*``, ``loss__*``, ``metrics__*`` and ``callbacks__*`` to these objects
-        (``optimizer__learning_rate``, ``callbacks__stop__patience``). ``compile__*`` accepts
-        ``run_eagerly`` and ``jit_compile`` (whether XLA compiles the steps; by default only if
-        training is long enough to benefit). ``fit__*`` accepts ``validation_freq``,
-        ``validation_batch_size`` and, for streams, ``steps_per_epoch``. ``predict__batch_size``
-        is the number of rows per prediction step: by default 128, or fewer if they take more than
-        16 MiB. For both batch sizes, -1 means all rows. All are visible to `get_params`,
-        `set_params` and grid search.
-
-    Attributes
-    ----------
-    classes_ : ndarray of shape (n_classes,)
-        Class labels, sorted; the column names if y was a one-hot data frame. The columns of
-        `predict_proba` are in this order.
-    n_classes_ : int
-        Number of classes.
-    n_features_in_ : int
-        Size of the second axis of X.
-    feature_names_in_ : ndarray of shape (n_features,)
-        Only if X was a data frame whose column names are all strings: these names.
-    input_shape_ : tuple of int
-        Shape of one row of X.
-    network_feature_names_ : ndarray of str
-        Only for table backbones: names of the backbone's inputs, such as ``"age"``,
-        ``"age_missing"``, ``"color_red"`` and ``"city_embedding0"``.
-    resolved_params_ : dict
-        Values used by the last new fit for parameters that were ``"auto"`` or not set, by
-        parameter name.
-    temperature_ : float
-        Only with `calibration`: number by which logits are divided; above 1 if the network was
-        overconfident.
-    n_iter_ : int
-        Number of epochs trained.
-    history_ : dict of str to list
-        Loss and metrics of each epoch; those of the validation data under ``val_*``.
-    metric_modes_ : dict of str to {"min", "max"} or None
-        Whether lower or higher values of each entry of `history_` are better; None if unknown.
-    validated_epochs_ : list of int
-        Epochs, counted from 1, after which validation ran: those of the ``val_*`` entries.
-    input_offset_ : ndarray of shape (n_channels,)
-        Only if some features vary too little for their size to be told apart in the network's
-        dtype, such as Unix times in float32: what is subtracted from the last axis of X, in 64
-        bits, before `model_` reads it; 0 for all other features.
-    model_ : keras.Model
-        Trained and compiled network. It takes raw X, minus `input_offset_` where that exists, and
-        outputs logits if it was built from a backbone.
-    engine_ : str
-        Engine used last, ``"graph"`` or ``"keras"``; empty before any training.
-    engine_reason_ : str
-        Why this engine was used.
-    callbacks_ : list of keras.callbacks.Callback
-        The callbacks of the last run, in order: instances that were passed, and those built from
-        names and classes.
-    loss_ : keras.losses.Loss
-        Loss used in training. It takes class indices and the output of `model_`.
-
-    See Also
-    --------
-    register_backbone : Register a backbone under a name.
-    sklearn.neural_network.MLPClassifier : Multi-layer perceptron of scikit-learn.
-
-    Notes
-    -----
-    The loss of a batch is its weighted mean, rows of weight zero are dropped, and a batch is
-    never larger than the data. Weighting a row therefore equals repeating it, and only the ratios
-    of weights matter: very large and very small ones are divided by a common power of two.
-
-    With scikit-learn 1.9 or newer, ``set_callbacks`` accepts scikit-learn's callbacks, such as
-    ``sklearn.callback.ProgressBar``; `fit` notifies them after each epoch.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from keras_multiclass import KerasMulticlassClassifier
-    >>> X, y = load_iris(return_X_y=True, as_frame=False)
-    >>> classifier = KerasMulticlassClassifier(epochs=60, random_state=0)
-    >>> classifier.fit(X, y).score(X, y) > 0.9
-    True
-    >>> classifier.predict_proba(X[:2]).shape
-    (2, 3)
-    """
+    _task: Task
 
     def __init__(
         self,
@@ -352,7 +134,7 @@ class KerasMulticlassClassifier(
 
         Returns
         -------
-        KerasMulticlassClassifier
+        self
             The estimator itself.
 
         Raises
@@ -377,7 +159,7 @@ class KerasMulticlassClassifier(
         objects = {name: value for name, value in params.items() if not isinstance(value, _ATOMS)}
         bare = self._copy_parameters()
         bare.set_params(**dict.fromkeys(objects))
-        cloned = super(KerasMulticlassClassifier, bare).__sklearn_clone__()
+        cloned = super(KerasClassifierBase, bare).__sklearn_clone__()
         return cloned.set_params(**copy_state(objects))
 
     def __sklearn_tags__(self) -> Any:
@@ -432,7 +214,7 @@ class KerasMulticlassClassifier(
 
         Returns
         -------
-        KerasMulticlassClassifier
+        self
             The fitted estimator.
 
         Raises
@@ -487,7 +269,7 @@ class KerasMulticlassClassifier(
 
         Returns
         -------
-        KerasMulticlassClassifier
+        self
             The fitted estimator.
 
         Raises
@@ -521,7 +303,7 @@ class KerasMulticlassClassifier(
 
         Returns
         -------
-        KerasMulticlassClassifier
+        self
             The estimator, ready for `predict` and `partial_fit`.
 
         Raises
@@ -530,56 +312,6 @@ class KerasMulticlassClassifier(
             As for `fit`.
         """
         return self._run(FitRequest(X, y, task="initialize"))
-
-    @classmethod
-    def from_scikeras(cls, estimator: Any) -> Self:
-        """Convert a SciKeras classifier, fitted or not.
-
-        Parameters
-        ----------
-        estimator : scikeras.wrappers.KerasClassifier
-            Classifier to convert; it is not modified. A subclass may define ``__init__`` and
-            ``_keras_build_fn``.
-
-        Returns
-        -------
-        KerasMulticlassClassifier
-            Classifier with the same parameters, including SciKeras' defaults: ``rmsprop``, one
-            epoch, batches of 32 rows, ``verbose=1``. Builder arguments that SciKeras accepts as
-            ``hidden=...`` become ``model__hidden``. If `estimator` is fitted, so is the result,
-            with copies of the network and its optimizer, the classes and the history.
-
-        Raises
-        ------
-        TypeError
-            If `estimator` is not a SciKeras classifier, or its network cannot be copied.
-        ValueError
-            If something cannot be converted, such as ``predict__callbacks``, overridden methods
-            or a multi-label target; the message names it.
-
-        Examples
-        --------
-        >>> import keras
-        >>> from scikeras.wrappers import KerasClassifier
-        >>> from keras_multiclass import KerasMulticlassClassifier
-        >>> def build(meta, hidden):
-        ...     return keras.Sequential(
-        ...         [
-        ...             keras.layers.Dense(hidden, activation="relu"),
-        ...             keras.layers.Dense(meta["n_classes_"], activation="softmax"),
-        ...         ]
-        ...     )
-        >>> old = KerasClassifier(build, hidden=8, optimizer__learning_rate=0.01)
-        >>> new = KerasMulticlassClassifier.from_scikeras(old)
-        >>> new.optimizer, new.get_params()["model__hidden"]
-        ('rmsprop', 8)
-        """
-        check_scikeras_classifier(estimator)
-        fit = read_fit(estimator)
-        converted = cls(**convert_parameters(estimator))
-        if fit is not None:
-            converted._set_fitted(adopt_fit(converted._fit_parameters(), fit))
-        return converted
 
     def _run(self, request: FitRequest) -> Self:
         """Carry out a request; if it fails, the estimator is unchanged.
@@ -590,13 +322,18 @@ class KerasMulticlassClassifier(
             previous = self._fitted_network() if request.resume else None
             observes = request.task == "fit" and has_sklearn_callbacks(self)
             observer = self._observer(request) if observes else None
-            self._set_fitted(run_fit(self._fit_parameters(), request, previous, observer))
+            parameters = self._fit_parameters(self._task_of(request))
+            self._set_fitted(run_fit(parameters, request, previous, observer))
         return self
 
-    def _fit_parameters(self) -> FitParameters:
+    def _task_of(self, request: FitRequest) -> Task:
+        """Return what the network is to predict."""
+        return self._task
+
+    def _fit_parameters(self, task: Task) -> FitParameters:
         values = self.get_params(deep=False)
-        with reported_together(values, self._routed):
-            return FitParameters.check(values, self._routed, type(self).__name__)
+        with reported_together(values, self._routed, task.any_objective):
+            return FitParameters.check(values, self._routed, type(self).__name__, task)
 
     def _fitted_network(self) -> FittedNetwork:
         record = TrainingRecord(
@@ -606,7 +343,9 @@ class KerasMulticlassClassifier(
             self.engine_,
             self.engine_reason_,
         )
-        return FittedNetwork(self.model_, self._state, record)
+        # The user may have changed the thresholds.
+        state = replace(self._state, thresholds=getattr(self, "thresholds_", None))
+        return FittedNetwork(self.model_, state, record)
 
     def _set_fitted(self, network: FittedNetwork) -> None:
         others = {name: value for name, value in vars(self).items() if not _is_fitted(name)}
@@ -667,8 +406,8 @@ class KerasMulticlassClassifier(
         ndarray of shape (n_samples,), or a one-hot matrix or data frame
             Predicted labels, in the format of the `y` passed to `fit`.
         """
-        positions = self._predict_positions(X)
-        return self._state.codec.decode(positions)
+        encoded = self._predict_encoded(X)
+        return self._state.codec.decode(encoded)
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Predict class probabilities.
@@ -683,7 +422,7 @@ class KerasMulticlassClassifier(
         ndarray of shape (n_samples, n_classes)
             Probabilities, in the order of `classes_`. Each row sums to 1.
         """
-        return self._predict(X, to_probabilities)
+        return self._predict(X, lambda objective, raw: objective.probabilities(raw))
 
     def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
         """Predict the logarithm of class probabilities.
@@ -698,7 +437,7 @@ class KerasMulticlassClassifier(
         ndarray of shape (n_samples, n_classes)
             Log-probabilities, in the order of `classes_`.
         """
-        return self._predict(X, to_log_probabilities)
+        return self._predict(X, lambda objective, raw: objective.log_probabilities(raw))
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:
         """Compute the logits.
@@ -714,8 +453,7 @@ class KerasMulticlassClassifier(
             Logits, in the order of `classes_`; for two classes, the logit of the second minus
             that of the first.
         """
-        logits = self._predict(X, to_logits)
-        return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
+        return self._predict(X, lambda objective, raw: objective.decisions(raw))
 
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Compute the accuracy on the given data.
@@ -735,40 +473,43 @@ class KerasMulticlassClassifier(
             Fraction of correctly predicted rows.
         """
         codec = self._fitted_state().codec
-        if codec.form == "vector" and _sklearn_compares(y):
-            return float(super().score(X, y, sample_weight))
-        predicted = codec.find(self.predict(X), "predict(X)")
-        return float(accuracy_score(codec.find(y), predicted, sample_weight=sample_weight))
+        return codec.accuracy(y, self.predict(X), sample_weight)
 
     def _fitted_state(self) -> FittedState:
         check_is_fitted(self)
         return self._state
 
-    def _predict_positions(self, X: ArrayLike) -> np.ndarray:
-        """Predict the positions of labels in `classes_`, without all probabilities at once."""
-        own = type(self).predict_proba
-        if own is not KerasMulticlassClassifier.predict_proba:  # of a subclass
-            return np.asarray(self.predict_proba(X)).argmax(axis=1)
-        return self._predict(X, lambda raw, form: to_probabilities(raw, form).argmax(axis=1))
+    def _predict_encoded(self, X: ArrayLike) -> np.ndarray:
+        """Predict encoded labels, without all probabilities at once."""
+        thresholds = getattr(self, "thresholds_", None)
+        if type(self).predict_proba is not KerasClassifierBase.predict_proba:  # a subclass's
+            probabilities = np.asarray(self.predict_proba(X))
+            state = self._state
+            return state.compile_spec.objective.choose(probabilities, thresholds)
+
+        def choose(objective: Objective, raw: np.ndarray) -> np.ndarray:
+            return objective.choose(objective.probabilities(raw), thresholds)
+
+        return self._predict(X, choose)
 
     def _predict(
-        self, X: ArrayLike, convert: Callable[[np.ndarray, OutputForm], np.ndarray]
+        self, X: ArrayLike, convert: Callable[[Objective, np.ndarray], np.ndarray]
     ) -> np.ndarray:
         """Compute the raw output of the network and convert it, some rows at a time."""
         check_is_fitted(self)
         fitted = vars(self)  # `fit` in another thread replaces all of it
         state, model = fitted["_state"], fitted["model_"]
         engine, batch_size = resolve_prediction(self.engine, self._routed)
-        form, n_undefined = state.compile_spec.prediction_form, 0
+        objective, n_undefined = state.compile_spec.objective, 0
 
         def convert_rows(raw: np.ndarray) -> np.ndarray:
             nonlocal n_undefined
             undefined = np.isnan(raw)
             if not undefined.any():
-                return convert(raw, form)
+                return convert(objective, raw)
             n_undefined += int(undefined.any(axis=1).sum())
             with np.errstate(invalid="ignore"):
-                return convert(raw, form)
+                return convert(objective, raw)
 
         with shielded():
             start_quietly()
@@ -806,7 +547,7 @@ class KerasMulticlassClassifier(
         pickle_format = state.get("_format")
         if pickle_format != _PICKLE_FORMAT:
             raise ValueError(
-                f"The format of a saved KerasMulticlassClassifier must be {_PICKLE_FORMAT} for "
+                f"The format of a saved {type(self).__name__} must be {_PICKLE_FORMAT} for "
                 f"this version of keras-multiclass; got {pickle_format}. "
                 + (
                     "A development version saved it: fit the classifier again."
@@ -836,29 +577,21 @@ class KerasMulticlassClassifier(
 
 # Incremented whenever the attributes of a fitted classifier change, so that an older version of the
 # package rejects what it cannot read.
-_PICKLE_FORMAT = 3
+_PICKLE_FORMAT = 4
 
 # Estimators with locks as attributes could not be copied or pickled.
-_locks: weakref.WeakKeyDictionary[KerasMulticlassClassifier, threading.RLock] = (
+_locks: weakref.WeakKeyDictionary[KerasClassifierBase, threading.RLock] = (
     weakref.WeakKeyDictionary()
 )
 _locking = threading.Lock()
 
 
-def _lock_of(estimator: KerasMulticlassClassifier) -> threading.RLock:
+def _lock_of(estimator: KerasClassifierBase) -> threading.RLock:
     with _locking:
         return _locks.setdefault(estimator, threading.RLock())
 
 
 _ATOMS = (str, int, float, bool, type(None))
-
-
-def _sklearn_compares(y: ArrayLike) -> bool:
-    """Whether scikit-learn compares labels of this type, unlike dates, decimals and others."""
-    try:
-        return bool(type_of_target(y) != "unknown")
-    except TypeError:  # NumPy's StringDType
-        return False
 
 
 def _run_once(model: keras.Model, state: FittedState) -> None:

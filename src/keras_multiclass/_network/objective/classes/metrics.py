@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import keras
 
-from keras_multiclass._network.objective.adapters import AdaptedMetric, MeanOfFunction
-from keras_multiclass._network.objective.class_scores import (
+from keras_multiclass._network.objective.adapters import AdaptedMetric
+from keras_multiclass._network.objective.classes.scores import (
     AUCS,
     COUNTED,
     SCIKIT_LEARN_NAMES,
     ClassAUC,
     ClassScore,
 )
-from keras_multiclass._network.objective.errors import describe_output, mismatch_error
-from keras_multiclass._network.objective.form_detection import Attempts, detect_forms
+from keras_multiclass._network.objective.classes.trial import ClassTrial
+from keras_multiclass._network.objective.errors import (
+    describe_classes,
+    describe_output,
+    mismatch_error,
+)
+from keras_multiclass._network.objective.form_detection import Attempts
 from keras_multiclass._network.objective.forms import (
     InputForms,
     OutputForm,
@@ -27,18 +31,18 @@ from keras_multiclass._network.objective.forms import (
     TargetForm,
     is_binary_unit,
 )
+from keras_multiclass._network.objective.metric_building import (
+    adapt_own_metric,
+    build_metrics,
+    with_classes,
+)
 from keras_multiclass._shared.keras.lookup import metric_lookup, snake_name
-from keras_multiclass._shared.keras.object_lists import build_objects, flatten
-from keras_multiclass._shared.keras.objects import build_object
 from keras_multiclass._shared.keras.rebuilding import rebuild_from_config
-from keras_multiclass._shared.keras.routing import is_config
-from keras_multiclass._shared.keras.state import copy_state
 from keras_multiclass._shared.messages import describe
 from keras_multiclass._shared.signatures import accepted_parameters
-from keras_multiclass._shared.upstream.keras import direction_of
 from keras_multiclass.exceptions import ObjectiveError
 
-__all__ = ["metric_modes", "resolve_metrics"]
+__all__ = ["resolve_metrics"]
 
 _INDEX: tuple[TargetForm, PredictionForm] = ("index", "scores")
 _ONE_HOT: tuple[TargetForm, PredictionForm] = ("one_hot", "probabilities")
@@ -100,7 +104,6 @@ _TWO_CLASSES: dict[str, tuple[TargetForm, PredictionForm]] = {
 _OVERLAP = ("IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU")
 _RANKED = ("TopKCategoricalAccuracy", "SparseTopKCategoricalAccuracy")
 
-_MODES: Mapping[str | None, Literal["min", "max"]] = {"up": "max", "down": "min"}
 _TOP_K = re.compile(r"top_([1-9]\d*)_accuracy")
 
 
@@ -150,74 +153,15 @@ def resolve_metrics(
     TypeError
         If a metric has an invalid type.
     """
-    metrics = _without_nones(metrics)
-    built = build_objects(
-        _map_metrics(metrics, lambda spec: _with_classes(spec, n_classes)),
-        routed,
-        lookup=functools.partial(_lookup, n_classes=n_classes, class_names=class_names),
-        what="metrics",
-        base=keras.metrics.Metric,
-        functions=True,
-    )
-    named = any(name.split("__")[-1] == "name" for name in routed or {})
-    resolved: list[keras.metrics.Metric] = []
-    for (key, metric), spec in zip(built, flatten(metrics), strict=True):
-        name = _name(key, metric, spec, metrics, named)
-        name = _unique(name, [m.name for m in resolved])
-        resolved.append(_adapt(metric, name, n_classes, output_form, ensemble))
-    return resolved
+
+    def adapt(metric: Any, name: str) -> keras.metrics.Metric:
+        return _adapt(metric, name, n_classes, output_form, ensemble)
+
+    lookup = functools.partial(_lookup, n_classes=n_classes, class_names=class_names)
+    return build_metrics(metrics, routed, n_classes=n_classes, lookup=lookup, adapt=adapt)
 
 
-def metric_modes(
-    metrics: Sequence[keras.metrics.Metric],
-) -> dict[str, Literal["min", "max"] | None]:
-    """Return the mode ("min" or "max") of each logged metric, as Keras callbacks use the word.
-
-    Parameters
-    ----------
-    metrics : sequence of keras.metrics.Metric
-        Metrics from `resolve_metrics`.
-
-    Returns
-    -------
-    dict of str to {"min", "max"} or None
-        By logged name, for every scalar value; None if unknown.
-    """
-    modes: dict[str, Literal["min", "max"] | None] = {}
-    for metric in metrics:
-        try:
-            result = metric.result()
-        except Exception:  # a user's metric may have no result before it has seen rows
-            result = 0.0
-        values = result if isinstance(result, Mapping) else {metric.name: result}
-        scalars = (name for name, value in values.items() if not keras.ops.ndim(value))
-        modes |= dict.fromkeys(scalars, _MODES.get(direction_of(metric)))
-    return modes
-
-
-# --- values and names -------------------------------------------------------------------------
-
-
-def _without_nones(metrics: Any) -> Any:
-    if isinstance(metrics, Mapping) and not is_config(metrics):
-        return {key: value for key, value in metrics.items() if value is not None}
-    return metrics
-
-
-def _map_metrics(metrics: Any, change: Any) -> Any:
-    if isinstance(metrics, (list, tuple)):
-        return [_map_metrics(spec, change) for spec in metrics]
-    if isinstance(metrics, Mapping) and not is_config(metrics):
-        return {key: _map_metrics(spec, change) for key, spec in metrics.items()}
-    return change(metrics)
-
-
-def _with_classes(spec: Any, n_classes: int) -> Any:
-    """Fill in the number of classes for a class that takes it."""
-    parameter = inspect.isclass(spec) and {"num_classes", "n_classes"} & set(
-        accepted_parameters(spec).names
-    )
-    return functools.partial(spec, **{parameter.pop(): n_classes}) if parameter else spec
+# --- names -----------------------------------------------------------------------------------
 
 
 def _lookup(name: str, n_classes: int, class_names: Sequence[str] | None) -> Any:
@@ -240,47 +184,7 @@ def _lookup(name: str, n_classes: int, class_names: Sequence[str] | None) -> Any
         )
     own = ["accuracy", "crossentropy", "top_3_accuracy"]
     own += [*COUNTED, *AUCS, *SCIKIT_LEARN_NAMES]
-    return _with_classes(metric_lookup(name, own), n_classes)
-
-
-def _default_name(cls: type) -> str:
-    """Return Keras' default name for a metric of this class."""
-    default = inspect.signature(cls).parameters.get("name")
-    if default is not None and isinstance(default.default, str):
-        return default.default
-    return snake_name(cls.__name__)
-
-
-def _name(key: str, metric: Any, spec: Any, metrics: Any, named: bool) -> str:
-    """Return the name for the history: dict key, the user's own name, or the given name."""
-    if isinstance(metrics, Mapping) and not is_config(metrics) and key in metrics:
-        name = str(key)
-    elif not isinstance(metric, keras.metrics.Metric):
-        function = metric.func if isinstance(metric, functools.partial) else metric
-        name = getattr(function, "__name__", snake_name(type(function).__name__))
-        name = name if name.isidentifier() else "metric"
-    else:
-        default = _default_name(type(metric))
-        # Keras numbers unnamed metrics over the whole process: precision, precision_1, ...
-        unnamed = re.fullmatch(rf"{re.escape(default)}(_[1-9]\d*)?", metric.name) is not None
-        name = default if unnamed else metric.name
-        if unnamed and isinstance(spec, str) and not named:
-            name = spec
-    if name == "loss" or name.startswith("val_"):
-        raise ValueError(
-            f"metrics: a metric must have a name of its own; {name!r} is taken in the history. "
-            "Give it another name with a dict: metrics={'name': metric}."
-        )
-    return name
-
-
-def _unique(name: str, taken: list[str]) -> str:
-    if name not in taken:
-        return name
-    i = 1
-    while f"{name}_{i}" in taken:
-        i += 1
-    return f"{name}_{i}"
+    return with_classes(metric_lookup(name, own), n_classes)
 
 
 # --- adaptation ------------------------------------------------------------------------------
@@ -289,10 +193,14 @@ def _unique(name: str, taken: list[str]) -> str:
 def _adapt(
     metric: Any, name: str, n_classes: int, output_form: OutputForm, ensemble: bool
 ) -> keras.metrics.Metric:
-    if not isinstance(metric, keras.metrics.Metric):
-        return _adapt_function(metric, name, n_classes, output_form)
     if not isinstance(metric, (ClassScore, ClassAUC)) and not _has_known_form(metric):
-        return _adapt_user_metric(metric, name, n_classes, output_form)
+        return adapt_own_metric(
+            metric,
+            name,
+            ClassTrial.make(n_classes, output_form),
+            takes_logits=output_form in ("logits", "binary_logit"),
+            unusable=functools.partial(_unusable, n_classes, output_form),
+        )
     metric = _corrected(metric, n_classes, output_form)
     target, prediction = _known_form(metric, n_classes, output_form)
     # TensorFlow's top-k supports float32 only, whatever the precision of the model.
@@ -309,6 +217,8 @@ def _has_known_form(metric: Any) -> bool:
     """Whether this is a metric of Keras whose forms are known, or that compares no labels."""
     cls = type(metric)
     name = cls.__name__
+    if not isinstance(metric, keras.metrics.Metric):
+        return False
     if cls is not getattr(keras.metrics, name, None) or cls is keras.metrics.MeanMetricWrapper:
         return False
     if name in _FORMS or name in (*_ONE_CLASS, *_TWO_CLASSES, *_OVERLAP):
@@ -364,69 +274,16 @@ def _known_form(
     else:
         reason = f"{cls} does not compare labels with predictions."
         cure = "Pass a metric of labels and predictions, such as 'accuracy'."
-    raise mismatch_error(n_classes, output, f"metric {snake_name(cls)!r}", reason, cure)
-
-
-# --- user-defined metrics --------------------------------------------------------------------
-
-
-def _adapt_function(
-    metric: Any, name: str, n_classes: int, output_form: OutputForm
-) -> keras.metrics.Metric:
-    arguments: dict[str, Any] = {}
-    function = metric
-    if isinstance(metric, functools.partial) and not metric.args:
-        function, arguments = metric.func, dict(metric.keywords)
-    scores = "from_logits" in accepted_parameters(function).names
-    if scores:
-        arguments["from_logits"] = output_form in ("logits", "binary_logit")
-    detected = detect_forms(
-        functools.partial(function, **arguments),
-        n_classes=n_classes,
-        output_form=output_form,
-        scores=scores,
+    raise mismatch_error(
+        describe_classes(n_classes), output, f"metric {snake_name(cls)!r}", reason, cure
     )
-    if isinstance(detected, Attempts):
-        raise _unusable(metric, n_classes, output_form, detected) from detected.first_error
-    return MeanOfFunction(
-        function,
-        detected.forms,
-        arguments,
-        per_sample=detected.per_sample,
-        direction=detected.direction,
-        name=name,
-    )
-
-
-def _adapt_user_metric(
-    metric: keras.metrics.Metric, name: str, n_classes: int, output_form: OutputForm
-) -> keras.metrics.Metric:
-    scores = "from_logits" in accepted_parameters(type(metric)).names
-    logits = output_form in ("logits", "binary_logit")
-    if scores and getattr(metric, "from_logits", None) is not logits:
-        routed = {"from_logits": logits}
-        metric = build_object(
-            metric, routed, lookup=None, what="metrics", base=keras.metrics.Metric
-        )
-    trial = copy_state(metric)
-
-    def evaluate(y_true: Any, y_pred: Any) -> Any:
-        trial.reset_state()
-        trial.update_state(y_true, y_pred)
-        parts = [keras.ops.convert_to_numpy(part) for part in keras.tree.flatten(trial.result())]
-        return sum(part.mean() for part in parts) / len(parts)
-
-    detected = detect_forms(evaluate, n_classes=n_classes, output_form=output_form, scores=scores)
-    if isinstance(detected, Attempts):
-        raise _unusable(metric, n_classes, output_form, detected) from detected.first_error
-    return AdaptedMetric(metric, detected.forms, detected.direction, name=name)
 
 
 def _unusable(
-    metric: Any, n_classes: int, output_form: OutputForm, attempts: Attempts
+    n_classes: int, output_form: OutputForm, metric: object, attempts: Attempts
 ) -> ObjectiveError:
     return mismatch_error(
-        n_classes,
+        describe_classes(n_classes),
         describe_output(output_form, n_classes),
         f"metric {describe(metric)}",
         "Called on a few synthetic rows, "

@@ -1,0 +1,339 @@
+"""The classifier of rows that may have any number of labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils.multiclass import type_of_target
+
+from keras_multiclass._classifiers.base import KerasClassifierBase
+from keras_multiclass._data.frames import library_of
+from keras_multiclass._shared.messages import invalid
+from keras_multiclass._training.request import FitRequest
+from keras_multiclass._training.task import MULTICLASS, MULTILABEL, Task
+
+
+class KerasMultilabelClassifier(KerasClassifierBase):
+    """Multi-label classifier that trains a Keras network.
+
+    For targets whose rows may have any number of labels: none, some or all. Pass features, a matrix
+    of zeros and ones with one column for each label and, optionally, the hidden part of a network
+    (a *backbone*). The classifier adds an output layer with one unit for each label, and a loss
+    that matches it. It trains and predicts like any other scikit-learn classifier.
+
+    Parameters
+    ----------
+    backbone : str, callable, keras.Model or keras.Layer, default="auto"
+        Hidden part of the network, from inputs to features.
+
+        - ``"auto"``: ``"realmlp_small"`` for tables (2-d X; ``"mlp"`` for more than 1000
+          columns), ``"conv1d"`` for sequences of vectors (3-d X), ``"cnn"`` for images (4-d and
+          5-d X, and 3-d X whose rows are squares of at least 8 x 8, with a warning).
+        - The name of a registered backbone, see `list_backbones`. A sequence backbone reads 2-d
+          X as token ids, with 0 as padding, and embeds them.
+        - A function ``(inputs, **params) -> tensor`` of Keras tensors that returns features of
+          shape (batch, n_features). For sequences, a parameter named ``mask`` receives the mask
+          of the steps that are not padding. Padding is zeros at the end, unless other steps of
+          the training rows are all zero, too.
+        - A headless ``keras.Model`` or ``keras.Layer``. Each fit trains a copy that starts from
+          its weights; the original is never changed.
+    model : callable or keras.Model, default=None
+        Complete network, used instead of a backbone: a function that returns one, as in SciKeras
+        (it may take ``meta``, ``compile_kwargs``, ``params`` and its own arguments), or a
+        ``keras.Model``, which is copied for each fit together with its weights and the state of
+        its optimizer. The output layer must have one unit per label (sigmoid or logits). If the
+        network is compiled, its ``compile``
+        arguments replace the defaults. A custom ``train_step``, ``test_step`` or ``predict_step``
+        is called; a custom ``fit`` or ``predict`` is not.
+    loss : str, keras.losses.Loss, class or callable, default="auto"
+        Loss function; ``"auto"`` is binary cross-entropy, averaged over the labels.
+        ``"asymmetric"`` is the loss of Ridnik et al. (ICCV 2021) for many labels that are rare,
+        with the arguments ``gamma_negative``, ``gamma_positive`` and ``margin``. Other losses take
+        zeros and ones and logits or probabilities, all of shape (n, n_labels).
+    optimizer : str, keras.optimizers.Optimizer or class, default="auto"
+        Optimizer. ``"auto"`` uses the backbone's default, or Adam if it has none. Instances are
+        copied for each fit.
+    metrics : str, keras.metrics.Metric, class, callable, or list or dict of these, default=None
+        Metrics to report for each epoch in addition to the loss. They are computed over all rows
+        of the epoch and use sample weights.
+
+        - ``"accuracy"`` (all labels of a row are right, as in `score`), ``"hamming_loss"``,
+          ``"crossentropy"``.
+        - ``"micro_f1"``, ``"macro_f1"``, ``"weighted_f1"``, ``"samples_f1"``, and likewise for
+          ``precision`` and ``recall``.
+        - ``"label_ranking_average_precision"``, ``"coverage_error"``, ``"label_ranking_loss"``.
+        - ``"macro_average_precision"`` (also called ``"mean_average_precision"``) and
+          ``"macro_auc"``; both with ``micro``, ``weighted`` and ``per_label``, too.
+          scikit-learn's names (``"f1_macro"``, ``"roc_auc"``, ...) are accepted.
+        - ``"per_label_recall"``, ``"per_label_precision"`` and ``"per_label_f1"``: one value per
+          label, reported as ``"recall/<label>"``.
+        - Any Keras metric by name, class or instance, or a function ``(y_true, y_pred)``.
+
+        Labels with a probability above 0.5 count as predicted, whatever `threshold`.
+    callbacks : str, keras.callbacks.Callback, class, or list or dict of these, default=None
+        Keras callbacks. Instances are used directly, not copied; ``clone`` copies them.
+        ``"tensorboard"`` adds per-label precision, recall and F1 to the metrics and logs
+        everything in `history_`. Each fit logs to its own subfolder of ``"logs"``, or of
+        ``callbacks__tensorboard__log_dir``.
+    class_weight : dict or "balanced", default=None
+        Weights of the positives of each label in the loss, ``{label: weight}``; negatives have
+        weight 1. ``"balanced"`` gives the positives and the negatives of each label the same total
+        weight. Metrics do not count it.
+    epochs : int or "auto", default="auto"
+        Number of passes over the training rows. ``"auto"`` uses the backbone's default, or 100
+        if it has none. Here and in all integer parameters, floats such as ``20.0`` are accepted.
+    batch_size : int or "auto", default="auto"
+        Number of rows per step, or -1 for all rows. ``"auto"`` uses the backbone's default or, if
+        it has none, the power of two nearest to 1/32 of the number of rows, between 64 and 1024.
+        Must be ``"auto"`` for streams, which yield their own batches.
+    validation_split : float, default=None
+        Fraction of the rows to hold out for validation; the split is shuffled and
+        stratified by label (iterative stratification).
+    early_stopping : bool, int, dict or "auto", default="auto"
+        Whether to stop when the validation loss has not improved for 10 epochs (or the given
+        number of epochs) and restore the weights of the best epoch. Holds out a tenth of the
+        rows unless `validation_split` or validation data are given. If the optimizer follows a
+        schedule over all epochs, as for ``"realmlp"``, True trains for all of them and then
+        restores the best. A dict holds arguments for
+        ``keras.callbacks.EarlyStopping``, such as ``{"monitor": "val_macro_f1"}``; any of the
+        `metrics` can be monitored, and ``mode`` is inferred from the metric. ``"auto"`` uses the
+        backbone's default, or False if it has none.
+    shuffle : bool, default=True
+        Whether to shuffle the training rows before each epoch. Streams keep their order.
+    scaling : {"auto", "standard", "robust", "quantile"} or None, default="auto"
+        How the network scales numeric features before the backbone. Statistics are those of the
+        (weighted) training rows.
+
+        - ``"standard"``: zero mean and unit variance.
+        - ``"robust"``: zero median and unit interquartile range, then smoothly clipped to
+          between -3 and 3. Tables only.
+        - ``"quantile"``: the normal quantile of the value's rank. Tables only.
+        - ``None``: no scaling.
+        - ``"auto"``: the backbone's default, or ``"standard"`` if it has none; None if the
+          backbone is a ``keras.Model`` or ``keras.Layer``. A complete `model` is never scaled.
+
+        For streams, quantiles are approximated by those of a normal distribution.
+    categorical_features : "from_dtype", None or array-like, default="from_dtype"
+        Which columns of a table are categorical; all others are numeric. ``"from_dtype"`` selects
+        data frame columns of dtype category, string, bool, or object containing strings; None
+        selects no columns. Otherwise a mask, indices or names of columns. Columns with up to 9
+        categories are one-hot encoded, others are embedded. Categories that do not occur in the
+        training rows are encoded as zeros.
+    n_ensemble : int or "auto", default="auto"
+        Number of networks trained together on the same batches, each with its own initial
+        weights and dropout. Each trains as it would alone, and their probabilities are averaged.
+        They share scaling and the embeddings of categories and token ids. ``"auto"`` uses the
+        backbone's default, or 1 if it has none. Not supported with a complete `model`.
+    threshold : float, array-like of shape (n_labels,), str or callable, default=0.5
+        Labels with a probability above it are predicted. ``"auto"`` chooses for each label the
+        threshold with the highest F1 on the validation rows; the name of another scorer of
+        scikit-learn, or a scorer, does so for another measure. The validation rows are those of
+        `early_stopping`, held out in the same way. `partial_fit` keeps the thresholds.
+    calibration : {"temperature"} or None, default=None
+        Whether to calibrate probabilities after training. ``"temperature"`` divides the logits of
+        each label by the number that minimizes their cross-entropy on the validation rows, which
+        are those of `early_stopping`, held out in the same way. `partial_fit` resets the
+        temperatures to 1. Not supported with a complete `model`.
+    warm_start : bool, default=False
+        Whether `fit` continues from the last fit instead of starting over. Optimizer, loss,
+        metrics and callbacks follow their current values; the classes and the seed are those of
+        the first fit. Parameters that determine the network (`backbone` or `model` and their
+        arguments, `scaling`, `categorical_features`, `n_ensemble`, `dtype`) must not change.
+    dtype : {"float32", "float64", "mixed_float16", "mixed_bfloat16"}, default="float32"
+        Keras dtype policy of the network. Keras' global policy and float type have no effect; a
+        fit warns of a global policy of lower precision.
+    engine : {"auto", "graph", "keras"}, default="auto"
+        Training loop. ``"graph"`` runs whole epochs inside TensorFlow's graph and reuses traces
+        across fits, which makes small networks many times faster; ``"keras"`` runs Keras'
+        training step batch by batch. ``"auto"`` uses ``"graph"`` unless something requires the
+        Keras engine: callbacks that act on batches, ``run_eagerly``, a stream, X larger than a
+        quarter of the memory, a model that cannot be traced, or another Keras backend. Results
+        agree up to rounding.
+    random_state : int, RandomState, Generator or None, default=None
+        Seed of initial weights, validation split, row order and dropout.
+    verbose : {0, 1, 2}, default=0
+        0 is silent. 1 shows a live progress line with a bar and the time left, and ends with a
+        summary. 2 prints one line per epoch.
+    **backbone__arguments : dict
+        Routed parameters. ``backbone__*`` and ``model__*`` are passed to the builder;
+        ``optimizer__*``, ``loss__*``, ``metrics__*`` and ``callbacks__*`` to these objects
+        (``optimizer__learning_rate``, ``callbacks__stop__patience``). ``compile__*`` accepts
+        ``run_eagerly`` and ``jit_compile`` (whether XLA compiles the steps; by default only if
+        training is long enough to benefit). ``fit__*`` accepts ``validation_freq``,
+        ``validation_batch_size`` and, for streams, ``steps_per_epoch``. ``predict__batch_size``
+        is the number of rows per prediction step: by default 128, or fewer if they take more than
+        16 MiB. For both batch sizes, -1 means all rows. All are visible to `get_params`,
+        `set_params` and grid search.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels: the column names if y was a data frame, else 0, 1, ... The columns of
+        `predict_proba` are in this order.
+    n_classes_ : int
+        Number of labels.
+    n_features_in_ : int
+        Size of the second axis of X.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Only if X was a data frame whose column names are all strings: these names.
+    input_shape_ : tuple of int
+        Shape of one row of X.
+    network_feature_names_ : ndarray of str
+        Only for table backbones: names of the backbone's inputs, such as ``"age"``,
+        ``"age_missing"``, ``"color_red"`` and ``"city_embedding0"``.
+    resolved_params_ : dict
+        Values used by the last new fit for parameters that were ``"auto"`` or not set, by
+        parameter name.
+    thresholds_ : ndarray of shape (n_classes,)
+        Labels with probabilities above these are predicted. May be changed.
+    temperature_ : ndarray of shape (n_classes,)
+        Only with `calibration`: numbers by which logits are divided; above 1 if the network was
+        overconfident.
+    n_iter_ : int
+        Number of epochs trained.
+    history_ : dict of str to list
+        Loss and metrics of each epoch; those of the validation data under ``val_*``.
+    metric_modes_ : dict of str to {"min", "max"} or None
+        Whether lower or higher values of each entry of `history_` are better; None if unknown.
+    validated_epochs_ : list of int
+        Epochs, counted from 1, after which validation ran: those of the ``val_*`` entries.
+    input_offset_ : ndarray of shape (n_channels,)
+        Only if some features vary too little for their size to be told apart in the network's
+        dtype, such as Unix times in float32: what is subtracted from the last axis of X, in 64
+        bits, before `model_` reads it; 0 for all other features.
+    model_ : keras.Model
+        Trained and compiled network. It takes raw X, minus `input_offset_` where that exists, and
+        outputs logits if it was built from a backbone.
+    engine_ : str
+        Engine used last, ``"graph"`` or ``"keras"``; empty before any training.
+    engine_reason_ : str
+        Why this engine was used.
+    callbacks_ : list of keras.callbacks.Callback
+        The callbacks of the last run, in order: instances that were passed, and those built from
+        names and classes.
+    loss_ : keras.losses.Loss
+        Loss used in training. It takes a matrix of zeros and ones and the output of `model_`.
+
+    See Also
+    --------
+    KerasMulticlassClassifier : For one class per row.
+    keras_multiclass.evaluation.MultilabelStratifiedKFold : Stratified cross-validation.
+    register_backbone : Register a backbone under a name.
+    sklearn.neural_network.MLPClassifier : Multi-layer perceptron of scikit-learn.
+
+    Notes
+    -----
+    The loss of a batch is its weighted mean, rows of weight zero are dropped, and a batch is
+    never larger than the data. Weighting a row therefore equals repeating it, and only the ratios
+    of weights matter: very large and very small ones are divided by a common power of two.
+
+    With scikit-learn 1.9 or newer, ``set_callbacks`` accepts scikit-learn's callbacks, such as
+    ``sklearn.callback.ProgressBar``; `fit` notifies them after each epoch.
+
+    As other multi-label classifiers of scikit-learn, it also accepts a 1-d y of two classes. It is
+    then a binary classifier, like `KerasMulticlassClassifier`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_multilabel_classification
+    >>> from keras_multiclass import KerasMultilabelClassifier
+    >>> X, y = make_multilabel_classification(n_classes=3, random_state=0)
+    >>> classifier = KerasMultilabelClassifier(epochs=30, random_state=0).fit(X, y)
+    >>> classifier.predict(X).shape, classifier.predict_proba(X).shape
+    ((100, 3), (100, 3))
+    """
+
+    _task = MULTILABEL
+
+    def __init__(
+        self,
+        backbone: Any = "auto",
+        *,
+        model: Any = None,
+        loss: Any = "auto",
+        optimizer: Any = "auto",
+        metrics: Any = None,
+        callbacks: Any = None,
+        class_weight: Any = None,
+        epochs: int | str = "auto",
+        batch_size: int | str = "auto",
+        validation_split: float | None = None,
+        early_stopping: Any = "auto",
+        shuffle: bool = True,
+        scaling: str | None = "auto",
+        categorical_features: Any = "from_dtype",
+        n_ensemble: int | str = "auto",
+        threshold: Any = 0.5,
+        calibration: str | None = None,
+        warm_start: bool = False,
+        dtype: str = "float32",
+        engine: str = "auto",
+        random_state: Any = None,
+        verbose: int = 0,
+        **backbone__arguments: Any,
+    ) -> None:
+        super().__init__(
+            backbone,
+            model=model,
+            loss=loss,
+            optimizer=optimizer,
+            metrics=metrics,
+            callbacks=callbacks,
+            class_weight=class_weight,
+            epochs=epochs,
+            batch_size=batch_size,
+            validation_split=validation_split,
+            early_stopping=early_stopping,
+            shuffle=shuffle,
+            scaling=scaling,
+            categorical_features=categorical_features,
+            n_ensemble=n_ensemble,
+            calibration=calibration,
+            warm_start=warm_start,
+            dtype=dtype,
+            engine=engine,
+            random_state=random_state,
+            verbose=verbose,
+            **backbone__arguments,
+        )
+        self.threshold = threshold
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        tags.classifier_tags.multi_label = True
+        tags.target_tags.two_d_labels = True
+        return tags
+
+    def _task_of(self, request: FitRequest) -> Task:
+        if not _is_vector(request.y):
+            return MULTILABEL
+        if type_of_target(request.y) == "multiclass":
+            raise ValueError(
+                "Only binary classification is supported. The type of the target is multiclass. "
+                + invalid(
+                    "y",
+                    "a matrix of zeros and ones with one column for each label",
+                    "1-d labels of more than two classes",
+                    "Use KerasMulticlassClassifier, or sklearn.preprocessing.MultiLabelBinarizer "
+                    "for sets of labels.",
+                )
+            )
+        return MULTICLASS
+
+
+def _is_vector(y: Any) -> bool:
+    """Whether y is 1-d, or a single column that scikit-learn treats so."""
+    if y is None or sparse.issparse(y):
+        return False
+    if library_of(y):
+        return not hasattr(y, "columns")
+    try:
+        values = np.asarray(y)
+    except ValueError:  # lists of labels
+        return False
+    if values.ndim == 1:
+        return not any(isinstance(v, (list, tuple, set, frozenset)) for v in values[:1])
+    return values.ndim == 2 and values.shape[1] == 1

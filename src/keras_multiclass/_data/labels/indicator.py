@@ -1,0 +1,379 @@
+"""Targets whose rows may have several labels: 0/1 matrices in any format, and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import numpy as np
+from scipy import sparse
+from sklearn.metrics import accuracy_score
+
+from keras_multiclass._data.frames import library_of
+from keras_multiclass._data.iterative_stratification import assign_parts
+from keras_multiclass._data.label_weights import resolve_label_weight, total_weights
+from keras_multiclass._data.labels.codec import parse_classes
+from keras_multiclass._data.labels.parse import (
+    Container,
+    raise_missing,
+    to_array,
+    to_natural_dtype,
+    unique_in_order,
+)
+from keras_multiclass._data.labels.target import Weighting
+from keras_multiclass._data.splitting import check_fraction
+from keras_multiclass._shared.messages import describe, format_list, invalid, warn
+from keras_multiclass._shared.typing import FloatArray
+
+_ALLOWED = "a matrix of zeros and ones with one column for each label"
+_MAX_SHOWN = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Indicator:
+    """The content and the format of a multi-label target.
+
+    Attributes
+    ----------
+    values : ndarray of uint8 of shape (n_samples, n_labels)
+        1 where a row has a label.
+    container : {"array", "csr_matrix", "csr_array", "pandas", "polars"}
+        Type of the target.
+    dtype : object
+        Dtype of the target (of its first column, for a data frame).
+    names : ndarray of shape (n_labels,), default=None
+        Column names of a data frame, as labels.
+    columns : object, default=None
+        Columns of a data frame, as its library represents them.
+    """
+
+    values: np.ndarray
+    container: Container
+    dtype: Any
+    names: Any = None
+    columns: Any = None
+
+
+def parse_indicator(y: Any, name: str) -> Indicator:
+    """Read a multi-label target.
+
+    Parameters
+    ----------
+    y : array-like, sparse matrix or data frame of shape (n_samples, n_labels)
+        Zeros and ones, or booleans.
+    name : str
+        Name of the target in error messages.
+
+    Returns
+    -------
+    Indicator
+        Its content and format.
+
+    Raises
+    ------
+    ValueError
+        If y is something else.
+    """
+    if y is None:
+        raise ValueError(
+            f"This classifier requires y to be passed, but the target y is None. Pass {_ALLOWED} "
+            f"as {name}."
+        )
+    if sparse.issparse(y):
+        return _read_sparse(y, name)
+    library = library_of(y)
+    if library and hasattr(y, "collect"):
+        raise TypeError(invalid(name, "in memory", describe(y), f"Call {name}.collect() first."))
+    if library and hasattr(y, "columns"):
+        return _read_frame(y, library, name)
+    values = to_array(y, library, name)
+    _check_shape(values, y, name)
+    return Indicator(_check_values(values, name), "array", values.dtype)
+
+
+def _read_sparse(y: Any, name: str) -> Indicator:
+    _check_shape(y, y, name)
+    rows = sparse.csr_array(y)
+    rows.sum_duplicates()
+    _check_values(rows.data.reshape(-1, 1), name)
+    container: Container = "csr_matrix" if sparse.isspmatrix(y) else "csr_array"
+    return Indicator(rows.astype(np.uint8).toarray(), container, rows.dtype)
+
+
+def _read_frame(y: Any, library: Any, name: str) -> Indicator:
+    _check_shape(y, y, name)
+    missing = y.isna().to_numpy().any() if library == "pandas" else sum(y.null_count().row(0))
+    if missing:
+        raise_missing(name)
+    names = to_natural_dtype(np.asarray(y.columns), f"The columns of {name}")
+    if len(unique_in_order(names)) < len(names):
+        raise ValueError(invalid(f"The columns of {name}", "different labels", "repeated names"))
+    dtype = y.dtypes.iloc[0] if library == "pandas" else y.dtypes[0]
+    return Indicator(_check_values(y.to_numpy(), name), library, dtype, names, y.columns)
+
+
+def _check_shape(values: Any, y: Any, name: str) -> None:
+    if len(values.shape) == 1:
+        _raise_one_dimensional(values, name)
+    if len(values.shape) != 2 or 0 in values.shape:
+        raise ValueError(invalid(name, _ALLOWED, describe(y)))
+
+
+def _raise_one_dimensional(values: np.ndarray, name: str) -> NoReturn:
+    if values.dtype.kind == "O" and all(
+        isinstance(v, (list, tuple, set, frozenset, np.ndarray)) for v in values
+    ):
+        got = "the labels of each row"
+        cure = f"Convert them: sklearn.preprocessing.MultiLabelBinarizer().fit_transform({name})."
+    else:
+        got = f"1-d labels ({describe(values)})"
+        cure = "For one label for each row, use KerasMulticlassClassifier."
+    raise ValueError(invalid(name, _ALLOWED, got, cure))
+
+
+def _check_values(values: np.ndarray, name: str) -> np.ndarray:
+    if values.dtype.kind == "O":
+        values = to_natural_dtype(values.ravel(), name).reshape(values.shape)
+    if values.dtype.kind not in "biuf":
+        raise ValueError(invalid(name, _ALLOWED, describe(values)))
+    if values.dtype.kind == "f" and np.isnan(values).any():
+        raise_missing(name)
+    ones = values == 1
+    n_others = int(np.sum(~ones & (values != 0)))
+    if n_others:
+        cure = "Convert it: (y > 0.5), or the threshold that applies."
+        if values.dtype.kind in "iu":
+            cure = "For several targets with several classes each, use MultiOutputClassifier."
+        raise ValueError(invalid(name, _ALLOWED, f"{n_others} other values", cure))
+    return ones.astype(np.uint8)
+
+
+@dataclass(frozen=True, eq=False)
+class IndicatorCodec:
+    """The labels of a multi-label target and its format.
+
+    Created by :meth:`learn_and_encode`, immutable and picklable.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (n_labels,)
+        The labels, in the order of the columns.
+    container : {"array", "csr_matrix", "csr_array", "pandas", "polars"}
+        Type of the target.
+    dtype : object
+        Dtype of the target.
+    columns : object, default=None
+        Columns of a data frame, as its library represents them.
+    """
+
+    classes: np.ndarray
+    container: Container
+    dtype: Any
+    columns: Any = None
+
+    @classmethod
+    def learn_and_encode(
+        cls, y: Any, classes: Any = None, name: str = "y"
+    ) -> tuple[IndicatorCodec, np.ndarray]:
+        """Learn labels and format of a target, and encode it.
+
+        Parameters
+        ----------
+        y : array-like, sparse matrix or data frame of shape (n_samples, n_labels)
+            Zeros and ones.
+        classes : array-like of shape (n_labels,), default=None
+            Names of the columns of a matrix; for a data frame, its column names in this order.
+        name : str, default="y"
+            Name of the target in error messages.
+
+        Returns
+        -------
+        codec : IndicatorCodec
+            The labels and the format.
+        indicator : ndarray of uint8 of shape (n_samples, n_labels)
+            1 where a row has a label.
+
+        Raises
+        ------
+        ValueError
+            If y is not such a target, or does not fit `classes`.
+        """
+        target = parse_indicator(y, name)
+        labels = np.arange(target.values.shape[1]) if target.names is None else target.names
+        columns = target.columns
+        if classes is not None and target.names is None:
+            labels = parse_classes(classes)
+        codec = cls(labels, target.container, target.dtype, columns)
+        return codec, codec._select(target, name)
+
+    @property
+    def n_classes(self) -> int:
+        """Number of labels."""
+        return len(self.classes)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The labels as strings."""
+        return tuple(map(str, self.classes))
+
+    @property
+    def target_type(self) -> str:
+        """The type of the target, as SciKeras names it."""
+        return "multilabel-indicator"
+
+    def encode(self, y: Any, name: str = "y") -> np.ndarray:
+        """Encode a target with the same labels.
+
+        Parameters
+        ----------
+        y : array-like, sparse matrix or data frame of shape (n_samples, n_labels)
+            The columns of a data frame are matched by name, others by position.
+        name : str, default="y"
+            Name of the target in error messages.
+
+        Returns
+        -------
+        ndarray of uint8 of shape (n_samples, n_labels)
+
+        Raises
+        ------
+        ValueError
+            If y is not a multi-label target with these labels.
+        """
+        return self._select(parse_indicator(y, name), name)
+
+    def decode(self, indicator: np.ndarray) -> Any:
+        """Return an indicator matrix in the format of the learned target.
+
+        Parameters
+        ----------
+        indicator : ndarray of bool of shape (n_samples, n_labels)
+            Where rows have labels.
+
+        Returns
+        -------
+        ndarray, sparse matrix or data frame of shape (n_samples, n_labels)
+        """
+        if self.container == "pandas":
+            import pandas as pd
+
+            frame = pd.DataFrame(indicator.astype(np.uint8), columns=self.columns)
+            return frame.astype(self.dtype)
+        if self.container == "polars":
+            import polars as pl
+
+            return pl.DataFrame(indicator.astype(np.uint8), schema=list(self.columns)).cast(
+                self.dtype
+            )
+        values = indicator.astype(np.uint8 if self.dtype == object else self.dtype)
+        if self.container == "array":
+            return values
+        return (
+            sparse.csr_matrix(values)
+            if self.container == "csr_matrix"
+            else sparse.csr_array(values)
+        )
+
+    def check_same_classes(self, classes: Any) -> None:
+        """Raise ``ValueError`` unless the labels are the learned ones; None passes."""
+        if classes is None or set(parse_classes(classes).tolist()) == set(self.classes.tolist()):
+            return
+        raise ValueError(
+            invalid(
+                "classes",
+                f"None or the {self.n_classes} labels that were fitted",
+                "other labels",
+                "The output layer is fixed; fit a new classifier for other labels.",
+            )
+        )
+
+    def check_learned(self, encoded: np.ndarray) -> None:
+        """Warn of labels that no row has, or every row."""
+        counts = encoded.sum(axis=0, dtype=np.int64)
+        self.warn_of_constant(counts == 0, counts == len(encoded))
+
+    def warn_of_constant(self, never: np.ndarray, always: np.ndarray) -> None:
+        """Warn of labels that no row has, or every row, by masks of shape (n_labels,)."""
+        for what, mask in (("no row has", never), ("every row has", always)):
+            names = self.classes[mask].tolist()
+            if names:
+                shown = format_list(names[:_MAX_SHOWN]) + ", ..." * (len(names) > _MAX_SHOWN)
+                warn(f"y has {len(names)} of {self.n_classes} labels that {what}: {shown}.")
+
+    def check_present(self, encoded: np.ndarray, n_rows: int, min_classes: int) -> None:
+        """Labels need not occur."""
+
+    def weighting(
+        self, class_weight: object, encoded: np.ndarray, sample_weight: FloatArray | None
+    ) -> Weighting:
+        """Resolve the parameter `class_weight` as weights of labels in the loss."""
+        return self.weighting_of_totals(class_weight, total_weights(encoded, sample_weight))
+
+    def weighting_of_totals(self, class_weight: object, totals: np.ndarray) -> Weighting:
+        """Do so from the total weights of negatives and positives, of shape (2, n_labels)."""
+        return Weighting(labels=resolve_label_weight(class_weight, self, totals))
+
+    def weighted_rows(
+        self, encoded: np.ndarray, weights: FloatArray | None, min_classes: int
+    ) -> np.ndarray | None:
+        """Return a mask of the rows of positive weight; None to keep all rows."""
+        return None if weights is None or weights.all() else weights > 0
+
+    def split(
+        self, encoded: np.ndarray, fraction: float, seed: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Split rows into training and validation rows, stratified by label."""
+        check_fraction(fraction)
+        if len(encoded) < 2:
+            raise ValueError(
+                invalid(
+                    "validation_split",
+                    "None for a single row",
+                    describe(fraction),
+                    "Pass X_val and y_val, or more rows.",
+                )
+            )
+        labels = sparse.csr_array(encoded)
+        parts = assign_parts(labels, (1 - fraction, fraction), order=1, seed=seed)
+        if not parts.any():
+            parts[np.random.default_rng(seed).integers(len(parts))] = 1
+        return np.flatnonzero(parts == 0), np.flatnonzero(parts)
+
+    def accuracy(self, y: Any, predicted: Any, sample_weight: Any) -> float:
+        """Return the fraction of rows whose labels are all predicted correctly."""
+        true, found = self.encode(y), self.encode(predicted, "predict(X)")
+        return float(accuracy_score(true, found, sample_weight=sample_weight))
+
+    def _select(self, target: Indicator, name: str) -> np.ndarray:
+        """Return the columns of a target in the order of the labels."""
+        n_columns = target.values.shape[1]
+        if target.names is None:
+            if n_columns != self.n_classes:
+                raise ValueError(
+                    invalid(
+                        name,
+                        f"a matrix with one column for each of the {self.n_classes} labels",
+                        f"{n_columns} columns",
+                        "Add a column of zeros for a label that does not occur.",
+                    )
+                )
+            return target.values
+        positions = {label: i for i, label in enumerate(target.names.tolist())}
+        known = self.classes.tolist()
+        missing = [label for label in known if label not in positions]
+        unknown = [label for label in positions if label not in set(known)]
+        if missing or unknown:
+            parts = [
+                f"{len(labels)} {what}: {format_list(labels[:_MAX_SHOWN])}"
+                for what, labels in (("missing", missing), ("unknown", unknown))
+                if labels
+            ]
+            raise ValueError(
+                invalid(
+                    f"The columns of {name}",
+                    f"the {self.n_classes} labels",
+                    " and ".join(parts),
+                    "Add a column of zeros for a label that does not occur.",
+                )
+            )
+        return target.values[:, [positions[label] for label in known]]

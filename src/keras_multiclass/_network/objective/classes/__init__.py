@@ -1,0 +1,1 @@
+"""Losses, metrics and outputs for classes that exclude each other."""

@@ -1,0 +1,120 @@
+"""The objective of classes that exclude each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+
+from keras_multiclass._network.layers.heads import MemberAverage
+from keras_multiclass._network.objective.classes.losses import resolve_loss
+from keras_multiclass._network.objective.classes.metrics import resolve_metrics
+from keras_multiclass._network.objective.classes.output import (
+    inspect_output,
+    inspect_prediction,
+    to_log_probabilities,
+    to_logits,
+    to_probabilities,
+)
+from keras_multiclass._network.objective.forms import ClassOutputForm
+
+__all__ = ["ClassObjective"]
+
+_OF_EACH = ("per_class_precision", "per_class_recall", "per_class_f1")
+
+
+@dataclass(frozen=True)
+class ClassObjective:
+    """Exactly one class for each row; see `Objective`.
+
+    Attributes
+    ----------
+    n_classes : int
+        Number of classes.
+    class_names : tuple of str, default=None
+        Names of the classes in metrics of each class; their indices if None.
+    ensemble : bool, default=False
+        Whether the model emits the members' logits during training.
+    output_form : ClassOutputForm, default="logits"
+        Output form of the model.
+    own_prediction_form : ClassOutputForm, default=None
+        Form of what the model's own ``predict_step`` returns; None if it has none.
+    """
+
+    n_classes: int
+    class_names: tuple[str, ...] | None = None
+    ensemble: bool = False
+    output_form: ClassOutputForm = "logits"
+    own_prediction_form: ClassOutputForm | None = None
+
+    average_layer: ClassVar[type[MemberAverage]] = MemberAverage
+    temperature_of_each: ClassVar[bool] = False
+
+    def with_ensemble(self, ensemble: bool) -> ClassObjective:
+        """Return the objective of a network built from a backbone."""
+        return replace(self, ensemble=ensemble)
+
+    def of_model(self, model: keras.Model, sample: Any, loss: Any) -> ClassObjective:
+        """Return the objective of a whole model; raise ``ObjectiveError`` if it does not fit."""
+        return replace(self, output_form=inspect_output(model, self.n_classes, sample, loss=loss))
+
+    def of_prediction(self, predict: Callable[[Any], Any], sample: Any) -> ClassObjective:
+        """Return the objective of a model with a ``predict_step`` of its own."""
+        form = inspect_prediction(predict, self.n_classes, sample)
+        return replace(self, own_prediction_form=form)
+
+    def reweighted(self, now: ClassObjective) -> ClassObjective:
+        """Return the objective with the class weights of further training."""
+        return self
+
+    def build_loss(self, loss: Any, arguments: Mapping[str, Any]) -> keras.losses.Loss:
+        """Build a loss of class indices and raw model output."""
+        return resolve_loss(
+            loss,
+            arguments,
+            n_classes=self.n_classes,
+            output_form=self.output_form,
+            ensemble=self.ensemble,
+        )
+
+    def build_metrics(
+        self, metrics: Any, arguments: Mapping[str, Any], *, of_each: bool = False
+    ) -> list[keras.metrics.Metric]:
+        """Build metrics of class indices and raw model output."""
+        built = self._resolve(metrics, arguments)
+        names = {metric.name for metric in built}
+        return built + self._resolve([n for n in _OF_EACH if of_each and n not in names], {})
+
+    def _resolve(self, metrics: Any, arguments: Mapping[str, Any]) -> list[keras.metrics.Metric]:
+        return resolve_metrics(
+            metrics,
+            arguments,
+            n_classes=self.n_classes,
+            output_form=self.output_form,
+            ensemble=self.ensemble,
+            class_names=self.class_names,
+        )
+
+    @property
+    def _prediction_form(self) -> ClassOutputForm:
+        return self.own_prediction_form or self.output_form
+
+    def probabilities(self, raw: Any) -> np.ndarray:
+        """Convert what the network predicts to probabilities, which sum to one."""
+        return to_probabilities(raw, self._prediction_form)
+
+    def log_probabilities(self, raw: Any) -> np.ndarray:
+        """Convert what the network predicts to log-probabilities."""
+        return to_log_probabilities(raw, self._prediction_form)
+
+    def decisions(self, raw: Any) -> np.ndarray:
+        """Convert what the network predicts to logits; for two classes, to their difference."""
+        logits = to_logits(raw, self._prediction_form)
+        return logits[:, 1] - logits[:, 0] if self.n_classes == 2 else logits
+
+    def choose(self, probabilities: np.ndarray, thresholds: np.ndarray | None) -> np.ndarray:
+        """Return encoded predictions; ``thresholds`` are for labels alone."""
+        return probabilities.argmax(axis=1)

@@ -1,0 +1,326 @@
+"""KerasMultilabelClassifier: any number of labels for each row."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+
+import keras
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.metrics import accuracy_score, f1_score, log_loss
+from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from keras_multiclass import KerasMultilabelClassifier
+from keras_multiclass._data.labels.indicator import IndicatorCodec
+from keras_multiclass.exceptions import ObjectiveError
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(90, 4))
+# No label, some labels and all labels occur.
+Y = (X[:, :3] + 0.3 * RNG.normal(size=(90, 3)) > 0.2).astype(int)
+NAMES = ["fast", "red", "small"]
+
+
+def tiny(**params):
+    """Return a small classifier that learns X and Y."""
+    defaults = {
+        "backbone": "mlp",
+        "backbone__hidden_units": (16,),
+        "epochs": 20,
+        "batch_size": 30,
+        "optimizer__learning_rate": 0.03,
+        "random_state": 0,
+    }
+    if "model" in params:
+        defaults = {k: v for k, v in defaults.items() if not k.startswith("backbone")}
+    return KerasMultilabelClassifier(**{**defaults, **params})
+
+
+def score(classifier, y=Y):
+    return f1_score(y, np.asarray(classifier.predict(X)), average="macro")
+
+
+FORMATS = {
+    "int64": Y,
+    "uint8": Y.astype(np.uint8),
+    "float32": Y.astype(np.float32),
+    "bool": Y.astype(bool),
+    "object": Y.astype(object),
+    "csr_matrix": sparse.csr_matrix(Y),
+    "csr_array": sparse.csr_array(Y.astype(float)),
+    "coo": sparse.coo_array(Y),
+    "pandas": pd.DataFrame(Y, columns=NAMES),
+    "pandas bool": pd.DataFrame(Y.astype(bool), columns=NAMES),
+    "pandas nullable": pd.DataFrame(Y, columns=NAMES, dtype="Int8"),
+    "polars": pl.DataFrame(Y, schema=NAMES),
+    "list": Y.tolist(),
+}
+
+
+def dense(y):
+    return y.toarray() if sparse.issparse(y) else np.asarray(y)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_predictions_have_the_form_of_y(form):
+    y = FORMATS[form]
+    codec, encoded = IndicatorCodec.learn_and_encode(y)
+    np.testing.assert_array_equal(encoded, Y)
+    np.testing.assert_array_equal(codec.encode(y), Y)
+    decoded = codec.decode(Y.astype(bool))
+    np.testing.assert_array_equal(dense(decoded), Y)
+    if form in ("list", "coo", "object"):
+        return
+    assert type(decoded) is type(y)
+    if isinstance(y, (pd.DataFrame, pl.DataFrame)):
+        assert decoded.equals(y)
+    else:
+        assert decoded.dtype == y.dtype
+
+
+@given(
+    st.integers(1, 6).flatmap(
+        lambda n: st.lists(st.lists(st.integers(0, 1), min_size=n, max_size=n), min_size=1)
+    ),
+    st.sampled_from(["int", "bool", "sparse", "pandas", "polars"]),
+)
+@settings(max_examples=40)
+def test_any_indicator_survives_encoding_and_decoding(rows, form):
+    y = np.array(rows)
+    names = [f"label {i}" for i in range(y.shape[1])]
+    given_y = {
+        "int": y,
+        "bool": y.astype(bool),
+        "sparse": sparse.csr_matrix(y),
+        "pandas": pd.DataFrame(y, columns=names),
+        "polars": pl.DataFrame(y, schema=names),
+    }[form]
+    codec, encoded = IndicatorCodec.learn_and_encode(given_y)
+    np.testing.assert_array_equal(encoded, y)
+    np.testing.assert_array_equal(dense(codec.decode(encoded.astype(bool))), y)
+
+
+def test_a_frame_gives_labels_and_is_matched_by_name():
+    frame = pd.DataFrame(Y, columns=NAMES)
+    classifier = tiny(epochs=2).fit(X, frame)
+    assert classifier.classes_.tolist() == NAMES
+    assert classifier.score(X, frame[NAMES[::-1]]) == classifier.score(X, frame)
+    with pytest.raises(ValueError, match=r"columns of y .* 1 missing: 'red' and 1 unknown: 'blue'"):
+        classifier.score(X, frame.rename(columns={"red": "blue"}))
+    assert classifier.predict(X).columns.tolist() == NAMES
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        ([["a", "b"], ["a"], []] * 30, "MultiLabelBinarizer"),
+        ([{"a", "b"}, {"a"}, set()] * 30, "MultiLabelBinarizer"),
+        (np.arange(90) % 3, "Only binary classification is supported.*KerasMulticlassClassifier"),
+        (Y * 2, "zeros and ones.*other values"),
+        (Y * 0.3, "zeros and ones.*other values"),
+        (np.where(Y, np.nan, 1.0), "contains NaN"),
+        (Y.astype(str), "zeros and ones"),
+        (Y[:, :, None], "zeros and ones"),
+        (None, "requires y"),
+    ],
+    ids=["lists", "sets", "classes", "twos", "fractions", "nan", "strings", "3-d", "none"],
+)
+def test_other_targets_are_an_error_that_says_what_to_do(y, message):
+    with pytest.raises(ValueError, match=message):
+        tiny().fit(X, y)
+
+
+@pytest.mark.parametrize("engine", ["graph", "keras"])
+def test_it_learns_and_follows_scikit_learns_conventions(engine):
+    classifier = tiny(engine=engine).fit(X, Y)
+    assert score(classifier) > 0.85
+    probabilities = classifier.predict_proba(X)
+    assert probabilities.shape == classifier.decision_function(X).shape == (90, 3)
+    np.testing.assert_array_equal(classifier.predict(X), probabilities > 0.5)
+    np.testing.assert_array_equal(classifier.predict(X), classifier.decision_function(X) > 0)
+    np.testing.assert_allclose(classifier.predict_log_proba(X), np.log(probabilities), rtol=1e-5)
+    assert classifier.score(X, Y) == accuracy_score(Y, classifier.predict(X))
+
+
+def test_both_engines_and_an_ensemble_train_alike():
+    params = {
+        "metrics": ["micro_f1", "coverage_error"],
+        "n_ensemble": 2,
+        "class_weight": "balanced",
+    }
+    fits = [
+        tiny(engine=engine, epochs=3, **params).fit(X, Y, np.arange(90) % 3, X_val=X, y_val=Y)
+        for engine in ("graph", "keras")
+    ]
+    for name, values in fits[0].history_.items():
+        np.testing.assert_allclose(values, fits[1].history_[name], rtol=1e-3, err_msg=name)
+    np.testing.assert_allclose(*(fit.predict_proba(X) for fit in fits), atol=1e-4)
+
+
+def test_the_validation_loss_is_scikit_learns_log_loss():
+    classifier = tiny(epochs=2).fit(
+        X, Y, X_val=X[:31], y_val=Y[:31], sample_weight_val=np.arange(31)
+    )
+    p = classifier.predict_proba(X[:31])
+    expected = np.average(
+        [log_loss(y, q, labels=[0, 1]) for y, q in zip(Y, p, strict=False)], weights=np.arange(31)
+    )
+    assert classifier.history_["val_loss"][-1] == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_weight_equals_a_repetition():
+    weights = np.arange(90) % 3
+    params = {"epochs": 3, "batch_size": -1, "shuffle": False}
+    weighted = tiny(**params).fit(X, Y, weights).predict_proba(X)
+    repeated = tiny(**params).fit(np.repeat(X, weights, 0), np.repeat(Y, weights, 0))
+    np.testing.assert_allclose(weighted, repeated.predict_proba(X), atol=1e-5)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_class_weights_are_those_of_positives(stream):
+    def batches():
+        for start in range(0, 90, 30):
+            yield X[start : start + 30], Y[start : start + 30]
+
+    def fit(class_weight):
+        classifier = tiny(class_weight=class_weight, shuffle=False, epochs=3)
+        if stream:
+            return classifier.set_params(batch_size="auto").fit(batches).predict_proba(X)
+        return classifier.fit(X, Y).predict_proba(X)
+
+    plain, heavy = fit(None), fit({1: 10.0})
+    assert heavy[:, 1].mean() > plain[:, 1].mean() + 0.1
+    balanced = {"negative": 90 / (2 * (90 - Y.sum(0))), "positive": 90 / (2 * Y.sum(0))}
+    ratio = balanced["positive"] / balanced["negative"]
+    assert (np.sign(fit("balanced").mean(0) - plain.mean(0)) == np.sign(ratio - 1)).all()
+    with pytest.raises(ValueError, match="labels of class_weight .* among the 3 labels"):
+        fit({"fast": 2.0})
+
+
+def test_labels_that_never_or_always_occur_are_a_warning():
+    y = np.column_stack([Y[:, 0], np.zeros(90, int), np.ones(90, int)])
+    with pytest.warns(UserWarning, match="1 of 3 labels that (no|every) row has: [12]") as caught:
+        classifier = tiny(epochs=3, class_weight="balanced", validation_split=0.2).fit(X, y)
+    assert len(caught) == 2
+    assert np.isfinite(classifier.predict_proba(X)).all()
+
+
+def test_thresholds_are_given_or_chosen_on_validation_rows():
+    classifier = tiny(epochs=3, threshold=[0.1, 0.5, 0.9]).fit(X, Y)
+    probabilities = classifier.predict_proba(X)
+    np.testing.assert_array_equal(classifier.predict(X), probabilities > [0.1, 0.5, 0.9])
+    chosen = tiny(epochs=3, threshold="auto").fit(X, Y, X_val=X, y_val=Y)
+    for label, threshold in enumerate(chosen.thresholds_):
+        p = chosen.predict_proba(X)[:, label]
+        best = max(f1_score(Y[:, label], p > t) for t in np.r_[0.0, np.unique(p)])
+        assert f1_score(Y[:, label], p > threshold) == pytest.approx(best)
+    chosen.partial_fit(X, Y)
+    assert np.ptp(chosen.thresholds_) > 0
+    for scorer in ("balanced_accuracy", "f1"):
+        assert tiny(epochs=1, threshold=scorer).fit(X, Y).thresholds_.shape == (3,)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "message"),
+    [(1.5, "0 to 1"), ([0.5, 0.5], "3 numbers"), ("atuo", "Did you mean 'auto'"), (True, "0 to 1")],
+)
+def test_wrong_thresholds_are_an_error(threshold, message):
+    with pytest.raises(ValueError, match=f"`threshold` must be .*{message}"):
+        tiny(threshold=threshold).fit(X, Y)
+
+
+def test_calibration_finds_a_temperature_for_each_label():
+    classifier = tiny(epochs=60, calibration="temperature").fit(X, Y, X_val=X[::2], y_val=Y[::2])
+    assert classifier.temperature_.shape == (3,)
+    before = classifier.decision_function(X) * classifier.temperature_
+    plain = tiny(epochs=60).fit(X, Y, X_val=X[::2], y_val=Y[::2])
+    np.testing.assert_allclose(before, plain.decision_function(X), rtol=1e-3, atol=1e-3)
+
+
+def test_two_labels_one_label_and_classes_of_two():
+    assert tiny(epochs=1).fit(X, Y[:, :2]).decision_function(X).shape == (90, 2)
+    one = pd.DataFrame({"fast": Y[:, 0]})
+    classifier = tiny().fit(X, one)
+    assert classifier.predict_proba(X).shape == (90, 1)
+    assert score(classifier, one) > 0.85
+    binary = tiny().fit(X, np.where(Y[:, 0], "yes", "no"))
+    assert binary.classes_.tolist() == ["no", "yes"]
+    assert binary.predict_proba(X).shape == (90, 2)
+    with pytest.raises(ValueError, match="`threshold` must be 0.5 for 1-d y"):
+        tiny(threshold=0.3).fit(X, Y[:, 0])
+
+
+def test_it_continues_and_survives_copies():
+    classifier = tiny(epochs=2, warm_start=True).fit(X, Y)
+    copy = pickle.loads(pickle.dumps(classifier))
+    for each in (classifier, copy):
+        each.fit(X, Y).partial_fit(X, Y)
+    assert copy.n_iter_ == 5
+    np.testing.assert_array_equal(copy.predict_proba(X), classifier.predict_proba(X))
+    same = clone(classifier)
+    assert same.get_params() == classifier.get_params()
+    with pytest.raises(ValueError, match="one column for each of the 3 labels"):
+        classifier.partial_fit(X, Y[:, :2])
+
+
+def test_it_works_in_searches_and_pipelines():
+    pipeline = make_pipeline(StandardScaler(), tiny(epochs=5))
+    scoring = ["f1_micro", "average_precision", "roc_auc"]
+    results = cross_validate(pipeline, X, Y, cv=2, scoring=scoring)
+    assert all(results[f"test_{name}"].min() > 0.5 for name in scoring)
+    search = GridSearchCV(tiny(epochs=2), {"threshold": [0.2, 0.5]}, scoring="f1_macro", cv=2)
+    assert search.fit(X, Y).best_params_["threshold"] in (0.2, 0.5)
+    predicted = cross_val_predict(tiny(epochs=2), X, Y, cv=2, method="predict_proba")
+    assert np.shape(predicted) == (90, 3)
+
+
+# --- whole models: the mistakes that give nonsense without an error ---------------------------
+
+
+def whole(units, activation, **compile_arguments):
+    def build():
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(units, activation)])
+        if compile_arguments:
+            model.compile("adam", **compile_arguments)
+        return model
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (whole(1, "sigmoid", loss="binary_crossentropy"), "Each of the 3 labels needs a unit"),
+        (whole(3, "softmax", loss="categorical_crossentropy"), "sum to one"),
+        (whole(3, "sigmoid", loss="categorical_crossentropy"), "for classes that exclude each"),
+        (whole(4, None), "Each of the 3 labels needs a unit"),
+    ],
+    ids=["one unit", "softmax", "categorical cross-entropy", "four units"],
+)
+def test_outputs_and_losses_that_do_not_fit_are_an_error(model, message):
+    with pytest.raises(ObjectiveError, match=f"must agree.*3 labels.*{message}"):
+        tiny(model=model).fit(X, Y)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", None])
+def test_one_unit_per_label_with_binary_cross_entropy_is_right(activation):
+    loss = keras.losses.BinaryCrossentropy(from_logits=activation is None)
+    classifier = tiny(model=whole(3, activation, loss=loss, metrics=["binary_accuracy"])).fit(X, Y)
+    assert score(classifier) > 0.8
+    assert classifier.history_["binary_accuracy"][-1] > 0.8
+
+
+def test_nothing_is_printed_and_no_warning_given(capfd):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tiny(epochs=1).fit(X, Y).predict(X)
+    assert capfd.readouterr() == ("", "")
