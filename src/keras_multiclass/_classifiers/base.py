@@ -551,7 +551,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
                 f"this version of keras-multiclass; got {pickle_format}. "
                 + (
                     "A development version saved it: fit the classifier again."
-                    if pickle_format is None
+                    if pickle_format is None or pickle_format < _PICKLE_FORMAT
                     else "Upgrade keras-multiclass to the version that saved it."
                 )
             )
