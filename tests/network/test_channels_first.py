@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from keras_multiclass import KerasMulticlassClassifier
-from keras_multiclass._network.backbone_resolution import BackboneParameter
+from keras_multiclass._network.backbone_resolution import NetworkParameters
 
 
 @pytest.mark.parametrize(
@@ -25,13 +25,13 @@ from keras_multiclass._network.backbone_resolution import BackboneParameter
 )
 def test_the_warning_names_the_parameter_and_a_cure_that_silences_it(backbone, shape, cure):
     with pytest.warns(UserWarning, match=f"backbone='{backbone}' reads .* {shape[-1]} chan") as w:
-        BackboneParameter(backbone).warn_if_ambiguous(shape)
+        NetworkParameters(backbone).warn_if_ambiguous(shape)
     assert str(w[0].message).endswith(f"pass {cure}.")
     assert w[0].filename == __file__
     X = eval(cure, {"X": np.empty(shape), "np": np})
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        BackboneParameter(backbone).warn_if_ambiguous(X.shape)
+        NetworkParameters(backbone).warn_if_ambiguous(X.shape)
 
 
 @pytest.mark.parametrize(
@@ -56,14 +56,14 @@ def test_the_warning_names_the_parameter_and_a_cure_that_silences_it(backbone, s
 def test_other_shapes_are_silent(shape):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        BackboneParameter("auto").warn_if_ambiguous(shape)
+        NetworkParameters("auto").warn_if_ambiguous(shape)
 
 
 def test_the_users_own_networks_may_have_channels_first():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        BackboneParameter(lambda inputs: inputs).warn_if_ambiguous((9, 3, 32, 32))
-        BackboneParameter("auto", model=object()).warn_if_ambiguous((9, 3, 32, 32))
+        NetworkParameters(lambda inputs: inputs).warn_if_ambiguous((9, 3, 32, 32))
+        NetworkParameters("auto", model=object()).warn_if_ambiguous((9, 3, 32, 32))
 
 
 def test_fit_warns_before_it_trains():

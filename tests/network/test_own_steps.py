@@ -111,8 +111,8 @@ class Two(keras.Model):
 @pytest.mark.parametrize(
     ("model_class", "match"),
     [
-        (Labels, r"own `predict_step` returns must be of shape .*got shape \(n_samples\)"),
-        (Two, "own `predict_step` returns must be one tensor .* a dict of 2 outputs"),
+        (Labels, r"own `predict_step` must be of shape .*got shape \(n_samples\)"),
+        (Two, "own `predict_step` must be one tensor .* a dict of 2 outputs"),
     ],
 )
 def test_a_predict_step_that_returns_no_row_of_scores_is_an_error(model_class, match):

@@ -20,7 +20,7 @@ from keras_multiclass._interop.sklearn_callbacks import (
     has_sklearn_callbacks,
     report_epochs,
 )
-from keras_multiclass._network.backbone_resolution import BackboneParameter
+from keras_multiclass._network.backbone_resolution import NetworkParameters
 from keras_multiclass._network.compile import PackedModel
 from keras_multiclass._network.objective import Objective
 from keras_multiclass._shared.interrupts import interruptible, shielded
@@ -172,7 +172,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
 
     def _reads_tables(self) -> bool:
         try:
-            return BackboneParameter(self.backbone, self.model).reads_tables
+            return NetworkParameters(self.backbone, self.model).reads_tables
         except (ValueError, TypeError):  # `fit` reports invalid backbones
             return False
 

@@ -97,7 +97,7 @@ def integer_input(network: object) -> str | None:
 
 
 @dataclass(frozen=True)
-class BackboneParameter:
+class NetworkParameters:
     """The parameters `backbone` and `model` before X is read.
 
     Attributes
@@ -113,7 +113,7 @@ class BackboneParameter:
     integer_dtype: str | None = None
 
     @classmethod
-    def of(cls, backbone: object, model: object) -> BackboneParameter:
+    def of(cls, backbone: object, model: object) -> NetworkParameters:
         """Return the parameters, and how an input layer in one of them reads X."""
         return cls(backbone, model, integer_input(backbone if model is None else model))
 

@@ -226,7 +226,7 @@ def _check_features(features: Any, backbone: ResolvedBackbone) -> None:
     if not keras.backend.is_keras_tensor(features):
         raise BackboneError(
             invalid(
-                f"What {backbone.label} returns",
+                f"The return value of {backbone.label}",
                 f"one Keras tensor of features of shape {shape}",
                 describe(features),
                 "Return the output of the last layer; pass a whole keras.Model as `model`.",
@@ -236,7 +236,7 @@ def _check_features(features: Any, backbone: ResolvedBackbone) -> None:
     if len(sizes) != 1 + backbone.ensemble or None in sizes:
         raise BackboneError(
             invalid(
-                f"What {backbone.label} returns",
+                f"The return value of {backbone.label}",
                 f"a tensor of shape {shape} with a known number of features",
                 f"shape {tuple(features.shape)}",
                 "Register it without `ensemble`, or put the members on a separate axis."

@@ -89,7 +89,7 @@ def check_model(model: Any, sample: np.ndarray) -> keras.Model:
     if not isinstance(model, keras.Model):
         raise BackboneError(
             invalid(
-                "What the `model` builder returns",
+                "The return value of the `model` builder",
                 "a keras.Model",
                 describe(model),
                 "Pass a function that returns features as `backbone`.",

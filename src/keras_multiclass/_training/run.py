@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from keras_multiclass._data.rows import Data, TrainingData
-from keras_multiclass._network.backbone_resolution import BackboneParameter, integer_input
+from keras_multiclass._network.backbone_resolution import NetworkParameters, integer_input
 from keras_multiclass._network.compile import MetricMode, restored_on_failure
 from keras_multiclass._shared.interrupts import interruptible
 from keras_multiclass._shared.keras.copying import read_values
@@ -107,7 +107,7 @@ def _start(
     observer: Observer | None,
 ) -> FittedNetwork:
     seed = resolve_seed(parameters.random_state)
-    backbone = BackboneParameter.of(parameters.backbone, parameters.model)
+    backbone = NetworkParameters.of(parameters.backbone, parameters.model)
     with (
         keras_environment(parameters.settings.dtype),
         _seeded_fit(epoch_seed(seed, 0)) as block,
@@ -122,7 +122,7 @@ def _start(
 
 
 def _read_and_build(
-    parameters: FitParameters, request: FitRequest, backbone: BackboneParameter, seed: int
+    parameters: FitParameters, request: FitRequest, backbone: NetworkParameters, seed: int
 ) -> tuple[RunData, FittedNetwork]:
     """Read the data and build the network, whose input layer may decide how they are read."""
     if parameters.model is None or isinstance(parameters.model, keras.Model):
@@ -152,7 +152,7 @@ def _continue(
     """Train an earlier network with the parameters as they are now."""
     state, model = previous.state, previous.model
     check_unchanged(state.structure, state.resolved_params or {}, parameters)
-    backbone = BackboneParameter.of(parameters.backbone, parameters.model)
+    backbone = NetworkParameters.of(parameters.backbone, parameters.model)
     with (
         keras_environment(state.dtype),
         _seeded_fit(epoch_seed(state.seed, previous.record.n_epochs)) as block,

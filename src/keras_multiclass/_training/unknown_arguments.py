@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import keras
 
-from keras_multiclass._network.backbone_resolution import BackboneParameter
+from keras_multiclass._network.backbone_resolution import NetworkParameters
 from keras_multiclass._network.backbones import get_backbone
 from keras_multiclass._network.builder_arguments import check_arguments
 from keras_multiclass._network.compile import build_optimizer
@@ -76,7 +76,7 @@ def _check_backbone(values: Values, arguments: Values, objective: Objective) -> 
     if isinstance(backbone, str):
         builder, label = get_backbone(backbone).builder, f"backbone {backbone!r}"
     else:
-        resolved = BackboneParameter(backbone).resolve(())
+        resolved = NetworkParameters(backbone).resolve(())
         assert resolved is not None
         builder, label = resolved.build, resolved.label
     check_arguments(builder, arguments, prefix="backbone", target=label, skip=1)

@@ -16,7 +16,7 @@ __all__ = ["OUTPUT", "PREDICTION", "infer_activation", "last_activation", "raw_o
 
 # What is inspected, in messages.
 OUTPUT = "The output of `model`"
-PREDICTION = "What the model's own `predict_step` returns"
+PREDICTION = "The return value of the model's own `predict_step`"
 _FLATTEN = "Put a Flatten or global pooling layer before the last Dense layer."
 
 # Tolerance for rows of a softmax to sum to one in half precision.

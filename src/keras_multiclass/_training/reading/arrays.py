@@ -12,7 +12,7 @@ from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.rows import Data, Features
 from keras_multiclass._data.statistics import ArrayStatistics
 from keras_multiclass._data.tokens import occurring_tokens
-from keras_multiclass._network.backbone_resolution import BackboneParameter
+from keras_multiclass._network.backbone_resolution import NetworkParameters
 from keras_multiclass._shared.keras.environment import array_dtype
 from keras_multiclass._shared.messages import describe, invalid
 from keras_multiclass._training.auto_parameters import resolve_auto
@@ -30,7 +30,7 @@ from keras_multiclass._training.request import FitRequest
 def read_arrays(
     parameters: FitParameters,
     request: FitRequest,
-    backbone: BackboneParameter,
+    backbone: NetworkParameters,
     seed: int,
     known: KnownData | None,
 ) -> RunData:
@@ -93,7 +93,7 @@ def read_arrays(
 
 
 def _learn_features(
-    parameters: FitParameters, X: object, backbone: BackboneParameter
+    parameters: FitParameters, X: object, backbone: NetworkParameters
 ) -> tuple[FeatureSchema, Features]:
     token_ids = backbone.reads_token_ids and np.asarray(X).ndim == 2
     return FeatureSchema.learn(
@@ -108,7 +108,7 @@ def _learn_features(
 
 
 def _learn_columns(
-    categorical_features: object, X: object, backbone: BackboneParameter
+    categorical_features: object, X: object, backbone: NetworkParameters
 ) -> CategoricalColumns | None:
     if backbone.reads_tables:
         return CategoricalColumns.learn(X, categorical_features)

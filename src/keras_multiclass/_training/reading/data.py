@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from keras_multiclass._data.streams import is_stream
-from keras_multiclass._network.backbone_resolution import BackboneParameter
+from keras_multiclass._network.backbone_resolution import NetworkParameters
 from keras_multiclass._network.build import check_scaling
 from keras_multiclass._training.parameters import FitParameters
 from keras_multiclass._training.reading.arrays import read_arrays
@@ -16,7 +16,7 @@ from keras_multiclass._training.request import FitRequest
 def read_data(
     parameters: FitParameters,
     request: FitRequest,
-    backbone: BackboneParameter,
+    backbone: NetworkParameters,
     seed: int,
     known: KnownData | None = None,
 ) -> RunData:
@@ -28,7 +28,7 @@ def read_data(
         The parameters of the estimator.
     request : FitRequest
         The data.
-    backbone : BackboneParameter
+    backbone : NetworkParameters
         How X is read, and which backbone it gets.
     seed : int
         Seed of the validation split.

@@ -157,7 +157,7 @@ class RowReader:
         return weighted, weighting
 
 
-def refuse_beside_stream(name: str, **arguments: object) -> None:
+def check_not_given_beside_stream(name: str, **arguments: object) -> None:
     """Raise ``ValueError`` if arrays are given that a stream contains itself."""
     for argument, value in arguments.items():
         if value is not None:

@@ -15,7 +15,7 @@ from keras_multiclass._data.row_sample import RowSample
 from keras_multiclass._data.rows import Features, TrainingData
 from keras_multiclass._data.statistics import most_quantile_rows
 from keras_multiclass._data.streams import Batch, Stream
-from keras_multiclass._network.backbone_resolution import BackboneParameter, ResolvedBackbone
+from keras_multiclass._network.backbone_resolution import NetworkParameters, ResolvedBackbone
 from keras_multiclass._shared.keras.environment import array_dtype
 from keras_multiclass._shared.messages import describe, invalid
 from keras_multiclass._training.auto_parameters import resolve_auto
@@ -23,7 +23,7 @@ from keras_multiclass._training.engine import STREAMED, graph_refused
 from keras_multiclass._training.parameters import FitParameters
 from keras_multiclass._training.reading.batches import errors_name_batch, training_stream
 from keras_multiclass._training.reading.first_pass import FirstPass, StreamStatistics, StreamSummary
-from keras_multiclass._training.reading.rows import RowReader, refuse_beside_stream
+from keras_multiclass._training.reading.rows import RowReader, check_not_given_beside_stream
 from keras_multiclass._training.reading.run_data import KnownData, RunData
 from keras_multiclass._training.reading.validation import (
     check_validation_arguments,
@@ -37,12 +37,12 @@ from keras_multiclass._training.thresholds import is_chosen
 def read_stream(
     parameters: FitParameters,
     request: FitRequest,
-    backbone: BackboneParameter,
+    backbone: NetworkParameters,
     seed: int,
     known: KnownData | None,
 ) -> RunData:
     """Read a stream; the arguments are those of `read_data`."""
-    refuse_beside_stream("X", y=request.y, sample_weight=request.sample_weight)
+    check_not_given_beside_stream("X", y=request.y, sample_weight=request.sample_weight)
     has_validation = check_validation_arguments(
         request.X_val, request.y_val, request.sample_weight_val
     )
@@ -112,7 +112,7 @@ def read_stream(
 
 
 def _first_features(
-    parameters: FitParameters, X: object, backbone: BackboneParameter, known: KnownData | None
+    parameters: FitParameters, X: object, backbone: NetworkParameters, known: KnownData | None
 ) -> tuple[FeatureSchema, Features]:
     if known is not None:
         return known.features, known.features.check(X)

@@ -20,7 +20,7 @@ from keras_multiclass._training.reading.meta_estimators import (
     warn_if_cut,
     warn_if_untransformed,
 )
-from keras_multiclass._training.reading.rows import RowReader, refuse_beside_stream
+from keras_multiclass._training.reading.rows import RowReader, check_not_given_beside_stream
 from keras_multiclass._training.request import FitRequest
 
 
@@ -116,7 +116,7 @@ def hold_out(
 def check_validation_arguments(X_val: object, y_val: object, sample_weight_val: object) -> bool:
     """Return whether there are validation data; raise ``ValueError`` if a part is missing."""
     if is_stream(X_val):
-        refuse_beside_stream("X_val", y_val=y_val, sample_weight_val=sample_weight_val)
+        check_not_given_beside_stream("X_val", y_val=y_val, sample_weight_val=sample_weight_val)
         return True
     if (X_val is None) != (y_val is None):
         missing, given = ("y_val", X_val) if y_val is None else ("X_val", y_val)
