@@ -100,6 +100,16 @@ def _decision_regions(variables):
     assert all(c.score(X, y) > 0.93 for c in variables["classifiers"].values())
 
 
+def _emotions(variables):
+    fixed, chosen = variables["scores"]["0.5"], variables["scores"]["chosen"]
+    assert chosen.mean() > fixed.mean() + 0.02
+    happy = list(variables["y"]).index("happy")
+    assert chosen[happy] > fixed[happy] + 0.05
+    together = variables["together"]
+    assert together.loc["quiet", "sad"] > 0.6
+    assert together.loc["quiet", "angry"] < 0.05
+
+
 def _many_classes(variables):
     report = variables["report"]
     assert len(report.classes) == 19
@@ -129,6 +139,7 @@ CLAIMS = {
     "learning_history": _learning_history,
     "ensemble": _ensemble,
     "decision_regions": _decision_regions,
+    "emotions": _emotions,
     "many_classes": _many_classes,
     "tour": _tour,
 }

@@ -200,6 +200,7 @@ class KerasMulticlassClassifier(KerasClassifierBase):
 
     See Also
     --------
+    KerasMultilabelClassifier : For rows that may have any number of labels.
     register_backbone : Register a backbone under a name.
     sklearn.neural_network.MLPClassifier : Multi-layer perceptron of scikit-learn.
 
