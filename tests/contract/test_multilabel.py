@@ -122,7 +122,7 @@ def test_a_frame_gives_labels_and_is_matched_by_name():
 @pytest.mark.parametrize(
     ("y", "message"),
     [
-        ([["a", "b"], ["a"], []] * 30, "MultiLabelBinarizer"),
+        ([["a", "b"], ["a"], []] * 30, "for each label; got the labels of each row"),
         ([{"a", "b"}, {"a"}, set()] * 30, "MultiLabelBinarizer"),
         (np.arange(90) % 3, "Only binary classification is supported.*KerasMulticlassClassifier"),
         (Y * 2, "zeros and ones.*other values"),

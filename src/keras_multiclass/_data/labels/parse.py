@@ -156,8 +156,10 @@ def to_array(y: Any, library: str | None, name: str) -> np.ndarray:
         return y.to_numpy()
     try:
         values = np.asarray(y)
-    except ValueError:
-        _raise_nested(name)
+    except ValueError:  # lists of different lengths
+        values = np.empty(len(y), dtype=object)
+        for row, value in enumerate(y):
+            values[row] = value
     # NumPy would convert ["a", 1, nan] to three strings, and drop null characters at the end of a
     # string; an object array keeps them.
     if values.dtype.kind in "US" and isinstance(y, Sequence) and values.ndim == 1:
@@ -275,9 +277,8 @@ def _check_ones_per_row(counts: np.ndarray, name: str) -> None:
                 name,
                 "one class for each row",
                 f"a multi-label target ({n_several} of {len(counts)} rows have several ones)",
-                "Classes that are not mutually exclusive need sigmoid outputs and binary "
-                "cross-entropy: wrap this classifier in sklearn.multioutput."
-                "MultiOutputClassifier, or write a Keras model of your own.",
+                "For labels that are not mutually exclusive, use KerasMultilabelClassifier and "
+                "sklearn.metrics.classification_report.",
             )
         )
     if n_none:
@@ -311,7 +312,7 @@ def _raise_nested(name: str) -> NoReturn:
             name,
             "one label for each row",
             "lists of labels (a multi-label target)",
-            "Use sklearn.preprocessing.MultiLabelBinarizer and MultiOutputClassifier.",
+            "Use KerasMultilabelClassifier and sklearn.preprocessing.MultiLabelBinarizer.",
         )
     )
 

@@ -227,8 +227,8 @@ def _form(activation: str, units: int, n_classes: int, loss: Any) -> ClassOutput
         cure = "End the model with Dense(1, 'sigmoid'), Dense(2) or Dense(2, 'softmax')."
     elif activation in ("sigmoid", "hard_sigmoid"):
         reason = (
-            "Sigmoid units are independent of each other: they are for multi-label data, where a "
-            "row may have several classes."
+            "Sigmoid units are independent of each other: they are for multi-label data "
+            "(KerasMultilabelClassifier), where a row may have several labels."
         )
     else:
         reason = f"The range of {activation} fits neither logits nor probabilities."
