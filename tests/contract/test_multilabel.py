@@ -231,7 +231,13 @@ def test_thresholds_are_given_or_chosen_on_validation_rows():
 
 @pytest.mark.parametrize(
     ("threshold", "message"),
-    [(1.5, "0 to 1"), ([0.5, 0.5], "3 numbers"), ("atuo", "Did you mean 'auto'"), (True, "0 to 1")],
+    [
+        (1.5, "0 to 1"),
+        ([0.5, 0.5], "3 numbers"),
+        ("atuo", "Did you mean 'auto'"),
+        (True, "0 to 1"),
+        ("roc_auc", "needs more than predictions"),
+    ],
 )
 def test_wrong_thresholds_are_an_error(threshold, message):
     with pytest.raises(ValueError, match=f"`threshold` must be .*{message}"):

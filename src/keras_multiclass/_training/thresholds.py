@@ -176,13 +176,10 @@ def _as_score(threshold: object) -> Score:
         try:
             return float(scorer(_Predicted(), predicted[:, None], present, **arguments))
         except (ValueError, TypeError, AttributeError) as error:
-            raise ValueError(
-                invalid(
-                    "`threshold`",
-                    f"{ALLOWED} that compares labels with predictions",
-                    describe(threshold),
-                    f"It raised {type(error).__name__}: {error}",
-                )
-            ) from error
+            cure = f"It raised {type(error).__name__}: {error}"
+            if isinstance(error, AttributeError):  # `_Predicted` has only `predict`
+                cure = "It needs more than predictions. Use 'f1', 'balanced_accuracy' or the like."
+            allowed = f"{ALLOWED} that compares labels with predictions"
+            raise ValueError(invalid("`threshold`", allowed, describe(threshold), cure)) from error
 
     return score
