@@ -116,6 +116,10 @@ class Losses(keras.callbacks.Callback):
         self.factor = factor
         self.losses = []
 
+    def on_train_begin(self, logs=None):
+        if int(self.model.optimizer.iterations) == 0:
+            start(self.model)  # also if the last layer is the classifier's
+
     def on_epoch_end(self, epoch, logs=None):
         self.losses.append(self.factor * logs["loss"])
 
@@ -129,18 +133,45 @@ class TwiceTheLoss(keras.Model):
         return {**logs, "double": 2 * logs["loss"]}
 
 
-def build(loss=None, optimizer=None, metrics=None):
-    inputs = keras.Input((4,))
-    hidden = keras.layers.Dense(
+class Hidden(keras.layers.Layer):
+    """Has layers and parts of its own, which only its constructor mentions."""
+
+    def __init__(self, by=0.0, penalty=0.0, **kwargs):
+        super().__init__(**kwargs)
+        self.shift, self.dense = Shift(by), make_dense(penalty)
+
+    def build(self, input_shape):
+        self.dense.build(input_shape)
+
+    def call(self, inputs):
+        return self.dense(self.shift(inputs))
+
+
+def make_dense(penalty=0.05):
+    return keras.layers.Dense(
         8,
         "tanh",
         kernel_initializer=keras.initializers.RandomNormal(seed=1),
-        kernel_regularizer=Penalty(0.05),
+        kernel_regularizer=Penalty(penalty),
         kernel_constraint=Clipped(0.06),
         bias_initializer=Filled(0.25),
-    )(Shift(-2.0)(inputs))
-    model = TwiceTheLoss(inputs, keras.layers.Dense(3, "softmax", bias_initializer="zeros")(hidden))
+    )
+
+
+def build_features(inputs):
+    return make_dense()(Shift(-2.0)(inputs))
+
+
+def start(model):
+    """Set the weights of the last layer, before any training."""
     model.layers[-1].kernel.assign(np.arange(24.0).reshape(8, 3) / 50)
+
+
+def build(loss=None, optimizer=None, metrics=None):
+    inputs = keras.Input((4,))
+    hidden = build_features(inputs)
+    model = TwiceTheLoss(inputs, keras.layers.Dense(3, "softmax", bias_initializer="zeros")(hidden))
+    start(model)
     if loss is not None:
         model.compile(optimizer, loss, metrics=metrics)
     return model
@@ -151,9 +182,10 @@ def optimizer():
 
 
 ESTIMATOR = {"metrics": lambda: [Right(10.0)], "callbacks": lambda: [Losses(0.01)]}
+INSTANCES = {"loss": lambda: Scaled(100.0), "optimizer": optimizer, **ESTIMATOR}
 # The same training, specified in every form; functions make new instances for each classifier.
 FORMS = {
-    "instances": {"loss": lambda: Scaled(100.0), "optimizer": optimizer, **ESTIMATOR},
+    "instances": INSTANCES,
     "classes": {
         "loss": Scaled,
         "loss__factor": 100.0,
@@ -199,6 +231,12 @@ FORMS = {
         "model": lambda: build(Scaled(100.0), optimizer(), [Right(10.0)]),
         "callbacks": lambda: [Losses(0.01)],
     },
+    "in a builder of a backbone": {**INSTANCES, "backbone": build_features, "scaling": None},
+    "in a network as backbone": {
+        **INSTANCES,
+        "backbone": lambda: keras.Sequential([keras.Input((4,)), Shift(-2.0), make_dense()]),
+    },
+    "in a layer as backbone": {**INSTANCES, "backbone": lambda: Hidden(-2.0, penalty=0.05)},
 }
 
 
@@ -207,8 +245,15 @@ def make(form, **params):
         name: value() if getattr(value, "__name__", "") in ("<lambda>", "optimizer") else value
         for name, value in FORMS[form].items()
     }
-    common = {"model": build, "epochs": 2, "batch_size": -1, "shuffle": False, "random_state": 0}
+    model = None if "backbone" in values else build
+    common = {"model": model, "epochs": 2, "batch_size": -1, "shuffle": False, "random_state": 0}
     return KerasMulticlassClassifier(**{**common, **values, **params})
+
+
+@functools.cache
+def fitted(form):
+    """A classifier for several tests, which only copy it."""
+    return make(form).fit(X, NAMES)
 
 
 @pytest.fixture(scope="module")
@@ -222,7 +267,8 @@ def expected():
 
 def check(classifier, expected, epochs):
     """Compare a classifier with Keras; its callback may have seen only the last epochs."""
-    assert classifier.history_.keys() == expected.keys()
+    own_step = set() if classifier.model is None else {"double"}
+    assert classifier.history_.keys() == {"loss", "right"} | own_step
     for name, values in classifier.history_.items():
         np.testing.assert_allclose(values, expected[name][:epochs], rtol=1e-4, err_msg=name)
     (losses,) = classifier.callbacks_
@@ -249,7 +295,7 @@ def test_every_form_trains_as_in_keras(form, engine, expected):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_clones_and_copies_train_as_the_original(form, expected):
-    classifier = make(form).fit(X, NAMES)
+    classifier = fitted(form)
     check(clone(classifier).fit(X, NAMES), expected, 2)
     check(clone(make(form)).fit(X, NAMES), expected, 2)
     for copied in (copy.deepcopy(classifier), pickle.loads(pickle.dumps(classifier))):
@@ -275,7 +321,7 @@ def train_elsewhere(folder):
 
 
 def test_a_new_process_continues_every_form_where_it_was(expected, tmp_path, monkeypatch):
-    classifiers = {form: make(form).fit(X, NAMES) for form in FORMS}
+    classifiers = {form: fitted(form) for form in FORMS}
     joblib.dump(classifiers, tmp_path / "classifiers.joblib")
     monkeypatch.setenv("PYTHONPATH", os.path.dirname(__file__), prepend=os.pathsep)
     process = multiprocessing.get_context("spawn").Process(target=train_elsewhere, args=[tmp_path])
@@ -289,14 +335,15 @@ def test_a_new_process_continues_every_form_where_it_was(expected, tmp_path, mon
         for history, epochs in ((continued, 4), (cloned, 2)):
             for name, values in history.items():
                 np.testing.assert_allclose(values, expected[name][:epochs], rtol=1e-4)
-        assert continued == classifier.set_params(warm_start=True).fit(X, NAMES).history_
+        here = copy.deepcopy(classifier).set_params(warm_start=True).fit(X, NAMES)
+        assert continued == here.history_
 
 
 def test_a_search_in_two_processes_finds_the_same_as_in_one(expected):
     def search(n_jobs):
         grid = {"epochs": [1, 2]}
         scores = {"scoring": "neg_log_loss", "refit": lambda results: 1}
-        found = GridSearchCV(make("instances"), grid, cv=2, n_jobs=n_jobs, **scores)
+        found = GridSearchCV(make("in a layer as backbone"), grid, cv=2, n_jobs=n_jobs, **scores)
         return found.fit(X, NAMES)
 
     one, two = search(1), search(2)
