@@ -304,6 +304,23 @@ def test_clones_and_copies_train_as_the_original(form, expected):
     check(copy.deepcopy(make(form)).fit(X, NAMES), expected, 2)
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_equal_clones_have_equal_hashes(form):
+    classifier = make(form)
+    hashes = {joblib.hash(clone(classifier)) for _ in range(2)}
+    assert len(hashes) == 1
+    assert joblib.hash(clone(make(form, epochs=3))) not in hashes
+
+
+def test_hashes_of_clones_depend_on_what_instances_compute():
+    optimizers = [keras.optimizers.Adam(0.1), keras.optimizers.Adam(0.2)]
+    pairs = [make("instances", optimizer=each) for each in optimizers]
+    pairs += [make("instances", loss=Scaled(factor)) for factor in (1.0, 2.0)]
+    hashes = [[joblib.hash(clone(each)) for each in pairs] for _ in range(2)]
+    assert hashes[0] == hashes[1]
+    assert len(set(hashes[0])) == 4
+
+
 def train_elsewhere(folder):
     """Continue every classifier in a process in which SciKeras has patched Keras before."""
     scikeras = pytest.importorskip("scikeras.wrappers")

@@ -16,7 +16,7 @@ import re
 import sys
 import types
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import keras
@@ -63,7 +63,7 @@ class Packed:
         The value. It names no classes or functions, so that unpacking calls only those in
         ``shared``, which formats such as that of skops check.
     shared : list
-        The classes, functions and other objects that it refers to.
+        The classes, functions, strings and other objects that it refers to.
     """
 
     def __init__(self, data: bytes, shared: list[Any]) -> None:
@@ -237,13 +237,15 @@ class _Pickler(pickle.Pickler):
         self.seen: dict[int, Any] = {}  # kept alive, so that no other object has the same id
         self._share = list(share)
         self._always_shared = set(map(id, self._share))
-        self._numbers: dict[int, int] = {}
+        self._numbers: dict[Hashable, int] = {}
         self._reduce = reduce
         self._strict = strict
         self._can_be_pickled: dict[int, Any] = {}
 
     def persistent_id(self, obj: Any) -> int | None:
         kind = type(obj)
+        if kind is str:  # by value: which of them are one object differs between copies
+            return self._number(obj)
         if kind in _PLAIN:
             return None
         if kind is _Shared:
@@ -255,10 +257,11 @@ class _Pickler(pickle.Pickler):
         return None
 
     def _number(self, obj: Any) -> int:
-        if id(obj) not in self._numbers:
-            self._numbers[id(obj)] = len(self.shared)
+        key = obj if type(obj) is str else id(obj)
+        if key not in self._numbers:
+            self._numbers[key] = len(self.shared)
             self.shared.append(obj)
-        return self._numbers[id(obj)]
+        return self._numbers[key]
 
     def reducer_override(self, obj: Any) -> Any:
         if isinstance(obj, _COPYABLE):

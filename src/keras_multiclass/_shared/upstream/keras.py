@@ -351,8 +351,8 @@ def is_tracker(value: Any) -> bool:
 
 
 def tracker_state(tracker: Any) -> dict[str, Any]:
-    """Return the attributes of a tracker, with tests that can be pickled."""
-    state = dict(vars(tracker))
+    """Return the attributes of a tracker, without addresses and with tests that can be pickled."""
+    state = {name: value for name, value in vars(tracker).items() if name != "stored_ids"}
     state["config"] = {
         name: (_TRACKED.get(name, test), store) for name, (test, store) in tracker.config.items()
     }
