@@ -22,6 +22,7 @@ from keras_multiclass._shared.keras.objects import build_object
 from keras_multiclass._shared.keras.optimizer_state import OptimizerState
 from keras_multiclass._shared.keras.overrides import CALLED, NOT_CALLED
 from keras_multiclass._shared.keras.state import Packed, PickledCode, copy_state, pack
+from keras_multiclass._shared.library_code import KERAS_AND_BACKENDS, top_module
 from keras_multiclass._shared.messages import describe, format_list
 from keras_multiclass._shared.seeding import seeded
 from keras_multiclass._shared.signatures import accepted_parameters
@@ -295,7 +296,7 @@ def collect_custom_objects(layer: keras.Layer) -> dict[str, Any]:
 
 def _is_custom(code: Any) -> bool:
     """Whether a class or function is the user's."""
-    return str(getattr(code, "__module__", None)).split(".")[0] not in _KNOWN_MODULES
+    return top_module(code) not in _NOT_CUSTOM
 
 
 # --- what configurations lose --------------------------------------------------------------------
@@ -436,7 +437,7 @@ def _stand_ins(held: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-_KNOWN_MODULES = frozenset(
-    {"keras", "builtins", "numpy", "tensorflow", "jax", "jaxlib", "torch", "threading", "None"}
-    | {"collections", "keras_multiclass", "functools", "types"}
-)
+# Objects of other modules of Python are copied like those of the user.
+_NOT_CUSTOM = KERAS_AND_BACKENDS | {
+    *("builtins", "collections", "functools", "threading", "types", None)
+}

@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import inspect
 import numbers
-import sys
 import types
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -25,6 +24,7 @@ from keras_multiclass._shared.keras.weight_decay import (
     read_exclusions,
     read_patterns,
 )
+from keras_multiclass._shared.library_code import is_library_code
 from keras_multiclass._shared.messages import format_list
 from keras_multiclass._shared.signatures import accepted_parameters, read_signature
 from keras_multiclass._shared.upstream.keras import is_tracker, wrapped_arguments
@@ -38,10 +38,6 @@ __all__ = [
     "without_variables",
 ]
 
-_LIBRARIES = frozenset(
-    {"keras", "keras_multiclass", "tensorflow", "numpy", "jax", "jaxlib", "torch"}
-    | (sys.stdlib_module_names - {"__main__"})
-)
 _Schedule = keras.optimizers.schedules.LearningRateSchedule
 _INCIDENTAL = ("name", "built", "_dtype")
 _CODE = (types.FunctionType, types.BuiltinFunctionType, type, types.ModuleType)
@@ -278,7 +274,7 @@ def _is_own(cls: type, method: str) -> bool:
 
 
 def _is_library(value: Any) -> bool:
-    return isinstance(value, _CODE) or type(value).__module__.split(".")[0] in _LIBRARIES
+    return isinstance(value, _CODE) or is_library_code(type(value))
 
 
 def _may_lose_arguments(instance: Any) -> bool:

@@ -22,6 +22,7 @@ from typing import Any, TypeAlias
 import keras
 import numpy as np
 
+from keras_multiclass._shared.library_code import is_library_code
 from keras_multiclass._shared.signatures import names_in
 from keras_multiclass._shared.upstream.keras import is_tracker, set_tracker_state, tracker_state
 
@@ -46,9 +47,6 @@ _CODE = (
     types.WrapperDescriptorType,
     np.ufunc,
     re.Pattern,
-)
-_LIBRARIES = frozenset({"keras", "keras_multiclass", "tensorflow", "numpy"}) | (
-    sys.stdlib_module_names - {"__main__"}
 )
 _PLAIN = (str, int, float, type(None), bool, bytes, list, dict, tuple, set, frozenset)
 _COPYABLE = (np.ndarray, np.generic, np.dtype, keras.DTypePolicy)
@@ -192,7 +190,7 @@ def _variables_in(code: Iterable[Any]) -> list[Any]:
     found = []
     for each in code:
         functions = [each]
-        if isinstance(each, type) and each.__module__.split(".")[0] not in _LIBRARIES:
+        if isinstance(each, type) and not is_library_code(each):
             functions = list(vars(each).values())
         for function in functions:
             if isinstance(function, types.FunctionType):
@@ -201,7 +199,7 @@ def _variables_in(code: Iterable[Any]) -> list[Any]:
 
 
 def _values_in(function: types.FunctionType) -> list[Any]:
-    if function.__module__ is not None and function.__module__.split(".")[0] in _LIBRARIES:
+    if is_library_code(function):
         return []
     values = [function.__globals__.get(name) for name in names_in(function.__code__)]
     for cell in function.__closure__ or ():

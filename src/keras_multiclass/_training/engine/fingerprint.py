@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import sys
 import types
 from collections.abc import Hashable, Mapping
 from typing import Any
@@ -21,6 +20,7 @@ import numpy as np
 from keras_multiclass._shared.keras.copying import inner_layers
 from keras_multiclass._shared.keras.object_names import fresh_names
 from keras_multiclass._shared.keras.rebuilding import config_with_schedule, unreported_settings
+from keras_multiclass._shared.library_code import is_library_code, top_module
 from keras_multiclass._shared.messages import describe
 from keras_multiclass._shared.seeding import seeded
 from keras_multiclass._shared.signatures import names_in
@@ -29,11 +29,6 @@ from keras_multiclass._shared.upstream.keras import compile_arguments_of, compil
 _LARGEST_ARRAY = 2**20  # bytes
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis))
 _BUILT_IN = (types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType)
-# Code that does not change while a program runs.
-_LIBRARIES = frozenset(
-    {"keras", "tensorflow", "numpy", "scipy", "sklearn", "keras_multiclass"}
-    | (sys.stdlib_module_names - {"__main__"})
-)
 _CLASS_MACHINERY = frozenset(
     {"__dict__", "__weakref__", "__doc__", "__module__", "__qualname__", "__annotations__"}
     | {"__abstractmethods__", "_abc_impl", "__parameters__", "__orig_bases__", "__hash__"}
@@ -145,25 +140,25 @@ class _Describer:
             with contextlib.suppress(ValueError):  # an empty cell
                 cells.append(self.describe(cell.cell_contents))
         read: dict[str, Any] = {}
-        if not _is_library(function):
+        if not is_library_code(function):
             names = names_in(function.__code__) & function.__globals__.keys()
             read = {name: function.__globals__[name] for name in sorted(names)}
         others = (function.__defaults__, function.__kwdefaults__, read)
         return function.__code__, tuple(cells), *map(self.describe, others)
 
     def _describe_class(self, cls: type) -> Hashable:
-        if _is_library(cls):
+        if is_library_code(cls):
             return _Identity(cls)
         parts = {k: v for k, v in vars(cls).items() if k not in _CLASS_MACHINERY}
         return _Identity(cls), self.describe(parts), *map(self.describe, cls.__bases__)
 
     def _describe_object(self, value: Any) -> Hashable:
         cls = type(value)
-        is_keras = cls.__module__.split(".")[0] == "keras"
-        is_ours = cls.__module__.split(".")[0] == "keras_multiclass"
+        is_keras = top_module(cls) == "keras"
+        is_ours = top_module(cls) == "keras_multiclass"
         has_config = hasattr(value, "get_config")
         if not hasattr(value, "__dict__") or (
-            _is_library(cls) and not is_ours and not (is_keras and has_config)
+            is_library_code(cls) and not is_ours and not (is_keras and has_config)
         ):
             raise UndescribableError(f"{describe(value)} has no description")
         parts: list[Any] = [cls]
@@ -225,10 +220,6 @@ def _is_code(value: Any) -> bool:
     return isinstance(value, (*kinds, staticmethod, classmethod, property, *_BUILT_IN))
 
 
-def _is_library(code: Any) -> bool:
-    return str(getattr(code, "__module__", None)).split(".")[0] in _LIBRARIES
-
-
 def _is_schedule(value: Any) -> bool:
     """Whether a value is a learning-rate schedule, which may be a user's function."""
     is_function = isinstance(value, (types.FunctionType, functools.partial))
@@ -246,7 +237,7 @@ def _is_foreign(value: Any) -> bool:
         return False
     if isinstance(value, types.MethodType):
         return _is_foreign(value.__func__)
-    return not _is_library(value if _is_code(value) else type(value))
+    return not is_library_code(value if _is_code(value) else type(value))
 
 
 @functools.cache
