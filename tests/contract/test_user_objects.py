@@ -21,6 +21,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.model_selection import GridSearchCV
 
+from _custom_objects import Clipped, Filled, Penalty
 from keras_multiclass import KerasMulticlassClassifier
 
 X, y = load_iris(return_X_y=True)
@@ -72,33 +73,6 @@ class Constant(keras.optimizers.schedules.LearningRateSchedule):
 
     def __call__(self, step):
         return self.rate
-
-
-class Filled(keras.initializers.Initializer):
-    def __init__(self, value):
-        self.value = value
-
-    def __call__(self, shape, dtype=None):
-        return ops.full(shape, self.value, dtype)
-
-
-class Penalty(keras.regularizers.Regularizer):
-    def __init__(self, factor=0.0):
-        self.factor = factor
-
-    def __call__(self, weights):
-        return self.factor * ops.sum(ops.abs(weights))
-
-    def get_config(self):
-        return {}
-
-
-class Clipped(keras.constraints.Constraint):
-    def __init__(self, largest=1e9):
-        self.largest = largest
-
-    def __call__(self, weights):
-        return ops.clip(weights, -self.largest, self.largest)
 
 
 class Shift(keras.layers.Layer):

@@ -12,39 +12,11 @@ import numpy as np
 import pytest
 from keras import ops
 
+from _custom_objects import Clipped, Filled, Penalty
 from keras_multiclass._shared.keras.copying import LayerSnapshot
 from keras_multiclass._shared.keras.object_names import fresh_names
 from keras_multiclass._shared.keras.state import copy_state, pack
 from keras_multiclass._training.engine.fingerprint import fingerprint
-
-
-class Filled(keras.initializers.Initializer):
-    """Its configuration is Keras' empty default, and its constructor needs an argument."""
-
-    def __init__(self, value):
-        self.value = value
-
-    def __call__(self, shape, dtype=None):
-        return ops.full(shape, self.value, dtype)
-
-
-class Penalty(keras.regularizers.Regularizer):
-    def __init__(self, factor=0.0):
-        self.factor = factor
-
-    def __call__(self, weights):
-        return self.factor * ops.sum(weights)
-
-    def get_config(self):
-        return {}
-
-
-class AtMost(keras.constraints.Constraint):
-    def __init__(self, largest=1e9):
-        self.largest = largest
-
-    def __call__(self, weights):
-        return ops.minimum(weights, self.largest)
 
 
 class Shift(keras.layers.Layer):
@@ -69,7 +41,7 @@ def make_layers():
         kernel_initializer=Filled(3.0),
         bias_initializer=Filled(4.0),
         kernel_regularizer=Penalty(0.5),
-        bias_constraint=AtMost(0.1),
+        bias_constraint=Clipped(0.1),
     )
     return [dense, Shift(7.0), Shift(1.0)]
 
@@ -148,7 +120,7 @@ def regularize_as_the_bias(layer):
 
 
 def constrain(layer):
-    layer.kernel.constraint = AtMost(0.1)
+    layer.kernel.constraint = Clipped(0.1)
 
 
 def set_after_building(layer):
@@ -194,7 +166,7 @@ def test_a_copy_has_what_was_set_on_variables(change):
 
 def test_a_copied_variable_has_the_regularizer_and_the_constraint():
     variable = keras.Variable([1.0, 2.0])
-    variable.regularizer, variable.constraint = Penalty(0.5), AtMost(0.1)
+    variable.regularizer, variable.constraint = Penalty(0.5), Clipped(0.1)
     for copied in (copy_state([variable])[0], pack([variable]).unpack()[0]):
         assert float(copied.regularizer(copied)) == 0.5 * 3
         assert float(copied.constraint(5.0)) == pytest.approx(0.1)
