@@ -26,7 +26,7 @@ from keras_multiclass._network.objective import Objective
 from keras_multiclass._shared.interrupts import interruptible, shielded
 from keras_multiclass._shared.keras.environment import keras_environment, start_quietly
 from keras_multiclass._shared.keras.pickling import pack_parameters
-from keras_multiclass._shared.keras.state import copy_state, linked_to
+from keras_multiclass._shared.keras.state import copy_state, sharing_variables_with
 from keras_multiclass._shared.keras.versions import current_versions, naming_versions
 from keras_multiclass._shared.seeding import seeded
 from keras_multiclass._shared.signatures import accepted_parameters
@@ -563,7 +563,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
                     shielded(),
                     keras_environment(restored["_state"].dtype),
                     seeded(0),
-                    linked_to(restored["callbacks_"]),
+                    sharing_variables_with(restored["callbacks_"]),
                     interruptible(),
                 ):
                     restored["model_"] = restored["model_"].unpack(restored["_state"].compile_spec)

@@ -23,7 +23,7 @@ from keras_multiclass._shared.keras.copying import read_values
 from keras_multiclass._shared.keras.environment import check_dtype, keras_environment, start_quietly
 from keras_multiclass._shared.keras.global_policy import warning_if_policy_differs
 from keras_multiclass._shared.keras.schedules import start_schedules
-from keras_multiclass._shared.keras.state import linked_to
+from keras_multiclass._shared.keras.state import sharing_variables_with
 from keras_multiclass._shared.messages import warn, warnings_held_back
 from keras_multiclass._shared.seeding import Seeded, epoch_seed, resolve_seed, seeded
 from keras_multiclass._shared.typing import History
@@ -93,7 +93,7 @@ def run_fit(
     with (
         warning_if_policy_differs(parameters.settings.dtype),
         show_progress(verbose) as progress,
-        linked_to(callbacks),
+        sharing_variables_with(callbacks),
     ):
         if previous is None:
             return _start(parameters, request, progress, observer)

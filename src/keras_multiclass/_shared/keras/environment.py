@@ -18,7 +18,7 @@ import_quietly("keras")
 import keras  # noqa: E402
 
 from keras_multiclass._shared.keras.object_names import fresh_names  # noqa: E402
-from keras_multiclass._shared.upstream.keras import own_dtype_policy  # noqa: E402
+from keras_multiclass._shared.upstream.keras import dtype_policy_of_thread  # noqa: E402
 
 _start_lock = threading.Lock()
 _process: int | None = None  # in which the backend started; 0 if it is one before a fork
@@ -177,7 +177,7 @@ def keras_environment(dtype: str) -> Iterator[None]:
     logger, log_filter = logging.getLogger("tensorflow"), _WithoutRetracing()
     logger.addFilter(log_filter)
     try:
-        with _float_type.set_to(array_dtype(dtype)), own_dtype_policy(dtype), fresh_names():
+        with _float_type.set_to(array_dtype(dtype)), dtype_policy_of_thread(dtype), fresh_names():
             yield
     finally:
         logger.removeFilter(log_filter)

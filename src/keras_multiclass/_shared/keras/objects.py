@@ -14,7 +14,7 @@ from typing import Any
 import keras
 
 from keras_multiclass._shared.keras.lookup import schedule_lookup
-from keras_multiclass._shared.keras.rebuilding import construct_again, copy_instance
+from keras_multiclass._shared.keras.rebuilding import copy_instance, reconstruct
 from keras_multiclass._shared.keras.routing import (
     Lookup,
     is_config,
@@ -318,6 +318,6 @@ def _copy_instance(
     if not routed:
         return copy_instance(instance, what)
     cls = type(instance)
-    return construct_again(
+    return reconstruct(
         instance, lambda known: _build_arguments(cls, routed, what, lookup, known), what
     )

@@ -18,7 +18,7 @@ import keras
 import numpy as np
 
 from keras_multiclass._shared.keras.object_names import fresh_names
-from keras_multiclass._shared.keras.state import copy_state, linked_variables
+from keras_multiclass._shared.keras.state import copy_state, shared_variables
 from keras_multiclass._shared.keras.weight_decay import (
     apply_patterns,
     read_exclusions,
@@ -31,9 +31,9 @@ from keras_multiclass._shared.upstream.keras import is_tracker, wrapped_argument
 
 __all__ = [
     "config_with_schedule",
-    "construct_again",
     "copy_instance",
     "rebuild_from_config",
+    "reconstruct",
     "unreported_settings",
     "without_variables",
 ]
@@ -54,7 +54,7 @@ def copy_instance(instance: Any, what: str) -> Any:
         Name of the parameter in error messages.
     """
     if isinstance(instance, keras.losses.Loss):
-        return copy_state(instance, share=linked_variables())
+        return copy_state(instance, share=shared_variables())
     if not isinstance(instance, keras.optimizers.Optimizer):
         return copy_state(instance)
     read_patterns(instance, what)  # raises if variables are excluded one by one
@@ -64,7 +64,7 @@ def copy_instance(instance: Any, what: str) -> Any:
     return copy_state(instance)
 
 
-def construct_again(
+def reconstruct(
     instance: Any,
     arguments: Callable[[Mapping[str, Any]], Mapping[str, Any]],
     what: str,

@@ -30,10 +30,10 @@ __all__ = [
     "Packed",
     "PickledCode",
     "copy_state",
-    "linked_to",
-    "linked_variables",
     "pack",
     "reduce_by_state",
+    "shared_variables",
+    "sharing_variables_with",
 ]
 
 Reduction: TypeAlias = tuple[Any, ...]
@@ -148,7 +148,7 @@ def copy_state(value: Any, *, share: Sequence[Any] = ()) -> Any:
 
 
 @contextlib.contextmanager
-def linked_to(callbacks: Any) -> Iterator[None]:
+def sharing_variables_with(callbacks: Any) -> Iterator[None]:
     """Let copies of losses share the variables that callbacks have, too.
 
     A callback may change what a loss computes, such as a weight, from epoch to epoch.
@@ -158,19 +158,21 @@ def linked_to(callbacks: Any) -> Iterator[None]:
     callbacks : object
         One or several callbacks, or anything else.
     """
-    token = _linked.set(tuple(_find_variables(callbacks)))
+    token = _shared_variables.set(tuple(_find_variables(callbacks)))
     try:
         yield
     finally:
-        _linked.reset(token)
+        _shared_variables.reset(token)
 
 
-def linked_variables() -> list[Any]:
+def shared_variables() -> list[Any]:
     """List the variables that copies of losses share at present."""
-    return list(_linked.get())
+    return list(_shared_variables.get())
 
 
-_linked: contextvars.ContextVar[tuple[Any, ...]] = contextvars.ContextVar("linked", default=())
+_shared_variables: contextvars.ContextVar[tuple[Any, ...]] = contextvars.ContextVar(
+    "shared_variables", default=()
+)
 
 
 def _find_variables(value: Any) -> list[Any]:
@@ -304,7 +306,7 @@ class _Pickler(pickle.Pickler):
         return None
 
     def _share_whole(self, obj: Any) -> Reduction:
-        if self._reduce is not None and _is_spent(obj):
+        if self._reduce is not None and _is_closed(obj):
             return type(None), ()
         return _identity, (_Shared(obj),)
 
@@ -380,7 +382,7 @@ def _without_model(callback: keras.callbacks.Callback, reduction: Any) -> Any:
     return *reduction[:2], state, *reduction[3:]
 
 
-def _is_spent(value: Any) -> bool:
+def _is_closed(value: Any) -> bool:
     """Whether a value is of no use any more: a closed file, or a writer of TensorBoard logs."""
     tensorflow = sys.modules.get("tensorflow")
     if tensorflow is not None and isinstance(value, tensorflow.summary.SummaryWriter):

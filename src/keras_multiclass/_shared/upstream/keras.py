@@ -118,7 +118,7 @@ def set_name_counters(counters: Any) -> None:
 
 
 @contextlib.contextmanager
-def own_dtype_policy(dtype: str) -> Iterator[None]:
+def dtype_policy_of_thread(dtype: str) -> Iterator[None]:
     """Set the dtype policy of this thread inside, then restore that it had none, or another."""
     name = "dtype_policy"
     if global_state is None:

@@ -53,7 +53,7 @@ def warn_if_untransformed(X: object, checked: object, X_val: object, checked_val
     if not is_called_by_pipeline():
         return
     lost_names = library_of_frame(X_val) is not None and library_of_frame(X) is None
-    if lost_names or _is_elsewhere(checked, checked_val):
+    if lost_names or _is_out_of_range(checked, checked_val):
         reason = "column names, unlike X" if lost_names else "a very different range from X"
         warn(
             f"X_val has {reason}: the pipeline has probably not transformed it. {TRANSFORM_CURE}",
@@ -83,7 +83,7 @@ def explaining_encoded_labels(classes: np.ndarray) -> Iterator[None]:
         ) from error
 
 
-def _is_elsewhere(X: object, X_val: object) -> bool:
+def _is_out_of_range(X: object, X_val: object) -> bool:
     """Whether most values are farther from the training values than these from each other."""
     if not (isinstance(X, np.ndarray) and isinstance(X_val, np.ndarray) and X.ndim == 2):
         return False
