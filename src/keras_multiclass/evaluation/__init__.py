@@ -11,6 +11,7 @@ from keras_multiclass.evaluation._curves import (
     RocCurvesDisplay,
 )
 from keras_multiclass.evaluation._history import TrainingHistoryDisplay
+from keras_multiclass.evaluation._multilabel_report import MultilabelReport
 from keras_multiclass.evaluation._multilabel_splitter import MultilabelStratifiedKFold
 from keras_multiclass.evaluation._per_class import PerClassDisplay
 from keras_multiclass.evaluation._reliability import ReliabilityDisplay
@@ -21,6 +22,7 @@ __all__ = [
     "ConfusedPair",
     "CrossValidatedReport",
     "Curve",
+    "MultilabelReport",
     "MultilabelStratifiedKFold",
     "PerClassDisplay",
     "PrecisionRecallCurvesDisplay",

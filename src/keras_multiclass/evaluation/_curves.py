@@ -162,7 +162,7 @@ class _CurvesDisplay(ABC):
         predictions = predictions.drop_zero_weight_rows()
         probabilities = require_probabilities(predictions)
         weight = predictions.sample_weight
-        is_class = predictions.true[:, None] == np.arange(predictions.n_classes)
+        is_class = predictions.is_class
         shares = np.average(is_class, axis=0, weights=weight)
         present = np.flatnonzero(shares)
         if len(present) < 2:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from keras_multiclass._shared.messages import shorten
-from keras_multiclass.evaluation._tables import Table, format_count
+from keras_multiclass.evaluation._tables import Cell, Table, format_count
 
 if TYPE_CHECKING:
+    from keras_multiclass.evaluation._multilabel_report import MultilabelReport
     from keras_multiclass.evaluation._report import ClassificationReport
+
+    Report: TypeAlias = ClassificationReport | MultilabelReport
 
 _MAX_LABEL_LENGTH = 28
 _MAX_CLASSES = 40
@@ -21,6 +26,7 @@ _TITLES = {
     "support": "support",
     "roc_auc": "ROC AUC",
     "average_precision": "AP",
+    "threshold": "threshold",
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
     "cohen_kappa": "Cohen's kappa",
@@ -29,32 +35,63 @@ _TITLES = {
     "brier_score": "Brier score",
     "top_k_accuracy": "top-{top_k} accuracy",
     "expected_calibration_error": "calibration error",
+    "subset_accuracy": "subset accuracy",
+    "hamming_loss": "Hamming loss",
+    "label_ranking_average_precision": "label ranking AP",
+    "ranking_loss": "ranking loss",
+    "coverage_error": "coverage error",
 }
 
+# Numbers as text have no bar.
+_CELLS: dict[str, Callable[[Any], Cell]] = {"support": format_count, "threshold": "{:.3f}".format}
 
-def report_title(report: ClassificationReport) -> str:
+
+@dataclass(frozen=True)
+class Terms:
+    """What the tables of a report call classes and confusions.
+
+    Attributes
+    ----------
+    one, several : str
+        Name of a class, and of several.
+    pair : tuple of str
+        Headings of the two classes of a confused pair.
+    """
+
+    one: str
+    several: str
+    pair: tuple[str, str]
+
+
+_CLASSES = Terms("class", "classes", ("true", "predicted"))
+LABELS = Terms("label", "labels", ("missed", "added instead"))
+
+
+def report_title(report: Report, terms: Terms = _CLASSES) -> str:
     """Return the number of rows and classes as text.
 
     Parameters
     ----------
-    report : ClassificationReport
+    report : ClassificationReport or MultilabelReport
         The report.
+    terms : Terms, default=_CLASSES
+        The terms to use.
     """
     rows, classes = report.n_samples, len(report.classes)
     return (
         f"{rows} {'row' if rows == 1 else 'rows'} of "
-        f"{classes} {'class' if classes == 1 else 'classes'}"
+        f"{classes} {terms.one if classes == 1 else terms.several}"
     )
 
 
-def measure_title(name: str, top_k: int | None) -> str:
+def measure_title(name: str, top_k: int | None = None) -> str:
     """Return the title of a measure.
 
     Parameters
     ----------
     name : str
         Key of the measure, possibly with the prefix ``macro_``.
-    top_k : int or None
+    top_k : int, default=None
         The k of the top-k accuracy.
     """
     bare = name.removeprefix("macro_")
@@ -62,46 +99,46 @@ def measure_title(name: str, top_k: int | None) -> str:
     return title if bare == name else f"macro {title}"
 
 
-def report_tables(report: ClassificationReport) -> list[Table]:
+def report_tables(report: Report, terms: Terms = _CLASSES) -> list[Table]:
     """Return the tables of a report: classes, overall measures and, if any, confused pairs.
 
     Parameters
     ----------
-    report : ClassificationReport
+    report : ClassificationReport or MultilabelReport
         The report.
+    terms : Terms, default=_CLASSES
+        The terms to use.
     """
-    measures = [(measure_title(name, report.top_k), v) for name, v in report.overall.items()]
+    top_k = getattr(report, "top_k", None)
+    measures = [(measure_title(name, top_k), v) for name, v in report.overall.items()]
     return [
-        _class_table(report),
+        _class_table(report, terms),
         Table(("measure", "value"), list(measures)),
-        *_pair_tables(report),
+        *_pair_tables(report, terms),
     ]
 
 
-def _class_table(report: ClassificationReport) -> Table:
+def _class_table(report: Report, terms: Terms) -> Table:
     columns = list(report.per_class)
     labels = [shorten(label, _MAX_LABEL_LENGTH) for label in report.classes.tolist()]
     shown = np.arange(len(labels))
     note = ""
     if len(labels) > _MAX_CLASSES:
         shown = np.argsort(report.per_class["f1"], kind="stable")[:_MAX_CLASSES]
-        note = f"The {_MAX_CLASSES} classes of lowest F1; to_frame() has all {len(labels)}."
+        note = f"The {_MAX_CLASSES} {terms.several} of lowest F1; to_frame() has all {len(labels)}."
     rows = [
         (
             labels[k],
-            *(
-                format_count(values[k]) if name == "support" else float(values[k])
-                for name, values in report.per_class.items()
-            ),
+            *(_CELLS.get(name, float)(values[k]) for name, values in report.per_class.items()),
         )
         for k in shown
     ]
     averages = [
-        (kind, *("" if name == "support" else scores[name] for name in columns))
+        (kind, *(scores.get(name, "") for name in columns))
         for kind, scores in report.averages.items()
     ]
     return Table(
-        ("class", *(measure_title(name, report.top_k) for name in columns)),
+        (terms.one, *map(measure_title, columns)),
         [*rows, *averages],
         n_averages=len(averages),
         bars=True,
@@ -109,7 +146,7 @@ def _class_table(report: ClassificationReport) -> Table:
     )
 
 
-def _pair_tables(report: ClassificationReport) -> list[Table]:
+def _pair_tables(report: Report, terms: Terms) -> list[Table]:
     rows = [
         (
             shorten(pair.true, _MAX_LABEL_LENGTH),
@@ -119,5 +156,5 @@ def _pair_tables(report: ClassificationReport) -> list[Table]:
         )
         for pair in report.confused_pairs()
     ]
-    columns = ("true", "predicted", "rows", "share of class")
+    columns = (*terms.pair, "rows", f"share of {terms.one}")
     return [Table(columns, list(rows), n_names=2, bars=True)] if rows else []

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn, Self
 
 import numpy as np
 from sklearn.base import is_classifier
@@ -160,7 +160,7 @@ class Predictions:
         classes = _classes_of(targets) if labels is None else parse_classes(labels, "labels")
         codec = LabelCodec(classes)
         codes = {name: _encode(codec, y, targets[name], name) for name, y in labelings.items()}
-        _check_order(y_proba, classes)
+        check_order(y_proba, classes)
         probabilities = _check_probabilities(y_proba, n_samples, len(classes), "y_proba")
         if probabilities is not None:
             codes.setdefault("y_pred", probabilities.argmax(axis=1))
@@ -172,24 +172,28 @@ class Predictions:
             check_sample_weight(sample_weight, n_samples, np.float64),
         )
 
-    def drop_zero_weight_rows(self) -> Predictions:
+    def drop_zero_weight_rows(self) -> Self:
         """Drop the rows of weight zero."""
         if self.sample_weight is None or self.sample_weight.all():
             return self
         kept = self.sample_weight > 0
-        probabilities = None if self.probabilities is None else self.probabilities[kept]
-        return Predictions(
-            self.classes,
-            self.true[kept],
-            self.predicted[kept],
-            probabilities,
-            self.sample_weight[kept],
+        return replace(
+            self,
+            true=self.true[kept],
+            predicted=self.predicted[kept],
+            probabilities=None if self.probabilities is None else self.probabilities[kept],
+            sample_weight=self.sample_weight[kept],
         )
 
     @property
     def n_classes(self) -> int:
         """Number of classes."""
         return len(self.classes)
+
+    @property
+    def is_class(self) -> np.ndarray:
+        """Mask of shape (n_samples, n_classes): whether a row is of a class."""
+        return self.true[:, np.newaxis] == np.arange(self.n_classes)
 
 
 def fitted_classes(estimator: Any) -> np.ndarray:
@@ -350,8 +354,16 @@ def _raise_unknown(codec: LabelCodec, unknown: np.ndarray, name: str) -> NoRetur
     )
 
 
-def _check_order(probabilities: Any, classes: np.ndarray) -> None:
-    """Raise if a data frame's columns are named after the classes but in another order."""
+def check_order(probabilities: Any, classes: np.ndarray) -> None:
+    """Raise if a data frame's columns are named after the classes but in another order.
+
+    Parameters
+    ----------
+    probabilities : array-like
+        Probabilities, in any container.
+    classes : ndarray of shape (n_classes,)
+        The classes in order.
+    """
     names = list(getattr(probabilities, "columns", ()))
     # Integers may be mere column positions.
     are_strings = all(isinstance(name, str) for name in names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from keras_multiclass.evaluation._layout import report_tables, report_title
 from keras_multiclass.evaluation._predictions import Predictions
 from keras_multiclass.evaluation._scores import average_scores, score_classes, score_rows
 from keras_multiclass.evaluation._tables import to_html, to_text
+
+if TYPE_CHECKING:
+    from keras_multiclass.evaluation._multilabel_report import MultilabelReport
 
 
 class ConfusedPair(NamedTuple):
@@ -38,6 +41,18 @@ class ConfusedPair(NamedTuple):
     share: float
 
 
+def check_zero_division(value: Any) -> None:
+    """Raise unless a value of the parameter `zero_division` is 0, 1 or NaN.
+
+    Parameters
+    ----------
+    value : object
+        The user's value.
+    """
+    if not isinstance(value, numbers.Real) or not (value in (0, 1) or math.isnan(value)):
+        raise ValueError(invalid("`zero_division`", "0, 1 or NaN", describe(value)))
+
+
 @dataclass(frozen=True)
 class ReportOptions:
     """Options of a report, checked.
@@ -58,9 +73,7 @@ class ReportOptions:
 
     def __post_init__(self) -> None:
         check_count("`top_k`", self.top_k, or_none=True)
-        value = self.zero_division
-        if not isinstance(value, numbers.Real) or not (value in (0, 1) or math.isnan(value)):
-            raise ValueError(invalid("`zero_division`", "0, 1 or NaN", describe(value)))
+        check_zero_division(self.zero_division)
         check_count("`n_bins`", self.n_bins)
 
     def top_k_for(self, n_classes: int) -> int | None:
@@ -317,20 +330,7 @@ class ClassificationReport:
         >>> print(pair.true, pair.predicted, pair.n_samples, round(pair.share, 2))
         1 2 2 0.67
         """
-        check_count("n", n, or_none=True)
-        counts = self.confusion_matrix.copy()
-        np.fill_diagonal(counts, 0)
-        order = np.argsort(-counts, axis=None, kind="stable")[: np.count_nonzero(counts)]
-        labels = self.classes.tolist()
-        return [
-            ConfusedPair(
-                labels[true],
-                labels[predicted],
-                counts[true, predicted].item(),
-                float(counts[true, predicted] / self.per_class["support"][true]),
-            )
-            for true, predicted in zip(*np.unravel_index(order[:n], counts.shape), strict=True)
-        ]
+        return confused_pairs(self, n)
 
     def to_frame(self) -> Any:
         """Return the scores of the classes as a pandas data frame.
@@ -378,6 +378,34 @@ class ClassificationReport:
 
     def _repr_html_(self) -> str:
         return to_html(report_title(self), report_tables(self))
+
+
+def confused_pairs(
+    report: ClassificationReport | MultilabelReport, n: int | None
+) -> list[ConfusedPair]:
+    """Return the pairs of classes that are confused, most frequent first.
+
+    Parameters
+    ----------
+    report : ClassificationReport or MultilabelReport
+        The report.
+    n : int or None
+        Maximum number of pairs; None for all.
+    """
+    check_count("n", n, or_none=True)
+    counts = report.confusion_matrix.copy()
+    np.fill_diagonal(counts, 0)
+    order = np.argsort(-counts, axis=None, kind="stable")[: np.count_nonzero(counts)]
+    labels = report.classes.tolist()
+    return [
+        ConfusedPair(
+            labels[true],
+            labels[predicted],
+            counts[true, predicted].item(),
+            float(counts[true, predicted] / report.per_class["support"][true]),
+        )
+        for true, predicted in zip(*np.unravel_index(order[:n], counts.shape), strict=True)
+    ]
 
 
 def import_pandas() -> Any:

@@ -65,8 +65,9 @@ def _score_rankings(
 ) -> dict[str, np.ndarray]:
     scores = {name: np.full(predictions.n_classes, np.nan) for name in _RANKINGS}
     weight = predictions.sample_weight
+    indicator = predictions.is_class.astype(int)
     for k in np.flatnonzero(present):
-        is_class, probability = (predictions.true == k).astype(int), probabilities[:, k]
+        is_class, probability = indicator[:, k], probabilities[:, k]
         scores["average_precision"][k] = average_precision_score(
             is_class, probability, sample_weight=weight
         )
@@ -121,15 +122,17 @@ def _micro(predictions: Predictions) -> dict[str, float]:
     scores = {"precision": float(precision), "recall": float(recall), "f1": float(f1)}
     if predictions.probabilities is None:
         return scores
-    if predictions.n_classes < 2:
-        return scores | dict.fromkeys(_RANKINGS, np.nan)
-    is_class = (predictions.true[:, np.newaxis] == np.arange(predictions.n_classes)).astype(int)
+    scores |= dict.fromkeys(_RANKINGS, np.nan)
+    is_class = predictions.is_class.astype(int)
+    if predictions.n_classes < 2 or not is_class.any():
+        return scores
+    rankings = {"average_precision": average_precision_score}
+    if not is_class.all():
+        rankings["roc_auc"] = roc_auc_score
     options: dict[str, Any] = {"average": "micro", "sample_weight": predictions.sample_weight}
     return scores | {
-        "roc_auc": float(roc_auc_score(is_class, predictions.probabilities, **options)),
-        "average_precision": float(
-            average_precision_score(is_class, predictions.probabilities, **options)
-        ),
+        name: float(score(is_class, predictions.probabilities, **options))
+        for name, score in rankings.items()
     }
 
 
@@ -196,8 +199,7 @@ def _score_probabilities(
 
 def _brier_score(predictions: Predictions, probabilities: np.ndarray) -> float:
     """Compute `brier_score_loss` for several classes, as in scikit-learn 1.7 and later."""
-    is_class = predictions.true[:, np.newaxis] == np.arange(predictions.n_classes)
-    squares = np.sum((probabilities - is_class) ** 2, axis=1)
+    squares = np.sum((probabilities - predictions.is_class) ** 2, axis=1)
     scale = 0.5 if predictions.n_classes == 2 else 1.0  # as in scikit-learn: halved for two classes
     return scale * float(np.average(squares, weights=predictions.sample_weight))
 
