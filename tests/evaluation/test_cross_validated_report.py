@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_iris, make_multilabel_classification
 from sklearn.linear_model import RidgeClassifier
 from sklearn.metrics import accuracy_score, f1_score
 from sklearn.model_selection import (
@@ -24,13 +24,21 @@ from sklearn.model_selection import (
     cross_val_predict,
     cross_val_score,
 )
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from test_report import Page, close, close_reports
 
 from _toy import tiny
-from keras_multiclass.evaluation import ClassificationReport, cross_validated_report
+from keras_multiclass import KerasMultilabelClassifier
+from keras_multiclass.evaluation import (
+    ClassificationReport,
+    MultilabelReport,
+    MultilabelStratifiedKFold,
+    cross_validated_report,
+)
 
 X, CODES = load_iris(return_X_y=True)
 NAMES = ["ash", "fir", "oak"]
@@ -288,3 +296,71 @@ def test_an_invalid_top_k_is_rejected_before_training():
         ValueError, match="`top_k` must be None, or less than the number of classes"
     ):
         cross_validated_report(NeverTrained(), X, CODES, top_k=3)
+
+
+# --- several labels per row -----------------------------------------------------------------------
+
+X_LABELS, Y_LABELS = make_multilabel_classification(60, 5, n_classes=3, random_state=0)
+
+
+@pytest.mark.parametrize("cv", [None, 3, KFold(4)])
+@pytest.mark.parametrize("kind", [np.asarray, pd.DataFrame, np.ndarray.tolist])
+def test_the_report_on_labels_matches_a_loop_over_the_folds(cv, kind):
+    splitter = cv if isinstance(cv, KFold) else MultilabelStratifiedKFold(cv or 5)
+    predicted, proba = np.empty_like(Y_LABELS), np.empty(Y_LABELS.shape)
+    weight = np.random.default_rng(0).uniform(0.1, 2, 60)
+    for train, test in splitter.split(X_LABELS, Y_LABELS):
+        tree = clone(TREE).fit(X_LABELS[train], Y_LABELS[train], weight[train])
+        predicted[test] = tree.predict(X_LABELS[test])
+        proba[test] = np.transpose(tree.predict_proba(X_LABELS[test]))[1]
+    result = cross_validated_report(TREE, X_LABELS, kind(Y_LABELS), cv=cv, sample_weight=weight)
+    expected = MultilabelReport.from_predictions(Y_LABELS, predicted, proba, sample_weight=weight)
+    assert json.dumps(result.report.to_dict()) == json.dumps(expected.to_dict())
+    assert result.spread["macro_recall"]["mean"] == pytest.approx(
+        np.mean([fold.averages["macro"]["recall"] for fold in result.folds])
+    )
+    assert "60 rows of 3 labels, predicted in" in str(result)
+    assert "n_labels=3" in repr(result)
+
+
+def test_labels_may_be_sparse_and_predicted_sparsely():
+    results = [
+        cross_validated_report(OneVsRestClassifier(GaussianNB()), X_LABELS, y, cv=2, n_jobs=1)
+        for y in (Y_LABELS, sparse.coo_matrix(Y_LABELS))
+    ]
+    assert json.dumps(results[0].to_dict()) == json.dumps(results[1].to_dict())
+
+
+def test_repeated_predictions_of_labels_share_the_weight_of_the_row():
+    folds = list(KFold(3).split(X_LABELS)) * 2
+    repeated = cross_validated_report(TREE, X_LABELS, Y_LABELS, cv=folds).report
+    once = cross_validated_report(TREE, X_LABELS, Y_LABELS, cv=folds[:3]).report
+    assert repeated.overall == pytest.approx(once.overall)
+
+
+@pytest.mark.parametrize("one_hot", [True, False])
+def test_a_classifier_only_for_labels_is_never_evaluated_on_classes(one_hot):
+    y = np.eye(3, dtype=int)[np.arange(60) % 3] if one_hot else Y_LABELS
+    network = KerasMultilabelClassifier(
+        "mlp", backbone__hidden_units=(4,), epochs=1, threshold=0.4, random_state=0
+    )
+    pipeline = make_pipeline(StandardScaler(), network)
+    result = cross_validated_report(pipeline, X_LABELS, y, cv=2)
+    assert isinstance(result.report, MultilabelReport)
+    assert "threshold" not in result.report.per_class
+    assert result.folds[0].per_class["threshold"].tolist() == [0.4] * 3
+    classes = cross_validated_report(TREE, X_LABELS, (np.arange(60) % 3), cv=2)
+    assert isinstance(classes.report, ClassificationReport)
+
+
+@pytest.mark.parametrize(
+    ("y", "options", "message"),
+    [
+        (Y_LABELS, {"top_k": 2}, "`top_k` must be None for a multi-label target"),
+        (Y_LABELS[:50], {}, "inconsistent numbers of samples"),
+        (Y_LABELS, {"cv": 1}, "n_splits must be an integer of at least 2"),
+    ],
+)
+def test_invalid_arguments_for_labels_are_rejected(y, options, message):
+    with pytest.raises(ValueError, match=message):
+        cross_validated_report(TREE, X_LABELS, y, **options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,27 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import has_fit_parameter
 
 from keras_multiclass._data.labels.codec import LabelCodec
+from keras_multiclass._data.labels.indicator import parse_indicator
 from keras_multiclass._data.weights import check_sample_weight
 from keras_multiclass._shared.messages import describe, invalid
-from keras_multiclass.evaluation._layout import measure_title, report_tables, report_title
+from keras_multiclass.evaluation._checks import is_integer
+from keras_multiclass.evaluation._layout import (
+    CLASSES,
+    LABELS,
+    Terms,
+    measure_title,
+    report_tables,
+    report_title,
+)
+from keras_multiclass.evaluation._multilabel_predictions import (
+    MultilabelPredictions,
+    is_multilabel,
+)
+from keras_multiclass.evaluation._multilabel_report import (
+    MultilabelReport,
+    build_multilabel_report,
+)
+from keras_multiclass.evaluation._multilabel_splitter import MultilabelStratifiedKFold
 from keras_multiclass.evaluation._predictions import (
     Predictions,
     check_classifier,
@@ -43,9 +61,9 @@ class CrossValidatedReport:
 
     Attributes
     ----------
-    report : ClassificationReport
+    report : ClassificationReport or MultilabelReport
         Report on all rows, each predicted by a classifier that was not fitted on it.
-    folds : list of ClassificationReport
+    folds : list of ClassificationReport or of MultilabelReport
         One report on the test rows of each fold, over the same classes.
 
     Examples
@@ -58,8 +76,8 @@ class CrossValidatedReport:
     CrossValidatedReport(n_samples=178, n_classes=3, n_folds=5, accuracy=0.888 ± 0.040)
     """
 
-    report: ClassificationReport
-    folds: list[ClassificationReport]
+    report: ClassificationReport | MultilabelReport
+    folds: list[ClassificationReport | MultilabelReport]
 
     @property
     def spread(self) -> dict[str, dict[str, float]]:
@@ -109,11 +127,13 @@ class CrossValidatedReport:
         }
 
     def __repr__(self) -> str:
-        accuracy = self.spread["accuracy"]
+        terms = self._terms
+        score = "macro_f1" if terms is LABELS else "accuracy"
+        spread = self.spread[score]
         return (
             f"CrossValidatedReport(n_samples={self.report.n_samples}, "
-            f"n_classes={len(self.report.classes)}, n_folds={len(self.folds)}, "
-            f"accuracy={accuracy['mean']:.3f} ± {accuracy['std']:.3f})"
+            f"n_{terms.several}={len(self.report.classes)}, n_folds={len(self.folds)}, "
+            f"{score}={spread['mean']:.3f} ± {spread['std']:.3f})"
         )
 
     def __str__(self) -> str:
@@ -122,16 +142,20 @@ class CrossValidatedReport:
     def _repr_html_(self) -> str:
         return to_html(self._title(), self._tables())
 
+    @property
+    def _terms(self) -> Terms:
+        return LABELS if isinstance(self.report, MultilabelReport) else CLASSES
+
     def _title(self) -> str:
-        return f"{report_title(self.report)}, predicted in {len(self.folds)} folds"
+        return f"{report_title(self.report, self._terms)}, predicted in {len(self.folds)} folds"
 
     def _tables(self) -> list[Table]:
         """Return the tables of the report, with the spread over folds next to overall scores."""
-        classes, _, *pairs = report_tables(self.report)
+        classes, _, *pairs = report_tables(self.report, self._terms)
         values, spread = _summarize(self.report), self.spread
         rows = [
             (
-                measure_title(name, self.report.top_k),
+                measure_title(name, getattr(self.report, "top_k", None)),
                 value,
                 spread[name]["mean"],
                 spread[name]["std"],
@@ -168,9 +192,12 @@ def cross_validated_report(
     X : array-like, data frame or sparse matrix of shape (n_samples, ...)
         Features.
     y : array-like of shape (n_samples,) or (n_samples, n_classes)
-        Labels in any format that the estimator supports.
+        Labels in any format that the estimator supports. A matrix of zeros and ones is a
+        multi-label target if rows have no or several ones, or if the estimator is only for such
+        targets, as `KerasMultilabelClassifier`.
     cv : int, cross-validation generator or iterable, default=None
-        As in scikit-learn's ``cross_validate``: 5 stratified folds by default. If a row is
+        As in scikit-learn's ``cross_validate``: 5 stratified folds by default, for multi-label
+        targets those of `MultilabelStratifiedKFold`. If a row is
         predicted several times (``RepeatedStratifiedKFold``), its weight is divided equally among
         these predictions. Rows that are never predicted (``TimeSeriesSplit``) are omitted.
     groups : array-like of shape (n_samples,), default=None
@@ -184,11 +211,11 @@ def cross_validated_report(
     n_jobs : int, default=None
         Number of folds to run in parallel, as in scikit-learn.
     top_k : int, default=None
-        See `ClassificationReport.from_estimator`.
+        See `ClassificationReport.from_estimator`; not for multi-label targets.
     zero_division : {0.0, 1.0, nan}, default=0.0
         See `ClassificationReport.from_estimator`.
     n_bins : int, default=15
-        See `ClassificationReport.from_estimator`.
+        See `ClassificationReport.from_estimator`; ignored for multi-label targets.
 
     Returns
     -------
@@ -221,8 +248,7 @@ def cross_validated_report(
     """
     options = ReportOptions(top_k, zero_division, n_bins)
     check_classifier(estimator)
-    classes, true = read_labels(y)
-    options.top_k_for(len(classes))  # raise before training
+    classes, true = _read_target(estimator, y, options)
     by_row = {"X": X, **({} if groups is None else {"groups": groups})}
     check_lengths({**{name: row_count(v) for name, v in by_row.items()}, "y": len(true)})
     if params is not None and not isinstance(params, Mapping):
@@ -236,25 +262,41 @@ def cross_validated_report(
     fit_params = dict(params or {})
     if weights is not None and has_fit_parameter(estimator, "sample_weight"):
         fit_params.setdefault("sample_weight", weights)
-    predictions = Parallel(n_jobs=n_jobs)(
-        delayed(_fit_and_predict)(clone(estimator), X, y, train, test, fit_params, classes)
+    folds = Parallel(n_jobs=n_jobs)(
+        delayed(_fit_and_predict)(
+            clone(estimator), X, y, train, test, fit_params, weights, classes, true
+        )
         for train, test in splits
     )
-    tests = [test for _, test in splits]
-    folds = [
-        Predictions.from_predictions(
-            classes[true[test]],
-            y_pred,
-            y_proba,
-            labels=classes,
-            sample_weight=None if weights is None else weights[test],
-        )
-        for test, (y_pred, y_proba) in zip(tests, predictions, strict=True)
-    ]
+    merged = _merge(folds, np.concatenate([test for _, test in splits]))
     return CrossValidatedReport(
-        build_report(_merge(folds, np.concatenate(tests)), options),
-        [build_report(fold, options) for fold in folds],
+        _report_on(merged, options), [_report_on(fold, options) for fold in folds]
     )
+
+
+def _read_target(
+    estimator: Any, y: Any, options: ReportOptions
+) -> tuple[np.ndarray | None, np.ndarray]:
+    """Return the classes (None for a multi-label target) and the class of each row, or its labels.
+
+    Options that do not suit them raise an error before training.
+    """
+    if is_multilabel(estimator, y):
+        if options.top_k is not None:
+            allowed = "None for a multi-label target"
+            raise ValueError(invalid("`top_k`", allowed, describe(options.top_k)))
+        return None, parse_indicator(y, "y").values
+    classes, true = read_labels(y)
+    options.top_k_for(len(classes))
+    return classes, true
+
+
+def _report_on(
+    predictions: Predictions, options: ReportOptions
+) -> ClassificationReport | MultilabelReport:
+    if isinstance(predictions, MultilabelPredictions):
+        return build_multilabel_report(predictions, options.zero_division)
+    return build_report(predictions, options)
 
 
 def _split(
@@ -262,6 +304,8 @@ def _split(
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return the indices of training and test rows of each fold."""
     indices = np.arange(len(true))
+    if true.ndim == 2 and (cv is None or is_integer(cv)):
+        cv = MultilabelStratifiedKFold(5 if cv is None else cv)
     splitter = check_cv(cv, true, classifier=True)
     # Splitters may yield masks.
     splits = [(indices[train], indices[test]) for train, test in splitter.split(X, true, groups)]
@@ -287,12 +331,11 @@ def _fit_and_predict(
     train: np.ndarray,
     test: np.ndarray,
     fit_params: dict[str, Any],
-    classes: np.ndarray,
-) -> tuple[Any, np.ndarray | None]:
-    """Fit on the training rows; predict labels and probabilities of all classes for the test rows.
-
-    A classifier without ``predict_proba`` has no probabilities.
-    """
+    weights: np.ndarray | None,
+    classes: np.ndarray | None,
+    true: np.ndarray,
+) -> Predictions:
+    """Fit on the training rows and predict the test rows."""
     n_samples = row_count(X)
     params = {
         name: _take_rows(value, train) if _is_by_row(value, n_samples) else value
@@ -300,14 +343,29 @@ def _fit_and_predict(
     }
     estimator.fit(_take_rows(X, train), _take_rows(y, train), **params)
     X_test = _take_rows(X, test)
+    weight = None if weights is None else weights[test]
+    if classes is None:
+        return MultilabelPredictions.from_estimator(
+            estimator, X_test, _take_rows(y, test), sample_weight=weight
+        )
+    return Predictions.from_predictions(
+        classes[true[test]],
+        estimator.predict(X_test),
+        _predict_proba_of_all(estimator, X_test, classes),
+        labels=classes,
+        sample_weight=weight,
+    )
+
+
+def _predict_proba_of_all(estimator: Any, X: Any, classes: np.ndarray) -> np.ndarray | None:
+    """Predict the probabilities of all classes, 0 for those absent in training; None if none."""
     known_classes = fitted_classes(estimator)
-    known = predict_proba_of(estimator, X_test)
-    probabilities = None
-    if known is not None:
-        columns = LabelCodec(classes).encode(known_classes, "classes_")
-        probabilities = np.zeros((len(test), len(classes)))
-        probabilities[:, columns] = known
-    return estimator.predict(X_test), probabilities
+    known = predict_proba_of(estimator, X)
+    if known is None:
+        return None
+    probabilities = np.zeros((row_count(X), len(classes)))
+    probabilities[:, LabelCodec(classes).encode(known_classes, "classes_")] = known
+    return probabilities
 
 
 def _take_rows(values: Any, indices: np.ndarray) -> Any:
@@ -339,19 +397,22 @@ def _merge(folds: list[Predictions], rows: np.ndarray) -> Predictions:
         weights = merged(each) / repeats[order]
     if first.probabilities is not None:
         probabilities = merged(fold.probabilities for fold in folds)
-    return Predictions(
-        first.classes,
-        merged(fold.true for fold in folds),
-        merged(fold.predicted for fold in folds),
-        probabilities,
-        weights,
+    if isinstance(first, MultilabelPredictions):
+        first = replace(first, thresholds=None)  # those of folds may differ
+    return replace(
+        first,
+        true=merged(fold.true for fold in folds),
+        predicted=merged(fold.predicted for fold in folds),
+        probabilities=probabilities,
+        sample_weight=weights,
     )
 
 
-def _summarize(report: ClassificationReport) -> dict[str, float]:
-    """Return the overall scores and macro averages; macro recall is the balanced accuracy."""
+def _summarize(report: ClassificationReport | MultilabelReport) -> dict[str, float]:
+    """Return the overall scores and macro averages."""
     macro = {f"macro_{name}": score for name, score in report.averages["macro"].items()}
-    del macro["macro_recall"]
+    if "balanced_accuracy" in report.overall:  # the same
+        del macro["macro_recall"]
     return {**report.overall, **macro}
 
 

@@ -63,18 +63,18 @@ class Terms:
     pair: tuple[str, str]
 
 
-_CLASSES = Terms("class", "classes", ("true", "predicted"))
+CLASSES = Terms("class", "classes", ("true", "predicted"))
 LABELS = Terms("label", "labels", ("missed", "added instead"))
 
 
-def report_title(report: Report, terms: Terms = _CLASSES) -> str:
+def report_title(report: Report, terms: Terms = CLASSES) -> str:
     """Return the number of rows and classes as text.
 
     Parameters
     ----------
     report : ClassificationReport or MultilabelReport
         The report.
-    terms : Terms, default=_CLASSES
+    terms : Terms, default=CLASSES
         The terms to use.
     """
     rows, classes = report.n_samples, len(report.classes)
@@ -99,14 +99,14 @@ def measure_title(name: str, top_k: int | None = None) -> str:
     return title if bare == name else f"macro {title}"
 
 
-def report_tables(report: Report, terms: Terms = _CLASSES) -> list[Table]:
+def report_tables(report: Report, terms: Terms = CLASSES) -> list[Table]:
     """Return the tables of a report: classes, overall measures and, if any, confused pairs.
 
     Parameters
     ----------
     report : ClassificationReport or MultilabelReport
         The report.
-    terms : Terms, default=_CLASSES
+    terms : Terms, default=CLASSES
         The terms to use.
     """
     top_k = getattr(report, "top_k", None)

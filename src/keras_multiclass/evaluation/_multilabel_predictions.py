@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_array
+from sklearn.utils import check_array, get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from keras_multiclass._data.labels.codec import parse_classes
@@ -173,6 +173,30 @@ class MultilabelPredictions(Predictions):
     def is_class(self) -> np.ndarray:
         """Mask of shape (n_samples, n_labels): whether a row has a label."""
         return self.true.astype(bool)
+
+
+def is_multilabel(estimator: Any, y: Any) -> bool:
+    """Return whether a target is multi-label; else it is one of classes.
+
+    A matrix with a single 1 in each row stands for classes, unless the classifier is only for
+    labels.
+
+    Parameters
+    ----------
+    estimator : classifier
+        A classifier, fitted or not.
+    y : array-like
+        The target.
+    """
+    tags = get_tags(estimator).classifier_tags
+    only_labels = bool(tags.multi_label and not tags.multi_class)
+    try:
+        shape = y.shape if hasattr(y, "shape") else np.shape(y)
+        if len(shape) != 2 or shape[1] < 2:
+            return False
+        return only_labels or bool(np.any(parse_indicator(y, "y").values.sum(axis=1) != 1))
+    except (TypeError, ValueError):  # the check of the target raises a better error
+        return only_labels
 
 
 def predict_labels(estimator: Any, X: Any) -> tuple[Any, np.ndarray | None]:
