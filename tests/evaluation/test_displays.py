@@ -12,7 +12,7 @@ import pytest
 from matplotlib.figure import Figure
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import calibration_curve
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_iris, make_multilabel_classification
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import RidgeClassifier
 from sklearn.metrics import (
@@ -27,10 +27,13 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from _toy import tiny
+from keras_multiclass import KerasMultilabelClassifier
 from keras_multiclass.evaluation import (
     ClassificationReport,
+    MultilabelReport,
     PerClassDisplay,
     PrecisionRecallCurvesDisplay,
     ReliabilityDisplay,
@@ -504,7 +507,7 @@ def test_a_class_without_rows_has_no_curve_but_a_legend_entry(display_class):
     for display in (weighted, dropped):
         assert display.absent == ["birch"]
         assert [curve.name for curve in display.curves] == ["alder", "cedar", "elm"]
-        assert legend_of(display.ax_)[-1] == "no rows: birch"
+        assert legend_of(display.ax_)[-1] == "no curve: birch"
         assert_absent_classes_have_no_marker(display.ax_)
     for one, other in zip(weighted.lines_, dropped.lines_, strict=True):
         np.testing.assert_array_equal(points_of(one), points_of(other))
@@ -841,3 +844,72 @@ def test_invalid_arguments_are_rejected(name, options, message):
     with pytest.raises(ValueError, match=message):
         DISPLAYS[name](**options)
     assert not plt.get_fignums()
+
+
+# --- several labels per row -----------------------------------------------------------------------
+
+X_LABELS, Y_LABELS = make_multilabel_classification(80, 5, n_classes=3, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def label_tree():
+    return DecisionTreeClassifier(max_depth=3, random_state=0).fit(X_LABELS, Y_LABELS)
+
+
+@pytest.mark.parametrize("one_hot", [False, True])
+def test_curves_and_scores_of_labels_are_those_of_the_report(label_tree, one_hot):
+    y = np.eye(3, dtype=int)[np.arange(80) % 3] if one_hot else Y_LABELS
+    weight = np.random.default_rng(0).uniform(0, 2, 80)
+    report = MultilabelReport.from_estimator(label_tree, X_LABELS, y, sample_weight=weight)
+    options = {"sample_weight": weight, "averages": ["macro", "micro"]}
+    for display_class, name in zip(CURVES, ["roc_auc", "average_precision"], strict=True):
+        display = display_class.from_estimator(label_tree, X_LABELS, y, **options)
+        np.testing.assert_allclose([c.area for c in display.curves], report.per_class[name])
+        np.testing.assert_allclose(
+            [c.area for c in display.averages],
+            [report.averages[kind][name] for kind in ("macro", "micro")],
+        )
+    scores = PerClassDisplay.from_estimator(label_tree, X_LABELS, y, sample_weight=weight)
+    for name in ("precision", "recall", "f1"):
+        np.testing.assert_array_equal(scores.scores[name], report.per_class[name])
+
+
+def test_displays_of_labels_take_predictions(label_tree):
+    proba = np.transpose(label_tree.predict_proba(X_LABELS))[1]
+    roc = RocCurvesDisplay.from_predictions(Y_LABELS, proba, labels=["leaf", "bark", "cone"])
+    assert [curve.name for curve in roc.curves] == ["leaf", "bark", "cone"]
+    scores = PerClassDisplay.from_predictions(Y_LABELS, label_tree.predict(X_LABELS))
+    assert scores.support.tolist() == Y_LABELS.sum(axis=0).tolist()
+
+
+@pytest.mark.parametrize("strategy", ["uniform", "quantile"])
+def test_the_reliability_of_labels_is_that_of_each(label_tree, strategy):
+    display = ReliabilityDisplay.from_estimator(
+        label_tree, X_LABELS, Y_LABELS, n_bins=5, strategy=strategy
+    )
+    assert display.kind == "per_class"
+    each = label_tree.predict_proba(X_LABELS)
+    for k, line in enumerate(display.lines_):
+        single = ReliabilityDisplay.from_predictions(
+            Y_LABELS[:, k], each[k], kind="per_class", n_bins=5, strategy=strategy
+        )
+        np.testing.assert_allclose(points_of(line), points_of(single.lines_[1]))
+    with pytest.raises(ValueError, match="`kind` must be None or 'per_class'"):
+        ReliabilityDisplay.from_estimator(label_tree, X_LABELS, Y_LABELS, kind="top_label")
+
+
+def test_labels_of_no_row_or_of_every_row_have_no_roc_curve():
+    y = np.array([[0, 1, 1], [0, 1, 0], [0, 1, 1]])
+    proba = np.random.default_rng(0).random((3, 3))
+    roc = RocCurvesDisplay.from_predictions(y, proba)
+    assert (roc.absent, len(roc.curves)) == ([0, 1], 1)
+    precision_recall = PrecisionRecallCurvesDisplay.from_predictions(y, proba)
+    assert (precision_recall.absent, len(precision_recall.curves)) == ([0], 2)
+    with pytest.raises(ValueError, match="rows have one, and others lack it"):
+        RocCurvesDisplay.from_predictions(np.ones((3, 2)), proba[:, :2])
+
+
+def test_the_history_of_a_classifier_of_labels_is_drawn():
+    network = KerasMultilabelClassifier("mlp", backbone__hidden_units=(4,), epochs=2)
+    network.fit(X_LABELS, Y_LABELS)
+    assert len(TrainingHistoryDisplay.from_estimator(network).axes_) == 1

@@ -24,6 +24,11 @@ from keras_multiclass.evaluation._drawing import (
     require_pyplot,
     style_axes,
 )
+from keras_multiclass.evaluation._multilabel_predictions import (
+    MultilabelPredictions,
+    predictions_from_arrays,
+    predictions_from_estimator,
+)
 from keras_multiclass.evaluation._predictions import Predictions
 
 __all__ = ["Curve", "PrecisionRecallCurvesDisplay", "RocCurvesDisplay"]
@@ -60,6 +65,7 @@ class _CurvesDisplay(ABC):
     _AREA: ClassVar[str]
     _AXES: ClassVar[tuple[str, str]]
     _DRAWSTYLE: ClassVar[str]
+    _NEEDS_OTHERS: ClassVar[bool]  # whether a label that every row has lacks a curve
 
     def __init__(
         self,
@@ -95,7 +101,7 @@ class _CurvesDisplay(ABC):
         X : array-like of shape (n_samples, ...)
             Features, preferably of rows not used for training.
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
-            Labels.
+            Labels, or a matrix of zeros and ones with any number of labels for each row.
         sample_weight : array-like of shape (n_samples,), default=None
             Sample weights.
         averages : collection of {"macro", "micro"}, default=("macro",)
@@ -111,7 +117,7 @@ class _CurvesDisplay(ABC):
             The display, already drawn.
         """
         require_pyplot(f"{cls.__name__}.from_estimator")
-        predictions = Predictions.from_estimator(estimator, X, y, sample_weight=sample_weight)
+        predictions = predictions_from_estimator(estimator, X, y, sample_weight=sample_weight)
         return cls._compute(predictions, averages).plot(ax, highlight=highlight)
 
     @classmethod
@@ -131,7 +137,7 @@ class _CurvesDisplay(ABC):
         Parameters
         ----------
         y_true : array-like of shape (n_samples,) or (n_samples, n_classes)
-            Labels.
+            Labels, or a matrix of zeros and ones with any number of labels for each row.
         y_proba : array-like of shape (n_samples, n_classes)
             Probabilities.
         labels : array-like of shape (n_classes,), default=None
@@ -151,7 +157,7 @@ class _CurvesDisplay(ABC):
             The display, already drawn.
         """
         require_pyplot(f"{cls.__name__}.from_predictions")
-        predictions = Predictions.from_predictions(
+        predictions = predictions_from_arrays(
             y_true, y_proba=y_proba, labels=labels, sample_weight=sample_weight
         )
         return cls._compute(predictions, averages).plot(ax, highlight=highlight)
@@ -165,7 +171,9 @@ class _CurvesDisplay(ABC):
         is_class = predictions.is_class
         shares = np.average(is_class, axis=0, weights=weight)
         present = np.flatnonzero(shares)
-        if len(present) < 2:
+        if isinstance(predictions, MultilabelPredictions):
+            present = cls._drawable(is_class)
+        elif len(present) < 2:
             raise ValueError(
                 invalid(
                     "The labels",
@@ -188,8 +196,20 @@ class _CurvesDisplay(ABC):
             mean_curves.append(
                 cls._curve("micro average", is_class.ravel(), probabilities.ravel(), weights)
             )
-        absent = predictions.classes[shares == 0].tolist()
+        absent = np.delete(predictions.classes, present).tolist()
         return cls(curves, mean_curves, chance=float(shares[present].mean()), absent=absent)
+
+    @classmethod
+    def _drawable(cls, has_label: np.ndarray) -> np.ndarray:
+        """Return the indices of the labels that have a curve."""
+        drawable = has_label.any(axis=0)
+        if cls._NEEDS_OTHERS:
+            drawable &= ~has_label.all(axis=0)
+        if not drawable.any():
+            others = ", and others lack it" if cls._NEEDS_OTHERS else ""
+            allowed = f"such that some rows have one{others}"
+            raise ValueError(invalid("The labels", allowed, "no such label"))
+        return np.flatnonzero(drawable)
 
     @classmethod
     @abstractmethod
@@ -254,6 +274,7 @@ class _CurvesDisplay(ABC):
             colors,
             others=[*self.average_lines_, self.chance_line_],
             absent=self.absent,
+            absent_title="no curve",
         )
         style_axes(self.ax_)
         return self
@@ -280,7 +301,7 @@ class RocCurvesDisplay(_CurvesDisplay):
     chance : float, default=0.5
         Mean share of a class; not drawn.
     absent : list, default=()
-        Labels of classes without rows.
+        Labels of classes without a curve.
 
     Attributes
     ----------
@@ -322,6 +343,7 @@ class RocCurvesDisplay(_CurvesDisplay):
     _AREA = "AUC"
     _AXES = ("false positive rate", "true positive rate")
     _DRAWSTYLE = "default"
+    _NEEDS_OTHERS = True
 
     @classmethod
     def _curve(
@@ -355,7 +377,7 @@ class PrecisionRecallCurvesDisplay(_CurvesDisplay):
     chance : float, default=0.5
         Mean share of a class, which is the precision of guessing.
     absent : list, default=()
-        Labels of classes without rows.
+        Labels of classes without a curve.
 
     Attributes
     ----------
@@ -397,6 +419,7 @@ class PrecisionRecallCurvesDisplay(_CurvesDisplay):
     _AREA = "AP"
     _AXES = ("recall", "precision")
     _DRAWSTYLE = "steps-post"  # no interpolation, as in average precision
+    _NEEDS_OTHERS = False
 
     @classmethod
     def _curve(

@@ -299,6 +299,7 @@ def class_legend(
     *,
     others: Sequence[Any],
     absent: Sequence[Any],
+    absent_title: str = "no rows",
 ) -> None:
     """Add a legend of classes, worst first, with a single entry for those in the background.
 
@@ -317,7 +318,9 @@ def class_legend(
     others : list of Line2D
         Lines listed after the classes.
     absent : list
-        Classes without rows.
+        Classes without a line.
+    absent_title : str, default="no rows"
+        What these classes lack.
     """
     background = [k for k, color in enumerate(colors) if color is None]
     colored = [k for k, color in enumerate(colors) if color is not None]
@@ -333,7 +336,7 @@ def class_legend(
     labels += [line.get_label() for line in others]
     if absent:
         handles += ax.plot([], [], linestyle="none", marker="none")
-        labels.append("no rows: " + _absent_text(absent))
+        labels.append(f"{absent_title}: {_absent_text(absent)}")
     legend_outside(ax, handles=handles, labels=labels, title=title)
 
 

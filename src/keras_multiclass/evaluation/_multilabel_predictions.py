@@ -183,20 +183,72 @@ def is_multilabel(estimator: Any, y: Any) -> bool:
 
     Parameters
     ----------
-    estimator : classifier
-        A classifier, fitted or not.
+    estimator : classifier or None
+        A classifier, fitted or not; None if there is none.
     y : array-like
         The target.
     """
-    tags = get_tags(estimator).classifier_tags
-    only_labels = bool(tags.multi_label and not tags.multi_class)
+    only_labels = has_outputs = False
+    if estimator is not None:
+        tags = get_tags(estimator).classifier_tags
+        only_labels = bool(tags.multi_label and not tags.multi_class)
+        has_outputs = isinstance(getattr(estimator, "classes_", None), list)
     try:
         shape = y.shape if hasattr(y, "shape") else np.shape(y)
         if len(shape) != 2 or shape[1] < 2:
             return False
-        return only_labels or bool(np.any(parse_indicator(y, "y").values.sum(axis=1) != 1))
+        counts = parse_indicator(y, "y").values.sum(axis=1)
     except (TypeError, ValueError):  # the check of the target raises a better error
         return only_labels
+    return only_labels or has_outputs or bool(np.any(counts != 1))
+
+
+def predictions_from_estimator(
+    estimator: Any, X: Any, y: Any, *, sample_weight: Any = None
+) -> Predictions:
+    """Predict classes or labels with a fitted classifier, see :func:`is_multilabel`.
+
+    Parameters
+    ----------
+    estimator : classifier
+        A fitted classifier.
+    X : array-like of shape (n_samples, ...)
+        Features.
+    y : array-like of shape (n_samples,) or (n_samples, n_classes)
+        Classes or labels.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Sample weights.
+    """
+    check_classifier(estimator)
+    kind = MultilabelPredictions if is_multilabel(estimator, y) else Predictions
+    return kind.from_estimator(estimator, X, y, sample_weight=sample_weight)
+
+
+def predictions_from_arrays(
+    y_true: Any,
+    y_pred: Any = None,
+    y_proba: Any = None,
+    *,
+    labels: Any = None,
+    sample_weight: Any = None,
+) -> Predictions:
+    """Check predictions of classes or labels, see :func:`is_multilabel`.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,) or (n_samples, n_classes)
+        Classes or labels.
+    y_pred, y_proba : array-like, default=None
+        Predictions.
+    labels : array-like of shape (n_classes,), default=None
+        All classes or labels.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Sample weights.
+    """
+    kind = MultilabelPredictions if is_multilabel(None, y_true) else Predictions
+    return kind.from_predictions(
+        y_true, y_pred, y_proba, labels=labels, sample_weight=sample_weight
+    )
 
 
 def predict_labels(estimator: Any, X: Any) -> tuple[Any, np.ndarray | None]:

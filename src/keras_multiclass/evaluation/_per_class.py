@@ -20,6 +20,10 @@ from keras_multiclass.evaluation._drawing import (
     set_cycle_if_empty,
     style_axes,
 )
+from keras_multiclass.evaluation._multilabel_predictions import (
+    predictions_from_arrays,
+    predictions_from_estimator,
+)
 from keras_multiclass.evaluation._predictions import Predictions
 from keras_multiclass.evaluation._scores import score_classes
 from keras_multiclass.evaluation._tables import format_count
@@ -104,7 +108,7 @@ class PerClassDisplay:
         X : array-like of shape (n_samples, ...)
             Features, preferably of rows not used for training.
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
-            Labels.
+            Labels, or a matrix of zeros and ones with any number of labels for each row.
         sample_weight : array-like of shape (n_samples,), default=None
             Sample weights.
         ax : Axes or array of Axes, default=None
@@ -122,7 +126,7 @@ class PerClassDisplay:
             The display, already drawn.
         """
         require_pyplot(f"{cls.__name__}.from_estimator")
-        predictions = Predictions.from_estimator(estimator, X, y, sample_weight=sample_weight)
+        predictions = predictions_from_estimator(estimator, X, y, sample_weight=sample_weight)
         return cls._compute(predictions).plot(ax, metrics=metrics, sort=sort, label=label)
 
     @classmethod
@@ -143,7 +147,7 @@ class PerClassDisplay:
         Parameters
         ----------
         y_true : array-like of shape (n_samples,) or (n_samples, n_classes)
-            Labels.
+            Labels, or a matrix of zeros and ones with any number of labels for each row.
         y_pred : array-like of shape (n_samples,) or (n_samples, n_classes)
             Predicted labels.
         labels : array-like of shape (n_classes,), default=None
@@ -165,7 +169,7 @@ class PerClassDisplay:
             The display, already drawn.
         """
         require_pyplot(f"{cls.__name__}.from_predictions")
-        predictions = Predictions.from_predictions(
+        predictions = predictions_from_arrays(
             y_true, y_pred, labels=labels, sample_weight=sample_weight
         )
         return cls._compute(predictions).plot(ax, metrics=metrics, sort=sort, label=label)

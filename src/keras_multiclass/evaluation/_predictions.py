@@ -213,7 +213,8 @@ def fitted_classes(estimator: Any) -> np.ndarray:
                 "`estimator`",
                 "a classifier of one target, with a 1-d `classes_`",
                 f"{describe(estimator)} with {describe(classes)}",
-                "Evaluate a classifier of several targets one target at a time.",
+                "Evaluate a multi-label classifier with MultilabelReport, and any other classifier "
+                "of several targets one target at a time.",
             )
         )
     return to_natural_dtype(np.asarray(classes), "classes_")

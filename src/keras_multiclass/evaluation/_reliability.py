@@ -25,6 +25,11 @@ from keras_multiclass.evaluation._drawing import (
     set_cycle_if_empty,
     style_axes,
 )
+from keras_multiclass.evaluation._multilabel_predictions import (
+    MultilabelPredictions,
+    predictions_from_arrays,
+    predictions_from_estimator,
+)
 from keras_multiclass.evaluation._predictions import Predictions
 
 __all__ = ["ReliabilityDisplay"]
@@ -110,7 +115,7 @@ class ReliabilityDisplay:
         y: Any,
         *,
         sample_weight: Any = None,
-        kind: Literal["top_label", "per_class"] = "top_label",
+        kind: Literal["top_label", "per_class"] | None = None,
         n_bins: int = 15,
         strategy: Literal["uniform", "quantile"] = "uniform",
         ax: Any = None,
@@ -126,11 +131,12 @@ class ReliabilityDisplay:
         X : array-like of shape (n_samples, ...)
             Features of rows not used for training.
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
-            Labels.
+            Labels, or a matrix of zeros and ones with any number of labels for each row.
         sample_weight : array-like of shape (n_samples,), default=None
             Sample weights.
-        kind : {"top_label", "per_class"}, default="top_label"
-            Whether to plot the probabilities of the predicted labels or of each class.
+        kind : {"top_label", "per_class"}, default=None
+            Whether to plot the probabilities of the predicted labels or of each class. By default
+            the former; the latter if rows have any number of labels, where it is the only one.
         n_bins : int, default=15
             Number of bins.
         strategy : {"uniform", "quantile"}, default="uniform"
@@ -148,7 +154,7 @@ class ReliabilityDisplay:
             The display, already drawn.
         """
         require_pyplot(f"{cls.__name__}.from_estimator")
-        predictions = Predictions.from_estimator(estimator, X, y, sample_weight=sample_weight)
+        predictions = predictions_from_estimator(estimator, X, y, sample_weight=sample_weight)
         display = cls._compute(predictions, kind, n_bins, strategy)
         return display.plot(ax, label=label, highlight=highlight)
 
@@ -160,7 +166,7 @@ class ReliabilityDisplay:
         *,
         labels: Any = None,
         sample_weight: Any = None,
-        kind: Literal["top_label", "per_class"] = "top_label",
+        kind: Literal["top_label", "per_class"] | None = None,
         n_bins: int = 15,
         strategy: Literal["uniform", "quantile"] = "uniform",
         ax: Any = None,
@@ -172,15 +178,16 @@ class ReliabilityDisplay:
         Parameters
         ----------
         y_true : array-like of shape (n_samples,) or (n_samples, n_classes)
-            Labels.
+            Labels, or a matrix of zeros and ones with any number of labels for each row.
         y_proba : array-like of shape (n_samples, n_classes)
             Probabilities.
         labels : array-like of shape (n_classes,), default=None
             The classes, in the order of the columns of `y_proba`; by default the sorted labels.
         sample_weight : array-like of shape (n_samples,), default=None
             Sample weights.
-        kind : {"top_label", "per_class"}, default="top_label"
-            Whether to plot the probabilities of the predicted labels or of each class.
+        kind : {"top_label", "per_class"}, default=None
+            Whether to plot the probabilities of the predicted labels or of each class. By default
+            the former; the latter if rows have any number of labels, where it is the only one.
         n_bins : int, default=15
             Number of bins.
         strategy : {"uniform", "quantile"}, default="uniform"
@@ -198,7 +205,7 @@ class ReliabilityDisplay:
             The display, already drawn.
         """
         require_pyplot(f"{cls.__name__}.from_predictions")
-        predictions = Predictions.from_predictions(
+        predictions = predictions_from_arrays(
             y_true, y_proba=y_proba, labels=labels, sample_weight=sample_weight
         )
         display = cls._compute(predictions, kind, n_bins, strategy)
@@ -208,16 +215,22 @@ class ReliabilityDisplay:
     def _compute(
         cls, predictions: Predictions, kind: Any, n_bins: int, strategy: str
     ) -> ReliabilityDisplay:
+        multilabel = isinstance(predictions, MultilabelPredictions)
+        if kind is None:
+            kind = "per_class" if multilabel else "top_label"
         if kind not in _KINDS:
             raise ValueError(invalid("`kind`", f"one of {format_list(_KINDS)}", describe(kind)))
+        if multilabel and kind == "top_label":
+            allowed = "None or 'per_class' if rows have any number of labels"
+            raise ValueError(invalid("`kind`", allowed, describe(kind)))
         check_count("`n_bins`", n_bins)
         if strategy not in _STRATEGIES:
             allowed = f"one of {format_list(_STRATEGIES)}"
             raise ValueError(invalid("`strategy`", allowed, describe(strategy)))
         predictions = predictions.drop_zero_weight_rows()
         probabilities = require_probabilities(predictions)
-        true, weight = predictions.true, predictions.sample_weight
-        weights = np.ones(len(true)) if weight is None else weight
+        is_class, weight = predictions.is_class, predictions.sample_weight
+        weights = np.ones(len(is_class)) if weight is None else weight
 
         def curve(name: Any, probability: np.ndarray, is_positive: np.ndarray) -> ReliabilityCurve:
             edges = equal_edges(n_bins)
@@ -226,11 +239,11 @@ class ReliabilityDisplay:
             return reliability_curve(name, probability, is_positive, weights, edges)
 
         if kind == "top_label":
-            is_correct = probabilities.argmax(axis=1) == true
+            is_correct = probabilities.argmax(axis=1) == predictions.true
             return cls([curve(None, probabilities.max(axis=1), is_correct)], kind=kind)
-        is_present = np.isin(np.arange(predictions.n_classes), true)
+        is_present = is_class.any(axis=0)
         curves = [
-            curve(predictions.classes[k], probabilities[:, k], true == k)
+            curve(predictions.classes[k], probabilities[:, k], is_class[:, k])
             for k in np.flatnonzero(is_present)
         ]
         return cls(curves, kind=kind, absent=predictions.classes[~is_present].tolist())
