@@ -168,6 +168,7 @@ def score_rows(
     }
     if not single_label:
         scores["cohen_kappa"] = cohen_kappa_score(*labels, sample_weight=weight)
+    if all(len(np.unique(values)) > 1 for values in labels):  # else rounding may make it NaN
         scores["matthews_corrcoef"] = matthews_corrcoef(*labels, sample_weight=weight)
     if predictions.probabilities is not None:
         scores |= _score_probabilities(predictions, predictions.probabilities, top_k, n_bins)
