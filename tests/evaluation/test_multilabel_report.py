@@ -8,6 +8,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -239,8 +240,10 @@ def test_a_keras_classifier_is_evaluated_with_its_names_and_thresholds():
     close(report.per_class["threshold"], thresholds)
     proba = pipeline.predict_proba(X)
     close_reports(report, report_of(frame, y_proba=proba, thresholds=thresholds))
-    named = pd.DataFrame(proba, columns=NAMES)
-    close_reports(report, report_of(frame, pipeline.predict(X), named, thresholds=thresholds))
+    named = pd.DataFrame(proba, columns=NAMES)[NAMES[::-1]]
+    for probabilities in (named, pl.DataFrame(dict(named))):  # matched by name
+        predicted = pipeline.predict(X)[named.columns]
+        close_reports(report, report_of(frame, predicted, probabilities, thresholds=thresholds))
 
 
 def test_names_come_from_labels_or_a_data_frame():

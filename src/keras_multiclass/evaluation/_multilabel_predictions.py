@@ -18,7 +18,6 @@ from keras_multiclass.evaluation._predictions import (
     Predictions,
     check_classifier,
     check_lengths,
-    check_order,
     predict_proba_of,
     row_count,
 )
@@ -122,7 +121,8 @@ class MultilabelPredictions(Predictions):
             Predicted zeros and ones in any of these formats; by default 1 where `y_proba` exceeds
             `thresholds`.
         y_proba : array-like of shape (n_samples, n_labels), or list of arrays, default=None
-            Probability of each label, or for each label an array of shape (n_samples, 2).
+            Probability of each label, or for each label an array of shape (n_samples, 2). Columns
+            of data frames are matched by name.
         labels : array-like of shape (n_labels,), default=None
             Names of the columns; by default those of a data frame, or their numbers.
         thresholds : float or array-like of shape (n_labels,), default=None
@@ -152,8 +152,8 @@ class MultilabelPredictions(Predictions):
         if y_pred is not None:
             arrays["y_pred"] = codec.encode(y_pred, "y_pred")
         if y_proba is not None:
-            check_order(y_proba, codec.classes)
-            probabilities = arrays["y_proba"] = positive_probabilities(y_proba, "y_proba")
+            ordered = _in_order(y_proba, codec.classes)
+            probabilities = arrays["y_proba"] = positive_probabilities(ordered, "y_proba")
         check_lengths({name: len(array) for name, array in arrays.items()})
         if probabilities is not None:
             _check_probabilities(probabilities, n_labels)
@@ -364,6 +364,17 @@ def _learn_labels(y_true: Any, y_pred: Any, labels: Any) -> tuple[IndicatorCodec
             )
         )
     return codec, true
+
+
+def _in_order(probabilities: Any, labels: np.ndarray) -> Any:
+    """Return the columns of a data frame in the order of the labels, if they are named after them.
+
+    As those of data frames of labels, the columns are matched by name.
+    """
+    names = list(getattr(probabilities, "columns", ()))
+    if len(names) == len(labels) and set(names) == set(labels.tolist()):
+        return probabilities[labels.tolist()]
+    return probabilities
 
 
 def _check_probabilities(probabilities: np.ndarray, n_labels: int) -> None:

@@ -188,7 +188,7 @@ class MultilabelReport:
         y_proba : array-like of shape (n_samples, n_labels), or list of arrays, default=None
             Probability of each label; or, as some classifiers predict them, a list with an array
             of shape (n_samples, 2) for each label. Without them, the scores that need them are
-            omitted.
+            omitted. Columns of data frames that are named after the labels are matched by name.
         labels : array-like of shape (n_labels,), default=None
             Names of the columns. By default those of a data frame, or their numbers.
         thresholds : float or array-like of shape (n_labels,), default=None

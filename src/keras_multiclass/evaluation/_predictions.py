@@ -160,7 +160,7 @@ class Predictions:
         classes = _classes_of(targets) if labels is None else parse_classes(labels, "labels")
         codec = LabelCodec(classes)
         codes = {name: _encode(codec, y, targets[name], name) for name, y in labelings.items()}
-        check_order(y_proba, classes)
+        _check_order(y_proba, classes)
         probabilities = _check_probabilities(y_proba, n_samples, len(classes), "y_proba")
         if probabilities is not None:
             codes.setdefault("y_pred", probabilities.argmax(axis=1))
@@ -355,16 +355,8 @@ def _raise_unknown(codec: LabelCodec, unknown: np.ndarray, name: str) -> NoRetur
     )
 
 
-def check_order(probabilities: Any, classes: np.ndarray) -> None:
-    """Raise if a data frame's columns are named after the classes but in another order.
-
-    Parameters
-    ----------
-    probabilities : array-like
-        Probabilities, in any container.
-    classes : ndarray of shape (n_classes,)
-        The classes in order.
-    """
+def _check_order(probabilities: Any, classes: np.ndarray) -> None:
+    """Raise if a data frame's columns are named after the classes but in another order."""
     names = list(getattr(probabilities, "columns", ()))
     # Integers may be mere column positions.
     are_strings = all(isinstance(name, str) for name in names)

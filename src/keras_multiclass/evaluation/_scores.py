@@ -65,9 +65,9 @@ def _score_rankings(
 ) -> dict[str, np.ndarray]:
     scores = {name: np.full(predictions.n_classes, np.nan) for name in _RANKINGS}
     weight = predictions.sample_weight
-    indicator = predictions.is_class.astype(int)
+    is_of = predictions.is_class
     for k in np.flatnonzero(present):
-        is_class, probability = indicator[:, k], probabilities[:, k]
+        is_class, probability = is_of[:, k].astype(int), probabilities[:, k]
         scores["average_precision"][k] = average_precision_score(
             is_class, probability, sample_weight=weight
         )
