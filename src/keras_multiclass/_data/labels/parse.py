@@ -278,7 +278,7 @@ def _check_ones_per_row(counts: np.ndarray, name: str) -> None:
                 "one class for each row",
                 f"a multi-label target ({n_several} of {len(counts)} rows have several ones)",
                 "For labels that are not mutually exclusive, use KerasMultilabelClassifier and "
-                "sklearn.metrics.classification_report.",
+                "keras_multiclass.evaluation.MultilabelReport.",
             )
         )
     if n_none:
