@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 
 import pytest
@@ -11,6 +12,10 @@ from hypothesis import HealthCheck, settings
 
 # Set before TensorFlow is imported, because its native log lines would bury failures.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+# A shell lets processes in the background ignore Ctrl-C; the tests of interrupts need it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The first call of a model traces it, so neither a deadline nor "too slow" is meaningful.
 _common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}

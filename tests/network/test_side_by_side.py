@@ -259,7 +259,7 @@ def test_two_classes_weights_and_early_stopping_work_together():
 def test_further_training_continues_with_the_same_members():
     fitted = tiny(n_ensemble=2, warm_start=True, epochs=2).fit(X, y)
     model = fitted.model_
-    fitted.set_params(n_ensemble=3).fit(X, y).partial_fit(X, y)
+    fitted.fit(X, y).partial_fit(X, y)
     assert fitted.model_ is model
     assert fitted.n_iter_ == 5
     assert len(members_of(fitted)) == 2
