@@ -171,6 +171,14 @@ def test_decoded_one_hot_polars_frames_keep_columns_and_dtype(dtype):
     assert codec.decode(ONE_HOT_CODES).schema == y.schema
 
 
+@pytest.mark.parametrize("library", [pd, pl], ids=["pandas", "polars"])
+def test_as_many_rows_as_classes_are_not_taken_for_columns(library):
+    frame = library.DataFrame({"ash": [1, 0, 0], "fir": [0, 1, 0], "oak": [0, 0, 1]})
+    codec = LabelCodec.learn(frame)
+    decoded = codec.decode([1, 2, 0])
+    np.testing.assert_array_equal(decoded.to_numpy(), [[0, 1, 0], [0, 0, 1], [1, 0, 0]])
+
+
 def test_a_one_hot_column_without_rows_is_a_class():
     codec = LabelCodec.learn(np.eye(4, dtype=int)[[0, 1, 3]])
     assert codec.n_classes == 4

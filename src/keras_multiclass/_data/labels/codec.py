@@ -334,7 +334,8 @@ class LabelCodec:
             return pd.DataFrame(table, columns=columns).astype(self.dtype)
         import polars as pl
 
-        return pl.DataFrame(table, schema=[str(column) for column in columns]).cast(self.dtype)
+        names = [str(column) for column in columns]
+        return pl.DataFrame(table, schema=names, orient="row").cast(self.dtype)
 
     def hint(self, unknown: Sequence[Any]) -> str:
         """Return what unknown labels may have been meant to be; empty if there is no guess.

@@ -262,9 +262,8 @@ class IndicatorCodec:
         if self.container == "polars":
             import polars as pl
 
-            return pl.DataFrame(indicator.astype(np.uint8), schema=list(self.columns)).cast(
-                self.dtype
-            )
+            table = indicator.astype(np.uint8)
+            return pl.DataFrame(table, schema=list(self.columns), orient="row").cast(self.dtype)
         values = indicator.astype(np.uint8 if self.dtype == object else self.dtype)
         if self.container == "array":
             return values
