@@ -1,4 +1,4 @@
-"""scikit-learn's own checks, for the default classifier and every table backbone."""
+"""scikit-learn's own checks, for both classifiers and every table backbone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from keras_multiclass import KerasMulticlassClassifier, list_backbones
+from keras_multiclass import (
+    KerasMulticlassClassifier,
+    KerasMultilabelClassifier,
+    list_backbones,
+)
 
 # These demand agreement to 1e-7, finer than float32 resolves; scikit-learn lists them as expected
 # failures of HistGradientBoostingClassifier and SGDClassifier too. They run in float64, and
@@ -46,8 +50,8 @@ SMALL = {
 }
 
 
-def _small(backbone: str) -> KerasMulticlassClassifier:
-    return KerasMulticlassClassifier(
+def _small(backbone: str, classifier: Any = KerasMulticlassClassifier) -> Any:
+    return classifier(
         backbone,
         dtype="float64",
         epochs=25,
@@ -75,13 +79,14 @@ def _checks() -> list[Any]:
     cases = [
         ("default", default, names - NEEDS_FLOAT64),
         ("float64", default_float64, {*NEEDS_FLOAT64, "check_estimators_dtypes"}),
+        ("multilabel", _small("mlp", KerasMultilabelClassifier), None),
         *((name, _small(name), DEPENDS_ON_NETWORK) for name in SMALL if name != "realmlp_small"),
     ]
     return [
         pytest.param(estimator, check, id=f"{case}-{_name(check)}")
         for case, classifier, selected in cases
         for estimator, check in estimator_checks_generator(classifier)
-        if _name(check) in selected
+        if (selected is None or _name(check) in selected)
         and (case in ("default", "float64") or not _uses_memory_map(check))
     ]
 
