@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils.multiclass import type_of_target
 
 from keras_multiclass._classifiers.base import KerasClassifierBase
 from keras_multiclass._data.frames import library_of
+from keras_multiclass._data.labels.parse import parse_target, unique_in_order
 from keras_multiclass._shared.messages import invalid
 from keras_multiclass._training.request import FitRequest
 from keras_multiclass._training.task import MULTICLASS, MULTILABEL, Task
@@ -310,7 +310,7 @@ class KerasMultilabelClassifier(KerasClassifierBase):
     def _task_of(self, request: FitRequest) -> Task:
         if not _is_vector(request.y):
             return MULTILABEL
-        if type_of_target(request.y) == "multiclass":
+        if len(unique_in_order(parse_target(request.y, "y").values)) > 2:
             raise ValueError(
                 "Only binary classification is supported. The type of the target is multiclass. "
                 + invalid(
