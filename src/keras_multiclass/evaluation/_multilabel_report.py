@@ -19,6 +19,7 @@ from keras_multiclass.evaluation._report import (
     check_zero_division,
     confused_pairs,
     import_pandas,
+    plain_values,
 )
 from keras_multiclass.evaluation._scores import score_classes
 from keras_multiclass.evaluation._tables import to_html, to_text
@@ -281,14 +282,7 @@ class MultilabelReport:
             ``classes``, ``n_samples``, ``per_class`` (lists in the order of ``classes``),
             ``averages``, ``overall`` and ``confusion_matrix``.
         """
-        return {
-            "classes": self.classes.tolist(),
-            "n_samples": self.n_samples,
-            "per_class": {name: values.tolist() for name, values in self.per_class.items()},
-            "averages": {name: dict(scores) for name, scores in self.averages.items()},
-            "overall": dict(self.overall),
-            "confusion_matrix": self.confusion_matrix.tolist(),
-        }
+        return plain_values(self)
 
     def __repr__(self) -> str:
         return (

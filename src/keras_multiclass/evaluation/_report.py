@@ -357,15 +357,7 @@ class ClassificationReport:
             ``classes``, ``n_samples``, ``per_class`` (lists in the order of ``classes``),
             ``averages``, ``overall``, ``confusion_matrix`` and ``top_k``.
         """
-        return {
-            "classes": self.classes.tolist(),
-            "n_samples": self.n_samples,
-            "per_class": {name: values.tolist() for name, values in self.per_class.items()},
-            "averages": {name: dict(scores) for name, scores in self.averages.items()},
-            "overall": dict(self.overall),
-            "confusion_matrix": self.confusion_matrix.tolist(),
-            "top_k": self.top_k,
-        }
+        return {**plain_values(self), "top_k": self.top_k}
 
     def __repr__(self) -> str:
         return (
@@ -406,6 +398,24 @@ def confused_pairs(
         )
         for true, predicted in zip(*np.unravel_index(order[:n], counts.shape), strict=True)
     ]
+
+
+def plain_values(report: ClassificationReport | MultilabelReport) -> dict[str, Any]:
+    """Return what both kinds of report hold as plain Python values.
+
+    Parameters
+    ----------
+    report : ClassificationReport or MultilabelReport
+        The report.
+    """
+    return {
+        "classes": report.classes.tolist(),
+        "n_samples": report.n_samples,
+        "per_class": {name: values.tolist() for name, values in report.per_class.items()},
+        "averages": {name: dict(scores) for name, scores in report.averages.items()},
+        "overall": dict(report.overall),
+        "confusion_matrix": report.confusion_matrix.tolist(),
+    }
 
 
 def import_pandas() -> Any:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, Self
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
 
 import keras
 import numpy as np
@@ -13,45 +15,37 @@ from keras_multiclass._network.layers.heads import MemberAverage
 __all__ = ["Objective"]
 
 
-class Objective(Protocol):
+@dataclass(frozen=True)
+class Objective(ABC):
     """What labels, output layer, loss, metrics and predictions have in common.
 
     Attributes
     ----------
     n_classes : int
         Number of classes or labels; a network built from a backbone has as many units.
+    class_names : tuple of str, default=None
+        Their names in metrics of each of them; their indices if None.
+    ensemble : bool, default=False
+        Whether the model emits the members' logits during training.
     average_layer : type
         Layer that averages the members of an ensemble.
     temperature_of_each : bool
         Whether calibration gives each unit a temperature of its own.
+    metrics_of_each : tuple of str
+        Metrics of each class, for TensorBoard.
     """
 
-    @property
-    def n_classes(self) -> int:
-        """See above."""
+    n_classes: int
+    class_names: tuple[str, ...] | None = None
+    ensemble: bool = False
 
-    @property
-    def average_layer(self) -> type[MemberAverage]:
-        """See above."""
-
-    @property
-    def temperature_of_each(self) -> bool:
-        """See above."""
+    average_layer: ClassVar[type[MemberAverage]]
+    temperature_of_each: ClassVar[bool]
+    metrics_of_each: ClassVar[tuple[str, ...]]
 
     def with_ensemble(self, ensemble: bool) -> Self:
         """Return the objective of a network built from a backbone."""
-
-    def of_model(self, model: keras.Model, sample: Any, loss: Any) -> Self:
-        """Return the objective of a whole model; raise ``ObjectiveError`` if it does not fit."""
-
-    def of_prediction(self, predict: Callable[[Any], Any], sample: Any) -> Self:
-        """Return the objective of a model with a ``predict_step`` of its own."""
-
-    def reweighted(self, now: Self) -> Self:
-        """Return the objective with the class weights of further training."""
-
-    def build_loss(self, loss: Any, arguments: Mapping[str, Any]) -> keras.losses.Loss:
-        """Build a loss of encoded targets and raw model output."""
+        return replace(self, ensemble=ensemble)
 
     def build_metrics(
         self, metrics: Any, arguments: Mapping[str, Any], *, of_each: bool = False
@@ -60,15 +54,45 @@ class Objective(Protocol):
 
         With ``of_each``, precision, recall and F1 of each class are added.
         """
+        built = self.resolve_metrics(metrics, arguments)
+        names = {metric.name for metric in built}
+        added = [name for name in self.metrics_of_each if of_each and name not in names]
+        return built + self.resolve_metrics(added, {})
 
+    @abstractmethod
+    def resolve_metrics(
+        self, metrics: Any, arguments: Mapping[str, Any]
+    ) -> list[keras.metrics.Metric]:
+        """Build exactly the given metrics."""
+
+    @abstractmethod
+    def build_loss(self, loss: Any, arguments: Mapping[str, Any]) -> keras.losses.Loss:
+        """Build a loss of encoded targets and raw model output."""
+
+    @abstractmethod
+    def of_model(self, model: keras.Model, sample: Any, loss: Any) -> Self:
+        """Return the objective of a whole model; raise ``ObjectiveError`` if it does not fit."""
+
+    @abstractmethod
+    def of_prediction(self, predict: Callable[[Any], Any], sample: Any) -> Self:
+        """Return the objective of a model with a ``predict_step`` of its own."""
+
+    @abstractmethod
+    def reweighted(self, now: Self) -> Self:
+        """Return the objective with the class weights of further training."""
+
+    @abstractmethod
     def probabilities(self, raw: Any) -> np.ndarray:
         """Convert what the network predicts to probabilities."""
 
+    @abstractmethod
     def log_probabilities(self, raw: Any) -> np.ndarray:
         """Convert what the network predicts to log-probabilities."""
 
+    @abstractmethod
     def decisions(self, raw: Any) -> np.ndarray:
         """Convert what the network predicts to what `decision_function` returns."""
 
+    @abstractmethod
     def choose(self, probabilities: np.ndarray, thresholds: np.ndarray | None) -> np.ndarray:
         """Return encoded predictions; ``thresholds`` are for labels alone."""

@@ -20,42 +20,33 @@ from keras_multiclass._network.objective.classes.output import (
     to_probabilities,
 )
 from keras_multiclass._network.objective.forms import ClassOutputForm
+from keras_multiclass._network.objective.objective import Objective
 
 __all__ = ["ClassObjective"]
 
-_OF_EACH = ("per_class_precision", "per_class_recall", "per_class_f1")
-
 
 @dataclass(frozen=True)
-class ClassObjective:
+class ClassObjective(Objective):
     """Exactly one class for each row; see `Objective`.
 
     Attributes
     ----------
-    n_classes : int
-        Number of classes.
-    class_names : tuple of str, default=None
-        Names of the classes in metrics of each class; their indices if None.
-    ensemble : bool, default=False
-        Whether the model emits the members' logits during training.
     output_form : ClassOutputForm, default="logits"
         Output form of the model.
     own_prediction_form : ClassOutputForm, default=None
         Form of what the model's own ``predict_step`` returns; None if it has none.
     """
 
-    n_classes: int
-    class_names: tuple[str, ...] | None = None
-    ensemble: bool = False
     output_form: ClassOutputForm = "logits"
     own_prediction_form: ClassOutputForm | None = None
 
     average_layer: ClassVar[type[MemberAverage]] = MemberAverage
+    metrics_of_each: ClassVar[tuple[str, ...]] = (
+        "per_class_precision",
+        "per_class_recall",
+        "per_class_f1",
+    )
     temperature_of_each: ClassVar[bool] = False
-
-    def with_ensemble(self, ensemble: bool) -> ClassObjective:
-        """Return the objective of a network built from a backbone."""
-        return replace(self, ensemble=ensemble)
 
     def of_model(self, model: keras.Model, sample: Any, loss: Any) -> ClassObjective:
         """Return the objective of a whole model; raise ``ObjectiveError`` if it does not fit."""
@@ -80,15 +71,10 @@ class ClassObjective:
             ensemble=self.ensemble,
         )
 
-    def build_metrics(
-        self, metrics: Any, arguments: Mapping[str, Any], *, of_each: bool = False
+    def resolve_metrics(
+        self, metrics: Any, arguments: Mapping[str, Any]
     ) -> list[keras.metrics.Metric]:
-        """Build metrics of class indices and raw model output."""
-        built = self._resolve(metrics, arguments)
-        names = {metric.name for metric in built}
-        return built + self._resolve([n for n in _OF_EACH if of_each and n not in names], {})
-
-    def _resolve(self, metrics: Any, arguments: Mapping[str, Any]) -> list[keras.metrics.Metric]:
+        """Build exactly the given metrics."""
         return resolve_metrics(
             metrics,
             arguments,

@@ -20,24 +20,17 @@ from keras_multiclass._network.objective.labels.output import (
     label_logits,
     label_probabilities,
 )
+from keras_multiclass._network.objective.objective import Objective
 
 __all__ = ["LabelObjective"]
 
-_OF_EACH = ("per_label_precision", "per_label_recall", "per_label_f1")
-
 
 @dataclass(frozen=True)
-class LabelObjective:
+class LabelObjective(Objective):
     """Any number of labels for each row; see `Objective`.
 
     Attributes
     ----------
-    n_classes : int
-        Number of labels.
-    class_names : tuple of str, default=None
-        Names of the labels in metrics of each label; their indices if None.
-    ensemble : bool, default=False
-        Whether the model emits the members' logits during training.
     output_form : LabelOutputForm, default="label_logits"
         Output form of the model.
     own_prediction_form : LabelOutputForm, default=None
@@ -46,19 +39,17 @@ class LabelObjective:
         Weights of the negatives and of the positives of each label in the loss.
     """
 
-    n_classes: int
-    class_names: tuple[str, ...] | None = None
-    ensemble: bool = False
     output_form: LabelOutputForm = "label_logits"
     own_prediction_form: LabelOutputForm | None = None
     label_weights: tuple[tuple[float, ...], tuple[float, ...]] | None = None
 
     average_layer: ClassVar[type[MemberAverage]] = LabelAverage
+    metrics_of_each: ClassVar[tuple[str, ...]] = (
+        "per_label_precision",
+        "per_label_recall",
+        "per_label_f1",
+    )
     temperature_of_each: ClassVar[bool] = True
-
-    def with_ensemble(self, ensemble: bool) -> LabelObjective:
-        """Return the objective of a network built from a backbone."""
-        return replace(self, ensemble=ensemble)
 
     def of_model(self, model: keras.Model, sample: Any, loss: Any) -> LabelObjective:
         """Return the objective of a whole model; raise ``ObjectiveError`` if it does not fit."""
@@ -84,15 +75,10 @@ class LabelObjective:
             label_weights=self.label_weights,
         )
 
-    def build_metrics(
-        self, metrics: Any, arguments: Mapping[str, Any], *, of_each: bool = False
+    def resolve_metrics(
+        self, metrics: Any, arguments: Mapping[str, Any]
     ) -> list[keras.metrics.Metric]:
-        """Build metrics of an indicator matrix and raw model output."""
-        built = self._resolve(metrics, arguments)
-        names = {metric.name for metric in built}
-        return built + self._resolve([n for n in _OF_EACH if of_each and n not in names], {})
-
-    def _resolve(self, metrics: Any, arguments: Mapping[str, Any]) -> list[keras.metrics.Metric]:
+        """Build exactly the given metrics."""
         return resolve_label_metrics(
             metrics,
             arguments,
