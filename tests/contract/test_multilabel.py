@@ -63,6 +63,7 @@ FORMATS = {
     "pandas nullable": pd.DataFrame(Y, columns=NAMES, dtype="Int8"),
     "polars": pl.DataFrame(Y, schema=NAMES),
     "list": Y.tolist(),
+    "mixed": pd.DataFrame({"fast": Y[:, 0] == 1, "red": Y[:, 1], "small": Y[:, 2] * 1.0}),
 }
 
 
@@ -78,7 +79,7 @@ def test_predictions_have_the_form_of_y(form):
     np.testing.assert_array_equal(codec.encode(y), Y)
     decoded = codec.decode(Y.astype(bool))
     np.testing.assert_array_equal(dense(decoded), Y)
-    if form in ("list", "coo", "object"):
+    if form in ("list", "coo", "object", "mixed"):
         return
     assert type(decoded) is type(y)
     if isinstance(y, (pd.DataFrame, pl.DataFrame)):
@@ -129,10 +130,24 @@ def test_a_frame_gives_labels_and_is_matched_by_name():
         (Y * 0.3, "zeros and ones.*other values"),
         (np.where(Y, np.nan, 1.0), "contains NaN"),
         (Y.astype(str), "zeros and ones"),
+        (pd.DataFrame({"fast": Y[:, 0], "red": "yes"}), "zeros and ones.*type 'int', 'str'"),
+        (pd.DataFrame({"fast": Y[:, 0], "red": [None] * 90}), "contains NaN"),
         (Y[:, :, None], "zeros and ones"),
         (None, "requires y"),
     ],
-    ids=["lists", "sets", "classes", "twos", "fractions", "nan", "strings", "3-d", "none"],
+    ids=[
+        "lists",
+        "sets",
+        "classes",
+        "twos",
+        "fractions",
+        "nan",
+        "strings",
+        "words",
+        "gaps",
+        "3-d",
+        "none",
+    ],
 )
 def test_other_targets_are_an_error_that_says_what_to_do(y, message):
     with pytest.raises(ValueError, match=message):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -9,7 +10,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.metrics import accuracy_score
 
-from keras_multiclass._data.frames import library_of
+from keras_multiclass._data.frames import MISSING_TYPES, library_of
 from keras_multiclass._data.iterative_stratification import assign_parts
 from keras_multiclass._data.label_weights import resolve_label_weight, total_weights
 from keras_multiclass._data.labels.codec import parse_classes
@@ -133,7 +134,7 @@ def _raise_one_dimensional(values: np.ndarray, name: str) -> NoReturn:
 
 def _check_values(values: np.ndarray, name: str) -> np.ndarray:
     if values.dtype.kind == "O":
-        values = to_natural_dtype(values.ravel(), name).reshape(values.shape)
+        values = _numbers_of_objects(values, name)
     if values.dtype.kind not in "biuf":
         raise ValueError(invalid(name, _ALLOWED, describe(values)))
     if values.dtype.kind == "f" and np.isnan(values).any():
@@ -146,6 +147,17 @@ def _check_values(values: np.ndarray, name: str) -> np.ndarray:
             cure = "For several targets with several classes each, use MultiOutputClassifier."
         raise ValueError(invalid(name, _ALLOWED, f"{n_others} other values", cure))
     return ones.astype(np.uint8)
+
+
+def _numbers_of_objects(values: np.ndarray, name: str) -> np.ndarray:
+    """Return objects as numbers if all are numbers or booleans, as in frames of both."""
+    types = set(map(type, values.ravel().tolist()))
+    if any(kind.__name__ in MISSING_TYPES for kind in types):
+        raise_missing(name)
+    if all(issubclass(kind, (numbers.Real, np.bool_)) for kind in types):
+        return values.astype(np.float64)
+    names = format_list(sorted(kind.__name__ for kind in types))
+    raise ValueError(invalid(name, _ALLOWED, f"objects of type {names}"))
 
 
 @dataclass(frozen=True, eq=False)
