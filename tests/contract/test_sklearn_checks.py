@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sklearn
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.utils.estimator_checks import estimator_checks_generator
+from sklearn.utils.fixes import parse_version
 
 from keras_multiclass import (
     KerasMulticlassClassifier,
@@ -24,6 +26,10 @@ NEEDS_FLOAT64 = {
     "check_sample_weight_equivalence_on_dense_data",
     "check_sample_weight_equivalence_on_sparse_data",
 }
+# Before 1.7, scikit-learn makes two classes out of three by the first row, which differs between the
+# weighted and the repeated rows that it compares. It concerns classifiers of two classes only.
+BEFORE_1_7 = parse_version(sklearn.__version__) < parse_version("1.7")
+UNEQUAL_TARGETS = NEEDS_FLOAT64 if BEFORE_1_7 else set()
 # Whether these pass depends on the network. All others concern parameters, tags, labels, weights,
 # validation and conversion, which do not: they run with the default classifier alone.
 DEPENDS_ON_NETWORK = {
@@ -79,14 +85,14 @@ def _checks() -> list[Any]:
     cases = [
         ("default", default, names - NEEDS_FLOAT64),
         ("float64", default_float64, {*NEEDS_FLOAT64, "check_estimators_dtypes"}),
-        ("multilabel", _small("mlp", KerasMultilabelClassifier), None),
+        ("multilabel", _small("mlp", KerasMultilabelClassifier), names - UNEQUAL_TARGETS),
         *((name, _small(name), DEPENDS_ON_NETWORK) for name in SMALL if name != "realmlp_small"),
     ]
     return [
         pytest.param(estimator, check, id=f"{case}-{_name(check)}")
         for case, classifier, selected in cases
         for estimator, check in estimator_checks_generator(classifier)
-        if (selected is None or _name(check) in selected)
+        if _name(check) in selected
         and (case in ("default", "float64") or not _uses_memory_map(check))
     ]
 
