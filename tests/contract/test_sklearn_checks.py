@@ -26,8 +26,8 @@ NEEDS_FLOAT64 = {
     "check_sample_weight_equivalence_on_dense_data",
     "check_sample_weight_equivalence_on_sparse_data",
 }
-# Before 1.7, scikit-learn makes two classes out of three by the first row, which differs between the
-# weighted and the repeated rows that it compares. It concerns classifiers of two classes only.
+# Before 1.7, scikit-learn makes two classes out of three by the first row, which differs between
+# the weighted and the repeated rows that it compares. It concerns classifiers of two classes only.
 BEFORE_1_7 = parse_version(sklearn.__version__) < parse_version("1.7")
 UNEQUAL_TARGETS = NEEDS_FLOAT64 if BEFORE_1_7 else set()
 # Whether these pass depends on the network. All others concern parameters, tags, labels, weights,
