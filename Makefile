@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 # Tests to run with the oldest supported packages.
 OLDEST_TESTS ?= tests/contract/test_sklearn_checks.py tests/contract/test_private_names.py \
-  tests/shared/test_copying.py tests/shared/test_state.py tests/shared/test_upstream.py \
+  tests/shared/test_snapshots.py tests/shared/test_packing.py tests/shared/test_upstream.py \
   tests/training/engine tests/network/test_realmlp.py
 # Tests to run with the newest pre-releases, and what to replace by them.
 PRERELEASE_TESTS ?= tests/contract/test_classifier.py tests/network tests/training tests/shared

@@ -1,4 +1,4 @@
-"""Undocumented names of other packages: only one module per package uses them, and lists them."""
+"""Undocumented names of other packages: only the modules for them use them, and list them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ import keras_multiclass
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = Path(keras_multiclass.__file__).resolve().parent
-# The module that may use undocumented names of a package.
+# The modules that may use undocumented names, and the packages that these belong to.
+KERAS = ("globals", "normalization", "objects", "optimizers", "training")
 UPSTREAM = {
-    "Keras": "_shared/upstream/keras.py",
-    "TensorFlow": "_shared/upstream/tensorflow.py",
-    "SciKeras": "_interop/scikeras.py",
-    "scikit-learn": "_interop/sklearn_callbacks.py",
+    **{f"_shared/upstream/keras_{subject}.py": "Keras" for subject in KERAS},
+    "_shared/upstream/tensorflow.py": "TensorFlow",
+    "_interop/scikeras.py": "SciKeras",
+    "_interop/sklearn_callbacks.py": "scikit-learn",
 }
 # Documented, although they begin with an underscore.
 DOCUMENTED = {"_repr_html_", "_repr_mimebundle_"}
@@ -31,7 +32,7 @@ TREES = {
     path.relative_to(SOURCE).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
     for path in sorted(SOURCE.rglob("*.py"))
 }
-OTHERS = [name for name in TREES if name not in UPSTREAM.values()]
+OTHERS = [name for name in TREES if name not in UPSTREAM]
 
 
 def is_private(name):
@@ -72,16 +73,16 @@ def own_names():
                         yield from map(ast.unparse, item.targets)
 
 
-def declared(package):
-    """The undocumented names that the module of a package lists."""
-    for node in TREES[UPSTREAM[package]].body:
+def declared(module):
+    """The undocumented names that a module lists."""
+    for node in TREES[module].body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "UNDOCUMENTED":
             return ast.literal_eval(node.value)
-    raise AssertionError(f"{UPSTREAM[package]} has no UNDOCUMENTED")
+    raise AssertionError(f"{module} has no UNDOCUMENTED")
 
 
 # Names such as "Model.reset_metrics" are documented elsewhere, or too general to look for.
-RESERVED = {name for package in UPSTREAM for name in declared(package) if name.isidentifier()}
+RESERVED = {name for module in UPSTREAM for name in declared(module) if name.isidentifier()}
 # Attributes of our classifier that other modules set.
 SET_FROM_OUTSIDE = {"_state"}
 OWN = (set(own_names()) | SET_FROM_OUTSIDE) - RESERVED
@@ -136,9 +137,9 @@ def test_only_the_upstream_modules_mention_a_listed_name():
     assert not places(forbidden)
 
 
-@pytest.mark.parametrize("package", UPSTREAM)
-def test_an_upstream_module_lists_every_private_attribute_that_it_uses(package):
-    tree = TREES[UPSTREAM[package]]
+@pytest.mark.parametrize("module", UPSTREAM)
+def test_an_upstream_module_lists_every_private_attribute_that_it_uses(module):
+    tree = TREES[module]
     own = {
         ast.unparse(node)
         for node in ast.walk(tree)
@@ -149,14 +150,14 @@ def test_an_upstream_module_lists_every_private_attribute_that_it_uses(package):
         for node, name in attributes(tree)
         if is_private(name) and f"self.{name}" not in own and f"cls.{name}" not in own
     }
-    assert used <= declared(package).keys()
+    assert used <= declared(module).keys()
 
 
 @pytest.mark.parametrize(
-    ("package", "name"), [(package, name) for package in UPSTREAM for name in declared(package)]
+    ("module", "name"), [(module, name) for module in UPSTREAM for name in declared(module)]
 )
-def test_a_listed_name_is_used_by_its_module(package, name):
-    source = (SOURCE / UPSTREAM[package]).read_text(encoding="utf-8")
+def test_a_listed_name_is_used_by_its_module(module, name):
+    source = (SOURCE / module).read_text(encoding="utf-8")
     last = name.rpartition(".")[2]
     assert not last.isidentifier() or len(re.findall(rf"\b{last}\b", source)) > 1
 
@@ -166,30 +167,35 @@ def test_the_table_for_contributors_is_the_list_of_the_modules():
     rows = {
         tuple(cell.strip() for cell in line.strip("|").split("|"))
         for line in text.splitlines()
-        if line.startswith(tuple(f"| {package} |" for package in UPSTREAM))
+        if line.startswith(tuple(f"| {package} |" for package in UPSTREAM.values()))
     }
     expected = {
         (package, f"`{name}`" if " " not in name else name, purpose, without)
-        for package in UPSTREAM
-        for name, (purpose, without) in declared(package).items()
+        for module, package in UPSTREAM.items()
+        for name, (purpose, without) in declared(module).items()
     }
     assert rows == expected
 
 
 def test_the_installed_packages_have_everything():
     """Without it everything still works, but slower, so a new version should not go unnoticed."""
-    from keras_multiclass._shared.upstream import keras as of_keras
+    from keras_multiclass._shared.upstream import (
+        keras_globals,
+        keras_objects,
+        keras_optimizers,
+        keras_training,
+    )
     from keras_multiclass._shared.upstream import tensorflow as of_tensorflow
 
-    assert of_keras.global_state is not None
-    assert of_keras.can_keep_metrics()
+    assert keras_globals.global_state is not None
+    assert keras_training.can_keep_metrics()
     layer = keras.layers.Normalization()
     layer.build((None, 1))
     for name in ("finalize_state", "adapt_mean", "adapt_variance"):
         assert hasattr(layer, name)
-    assert of_keras.direction_of(keras.metrics.MeanSquaredError()) == "down"
+    assert keras_objects.direction_of(keras.metrics.MeanSquaredError()) == "down"
     optimizer = keras.optimizers.SGD(weight_decay=0.1)
-    assert not of_keras.may_spare_from_decay(optimizer)
+    assert not keras_optimizers.may_spare_from_decay(optimizer)
     assert of_tensorflow.can_limit_splitting()
     assert of_tensorflow.has_one_thread_executor()
     assert of_tensorflow.has_adam_kernel(keras.Variable([1.0]))

@@ -15,7 +15,7 @@ from keras_multiclass._network.backbones import TableLayout
 from keras_multiclass._network.layers.dropout import RowKeys, ScheduledDropout
 from keras_multiclass._network.layers.periodic import PeriodicEmbedding
 from keras_multiclass._network.layers.realmlp import FeatureScale, NTKDense, ParametricActivation
-from keras_multiclass._shared.keras.copying import iterate_layers
+from keras_multiclass._shared.keras.layer_tree import iterate_layers
 
 X, y = load_iris(return_X_y=True)
 RNG = np.random.default_rng(0)

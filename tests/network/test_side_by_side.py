@@ -18,7 +18,7 @@ from _toy import tiny
 from keras_multiclass import KerasMulticlassClassifier
 from keras_multiclass._network.backbones import TrainingDefaults, register_backbone
 from keras_multiclass._network.backbones import registry as _registry
-from keras_multiclass._shared.upstream.keras import slots_of
+from keras_multiclass._shared.upstream.keras_optimizers import slots_of
 from keras_multiclass._training.engine import programs as _programs
 
 RNG = np.random.default_rng(0)

@@ -12,9 +12,15 @@ import tensorflow as tf
 import keras_multiclass
 from _toy import tiny
 from keras_multiclass._network.scaling import standardized
-from keras_multiclass._shared.keras.copying import copy_layer
 from keras_multiclass._shared.keras.object_names import fresh_names
-from keras_multiclass._shared.upstream import keras as of_keras
+from keras_multiclass._shared.keras.snapshots import copy_layer
+from keras_multiclass._shared.upstream import (
+    keras_globals,
+    keras_normalization,
+    keras_objects,
+    keras_optimizers,
+    keras_training,
+)
 from keras_multiclass._shared.upstream import tensorflow as of_tensorflow
 from keras_multiclass._training.engine import adam, fingerprint, flat, threads
 from keras_multiclass._training.engine.adam import KernelAdam
@@ -67,7 +73,7 @@ def test_without_finalize_state_normalization_is_copied_and_trained_right(usual,
     layer = keras.layers.Normalization()
     layer.build((None, 2))
     layer.set_weights([np.array([1.0, 2.0]), np.array([4.0, 9.0]), np.array(0)])
-    of_keras.refresh_derived([layer])
+    keras_normalization.refresh_derived([layer])
     rows = np.array([[3.0, 5.0]], "float32")
     np.testing.assert_allclose(layer(rows), [[1.0, 1.0]])
     np.testing.assert_allclose(copy_layer(layer)(rows), [[1.0, 1.0]])
@@ -91,7 +97,7 @@ def test_without_adapt_mean_features_are_standardized_all_the_same(monkeypatch):
 
 
 def test_without_the_counters_of_names_fits_are_the_same(usual, monkeypatch):
-    monkeypatch.setattr(of_keras, "global_state", None)
+    monkeypatch.setattr(keras_globals, "global_state", None)
     with fresh_names():
         first = keras.layers.Dense(1).name
     with fresh_names():
@@ -100,7 +106,7 @@ def test_without_the_counters_of_names_fits_are_the_same(usual, monkeypatch):
 
 
 def test_a_training_step_that_resets_metrics_itself_is_an_error(monkeypatch):
-    monkeypatch.setattr(of_keras, "kept_metrics", of_keras.contextlib.nullcontext)
+    monkeypatch.setattr(keras_training, "kept_metrics", keras_training.contextlib.nullcontext)
     train_on_batch, test_on_batch = keras.Model.train_on_batch, keras.Model.test_on_batch
 
     def resetting(method):
@@ -112,19 +118,19 @@ def test_a_training_step_that_resets_metrics_itself_is_an_error(monkeypatch):
 
     monkeypatch.setattr(keras.Model, "train_on_batch", resetting(train_on_batch))
     monkeypatch.setattr(keras.Model, "test_on_batch", resetting(test_on_batch))
-    of_keras.can_keep_metrics.cache_clear()
+    keras_training.can_keep_metrics.cache_clear()
     try:
         with pytest.raises(EngineError, match="cannot log whole epochs with Keras"):
             fit(engine="keras", compile__run_eagerly=True)
     finally:
-        of_keras.can_keep_metrics.cache_clear()
+        keras_training.can_keep_metrics.cache_clear()
 
 
 def test_tensorboard_counts_as_acting_on_batches_if_it_may_profile_them(monkeypatch, tmp_path):
     pytest.importorskip("tensorboard")
     callback = keras.callbacks.TensorBoard(tmp_path, write_graph=False)
     del callback._should_trace
-    assert of_keras.profiles_batches(callback)
+    assert keras_training.profiles_batches(callback)
 
 
 def test_exclusions_from_weight_decay_keep_the_users_optimizer(monkeypatch):
@@ -135,13 +141,13 @@ def test_exclusions_from_weight_decay_keep_the_users_optimizer(monkeypatch):
     )
     sparing.exclude_from_weight_decay(var_names=["bias"])
     optimizers = (plain, decaying, sparing)
-    assert [of_keras.may_spare_from_decay(o) for o in optimizers] == [False, False, True]
-    monkeypatch.setattr(of_keras, "_knows_exclusions", lambda: False)
-    assert [of_keras.may_spare_from_decay(o) for o in optimizers] == [False, True, True]
+    assert [keras_optimizers.may_spare_from_decay(o) for o in optimizers] == [False, False, True]
+    monkeypatch.setattr(keras_optimizers, "_knows_exclusions", lambda: False)
+    assert [keras_optimizers.may_spare_from_decay(o) for o in optimizers] == [False, True, True]
 
 
 def test_without_names_of_exclusions_optimizers_with_weight_decay_are_passed_by_class(monkeypatch):
-    monkeypatch.setattr(of_keras, "_knows_exclusions", lambda: False)
+    monkeypatch.setattr(keras_optimizers, "_knows_exclusions", lambda: False)
     with pytest.raises(ValueError, match=r"SGD.* Pass the class"):
         fit(optimizer=keras.optimizers.SGD(weight_decay=0.1))
     arguments = {"optimizer__weight_decay": 0.1, "optimizer__learning_rate": 0.01}
@@ -153,16 +159,16 @@ def test_without_wrapped_arguments_losses_are_copied_only_if_their_configuration
     monkeypatch,
 ):
     complete, incomplete = (
-        of_keras._unreported_arguments(loss)
+        keras_objects._unreported_arguments(loss)
         for loss in (keras.losses.CategoricalCrossentropy(), keras.losses.CosineSimilarity(axis=0))
     )
     assert (complete, incomplete) == ([], ["axis"])
-    monkeypatch.setattr(of_keras, "_knows_wrapped_arguments", lambda: False)
+    monkeypatch.setattr(keras_objects, "_knows_wrapped_arguments", lambda: False)
     loss = keras.losses.CosineSimilarity(axis=0)
-    assert of_keras.wrapped_arguments(loss) == {"axis": 0}
+    assert keras_objects.wrapped_arguments(loss) == {"axis": 0}
     del loss._fn_kwargs
     with pytest.raises(ValueError, match=r"argument 'axis'.* Pass the class"):
-        of_keras.wrapped_arguments(loss)
+        keras_objects.wrapped_arguments(loss)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
@@ -178,7 +184,7 @@ def test_where_slots_have_other_names_no_optimizer_stands_in(optimizer, monkeypa
 
     def slots_of(optimizer, trainable):
         renamed = type("Optimizer", (), {"variables": list(map(Renamed, named(optimizer)))})
-        return of_keras.slots_of(renamed, trainable)
+        return keras_optimizers.slots_of(renamed, trainable)
 
     for module in (adam, flat):
         monkeypatch.setattr(module, "slots_of", slots_of)
@@ -193,7 +199,7 @@ def test_where_compiled_metrics_are_not_listed_a_network_shares_no_traces(usual,
     container = type("CompileMetrics", (), {})()
 
     def compiled_metrics(metrics):
-        return of_keras.compiled_metrics([container])
+        return keras_training.compiled_metrics([container])
 
     monkeypatch.setattr(fingerprint, "compiled_metrics", compiled_metrics)
     classifier = fit()
@@ -208,7 +214,7 @@ def test_without_the_arguments_of_compile_their_configuration_is_read():
     config = model.get_compile_config()
     del model._compile_config
     model.get_compile_config = lambda: config
-    arguments = of_keras.compile_arguments_of(model)
+    arguments = keras_training.compile_arguments_of(model)
     assert (arguments["loss"], arguments["metrics"]) == ("hinge", ["accuracy"])
     assert arguments["loss_weights"] == [2.0]
     assert float(arguments["optimizer"].learning_rate) == 0.25
@@ -217,9 +223,9 @@ def test_without_the_arguments_of_compile_their_configuration_is_read():
 def test_without_the_initial_epoch_all_epochs_are_trained():
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
     model._initial_epoch = 2
-    assert (of_keras.take_initial_epoch(model), of_keras.take_initial_epoch(model)) == (2, 0)
+    assert [keras_training.take_initial_epoch(model) for _ in range(2)] == [2, 0]
     del model._initial_epoch
-    assert of_keras.take_initial_epoch(model) == 0
+    assert keras_training.take_initial_epoch(model) == 0
 
 
 # --- TensorFlow -----------------------------------------------------------------------------------

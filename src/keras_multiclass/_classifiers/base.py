@@ -24,21 +24,21 @@ from keras_multiclass._network.backbone_resolution import NetworkParameters
 from keras_multiclass._network.compile import PackedModel
 from keras_multiclass._network.objective import Objective
 from keras_multiclass._shared.interrupts import interruptible, shielded
+from keras_multiclass._shared.keras.copying import copy_state, sharing_variables_with
 from keras_multiclass._shared.keras.environment import keras_environment, start_quietly
 from keras_multiclass._shared.keras.pickling import pack_parameters
-from keras_multiclass._shared.keras.state import copy_state, sharing_variables_with
 from keras_multiclass._shared.keras.versions import current_versions, naming_versions
 from keras_multiclass._shared.seeding import seeded
 from keras_multiclass._shared.signatures import accepted_parameters
 from keras_multiclass._shared.typing import ArrayLike, History
 from keras_multiclass._training.callers import is_called_by_user
 from keras_multiclass._training.engine import predict
+from keras_multiclass._training.fit_parameters import FitParameters
 from keras_multiclass._training.fitted import FittedNetwork, FittedState, TrainingRecord
+from keras_multiclass._training.parameter_checks import resolve_prediction
 from keras_multiclass._training.parameter_names import unknown_parameters
-from keras_multiclass._training.parameters import FitParameters
 from keras_multiclass._training.request import FitRequest
 from keras_multiclass._training.run import Observer, Train, run_fit
-from keras_multiclass._training.settings import resolve_prediction
 from keras_multiclass._training.task import Task
 from keras_multiclass._training.unknown_arguments import reported_together
 
@@ -577,7 +577,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
 
 # Incremented whenever the attributes of a fitted classifier change, so that an older version of the
 # package rejects what it cannot read.
-_PICKLE_FORMAT = 4
+_PICKLE_FORMAT = 5
 
 # Estimators with locks as attributes could not be copied or pickled.
 _locks: weakref.WeakKeyDictionary[KerasClassifierBase, threading.RLock] = (

@@ -13,7 +13,7 @@ from keras_multiclass._data.statistics import Standardization
 from keras_multiclass._network.backbones import TrainingDefaults, get_backbone, list_backbones
 from keras_multiclass._network.backbones.registry import X_RANKS
 from keras_multiclass._network.builder_arguments import NAMED, takes
-from keras_multiclass._shared.keras.copying import copy_layer
+from keras_multiclass._shared.keras.snapshots import copy_layer
 from keras_multiclass._shared.messages import describe, format_list, invalid, warn
 from keras_multiclass.exceptions import BackboneError
 

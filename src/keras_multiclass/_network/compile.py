@@ -17,14 +17,10 @@ import keras
 
 from keras_multiclass._network.objective import Objective, metric_modes
 from keras_multiclass._network.optimizers import optimizer_lookup
-from keras_multiclass._shared.keras.copying import (
-    LayerSnapshot,
-    read_values,
-    restore_optimizer,
-    write_values,
-)
 from keras_multiclass._shared.keras.objects import build_object
 from keras_multiclass._shared.keras.optimizer_state import LEARNING_RATE, OptimizerState
+from keras_multiclass._shared.keras.snapshots import LayerSnapshot, restore_optimizer
+from keras_multiclass._shared.keras.variables import read_values, write_values
 from keras_multiclass.exceptions import BackboneError, ObjectiveError
 
 _COMPILED = ("optimizer", "loss", "weighted_metrics")

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_multiclass._shared.typing import FloatArray
-from keras_multiclass._shared.upstream.keras import normalize
+from keras_multiclass._shared.upstream.keras_normalization import normalize
 
 
 def standardized(x: Any, mean: FloatArray, variance: FloatArray, *, grey: bool = False) -> Any:

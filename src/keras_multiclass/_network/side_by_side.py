@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_multiclass._shared.keras.copying import iterate_layers
+from keras_multiclass._shared.keras.layer_tree import iterate_layers
 
 __all__ = ["EnsembleNetwork", "side_by_side"]
 

@@ -18,7 +18,7 @@ from keras_multiclass._shared.keras.lookup import loss_lookup
 from keras_multiclass._shared.keras.objects import build_object
 from keras_multiclass._shared.keras.routing import is_config
 from keras_multiclass._shared.messages import describe, invalid
-from keras_multiclass._shared.upstream.keras import compile_arguments_of
+from keras_multiclass._shared.upstream.keras_training import compile_arguments_of
 from keras_multiclass.exceptions import BackboneError
 
 _STAND_IN_LOSS = "sparse_categorical_crossentropy"

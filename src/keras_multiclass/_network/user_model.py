@@ -13,7 +13,7 @@ from keras import ops
 from keras_multiclass._interop.scikeras import build_scikeras_model, follows_scikeras
 from keras_multiclass._network.builder_arguments import check_arguments
 from keras_multiclass._network.name_collisions import NameCollisionError, is_name_collision
-from keras_multiclass._shared.keras.copying import copy_layer
+from keras_multiclass._shared.keras.snapshots import copy_layer
 from keras_multiclass._shared.messages import describe, format_list, full_error, invalid
 from keras_multiclass.exceptions import BackboneError
 

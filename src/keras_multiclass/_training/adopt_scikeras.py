@@ -19,14 +19,14 @@ from keras_multiclass._network.compile import (
     continue_optimizer,
 )
 from keras_multiclass._network.user_compile import adopt_compiled, build_compile_kwargs
-from keras_multiclass._shared.keras.copying import copy_layer
 from keras_multiclass._shared.keras.environment import array_dtype, keras_environment, start_quietly
+from keras_multiclass._shared.keras.snapshots import copy_layer
 from keras_multiclass._shared.seeding import epoch_seed, resolve_seed, seeded
 from keras_multiclass._shared.typing import History
 from keras_multiclass._training.auto_parameters import compile_arguments
 from keras_multiclass._training.build import with_prediction_form
+from keras_multiclass._training.fit_parameters import FitParameters
 from keras_multiclass._training.fitted import FittedNetwork, FittedState, TrainingRecord, name_modes
-from keras_multiclass._training.parameters import FitParameters
 from keras_multiclass._training.structure import structure_of
 
 _SAMPLE_ROWS = 8

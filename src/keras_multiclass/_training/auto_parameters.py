@@ -19,8 +19,8 @@ from keras_multiclass._training.early_stopping import (
     resolve_early_stopping,
 )
 from keras_multiclass._training.engine import EngineName
-from keras_multiclass._training.parameters import FitParameters
-from keras_multiclass._training.settings import Auto, is_auto
+from keras_multiclass._training.fit_parameters import FitParameters
+from keras_multiclass._training.parameter_checks import Auto, is_auto
 from keras_multiclass._training.thresholds import is_chosen
 
 DEFAULT_EPOCHS = 100

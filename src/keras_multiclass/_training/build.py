@@ -27,10 +27,10 @@ from keras_multiclass._training.auto_parameters import (
     compile_arguments,
     resolved_parameters,
 )
+from keras_multiclass._training.fit_parameters import FitParameters
 from keras_multiclass._training.fitted import FittedNetwork, FittedState
-from keras_multiclass._training.parameters import FitParameters
+from keras_multiclass._training.parameter_checks import is_auto
 from keras_multiclass._training.reading.run_data import RunData
-from keras_multiclass._training.settings import is_auto
 from keras_multiclass._training.structure import structure_of
 
 _SAMPLE_ROWS = 8

@@ -12,7 +12,7 @@ from keras_multiclass._network.builder_arguments import SUPPLIED
 from keras_multiclass._shared.keras.lookup import public_members
 from keras_multiclass._shared.messages import format_list
 from keras_multiclass._shared.signatures import accepted_parameters, read_signature
-from keras_multiclass._training.settings import ROUTED_OPTIONS
+from keras_multiclass._training.parameter_checks import ROUTED_OPTIONS
 
 ROUTED_PREFIXES = (
     "backbone",

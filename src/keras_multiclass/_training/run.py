@@ -19,23 +19,23 @@ from keras_multiclass._data.rows import Data, TrainingData
 from keras_multiclass._network.backbone_resolution import NetworkParameters, integer_input
 from keras_multiclass._network.compile import MetricMode, restored_on_failure
 from keras_multiclass._shared.interrupts import interruptible
-from keras_multiclass._shared.keras.copying import read_values
+from keras_multiclass._shared.keras.copying import sharing_variables_with
 from keras_multiclass._shared.keras.environment import check_dtype, keras_environment, start_quietly
 from keras_multiclass._shared.keras.global_policy import warning_if_policy_differs
 from keras_multiclass._shared.keras.schedules import start_schedules
-from keras_multiclass._shared.keras.state import sharing_variables_with
+from keras_multiclass._shared.keras.variables import read_values
 from keras_multiclass._shared.messages import warn, warnings_held_back
 from keras_multiclass._shared.seeding import Seeded, epoch_seed, resolve_seed, seeded
 from keras_multiclass._shared.typing import History
-from keras_multiclass._shared.upstream.keras import own_seed_generator
+from keras_multiclass._shared.upstream.keras_globals import own_seed_generator
 from keras_multiclass._training.auto_parameters import compile_arguments
 from keras_multiclass._training.build import build_and_compile
 from keras_multiclass._training.calibration import calibrate, set_temperature, temperature_of
 from keras_multiclass._training.callbacks import build_callbacks
 from keras_multiclass._training.early_stopping import build_early_stopping, warn_of_undefined
 from keras_multiclass._training.engine import TrainingPlan, TrainingResult, is_due, train
+from keras_multiclass._training.fit_parameters import FitParameters
 from keras_multiclass._training.fitted import FittedNetwork, TrainingRecord, name_modes
-from keras_multiclass._training.parameters import FitParameters
 from keras_multiclass._training.progress import Progress, show_progress
 from keras_multiclass._training.reading.data import read_data
 from keras_multiclass._training.reading.run_data import KnownData, RunData

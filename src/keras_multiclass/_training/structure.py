@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_multiclass._network.compile import same
 from keras_multiclass._shared.messages import describe
-from keras_multiclass._training.parameters import FitParameters
+from keras_multiclass._training.fit_parameters import FitParameters
 
 _OWN = ("backbone", "model", "scaling", "categorical_features", "n_ensemble", "dtype")
 _ROUTED = ("backbone__", "model__")

@@ -17,7 +17,7 @@ from keras_multiclass._shared.keras.object_lists import build_objects
 from keras_multiclass._shared.keras.objects import extract
 from keras_multiclass._training.auto_parameters import DEFAULT_OPTIMIZER
 from keras_multiclass._training.callbacks import callback_lookup
-from keras_multiclass._training.settings import is_auto
+from keras_multiclass._training.parameter_checks import is_auto
 
 Values: TypeAlias = Mapping[str, object]
 

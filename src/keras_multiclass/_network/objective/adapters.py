@@ -14,7 +14,7 @@ from keras import ops
 
 from keras_multiclass._network.objective.forms import Forms, forms_from_config
 from keras_multiclass._shared.signatures import accepted_parameters
-from keras_multiclass._shared.upstream.keras import direction_of, set_direction
+from keras_multiclass._shared.upstream.keras_objects import direction_of, set_direction
 
 __all__ = ["AdaptedLoss", "AdaptedMetric", "MeanOfFunction", "function_of"]
 

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_multiclass._shared.upstream.keras import set_direction
+from keras_multiclass._shared.upstream.keras_objects import set_direction
 
 __all__ = ["BinnedRanking", "OverClasses"]
 

@@ -17,13 +17,13 @@ from keras_multiclass._network.objective.form_detection import (
     Trial,
     detect_forms,
 )
+from keras_multiclass._shared.keras.copying import copy_state
 from keras_multiclass._shared.keras.lookup import snake_name
 from keras_multiclass._shared.keras.object_lists import build_objects, flatten
 from keras_multiclass._shared.keras.objects import build_object
 from keras_multiclass._shared.keras.routing import is_config
-from keras_multiclass._shared.keras.state import copy_state
 from keras_multiclass._shared.signatures import accepted_parameters
-from keras_multiclass._shared.upstream.keras import direction_of
+from keras_multiclass._shared.upstream.keras_objects import direction_of
 from keras_multiclass.exceptions import ObjectiveError
 
 __all__ = ["Unusable", "adapt_own_metric", "build_metrics", "metric_modes", "with_classes"]

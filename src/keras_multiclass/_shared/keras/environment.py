@@ -18,7 +18,7 @@ import_quietly("keras")
 import keras  # noqa: E402
 
 from keras_multiclass._shared.keras.object_names import fresh_names  # noqa: E402
-from keras_multiclass._shared.upstream.keras import dtype_policy_of_thread  # noqa: E402
+from keras_multiclass._shared.upstream.keras_globals import dtype_policy_of_thread  # noqa: E402
 
 _start_lock = threading.Lock()
 _process: int | None = None  # in which the backend started; 0 if it is one before a fork

@@ -6,7 +6,7 @@ import collections
 import contextlib
 from collections.abc import Iterator
 
-from keras_multiclass._shared.upstream.keras import get_name_counters, set_name_counters
+from keras_multiclass._shared.upstream.keras_globals import get_name_counters, set_name_counters
 
 
 class _Counters(collections.defaultdict[str, int]):

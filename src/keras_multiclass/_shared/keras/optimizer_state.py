@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 import keras
 import numpy as np
 
+from keras_multiclass._shared.keras.variables import value_of
+
 LEARNING_RATE = "learning_rate"
 
 Key: TypeAlias = tuple[str, int]
@@ -30,7 +32,7 @@ class OptimizerState:
         """Copy the state of an optimizer; None if it has not been used yet."""
         if optimizer is None or not optimizer.built:
             return None
-        return cls({key: _value_of(v) for key, v in _by_name(optimizer.variables).items()})
+        return cls({key: value_of(v) for key, v in _by_name(optimizer.variables).items()})
 
     def restore(
         self, model: keras.Model, *, omit: Iterable[str] = (), complete: bool = True
@@ -80,7 +82,3 @@ def _by_name(variables: Iterable[keras.Variable]) -> dict[Key, keras.Variable]:
 
 def _without(mapping: dict[Key, Any], names: Iterable[str]) -> dict[Key, Any]:
     return {key: value for key, value in mapping.items() if key[0] not in names}
-
-
-def _value_of(variable: keras.Variable) -> np.ndarray:
-    return np.array(keras.ops.convert_to_numpy(keras.ops.stop_gradient(variable.value)))

@@ -7,9 +7,10 @@ from typing import Any
 
 import keras
 
-from keras_multiclass._shared.keras.copying import LayerSnapshot
+from keras_multiclass._shared.keras.packing import Packed, pack
 from keras_multiclass._shared.keras.rebuilding import without_variables
-from keras_multiclass._shared.keras.state import Packed, pack, reduce_by_state
+from keras_multiclass._shared.keras.reductions import reduce_by_state
+from keras_multiclass._shared.keras.snapshots import LayerSnapshot
 
 __all__ = ["pack_parameters"]
 

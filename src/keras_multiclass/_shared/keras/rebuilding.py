@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-import numbers
 import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
-import numpy as np
 
-from keras_multiclass._shared.keras.object_names import fresh_names
-from keras_multiclass._shared.keras.state import copy_state, shared_variables
+from keras_multiclass._shared.keras.comparison import differences
+from keras_multiclass._shared.keras.copying import copy_state, shared_variables
 from keras_multiclass._shared.keras.weight_decay import (
     apply_patterns,
     read_exclusions,
@@ -27,7 +25,7 @@ from keras_multiclass._shared.keras.weight_decay import (
 from keras_multiclass._shared.library_code import is_library_code
 from keras_multiclass._shared.messages import format_list
 from keras_multiclass._shared.signatures import accepted_parameters, read_signature
-from keras_multiclass._shared.upstream.keras import is_tracker, wrapped_arguments
+from keras_multiclass._shared.upstream.keras_objects import wrapped_arguments
 
 __all__ = [
     "config_with_schedule",
@@ -39,7 +37,6 @@ __all__ = [
 ]
 
 _Schedule = keras.optimizers.schedules.LearningRateSchedule
-_INCIDENTAL = ("name", "built", "_dtype")
 _CODE = (types.FunctionType, types.BuiltinFunctionType, type, types.ModuleType)
 
 
@@ -280,79 +277,3 @@ def _is_library(value: Any) -> bool:
 def _may_lose_arguments(instance: Any) -> bool:
     """Whether an instance, or an object that it holds, is of a class outside of Keras."""
     return not all(map(_is_library, [instance, *vars(instance).values()]))
-
-
-# --- comparison --------------------------------------------------------------------------------
-
-
-def differences(first: Any, second: Any) -> list[str]:
-    """List the attributes of an object that have another value in a second one."""
-    return _differences(first, second, set())
-
-
-def _differences(first: Any, second: Any, compared: set[tuple[int, int]]) -> list[str]:
-    compared.add((id(first), id(second)))
-    usual, other = _usual_attributes(), vars(second)
-    return sorted(
-        name
-        for name, value in vars(first).items()
-        if name not in _INCIDENTAL
-        and (name not in usual or isinstance(value, (bool, numbers.Number, str, type(None))))
-        and not (name in other and _equal(value, other[name], compared))
-    )
-
-
-def _equal(first: Any, second: Any, compared: set[tuple[int, int]]) -> bool:
-    def pairwise(values: Any, others: Any) -> bool:
-        return len(values) == len(others) and all(
-            _equal(a, b, compared) for a, b in zip(values, others, strict=True)
-        )
-
-    if first is second or (id(first), id(second)) in compared:
-        return True
-    if isinstance(first, (numbers.Number, np.generic)):
-        return bool(first == second) or (first != first and second != second)
-    if type(first) is not type(second):
-        return False
-    if isinstance(first, Mapping):
-        return first.keys() == second.keys() and pairwise(
-            first.values(), [second[key] for key in first]
-        )
-    if isinstance(first, (list, tuple)):
-        return pairwise(first, second)
-    if isinstance(first, (np.ndarray, keras.Variable)):
-        return np.array_equal(np.asarray(first), np.asarray(second))
-    if isinstance(first, types.FunctionType):
-        return first.__code__ is second.__code__
-    if isinstance(first, types.MethodType):
-        return first.__func__ is second.__func__
-    if isinstance(first, functools.partial):
-        parts = ((p.func, p.args, p.keywords) for p in (first, second))
-        return pairwise(*parts)
-    if is_tracker(first):
-        return True
-    if hasattr(first, "__dict__") and not _compares(type(first)):
-        return not _differences(first, second, compared)
-    try:
-        return bool(np.all(first == second))
-    except Exception:
-        return False
-
-
-def _compares(cls: type) -> bool:
-    return any("__eq__" in vars(base) for base in cls.__mro__[:-1])
-
-
-@functools.cache
-def _usual_attributes() -> frozenset[str]:
-    """List the attributes of Keras' base classes."""
-    with fresh_names():
-        optimizer = keras.optimizers.Optimizer(1.0, name="any")
-        optimizer.exclude_from_weight_decay(var_names=["any"])
-        bases = (
-            keras.losses.Loss(),
-            keras.metrics.Metric(),
-            optimizer,
-            keras.callbacks.Callback(),
-        )
-        return frozenset(name for base in bases for name in vars(base))

@@ -14,7 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 import keras
 from keras import ops
 
-from keras_multiclass._shared.keras.copying import iterate_layers
+from keras_multiclass._shared.keras.layer_tree import iterate_layers
 from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
 
 Schedule = Callable[[Any], Any]

@@ -9,7 +9,10 @@ from collections.abc import Sequence
 
 import keras
 
-from keras_multiclass._shared.upstream.keras import WeightDecayExclusion, weight_decay_exclusion
+from keras_multiclass._shared.upstream.keras_optimizers import (
+    WeightDecayExclusion,
+    weight_decay_exclusion,
+)
 
 
 def read_exclusions(optimizer: keras.optimizers.Optimizer) -> list[WeightDecayExclusion]:

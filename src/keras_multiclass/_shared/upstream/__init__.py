@@ -1,4 +1,6 @@
-"""Undocumented names of Keras and TensorFlow, in one module for each of them.
+"""Every use of what Keras and TensorFlow do not document as public, by subject.
 
-May import `_shared`. Imported by every subpackage. Each module lists its names in `UNDOCUMENTED`.
+Each module has a table `UNDOCUMENTED`: for each name its purpose, and what happens in a version
+without it. CONTRIBUTING.md repeats the tables; a test keeps them equal. May import `_shared`;
+imported by every subpackage.
 """

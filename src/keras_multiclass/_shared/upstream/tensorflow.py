@@ -1,8 +1,4 @@
-"""Every use of what TensorFlow does not document as public, or documents as an internal operation.
-
-`UNDOCUMENTED` gives for each name its purpose, and what happens in a version of TensorFlow without
-it. CONTRIBUTING.md repeats the table; a test keeps the two equal.
-"""
+"""What TensorFlow does not document as public, or documents as an internal operation."""
 
 from __future__ import annotations
 

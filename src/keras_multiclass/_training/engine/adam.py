@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_multiclass._shared.upstream.keras import slots_of
+from keras_multiclass._shared.upstream.keras_optimizers import slots_of
 from keras_multiclass._shared.upstream.tensorflow import apply_adam, has_adam_kernel
 from keras_multiclass._training.engine.slots import allows_stand_in, gradients_for
 

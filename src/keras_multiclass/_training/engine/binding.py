@@ -15,8 +15,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_multiclass._shared.keras.copying import iterate_layers
-from keras_multiclass._shared.upstream.keras import derived_from_variables
+from keras_multiclass._shared.keras.layer_tree import iterate_layers
+from keras_multiclass._shared.upstream.keras_normalization import derived_from_variables
 from keras_multiclass._training.engine.threads import Threads, trace_for
 
 

@@ -15,7 +15,7 @@ from keras_multiclass._data.rows import Data
 from keras_multiclass._shared.interrupts import interruptible
 from keras_multiclass._shared.keras.epoch_callbacks import EpochRecorder, Logs
 from keras_multiclass._shared.messages import warn
-from keras_multiclass._shared.upstream.keras import take_initial_epoch
+from keras_multiclass._shared.upstream.keras_training import take_initial_epoch
 from keras_multiclass._training.engine.base import TrainingPlan, TrainingResult
 from keras_multiclass._training.engine.file_errors import named_writers
 

@@ -17,14 +17,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_multiclass._shared.keras.copying import inner_layers
+from keras_multiclass._shared.keras.layer_tree import inner_layers
 from keras_multiclass._shared.keras.object_names import fresh_names
 from keras_multiclass._shared.keras.rebuilding import config_with_schedule, unreported_settings
 from keras_multiclass._shared.library_code import is_library_code, top_module
 from keras_multiclass._shared.messages import describe
 from keras_multiclass._shared.seeding import seeded
 from keras_multiclass._shared.signatures import names_in
-from keras_multiclass._shared.upstream.keras import compile_arguments_of, compiled_metrics
+from keras_multiclass._shared.upstream.keras_training import compile_arguments_of, compiled_metrics
 
 _LARGEST_ARRAY = 2**20  # bytes
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis))

@@ -14,9 +14,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_multiclass._shared.keras.copying import iterate_layers
+from keras_multiclass._shared.keras.layer_tree import iterate_layers
 from keras_multiclass._shared.keras.rebuilding import config_with_schedule
-from keras_multiclass._shared.upstream.keras import slots_of
+from keras_multiclass._shared.upstream.keras_optimizers import slots_of
 from keras_multiclass._training.engine.slots import allows_stand_in, gradients_for
 
 # Keras' optimizers whose update of an element depends on that element and on scalars alone.

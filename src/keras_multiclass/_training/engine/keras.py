@@ -22,7 +22,7 @@ from keras_multiclass._shared.interrupts import check_interrupt, interruptibly
 from keras_multiclass._shared.keras.epoch_callbacks import Logs
 from keras_multiclass._shared.keras.overrides import overrides_prediction
 from keras_multiclass._shared.seeding import permutation
-from keras_multiclass._shared.upstream.keras import can_keep_metrics, kept_metrics
+from keras_multiclass._shared.upstream.keras_training import can_keep_metrics, kept_metrics
 from keras_multiclass._training.engine.base import TrainingPlan, TrainingResult
 from keras_multiclass._training.engine.cache import Step
 from keras_multiclass._training.engine.epochs import flat, padded, run_training, walk_epochs

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 
 from keras_multiclass._shared.keras.overrides import overridden
-from keras_multiclass._shared.upstream.keras import loss_tracker_weight
+from keras_multiclass._shared.upstream.keras_training import loss_tracker_weight
 from keras_multiclass.exceptions import EngineError
 
 _MEAN = "mean_with_sample_weight"

@@ -14,7 +14,7 @@ from keras_multiclass._data.cast_on_read import CastOnRead
 from keras_multiclass._data.rows import Data, Features, StreamData, TrainingData
 from keras_multiclass._shared.keras.epoch_callbacks import EpochListener
 from keras_multiclass._shared.messages import format_list
-from keras_multiclass._shared.upstream.keras import profiles_batches
+from keras_multiclass._shared.upstream.keras_training import profiles_batches
 from keras_multiclass._training.engine.base import EngineName, TrainingPlan, TrainingResult
 from keras_multiclass._training.engine.keras import KerasEngine
 from keras_multiclass._training.engine.traceable import PREDICTING, TracingError, why_no_graph_of

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 import keras
 
 from keras_multiclass._shared.keras.overrides import overridden
-from keras_multiclass._shared.upstream.keras import may_spare_from_decay, replaces_by_gradient
+from keras_multiclass._shared.upstream.keras_optimizers import (
+    may_spare_from_decay,
+    replaces_by_gradient,
+)
 
 
 def allows_stand_in(model: keras.Model) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_multiclass._shared.keras.copying import iterate_layers
+from keras_multiclass._shared.keras.layer_tree import iterate_layers
 from keras_multiclass._shared.upstream.tensorflow import (
     can_limit_splitting,
     has_one_thread_executor,

@@ -16,7 +16,7 @@ from keras_multiclass._network.backbone_resolution import NetworkParameters
 from keras_multiclass._shared.keras.environment import array_dtype
 from keras_multiclass._shared.messages import describe, invalid
 from keras_multiclass._training.auto_parameters import resolve_auto
-from keras_multiclass._training.parameters import FitParameters
+from keras_multiclass._training.fit_parameters import FitParameters
 from keras_multiclass._training.reading.rows import RowReader
 from keras_multiclass._training.reading.run_data import KnownData, RunData
 from keras_multiclass._training.reading.validation import (

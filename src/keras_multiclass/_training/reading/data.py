@@ -5,7 +5,7 @@ from __future__ import annotations
 from keras_multiclass._data.streams import is_stream
 from keras_multiclass._network.backbone_resolution import NetworkParameters
 from keras_multiclass._network.build import check_scaling
-from keras_multiclass._training.parameters import FitParameters
+from keras_multiclass._training.fit_parameters import FitParameters
 from keras_multiclass._training.reading.arrays import read_arrays
 from keras_multiclass._training.reading.run_data import KnownData, RunData
 from keras_multiclass._training.reading.stream import read_stream

@@ -20,7 +20,8 @@ from keras_multiclass._shared.keras.environment import array_dtype
 from keras_multiclass._shared.messages import describe, invalid
 from keras_multiclass._training.auto_parameters import resolve_auto
 from keras_multiclass._training.engine import STREAMED, graph_refused
-from keras_multiclass._training.parameters import FitParameters
+from keras_multiclass._training.fit_parameters import FitParameters
+from keras_multiclass._training.parameter_checks import Settings
 from keras_multiclass._training.reading.batches import errors_name_batch, training_stream
 from keras_multiclass._training.reading.first_pass import FirstPass, StreamStatistics, StreamSummary
 from keras_multiclass._training.reading.rows import RowReader, check_not_given_beside_stream
@@ -30,7 +31,6 @@ from keras_multiclass._training.reading.validation import (
     read_validation,
 )
 from keras_multiclass._training.request import FitRequest
-from keras_multiclass._training.settings import Settings
 from keras_multiclass._training.thresholds import is_chosen
 
 

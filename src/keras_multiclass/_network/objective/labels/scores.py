@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 from keras_multiclass._network.objective.epoch_scores import BinnedRanking, OverClasses
-from keras_multiclass._shared.upstream.keras import set_direction
+from keras_multiclass._shared.upstream.keras_objects import set_direction
 
 __all__ = [
     "COUNTED",

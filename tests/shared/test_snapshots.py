@@ -13,9 +13,10 @@ import pytest
 from keras import ops
 
 from _custom_objects import Clipped, Filled, Penalty
-from keras_multiclass._shared.keras.copying import LayerSnapshot
+from keras_multiclass._shared.keras.copying import copy_state
 from keras_multiclass._shared.keras.object_names import fresh_names
-from keras_multiclass._shared.keras.state import copy_state, pack
+from keras_multiclass._shared.keras.packing import pack
+from keras_multiclass._shared.keras.snapshots import LayerSnapshot
 from keras_multiclass._training.engine.fingerprint import fingerprint
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from keras_multiclass._shared.keras.objects import extract
-from keras_multiclass._training.settings import Settings, resolve_settings
+from keras_multiclass._training.parameter_checks import Settings, resolve_settings
 from keras_multiclass._training.task import Task
 
 _OBJECTS = (

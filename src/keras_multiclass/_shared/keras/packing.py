@@ -6,8 +6,6 @@ rarely complete: `get_config` of a base class knows nothing about the arguments 
 
 from __future__ import annotations
 
-import contextlib
-import contextvars
 import copyreg
 import importlib
 import io
@@ -15,28 +13,32 @@ import pickle
 import re
 import sys
 import types
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any, TypeAlias
 
 import keras
 import numpy as np
 
-from keras_multiclass._shared.library_code import is_library_code
-from keras_multiclass._shared.signatures import names_in
-from keras_multiclass._shared.upstream.keras import is_tracker, set_tracker_state, tracker_state
+from keras_multiclass._shared.keras.reductions import (
+    Reduction,
+    container_contents,
+    current_strategy,
+    fill_container,
+    is_closed,
+    is_strategy,
+    new_instance,
+    reduce_by_state,
+    reduce_variable,
+    without_model,
+)
+from keras_multiclass._shared.upstream.keras_objects import (
+    is_tracker,
+    set_tracker_state,
+    tracker_state,
+)
 
-__all__ = [
-    "Packed",
-    "PickledCode",
-    "copy_state",
-    "pack",
-    "reduce_by_state",
-    "shared_variables",
-    "sharing_variables_with",
-]
+__all__ = ["Packed", "PickledCode", "StatePickler", "pack"]
 
-Reduction: TypeAlias = tuple[Any, ...]
 Reduce: TypeAlias = Callable[[Any], Reduction]
 
 # What copies share with the original. Pickles store it as usual: classes and functions by name.
@@ -128,102 +130,12 @@ def pack(value: Any, *, reduce: Reduce | None = None, share: Iterable[Any] = ())
         The packed value. What cannot be copied, such as a lock and whatever holds one, is shared.
     """
     file = io.BytesIO()
-    pickler = _Pickler(file, reduce, share)
+    pickler = StatePickler(file, reduce, share)
     pickler.dump(value)
     return Packed(file.getvalue(), pickler.shared)
 
 
-def copy_state(value: Any, *, share: Sequence[Any] = ()) -> Any:
-    """Copy a value and all Keras objects in it by their state, except for layers.
-
-    Parameters
-    ----------
-    value, share
-        As for `pack`.
-    """
-    packed = pack(value, share=share)
-    # Functions are shared, and so must be the variables that they change.
-    used = _variables_in(packed.shared)
-    return (pack(value, share=[*share, *used]) if used else packed).unpack()
-
-
-@contextlib.contextmanager
-def sharing_variables_with(callbacks: Any) -> Iterator[None]:
-    """Let copies of losses share the variables that callbacks have, too.
-
-    A callback may change what a loss computes, such as a weight, from epoch to epoch.
-
-    Parameters
-    ----------
-    callbacks : object
-        One or several callbacks, or anything else.
-    """
-    token = _shared_variables.set(tuple(_find_variables(callbacks)))
-    try:
-        yield
-    finally:
-        _shared_variables.reset(token)
-
-
-def shared_variables() -> list[Any]:
-    """List the variables that copies of losses share at present."""
-    return list(_shared_variables.get())
-
-
-_shared_variables: contextvars.ContextVar[tuple[Any, ...]] = contextvars.ContextVar(
-    "shared_variables", default=()
-)
-
-
-def _find_variables(value: Any) -> list[Any]:
-    if value is None or isinstance(value, str):
-        return []
-    pickler = _Finder(io.BytesIO(), None, ())
-    try:
-        pickler.dump(value)
-    except Exception:  # what the error is about will be raised where the value is used
-        return []
-    found = [each for each in pickler.seen.values() if _is_variable(each)]
-    return found + _variables_in(pickler.shared)
-
-
-def _variables_in(code: Iterable[Any]) -> list[Any]:
-    """List the variables that functions, and methods of users' classes, refer to by name."""
-    found = []
-    for each in code:
-        functions = [each]
-        if isinstance(each, type) and not is_library_code(each):
-            functions = list(vars(each).values())
-        for function in functions:
-            if isinstance(function, types.FunctionType):
-                found += [v for v in _values_in(function) if _is_variable(v)]
-    return found
-
-
-def _values_in(function: types.FunctionType) -> list[Any]:
-    if is_library_code(function):
-        return []
-    values = [function.__globals__.get(name) for name in names_in(function.__code__)]
-    for cell in function.__closure__ or ():
-        with contextlib.suppress(ValueError):  # an empty cell
-            values.append(cell.cell_contents)
-    return values
-
-
-def _is_variable(value: Any) -> bool:
-    tensorflow = sys.modules.get("tensorflow")
-    return isinstance(value, keras.Variable) or (
-        tensorflow is not None and isinstance(value, tensorflow.Variable)
-    )
-
-
-def reduce_by_state(value: Any) -> Reduction:
-    """Reduce an object to its class and its attributes, whatever its ``__reduce__`` does."""
-    state = value.__getstate__()
-    return _blank, (type(value),), state
-
-
-class _Pickler(pickle.Pickler):
+class StatePickler(pickle.Pickler):
     """Pickles by state, and by reference what copies share.
 
     With ``strict``, what cannot be pickled raises an error instead of being shared.
@@ -276,7 +188,7 @@ class _Pickler(pickle.Pickler):
         if self._strict or is_ours or id(obj) in self._can_be_pickled:
             return NotImplemented
         # A copy of a queue or a trial that shared nothing but its lock would be of no use.
-        trial = _Pickler(io.BytesIO(), self._reduce, self._share, strict=True)
+        trial = StatePickler(io.BytesIO(), self._reduce, self._share, strict=True)
         try:
             trial.dump(obj)
         except Exception:
@@ -286,7 +198,7 @@ class _Pickler(pickle.Pickler):
 
     def _reduce_known(self, obj: Any) -> Reduction | None:
         if isinstance(obj, keras.Variable):
-            return _reduce_variable(obj)
+            return reduce_variable(obj)
         if isinstance(obj, keras.Layer) or (
             isinstance(obj, keras.optimizers.Optimizer) and obj.built
         ):
@@ -294,30 +206,21 @@ class _Pickler(pickle.Pickler):
         if isinstance(obj, types.ModuleType) and sys.modules.get(obj.__name__) is obj:
             return importlib.import_module, (obj.__name__,)
         if is_tracker(obj):
-            return _blank, (type(obj),), tracker_state(obj), None, None, set_tracker_state
+            return new_instance, (type(obj),), tracker_state(obj), None, None, set_tracker_state
         if isinstance(obj, (list, dict, set)) and type(obj).__module__.startswith("keras."):
-            return _blank, (type(obj),), _contents(obj), None, None, _fill
-        if _is_strategy(obj):
-            return self._share_whole(obj) if self._reduce is None else (_current_strategy, ())
+            return new_instance, (type(obj),), container_contents(obj), None, None, fill_container
+        if is_strategy(obj):
+            return self._share_whole(obj) if self._reduce is None else (current_strategy, ())
         if isinstance(obj, keras.callbacks.Callback):
-            return _without_model(obj, obj.__reduce_ex__(5))
+            return without_model(obj, obj.__reduce_ex__(5))
         if str(getattr(type(obj).__reduce__, "__module__", "")).startswith(("keras.", "scikeras.")):
             return reduce_by_state(obj)
         return None
 
     def _share_whole(self, obj: Any) -> Reduction:
-        if self._reduce is not None and _is_closed(obj):
+        if self._reduce is not None and is_closed(obj):
             return type(None), ()
         return _identity, (_Shared(obj),)
-
-
-class _Finder(_Pickler):
-    """Finds variables, for which it need not look into arrays and networks."""
-
-    def persistent_id(self, obj: Any) -> int | None:
-        if isinstance(obj, (np.ndarray, bytes, keras.Layer)):
-            return self._number(obj)
-        return super().persistent_id(obj)
 
 
 class _Unpickler(pickle.Unpickler):
@@ -358,92 +261,8 @@ def _identity(value: Any) -> Any:
     return value
 
 
-def _blank(cls: type) -> Any:
-    for base in (list, dict, set):
-        if issubclass(cls, base):
-            return base.__new__(cls)  # type: ignore[type-var]
-    return object.__new__(cls)
-
-
 def _is_plain_builtin(value: Any) -> bool:
     """Whether a value is a function in C, and not a method of some object."""
     return isinstance(value, types.BuiltinFunctionType) and (
         value.__self__ is None or isinstance(value.__self__, types.ModuleType)
     )
-
-
-def _without_model(callback: keras.callbacks.Callback, reduction: Any) -> Any:
-    """Leave out the model that a callback has trained."""
-    model = callback.model
-    state = reduction[2] if len(reduction) > 2 else None
-    if model is None or not isinstance(state, dict):
-        return reduction
-    state = {name: None if value is model else value for name, value in state.items()}
-    return *reduction[:2], state, *reduction[3:]
-
-
-def _is_closed(value: Any) -> bool:
-    """Whether a value is of no use any more: a closed file, or a writer of TensorBoard logs."""
-    tensorflow = sys.modules.get("tensorflow")
-    if tensorflow is not None and isinstance(value, tensorflow.summary.SummaryWriter):
-        return True
-    return getattr(value, "closed", None) is True
-
-
-# --- parts of Keras objects --------------------------------------------------------------------
-
-
-def _reduce_variable(variable: keras.Variable) -> Reduction:
-    options = {
-        "dtype": keras.backend.standardize_dtype(variable.dtype),
-        "trainable": variable.trainable,
-        "aggregation": variable.aggregation,
-        "name": variable.name,
-    }
-    scopes = variable.path.split("/")[:-1]
-    own = {name: value for name, value in vars(variable).items() if not name.startswith("_")}
-    own |= {"regularizer": variable.regularizer, "constraint": variable.constraint}
-    value = np.array(keras.ops.convert_to_numpy(keras.ops.stop_gradient(variable.value)))
-    return _make_variable, (value, options, scopes, own)
-
-
-def _make_variable(
-    value: np.ndarray, options: dict[str, Any], scopes: list[str], own: dict[str, Any]
-) -> keras.Variable:
-    with contextlib.ExitStack() as stack:
-        for scope in scopes:
-            stack.enter_context(keras.name_scope(scope))
-        variable = keras.Variable(value, **options)
-    for name, part in own.items():
-        setattr(variable, name, part)
-    return variable
-
-
-def _contents(container: Any) -> tuple[dict[str, Any], list[Any]]:
-    items = container.items() if isinstance(container, dict) else container
-    return dict(vars(container)), list(items)
-
-
-def _fill(container: Any, contents: tuple[dict[str, Any], list[Any]]) -> None:
-    """Fill a container of Keras without telling its tracker, which knows its contents."""
-    attributes, items = contents
-    vars(container).update(attributes)
-    if isinstance(container, list):
-        list.extend(container, items)
-    elif isinstance(container, set):
-        set.update(container, items)
-    else:
-        base = OrderedDict if isinstance(container, OrderedDict) else dict
-        for key, value in items:
-            base.__setitem__(container, key, value)
-
-
-def _is_strategy(value: Any) -> bool:
-    tensorflow = sys.modules.get("tensorflow")
-    return tensorflow is not None and isinstance(value, tensorflow.distribute.Strategy)
-
-
-def _current_strategy() -> Any:
-    import tensorflow
-
-    return tensorflow.distribute.get_strategy()

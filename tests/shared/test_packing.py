@@ -17,10 +17,11 @@ import pytest
 from keras import ops
 
 from keras_multiclass._network.optimizers import optimizer_lookup
+from keras_multiclass._shared.keras.copying import copy_state
 from keras_multiclass._shared.keras.object_names import fresh_names
 from keras_multiclass._shared.keras.objects import build_object
+from keras_multiclass._shared.keras.packing import Packed, PickledCode, pack
 from keras_multiclass._shared.keras.pickling import pack_parameters
-from keras_multiclass._shared.keras.state import Packed, PickledCode, copy_state, pack
 from keras_multiclass._training.engine.fingerprint import fingerprint
 
 

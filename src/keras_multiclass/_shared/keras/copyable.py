@@ -1,0 +1,68 @@
+"""Refuses layers and models that Keras cannot rebuild as they are."""
+
+from __future__ import annotations
+
+import keras
+
+from keras_multiclass._shared.keras.layer_tree import iterate_layers
+from keras_multiclass._shared.keras.overrides import CALLED, NOT_CALLED
+from keras_multiclass._shared.library_code import is_custom
+from keras_multiclass._shared.messages import format_list
+from keras_multiclass._shared.signatures import accepted_parameters, read_signature
+
+
+def check_copyable(layer: keras.Layer) -> None:
+    """Raise ``TypeError`` for a layer or model that a copy would not be equal to."""
+    for inner in iterate_layers(layer):
+        if isinstance(inner, keras.Model):
+            _refuse_own_methods(inner)
+            _refuse_lost_arguments(type(inner))
+        if not is_custom(type(inner)) and not isinstance(inner, keras.layers.Lambda):
+            _refuse_lambdas(inner)
+
+
+def _refuse_own_methods(model: keras.Model) -> None:
+    """Raise for methods set on a model rather than in its class, which a copy would lose."""
+    own = [name for name in (*CALLED, *NOT_CALLED) if name in vars(model)]
+    if own:
+        raise TypeError(
+            f"The model {model.name!r} cannot be copied or saved, because {format_list(own)} "
+            f"{'is' if len(own) == 1 else 'are'} set on the instance: override "
+            f"{'it' if len(own) == 1 else 'them'} in a subclass of keras.Model, or pass a function "
+            "that builds the network instead of the network."
+        )
+
+
+def _refuse_lost_arguments(cls: type[keras.Model]) -> None:
+    """Raise for subclassed models without `get_config`, which would be rebuilt with defaults.
+
+    Keras records the arguments of custom layers automatically. For models, it records only the
+    defaults.
+    """
+    owners = (cls.__init__.__module__, cls.get_config.__module__)
+    keras_init, keras_config = (owner.startswith("keras.") for owner in owners)
+    if keras_init or not keras_config:
+        return
+    names = read_signature(cls.__init__, skip_first=True).names
+    lost = set(names) - {"name", "trainable", "dtype"}
+    if lost:
+        raise TypeError(
+            f"The model {cls.__name__} cannot be copied or saved, because its configuration "
+            f"lacks the constructor arguments {format_list(sorted(lost))}: give it a "
+            "`get_config` method that returns them too, or pass a function that builds the "
+            "network instead of the network."
+        )
+
+
+def _refuse_lambdas(layer: keras.Layer) -> None:
+    """Raise for lambdas among the arguments of a layer of Keras, whose class cannot rebuild them.
+
+    ``keras.layers.Lambda`` can.
+    """
+    for name in accepted_parameters(type(layer)).names:
+        if getattr(vars(layer).get(name), "__name__", None) == "<lambda>":
+            raise TypeError(
+                f"The layer {layer.name!r} cannot be copied or saved, because its `{name}` is "
+                "a lambda, which Keras cannot rebuild: pass a function with a name (def) "
+                "instead."
+            )
