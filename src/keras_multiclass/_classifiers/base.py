@@ -201,7 +201,8 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
             first epoch and once per epoch. Iterators and infinite streams need
             ``fit__steps_per_epoch``.
         y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
-            Labels of any type, or a one-hot matrix or data frame. None only if `X` is a stream.
+            Labels of any type, a one-hot matrix or data frame, or soft labels: the probability of
+            each class in each row. None only if `X` is a stream.
         sample_weight : array-like of shape (n_samples,), default=None
             Sample weights. The weights of a stream are part of its batches.
         X_val, y_val : array-like, default=None
@@ -463,7 +464,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...)
             Features, as in `fit`.
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
-            True labels.
+            True labels. Of soft labels, the largest is the true one.
         sample_weight : array-like of shape (n_samples,), default=None
             Sample weights.
 

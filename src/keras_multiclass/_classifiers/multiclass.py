@@ -47,7 +47,8 @@ class KerasMulticlassClassifier(KerasClassifierBase):
         is called; a custom ``fit`` or ``predict`` is not.
     loss : str, keras.losses.Loss, class or callable, default="auto"
         Loss function; ``"auto"`` is cross-entropy. The loss is given what it expects: class
-        indices or one-hot targets, logits or probabilities.
+        indices or one-hot targets, logits or probabilities. Soft labels need a loss that takes
+        one-hot targets.
     optimizer : str, keras.optimizers.Optimizer or class, default="auto"
         Optimizer. ``"auto"`` uses the backbone's default, or Adam if it has none. Instances are
         copied for each fit.
@@ -70,7 +71,7 @@ class KerasMulticlassClassifier(KerasClassifierBase):
         ``callbacks__tensorboard__log_dir``.
     class_weight : dict or "balanced", default=None
         Class weights, ``{label: weight}``, multiplied with `sample_weight`. ``"balanced"`` gives
-        every class the same total weight.
+        every class the same total weight. The class of soft labels is the largest.
     epochs : int or "auto", default="auto"
         Number of passes over the training rows. ``"auto"`` uses the backbone's default, or 100
         if it has none. Here and in all integer parameters, floats such as ``20.0`` are accepted.
@@ -154,8 +155,8 @@ class KerasMulticlassClassifier(KerasClassifierBase):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Class labels, sorted; the column names if y was a one-hot data frame. The columns of
-        `predict_proba` are in this order.
+        Class labels, sorted; the column names if y was a data frame of one-hot or soft labels. The
+        columns of `predict_proba` are in this order.
     n_classes_ : int
         Number of classes.
     n_features_in_ : int
@@ -196,7 +197,7 @@ class KerasMulticlassClassifier(KerasClassifierBase):
         The callbacks of the last run, in order: instances that were passed, and those built from
         names and classes.
     loss_ : keras.losses.Loss
-        Loss used in training. It takes class indices and the output of `model_`.
+        Loss used in training. It takes class indices, or soft labels, and the output of `model_`.
 
     See Also
     --------
@@ -209,6 +210,10 @@ class KerasMulticlassClassifier(KerasClassifierBase):
     The loss of a batch is its weighted mean, rows of weight zero are dropped, and a batch is
     never larger than the data. Weighting a row therefore equals repeating it, and only the ratios
     of weights matter: very large and very small ones are divided by a common power of two.
+
+    Soft labels are numbers of at least 0 whose rows sum to one. Where each row needs a single class
+    (accuracy and other scores, class weights, stratification), it is the largest, and the first of
+    the largest. Predictions are one-hot, as for a one-hot y.
 
     With scikit-learn 1.9 or newer, ``set_callbacks`` accepts scikit-learn's callbacks, such as
     ``sklearn.callback.ProgressBar``; `fit` notifies them after each epoch.

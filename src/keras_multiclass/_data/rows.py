@@ -24,8 +24,8 @@ class TrainingData:
     ----------
     X : ndarray or CSR matrix of shape (n_rows, ...)
         Features; training and validation rows may be in the same array.
-    y : ndarray of int32 of shape (n_samples,), or of uint8 of shape (n_samples, n_labels)
-        Class indices, or an indicator matrix of labels.
+    y : ndarray of int32 of shape (n_samples,), or of uint8 or float of shape (n_samples, n_labels)
+        Class indices, an indicator matrix of labels, or soft labels.
     sample_weight : ndarray of shape (n_samples,), default=None
         Weights of the samples.
     rows : ndarray of shape (n_samples,), default=None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils import check_array
 
+from keras_multiclass._data.labels.target import class_indices
 from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid, quote
 
 if TYPE_CHECKING:
@@ -174,8 +175,8 @@ def combine_weights(
         Validated sample weights.
     class_weight : ndarray of shape (n_classes,) or None
         Result of :func:`resolve_class_weight`.
-    codes : ndarray of shape (n_samples,)
-        Class indices of the rows.
+    codes : ndarray of shape (n_samples,) or (n_samples, n_classes)
+        Class indices of the rows, or soft labels, of which the largest counts.
     dtype : dtype, default=np.float32
         Dtype of the result.
     exponent : int, default=None
@@ -199,7 +200,7 @@ def combine_weights(
     if class_weight is None:
         product = np.array(sample_weight, dtype=np.float64)
     else:
-        product = class_weight[codes].astype(np.float64)
+        product = class_weight[class_indices(codes)].astype(np.float64)
         if sample_weight is not None:
             with np.errstate(over="ignore"):
                 product *= sample_weight

@@ -100,8 +100,8 @@ def find_temperature(logits: FloatArray, y: IndexArray, sample_weight: FloatArra
     ----------
     logits : ndarray of shape (n_samples, n_classes)
         Logits of a trained network.
-    y : ndarray of int of shape (n_samples,)
-        Class indices.
+    y : ndarray of shape (n_samples,) or (n_samples, n_classes)
+        Class indices, or soft labels.
     sample_weight : ndarray of shape (n_samples,)
         Sample weights, not all of them 0.
 
@@ -114,7 +114,8 @@ def find_temperature(logits: FloatArray, y: IndexArray, sample_weight: FloatArra
     rows = np.arange(len(y))
 
     def cross_entropy(log_temperature: float) -> float:
-        losses = -log_softmax(values / np.exp(log_temperature), axis=1)[rows, y]
+        logs = log_softmax(values / np.exp(log_temperature), axis=1)
+        losses = -logs[rows, y] if y.ndim == 1 else -np.sum(y * logs, axis=1)
         return float(np.average(losses, weights=sample_weight))
 
     result = minimize_scalar(

@@ -164,10 +164,10 @@ def _continue(
             data = read_data(parameters, request, backbone, state.seed, known)
         arguments = compile_arguments(parameters, data.backbone)
         spec = state.compile_spec.with_changes(state.compile_arguments, arguments)
-        spec = replace(spec, objective=spec.objective.reweighted(data.objective))
+        spec = replace(spec, objective=spec.objective.continued(data.objective))
         with restored_on_failure(model, state.compile_spec):
             spec.recompile(model, state.compile_spec)
-            state = replace(state, compile_spec=spec, compile_arguments=arguments)
+            state = replace(state, codec=data.codec, compile_spec=spec, compile_arguments=arguments)
             network = replace(previous, state=state)
             block.share()
             return _train(parameters, request, data, network, progress, observer)

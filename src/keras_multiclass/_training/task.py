@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_multiclass._data.labels.codec import LabelCodec
 from keras_multiclass._data.labels.incremental import IncrementalIndicator, IncrementalLabels
 from keras_multiclass._data.labels.indicator import IndicatorCodec
+from keras_multiclass._data.labels.soft import SoftLabelCodec, learn_classes
 from keras_multiclass._data.labels.target import IncrementalTarget, TargetCodec, Weighting
 from keras_multiclass._network.objective import ClassObjective, LabelObjective, Objective
 from keras_multiclass._shared.messages import describe, invalid
@@ -24,8 +24,9 @@ class Task:
 
     Attributes
     ----------
-    codec : type
-        Encodes the target, weighs and splits its rows.
+    learn : callable
+        Returns the codec of a target, which encodes it, weighs and splits its rows, and the encoded
+        target; takes the declared classes, and the codec of earlier data.
     incremental : callable
         Returns what learns the codec from the batches of a stream.
     objective_of : callable
@@ -37,7 +38,7 @@ class Task:
         An objective of some classes, to check parameters before data are read.
     """
 
-    codec: type[TargetCodec]
+    learn: Callable[..., tuple[TargetCodec, np.ndarray]]
     incremental: Callable[[], IncrementalTarget]
     objective_of: Callable[[TargetCodec, Weighting], Objective]
     thresholds_of: Callable[[object, int], np.ndarray | None]
@@ -45,7 +46,8 @@ class Task:
 
 
 def _of_classes(codec: TargetCodec, weighting: Weighting) -> ClassObjective:
-    return ClassObjective(codec.n_classes, codec.class_names)
+    soft = isinstance(codec, SoftLabelCodec)
+    return ClassObjective(codec.n_classes, codec.class_names, soft=soft)
 
 
 def _of_labels(codec: TargetCodec, weighting: Weighting) -> LabelObjective:
@@ -69,7 +71,11 @@ def _no_thresholds(threshold: object, n_classes: int) -> None:
         )
 
 
-MULTICLASS = Task(LabelCodec, IncrementalLabels, _of_classes, _no_thresholds, ClassObjective(3))
+MULTICLASS = Task(learn_classes, IncrementalLabels, _of_classes, _no_thresholds, ClassObjective(3))
 MULTILABEL = Task(
-    IndicatorCodec, IncrementalIndicator, _of_labels, given_thresholds, LabelObjective(3)
+    IndicatorCodec.learn_or_check,
+    IncrementalIndicator,
+    _of_labels,
+    given_thresholds,
+    LabelObjective(3),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from scipy import sparse
@@ -71,14 +71,14 @@ class LabelCodec:
     columns: Any = None
 
     @classmethod
-    def learn(cls, y: Any, classes: Any = None, name: str = "y") -> LabelCodec:
+    def learn(cls, y: Any, classes: Any = None, name: str = "y") -> Self:
         """Learn the classes and the format of a target, see `learn_and_encode`."""
         return cls.learn_and_encode(y, classes, name)[0]
 
     @classmethod
     def learn_and_encode(
         cls, y: Any, classes: Any = None, name: str = "y"
-    ) -> tuple[LabelCodec, np.ndarray]:
+    ) -> tuple[Self, np.ndarray]:
         """Learn the classes and the format of a target, and encode it.
 
         Parameters
@@ -105,6 +105,12 @@ class LabelCodec:
             has labels that are not in `classes`.
         """
         target = parse_target(y, name)
+        codec = cls.of_target(target, classes, name)
+        return codec, codec._encode_target(target, y, name)
+
+    @classmethod
+    def of_target(cls, target: ParsedTarget, classes: Any, name: str) -> Self:
+        """Return the classes and the format of a parsed target, see `learn_and_encode`."""
         allowed = None if classes is None else parse_classes(classes)
         if target.form == "vector":
             learned = _vector_classes(target.values, allowed, name)
@@ -117,10 +123,9 @@ class LabelCodec:
                 f"({describe(learned.tolist()[0])}). Check how the rows were selected."
             )
         columns = target.columns
-        if target.form == "one_hot_frame" and len(learned) != len(target.names):
-            columns = None  # `classes` has more labels than y has columns
-        codec = cls(learned, target.form, target.container, target.dtype, columns)
-        return codec, codec._encode_target(target, y, name)
+        if target.names is not None and learned.tolist() != target.names.tolist():
+            columns = None  # `classes` has more labels, or another order
+        return cls(learned, target.form, target.container, target.dtype, columns)
 
     @property
     def n_classes(self) -> int:
@@ -170,26 +175,33 @@ class LabelCodec:
         return self._encode_target(parse_target(y, name), y, name)
 
     def _encode_target(self, target: ParsedTarget, y: Any, name: str) -> np.ndarray:
+        return self._indices_of(target, y, name)
+
+    def _indices_of(self, target: ParsedTarget, y: Any, name: str) -> np.ndarray:
         if target.form == "vector":
             codes = _positions(self.classes, target.values)
             self._check_known(target.values, codes, name)
-        elif target.form == "one_hot_frame":
+        else:
+            codes = self._positions_of_columns(target, y, name)[target.values]
+        return codes.astype(np.int32, copy=False)
+
+    def _positions_of_columns(self, target: ParsedTarget, y: Any, name: str) -> np.ndarray:
+        """Return the class index of each column of a table."""
+        if target.form == "one_hot_frame":
             positions = _positions(self.classes, target.names)
             self._check_known(target.names, positions, f"The columns of {name}")
-            codes = positions[target.values]
-        else:
-            if target.n_columns != self.n_classes:
-                raise ValueError(
-                    invalid(
-                        name,
-                        f"labels, or a one-hot matrix with one column for each of the "
-                        f"{self.n_classes} classes",
-                        describe(y),
-                        "Add a column of zeros for a class that does not occur.",
-                    )
+            return positions
+        if target.n_columns != self.n_classes:
+            raise ValueError(
+                invalid(
+                    name,
+                    f"labels, or a one-hot matrix with one column for each of the "
+                    f"{self.n_classes} classes",
+                    describe(y),
+                    "Add a column of zeros for a class that does not occur.",
                 )
-            codes = target.values
-        return codes.astype(np.int32, copy=False)
+            )
+        return np.arange(self.n_classes)
 
     def find(self, y: Any, name: str = "y") -> np.ndarray:
         """Encode labels as class indices, and labels that are no class as -1.
@@ -197,7 +209,7 @@ class LabelCodec:
         Parameters
         ----------
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
-            Labels; a one-hot table has no others than the classes.
+            Labels; a one-hot table has no others than the classes. Of soft labels, the largest.
         name : str, default="y"
             Name of the target in error messages.
 
@@ -210,9 +222,9 @@ class LabelCodec:
         ValueError
             If y is not a multi-class target, or its labels are of other types than the classes.
         """
-        target = parse_target(y, name)
+        target = parse_target(y, name, soft=True)
         if target.form != "vector":
-            return self._encode_target(target, y, name)
+            return self._indices_of(target, y, name)
         codes = _positions(self.classes, target.values)
         if np.all(codes < 0) and not _types(target.values) & _types(self.classes):
             self._check_known(target.values, codes, name)
@@ -320,7 +332,10 @@ class LabelCodec:
         return validation_split(encoded, fraction, seed)
 
     def accuracy(self, y: Any, predicted: Any, sample_weight: Any) -> float:
-        """Return the fraction of correctly predicted rows; labels may be of any type."""
+        """Return the fraction of correctly predicted rows; labels may be of any type.
+
+        Of soft labels, the largest is the true one.
+        """
         if self.form == "vector" and _sklearn_compares(y):
             return float(accuracy_score(y, predicted, sample_weight=sample_weight))
         found = self.find(predicted, "predict(X)")

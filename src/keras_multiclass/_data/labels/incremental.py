@@ -11,7 +11,8 @@ from keras_multiclass._data.labels.checks import check_learned_labels
 from keras_multiclass._data.labels.codec import LabelCodec
 from keras_multiclass._data.labels.indicator import IndicatorCodec
 from keras_multiclass._data.labels.parse import ParsedTarget, parse_target, raise_mixed_types
-from keras_multiclass._data.labels.target import Weighting
+from keras_multiclass._data.labels.soft import SoftLabelCodec, learn_classes
+from keras_multiclass._data.labels.target import Weighting, class_indices
 from keras_multiclass._data.weights import combine_weights
 from keras_multiclass._shared.messages import invalid
 from keras_multiclass._shared.typing import FloatArray
@@ -21,7 +22,7 @@ _FAMILIES = {**dict.fromkeys("iuf", "number"), **dict.fromkeys("UO", "text")}
 
 
 class IncrementalLabels:
-    """The labels of all batches so far, numbered in order of appearance.
+    """The labels of all batches so far, numbered in order of appearance; of soft ones, the largest.
 
     Encodes like a `LabelCodec`, but adds labels that it does not know yet.
     """
@@ -31,6 +32,7 @@ class IncrementalLabels:
     def __init__(self) -> None:
         self._first_y: Any = None
         self._first: ParsedTarget | None = None
+        self._is_soft = False
         self._numbers: dict[Any, int] = {}
         self._labels: list[np.ndarray] = []
         self._total_weights = np.zeros(0)
@@ -55,7 +57,8 @@ class IncrementalLabels:
         ValueError
             If y is malformed, or does not match earlier batches.
         """
-        target = parse_target(y, name)
+        target = parse_target(y, name, soft=True)
+        self._is_soft = self._is_soft or target.soft is not None
         if self._first is None:
             self._first_y, self._first = y, target
         _check_same_format(target, self._first, name)
@@ -82,21 +85,25 @@ class IncrementalLabels:
         """Check labels that were learned: ids and measurements are no classes."""
         check_learned_labels(codec, n_rows)
 
-    def learn(self, classes: Any) -> LabelCodec:
-        """Return the codec of all batches, as `LabelCodec.learn` does for one array.
+    def learn(self, classes: Any, known: LabelCodec | None = None) -> LabelCodec:
+        """Return the codec of all batches, as `learn_classes` does for one array.
 
         Parameters
         ----------
         classes : array-like of shape (n_classes,) or None
             All classes, if some may not occur in the batches.
+        known : LabelCodec, default=None
+            The codec of earlier data, whose classes and format remain.
 
         Returns
         -------
         LabelCodec
-            Encodes all batches.
+            Encodes all batches; a `SoftLabelCodec` if any of them has soft labels.
         """
         is_vector = self._first is not None and self._first.form == "vector"
-        return LabelCodec.learn(self._all_labels() if is_vector else self._first_y, classes)
+        y = self._all_labels() if is_vector else self._first_y
+        codec = learn_classes(y, classes)[0] if known is None else known
+        return SoftLabelCodec.of(codec) if self._is_soft else codec
 
     def weighting(
         self, codec: LabelCodec, class_weight: object, n_rows: int, min_classes: int
@@ -127,7 +134,7 @@ class IncrementalLabels:
         if self._first is not None and self._first.form == "one_hot":
             codec.encode(self._first_y)  # checks that there is a column for each class
             return self._all_labels().astype(np.int64)
-        return codec.encode(self._all_labels())
+        return class_indices(codec.encode(self._all_labels()))
 
     def _all_labels(self) -> np.ndarray:
         return np.concatenate(self._labels)
@@ -158,9 +165,9 @@ class IncrementalIndicator:
         """Add rows that were encoded, with their weights."""
         self._totals = self._totals + total_weights(encoded, weights)
 
-    def learn(self, classes: Any) -> IndicatorCodec:
+    def learn(self, classes: Any, known: IndicatorCodec | None = None) -> IndicatorCodec:
         """Return the codec of all batches; ``classes`` names the columns of a matrix."""
-        return IndicatorCodec.learn_and_encode(self._first_y, classes)[0]
+        return known or IndicatorCodec.learn_and_encode(self._first_y, classes)[0]
 
     def check_learned(self, codec: IndicatorCodec, n_rows: int) -> None:
         """Warn of labels that no row has, or every row."""

@@ -218,6 +218,13 @@ class IndicatorCodec:
         codec = cls(labels, target.container, target.dtype, columns)
         return codec, codec._select(target, name)
 
+    @classmethod
+    def learn_or_check(
+        cls, y: Any, classes: Any = None, known: IndicatorCodec | None = None
+    ) -> tuple[IndicatorCodec, np.ndarray]:
+        """Learn labels and format, or check that they are those of earlier data, and encode."""
+        return cls.learn_and_encode(y, classes) if known is None else (known, known.encode(y))
+
     @property
     def n_classes(self) -> int:
         """Number of labels."""

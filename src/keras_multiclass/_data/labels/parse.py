@@ -1,4 +1,4 @@
-"""Parsing a target of any format into labels or one-hot column indices, and rejecting the rest."""
+"""Parsing a target of any format into labels or column indices, and rejecting the rest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from scipy import sparse
 from sklearn.utils import column_or_1d
 
 from keras_multiclass._data.frames import MISSING_TYPES, library_of
+from keras_multiclass._data.labels.distributions import check_distributions, most_likely, shares
 from keras_multiclass._shared.messages import describe, invalid
+from keras_multiclass._shared.typing import FloatArray
 
 Form = Literal["vector", "one_hot", "one_hot_frame"]
 Container = Literal["array", "csr_matrix", "csr_array", "pandas", "polars"]
@@ -27,19 +29,21 @@ class ParsedTarget:
     Attributes
     ----------
     values : ndarray of shape (n_samples,)
-        The labels of a vector, or the column index of the 1 in each row of a one-hot table.
+        The labels of a vector, or the column index of the largest value in each row of a table.
     form : {"vector", "one_hot", "one_hot_frame"}
-        Format of the target.
+        Format of the target; soft labels have that of a one-hot table.
     container : {"array", "csr_matrix", "csr_array", "pandas", "polars"}
-        Type of a one-hot table (``"array"`` for vectors).
+        Type of a table (``"array"`` for vectors).
     dtype : object, default=None
-        Dtype of a one-hot table (of its first column, for a data frame).
+        Dtype of a table (of its first column, for a data frame).
     n_columns : int, default=0
-        Number of columns of a one-hot table.
+        Number of columns of a table.
     names : ndarray of shape (n_columns,), default=None
-        Column names of a one-hot data frame, as labels.
+        Column names of a data frame, as labels.
     columns : object, default=None
-        Columns of a one-hot data frame, as its library represents them.
+        Columns of a data frame, as its library represents them.
+    soft : ndarray of float of shape (n_samples, n_columns), default=None
+        The table, if its rows are soft labels.
     """
 
     values: np.ndarray
@@ -49,9 +53,10 @@ class ParsedTarget:
     n_columns: int = 0
     names: Any = None
     columns: Any = None
+    soft: FloatArray | None = None
 
 
-def parse_target(y: Any, name: str) -> ParsedTarget:
+def parse_target(y: Any, name: str, *, soft: bool = False) -> ParsedTarget:
     """Detect the format of y, and raise unless it is a multi-class target.
 
     Parameters
@@ -60,6 +65,8 @@ def parse_target(y: Any, name: str) -> ParsedTarget:
         Labels, or a one-hot table with exactly one 1 in each row.
     name : str
         Name of the target in error messages.
+    soft : bool, default=False
+        Whether a table may have soft labels.
     """
     if y is None:
         raise ValueError(
@@ -67,12 +74,12 @@ def parse_target(y: Any, name: str) -> ParsedTarget:
             f"Pass the class labels as {name}."
         )
     if sparse.issparse(y):
-        return _read_sparse(y, name)
+        return _read_sparse(y, name, soft)
     library = library_of(y)
     if library and hasattr(y, "collect"):
         raise TypeError(invalid(name, "in memory", describe(y), f"Call {name}.collect() first."))
     if library and hasattr(y, "columns"):
-        return _read_frame(y, library, name)
+        return _read_frame(y, library, name, soft)
     values = to_array(y, library, name)
     if values.ndim not in (1, 2):
         raise ValueError(
@@ -88,12 +95,14 @@ def parse_target(y: Any, name: str) -> ParsedTarget:
     if values.ndim == 2 and values.shape[1] == 1:
         values = column_or_1d(values, warn=True)
     if values.ndim == 1:
-        return ParsedTarget(to_natural_dtype(values, name))
+        return ParsedTarget(to_natural_dtype(values, name, soft=soft))
     table = _to_numeric_table(values, name)
-    return ParsedTarget(_table_codes(table, name), "one_hot", "array", table.dtype, table.shape[1])
+    codes, distributions = _read_table(table, "array", name, soft)
+    width = table.shape[1]
+    return ParsedTarget(codes, "one_hot", "array", table.dtype, width, soft=distributions)
 
 
-def _read_sparse(y: Any, name: str) -> ParsedTarget:
+def _read_sparse(y: Any, name: str, soft: bool) -> ParsedTarget:
     if y.ndim != 2 or y.shape[1] < 2:
         raise ValueError(
             invalid(name, "a dense vector, or a one-hot matrix", f"sparse {describe(y)}")
@@ -103,15 +112,23 @@ def _read_sparse(y: Any, name: str) -> ParsedTarget:
         raise ValueError(invalid(name, "at least one label", describe(y)))
     rows.sum_duplicates()
     rows.eliminate_zeros()
-    if not np.all(rows.data == 1):
-        _raise_not_one_hot(rows.data, describe(y), name)
-    _check_ones_per_row(np.diff(rows.indptr), name)
     container: Container = "csr_matrix" if sparse.isspmatrix(y) else "csr_array"
-    codes = rows.indices.astype(np.intp)
-    return ParsedTarget(codes, "one_hot", container, rows.dtype, rows.shape[1])
+    if np.all(rows.data == 1):
+        _check_ones_per_row(np.diff(rows.indptr), name)
+        codes, distributions = rows.indices.astype(np.intp), None
+    else:
+        if rows.dtype.kind == "f" and np.isnan(rows.data).any():
+            raise_missing(name)
+        if not soft or not _may_be_soft(rows.data):  # before memory is taken for a dense matrix
+            _raise_not_one_hot(rows.data, describe(y), container, name, soft)
+        codes, distributions = _read_table(rows.toarray(), container, name, soft)
+    width = rows.shape[1]
+    return ParsedTarget(codes, "one_hot", container, rows.dtype, width, soft=distributions)
 
 
-def _read_frame(y: Any, library: Literal["pandas", "polars"], name: str) -> ParsedTarget:
+def _read_frame(
+    y: Any, library: Literal["pandas", "polars"], name: str, soft: bool
+) -> ParsedTarget:
     if y.shape[0] == 0 or y.shape[1] == 0:
         raise ValueError(invalid(name, "at least one label", describe(y)))
     if y.shape[1] == 1:
@@ -122,14 +139,15 @@ def _read_frame(y: Any, library: Literal["pandas", "polars"], name: str) -> Pars
     if missing:
         raise_missing(name)
     table = _to_numeric_table(y.to_numpy(), name)
-    codes = _table_codes(table, name)
+    codes, distributions = _read_table(table, library, name, soft)
     names = to_natural_dtype(np.asarray(y.columns), f"The columns of {name}")
     if len(unique_in_order(names)) < len(names):
         raise ValueError(
             invalid(f"The columns of {name}", "different class names", "repeated names")
         )
     dtype = y.dtypes.iloc[0] if library == "pandas" else y.dtypes[0]
-    return ParsedTarget(codes, "one_hot_frame", library, dtype, len(names), names, y.columns)
+    columns = len(names), names, y.columns
+    return ParsedTarget(codes, "one_hot_frame", library, dtype, *columns, distributions)
 
 
 def to_array(y: Any, library: str | None, name: str) -> np.ndarray:
@@ -170,7 +188,7 @@ def to_array(y: Any, library: str | None, name: str) -> np.ndarray:
     return values
 
 
-def to_natural_dtype(labels: np.ndarray, name: str) -> np.ndarray:
+def to_natural_dtype(labels: np.ndarray, name: str, *, soft: bool = False) -> np.ndarray:
     """Convert objects to the dtype of their values, and raise unless the labels can be classes.
 
     Parameters
@@ -179,12 +197,14 @@ def to_natural_dtype(labels: np.ndarray, name: str) -> np.ndarray:
         Labels of any dtype.
     name : str
         Name of the labels in error messages.
+    soft : bool, default=False
+        Whether a table could have soft labels, for messages alone.
     """
     if labels.dtype.kind in "OT":
         labels = _from_objects(labels.astype(object), name)
     kind = labels.dtype.kind
     if kind == "f":
-        _check_whole_numbers(labels, name)
+        _check_whole_numbers(labels, name, soft)
     elif kind in "mM" and np.isnat(labels).any():
         raise_missing(name)
     elif kind == "S":
@@ -206,7 +226,7 @@ def _raise_bytes(labels: np.ndarray, name: str) -> NoReturn:
     )
 
 
-def _check_whole_numbers(labels: np.ndarray, name: str) -> None:
+def _check_whole_numbers(labels: np.ndarray, name: str, soft: bool) -> None:
     if np.isnan(labels).any():
         raise_missing(name)
     if np.isinf(labels).any():
@@ -215,13 +235,19 @@ def _check_whole_numbers(labels: np.ndarray, name: str) -> None:
             f"dtype('{labels.dtype}'). Labels must be finite: drop these rows."
         )
     if np.any(labels != np.trunc(labels)):
+        cure = "Bin the target into classes, or use a regressor."
+        if soft and labels.min() >= 0 and labels.max() <= 1:
+            cure += (
+                " For probabilities of the second of two classes, pass soft labels: "
+                f"np.column_stack([1 - {name}, {name}])."
+            )
         raise ValueError(
             "Unknown label type: continuous. "
             + invalid(
                 name,
                 "class labels",
                 f"{describe(labels)} with values that are not whole numbers",
-                "Bin the target into classes, or use a regressor.",
+                cure,
             )
         )
 
@@ -253,20 +279,31 @@ def _from_objects(labels: np.ndarray, name: str) -> np.ndarray:
 def _to_numeric_table(table: np.ndarray, name: str) -> np.ndarray:
     """Convert a 2-d target to a numeric dtype, or raise."""
     if table.dtype.kind == "O":
-        table = to_natural_dtype(table.ravel(), name).reshape(table.shape)
+        table = _from_objects(table.ravel(), name).reshape(table.shape)
     if table.dtype.kind not in "biuf":
-        _raise_not_one_hot(table, describe(table), name)
+        _raise_not_one_hot(table, describe(table), "array", name, False)
     if table.dtype.kind == "f" and np.isnan(table).any():
         raise_missing(name)
     return table
 
 
-def _table_codes(table: np.ndarray, name: str) -> np.ndarray:
+def _read_table(
+    table: np.ndarray, container: Container, name: str, soft: bool
+) -> tuple[np.ndarray, FloatArray | None]:
+    """Return the column of the largest value in each row, and the rows if they are soft labels."""
     ones = table == 1
-    if not np.all(ones | (table == 0)):
-        _raise_not_one_hot(table, describe(table), name)
-    _check_ones_per_row(ones.sum(axis=1), name)
-    return ones.argmax(axis=1)
+    if np.all(ones | (table == 0)):
+        _check_ones_per_row(ones.sum(axis=1), name)
+        return ones.argmax(axis=1), None
+    if not soft or not _may_be_soft(table):
+        _raise_not_one_hot(table, describe(table), container, name, soft)
+    distributions = check_distributions(table, container, name)
+    return distributions.argmax(axis=1), distributions
+
+
+def _may_be_soft(table: np.ndarray) -> bool:
+    """Whether a table has numbers that are not whole."""
+    return table.dtype.kind == "f" and bool(np.any(table != np.trunc(table)))
 
 
 def _check_ones_per_row(counts: np.ndarray, name: str) -> None:
@@ -292,12 +329,17 @@ def _check_ones_per_row(counts: np.ndarray, name: str) -> None:
         )
 
 
-def _raise_not_one_hot(table: np.ndarray, got: str, name: str) -> NoReturn:
-    if table.dtype.kind == "f" and np.all((table >= 0) & (table <= 1)):
-        what, cure = "soft labels", "Use the most likely class: y.argmax(axis=1)."
+def _raise_not_one_hot(
+    table: np.ndarray, got: str, container: Container, name: str, soft: bool
+) -> NoReturn:
+    is_number = table.dtype.kind in "biuf"
+    if is_number and _may_be_soft(table) and np.all((table >= 0) & (table <= 1)):
+        what, cure = "soft labels", f"Use the most likely class: {most_likely(container, name)}."
     else:
         what = "a multi-output target"
         cure = "Fit one classifier for each column: sklearn.multioutput.MultiOutputClassifier."
+        if soft and np.all(table >= 0):
+            cure += f" For votes on the class of each row, use {shares(container, name)}."
     raise ValueError(invalid(name, "1-d labels or a one-hot matrix", f"{what}, {got}", cure))
 
 

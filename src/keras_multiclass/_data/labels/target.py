@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import numpy as np
 
 from keras_multiclass._shared.typing import FloatArray
+
+
+def class_indices(encoded: np.ndarray) -> np.ndarray:
+    """Return the class index of each encoded row; of soft labels, that of the largest."""
+    return encoded if encoded.ndim == 1 else encoded.argmax(axis=1)
 
 
 @dataclass(frozen=True)
@@ -44,12 +49,6 @@ class TargetCodec(Protocol):
     @property
     def target_type(self) -> str:
         """The type of the target, as SciKeras names it."""
-
-    @classmethod
-    def learn_and_encode(
-        cls, y: Any, classes: Any = None, name: str = "y"
-    ) -> tuple[Self, np.ndarray]:
-        """Learn classes or labels and the format of a target, and encode it."""
 
     def check_learned(self, encoded: np.ndarray) -> None:
         """Check what was learned from a target without declared classes."""
@@ -102,8 +101,8 @@ class IncrementalTarget(Protocol):
     def count(self, encoded: np.ndarray, weights: FloatArray | None) -> None:
         """Add rows that were encoded, with their weights."""
 
-    def learn(self, classes: Any) -> TargetCodec:
-        """Return the codec of all batches."""
+    def learn(self, classes: Any, known: Any = None) -> TargetCodec:
+        """Return the codec of all batches, or a known one that they fit."""
 
     def check_learned(self, codec: Any, n_rows: int) -> None:
         """Check what was learned from a target without declared classes."""

@@ -20,9 +20,9 @@ def describe_output(form: OutputForm, n_classes: int) -> str:
     }[form]
 
 
-def describe_classes(n_classes: int) -> str:
+def describe_classes(n_classes: int, soft: bool = False) -> str:
     """Describe labels that are classes for an error message."""
-    return f"labels of {n_classes} classes"
+    return f"{'soft labels' if soft else 'labels'} of {n_classes} classes"
 
 
 def describe_labels(n_labels: int) -> str:

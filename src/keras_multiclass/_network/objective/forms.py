@@ -36,12 +36,18 @@ LabelOutputForm = Literal["label_logits", "label_probabilities"]
 
 OutputForm = ClassOutputForm | LabelOutputForm
 
-TargetForm = Literal["index", "float_index", "column", "float_column", "one_hot"]
-"""Integer or float class indices ``(n,)`` or ``(n, 1)``, or one-hot labels ``(n, n_classes)``."""
+TargetForm = Literal[
+    "index", "float_index", "column", "float_column", "one_hot", "soft", "soft_column"
+]
+"""Integer or float class indices ``(n,)`` or ``(n, 1)``, or one-hot labels ``(n, n_classes)``; or
+soft labels ``(n, n_classes)``, or those of the second class ``(n, 1)``."""
 
-PredictionForm = Literal["scores", "logits", "probabilities", "labels", "positive", "margin"]
+PredictionForm = Literal[
+    "scores", "logits", "probabilities", "labels", "positive", "margin", "unit"
+]
 """``scores`` are logits or probabilities, whichever the model emits; ``labels`` are ``(n,)``;
-``positive`` and ``margin`` are the probability and logit of the second class, ``(n, 1)``."""
+``positive`` and ``margin`` are the probability and logit of the second class, ``(n, 1)``, and
+``unit`` is the one of them that a single unit emits."""
 
 # Smaller than any probability that matters, yet large enough for float32 gradients.
 _SMALLEST = 1e-30
@@ -77,15 +83,27 @@ class Forms(Protocol):
 
 @dataclass(frozen=True)
 class InputForms:
-    """The forms for classes that exclude each other."""
+    """The forms for classes that exclude each other.
+
+    Targets are class indices ``(n,)`` or ``(n, 1)`` or, with ``takes_soft``, soft labels
+    ``(n, n_classes)``, of which the first of the largest is the class.
+    """
 
     target: TargetForm
     prediction: PredictionForm
     output_form: OutputForm
     n_classes: int
+    takes_soft: bool = False
 
     def targets(self, y_true: Any, dtype: Any) -> Any:
-        """Convert class indices of shape ``(n,)`` or ``(n, 1)`` to the target form."""
+        """Convert encoded targets to the target form."""
+        if self.takes_soft:
+            soft = ops.reshape(y_true, (-1, self.n_classes))
+            if self.target == "soft":
+                return ops.cast(soft, dtype)
+            if self.target == "soft_column":
+                return ops.cast(soft[:, 1:2], dtype)
+            y_true = ops.argmax(soft, axis=-1)
         index = ops.reshape(ops.cast(y_true, "int32"), (-1,))
         if self.target == "one_hot":
             return ops.one_hot(index, self.n_classes, dtype=dtype)
@@ -100,6 +118,8 @@ class InputForms:
         """
         form = self.output_form
         raw = average_members(raw) if len(raw.shape) == 3 else raw
+        if self.prediction == "unit":
+            return raw
         if form == "probabilities" and self.prediction in ("scores", "probabilities"):
             return raw  # as it is, because Keras' losses take the logits behind a softmax
         if self.prediction == "scores":
@@ -116,13 +136,17 @@ class InputForms:
         return both[:, 1:2] if self.prediction == "positive" else both
 
     def repeat(self, y_true: Any, n: int) -> Any:
-        """Repeat each class index."""
+        """Repeat each class index, or each row of soft labels."""
+        if self.takes_soft:
+            return ops.repeat(ops.reshape(y_true, (-1, self.n_classes)), n, axis=0)
         return ops.repeat(ops.reshape(y_true, (-1,)), n)
 
     def example(self) -> tuple[Any, Any]:
-        """Return a class index and equal probabilities."""
+        """Return the encoded first class and equal probabilities."""
         units = 1 if is_binary_unit(self.output_form) else self.n_classes
-        return ops.zeros((1,), dtype="int32"), ops.ones((1, units)) / (units + 1)
+        index = ops.zeros((1,), dtype="int32")
+        target = ops.one_hot(index, self.n_classes) if self.takes_soft else index
+        return target, ops.ones((1, units)) / (units + 1)
 
     def config(self) -> dict[str, Any]:
         """Return the fields as a dict, for ``get_config``."""

@@ -78,8 +78,8 @@ class Objective(ABC):
         """Return the objective of a model with a ``predict_step`` of its own."""
 
     @abstractmethod
-    def reweighted(self, now: Self) -> Self:
-        """Return the objective with the class weights of further training."""
+    def continued(self, now: Self) -> Self:
+        """Return the objective with the class weights and kind of labels of further training."""
 
     @abstractmethod
     def probabilities(self, raw: Any) -> np.ndarray:

@@ -41,13 +41,13 @@ def read_arrays(
         request.X_val, request.y_val, request.sample_weight_val
     )
     if known is None:
-        codec, codes = parameters.task.codec.learn_and_encode(request.y, request.classes)
+        codec, codes = parameters.task.learn(request.y, request.classes)
         if request.classes is None:
             codec.check_learned(codes)
         features, X = _learn_features(parameters, request.X, backbone)
     else:
-        codec, features = known.codec, known.features
-        X, codes = features.check(request.X), codec.encode(request.y)
+        features, X = known.features, known.features.check(request.X)
+        codec, codes = parameters.task.learn(request.y, known=known.codec)
     rows = RowReader(features, codec)
     data = rows.combine(X, codes, request.sample_weight)
     resolved = backbone.resolve(X.shape)

@@ -78,7 +78,7 @@ def read_stream(
         by_class=by_class,
     )
     precision.warn(is_raw=backbone.reads_raw(parameters.settings.scaling))
-    codec = labels.learn(request.classes) if known is None else known.codec
+    codec = labels.learn(request.classes, known and known.codec)
     if known is None and request.classes is None:
         labels.check_learned(codec, summary.n_rows)
     weighting = labels.weighting(

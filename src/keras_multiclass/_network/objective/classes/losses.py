@@ -61,6 +61,13 @@ _REGRESSION = (
     "LogCosh",
     "Poisson",
 )
+_ONE_CLASS = (
+    "SparseCategoricalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
+    "CategoricalHinge",
+    "Hinge",
+    "SquaredHinge",
+)
 _OTHER_TASKS = {"CTC": "aligns sequences", "Circle": "compares embeddings"}
 
 
@@ -71,8 +78,9 @@ def resolve_loss(
     n_classes: int,
     output_form: OutputForm,
     ensemble: bool = False,
+    soft: bool = False,
 ) -> keras.losses.Loss:
-    """Build a loss that takes class indices and the raw output of the model.
+    """Build a loss that takes encoded targets and the raw output of the model.
 
     Parameters
     ----------
@@ -90,14 +98,16 @@ def resolve_loss(
     ensemble : bool, default=False
         Whether the model emits the members' logits during training, of shape
         ``(n, n_members, units)``. The loss of a row is then the mean over members.
+    soft : bool, default=False
+        Whether targets are soft labels.
 
     Returns
     -------
     keras.losses.Loss
-        Takes ``y_true`` of shape ``(n,)`` or ``(n, 1)`` and ``y_pred`` of shape
-        ``(n, units)``. The reduction is the weighted mean unless the user requests a sum. Its
-        attribute ``per_sample`` (True where absent) is False for a loss that returns one number
-        per batch and thus cannot be weighted, unless it ``takes_weights``.
+        Takes ``y_true`` of shape ``(n,)`` or ``(n, 1)``, or ``(n, n_classes)`` if `soft`, and
+        ``y_pred`` of shape ``(n, units)``. The reduction is the weighted mean unless the user
+        requests a sum. Its attribute ``per_sample`` (True where absent) is False for a loss that
+        returns one number per batch and thus cannot be weighted, unless it ``takes_weights``.
 
     Raises
     ------
@@ -110,23 +120,22 @@ def resolve_loss(
     """
     arguments = dict(routed or {})
     if loss is None or (isinstance(loss, str) and loss in _AUTOMATIC):
-        spec = _automatic(arguments, output_form)
+        spec = _automatic(arguments, output_form, soft)
     else:
         spec = as_class(loss)
     known = _known_name(spec)
     if known is None:
-        return _user_loss(spec, arguments, n_classes, output_form)
-    _check_known(known, arguments, n_classes, output_form)
+        return _user_loss(spec, arguments, n_classes, output_form, soft)
+    _check_known(known, arguments, n_classes, output_form, soft)
     built = build_keras_loss(spec, arguments, _takes_logits(output_form))
-    if known in _ONE_UNIT or (
-        known == "SparseCategoricalCrossentropy"
-        and not is_binary_unit(output_form)
-        and not ensemble
-    ):
+    plain = known == "SparseCategoricalCrossentropy" and not is_binary_unit(output_form)
+    if not soft and (known in _ONE_UNIT or (plain and not ensemble)):
         return built
-    target, prediction = _MULTICLASS[known]
+    target, prediction = _MULTICLASS.get(known, ("soft_column", "unit"))
+    if soft and known in _MULTICLASS:
+        target = "soft"
     per_sample = getattr(built, "axis", -1) is not None or known not in ("Dice", "Tversky")
-    forms = InputForms(target, prediction, output_form, n_classes)
+    forms = InputForms(target, prediction, output_form, n_classes, soft)
     return adapt_loss(AdaptedLoss, spec, built, forms, arguments, per_sample=per_sample)
 
 
@@ -140,27 +149,31 @@ def _takes_logits(output_form: OutputForm) -> bool:
     return output_form in ("logits", "binary_logit")
 
 
-def _automatic(arguments: Mapping[str, Any], output_form: OutputForm) -> type:
+def _automatic(arguments: Mapping[str, Any], output_form: OutputForm, soft: bool) -> type:
     """Return the cross-entropy that accepts the arguments."""
     losses = keras.losses
     if is_binary_unit(output_form):
         return losses.BinaryCrossentropy
     plain = accepted_parameters(losses.SparseCategoricalCrossentropy).names
     one_hot = accepted_parameters(losses.CategoricalCrossentropy).names
-    if any(name in one_hot and name not in plain for name in arguments):
+    if soft or any(name in one_hot and name not in plain for name in arguments):
         return losses.CategoricalCrossentropy
     return losses.SparseCategoricalCrossentropy
 
 
 def _check_known(
-    name: str, arguments: Mapping[str, Any], n_classes: int, output_form: OutputForm
+    name: str, arguments: Mapping[str, Any], n_classes: int, output_form: OutputForm, soft: bool
 ) -> None:
     output = describe_output(output_form, n_classes)
     cure = "Use loss='auto' (cross-entropy); the labels and the output layer need no change."
     if name in _REGRESSION:
-        reason = f"{name} is a regression loss: it would treat class indices as quantities."
+        reason = f"{name} is a regression loss"
+        reason += "." if soft else ": it would treat class indices as quantities."
     elif name in _OTHER_TASKS:
         reason = f"{name} {_OTHER_TASKS[name]}; it does not compare classes."
+    elif soft and name in _ONE_CLASS:
+        reason = f"{name} takes one class for each row."
+        cure = "Use loss='auto' (cross-entropy), or fit the most likely classes, y.argmax(axis=1)."
     elif name in _ONE_UNIT and not is_binary_unit(output_form):
         reason = f"{name} is for two classes and a single output unit."
         if name == "BinaryFocalCrossentropy":
@@ -177,16 +190,15 @@ def _check_known(
         )
     else:
         return
-    raise mismatch_error(
-        describe_classes(n_classes), output, f"loss {snake_name(name)!r}", reason, cure
-    )
+    labels = describe_classes(n_classes, soft)
+    raise mismatch_error(labels, output, f"loss {snake_name(name)!r}", reason, cure)
 
 
 # --- user-defined losses -----------------------------------------------------------------------
 
 
 def _user_loss(
-    spec: Any, arguments: Mapping[str, Any], n_classes: int, output_form: OutputForm
+    spec: Any, arguments: Mapping[str, Any], n_classes: int, output_form: OutputForm, soft: bool
 ) -> AdaptedLoss:
     """Adapt a user-defined loss after detecting its input forms."""
     built = build_user_loss(spec, arguments, _takes_logits(output_form))
@@ -194,12 +206,12 @@ def _user_loss(
     scores = "from_logits" in taken.names
     detected = detect_forms(
         function_of(built),
-        ClassTrial.make(n_classes, output_form),
+        ClassTrial.make(n_classes, output_form, soft=soft, takes_indices=not soft),
         scores=scores,
         required="down",
     )
     if isinstance(detected, Attempts):
-        error = _unusable(spec, scores, n_classes, output_form, detected)
+        error = _unusable(spec, scores, n_classes, output_form, soft, detected)
         raise error from detected.first_error
     return adapt_loss(
         AdaptedLoss, spec, built, detected.forms, arguments, per_sample=detected.per_sample
@@ -207,18 +219,25 @@ def _user_loss(
 
 
 def _unusable(
-    spec: Any, scores: bool, n_classes: int, output_form: OutputForm, attempts: Attempts
+    spec: Any,
+    scores: bool,
+    n_classes: int,
+    output_form: OutputForm,
+    soft: bool,
+    attempts: Attempts,
 ) -> ObjectiveError:
+    labels = "soft labels (n, n_classes)"
+    if not soft:
+        labels = "class indices (n,) or one-hot labels (n, n_classes)"
     inputs = "the model's output and matching from_logits" if scores else "probabilities"
     return mismatch_error(
-        describe_classes(n_classes),
+        describe_classes(n_classes, soft),
         describe_output(output_form, n_classes),
         f"loss {describe(spec)}",
         f"Called on a few synthetic rows with {inputs}, "
         + attempts.describe(
             "did not return smaller values for right predictions than for wrong ones"
         ),
-        "A custom loss takes (y_true, y_pred), where y_true contains class indices (n,) or "
-        "one-hot labels (n, n_classes) and y_pred are probabilities (n, n_classes), and returns n "
-        "values.",
+        f"A custom loss takes (y_true, y_pred), where y_true contains {labels} and y_pred are "
+        "probabilities (n, n_classes), and returns n values.",
     )

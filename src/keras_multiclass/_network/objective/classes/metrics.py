@@ -48,6 +48,20 @@ _INDEX: tuple[TargetForm, PredictionForm] = ("index", "scores")
 _ONE_HOT: tuple[TargetForm, PredictionForm] = ("one_hot", "probabilities")
 _SECOND: tuple[TargetForm, PredictionForm] = ("float_column", "positive")
 
+_OF_PROBABILITIES = (
+    "KLDivergence",
+    "Poisson",
+    "CosineSimilarity",
+    "LogCoshError",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "RootMeanSquaredError",
+    "R2Score",
+    "PearsonCorrelation",
+    "ConcordanceCorrelation",
+)
 _FORMS: dict[str, tuple[TargetForm, PredictionForm]] = {
     "ClassScore": _INDEX,
     "ClassAUC": ("index", "logits"),
@@ -59,25 +73,7 @@ _FORMS: dict[str, tuple[TargetForm, PredictionForm]] = {
     "TopKCategoricalAccuracy": ("one_hot", "scores"),
     "CategoricalCrossentropy": ("one_hot", "scores"),
     "CategoricalHinge": ("one_hot", "scores"),
-    **dict.fromkeys(
-        (
-            "F1Score",
-            "FBetaScore",
-            "KLDivergence",
-            "Poisson",
-            "CosineSimilarity",
-            "LogCoshError",
-            "MeanAbsoluteError",
-            "MeanAbsolutePercentageError",
-            "MeanSquaredError",
-            "MeanSquaredLogarithmicError",
-            "RootMeanSquaredError",
-            "R2Score",
-            "PearsonCorrelation",
-            "ConcordanceCorrelation",
-        ),
-        _ONE_HOT,
-    ),
+    **dict.fromkeys(("F1Score", "FBetaScore", *_OF_PROBABILITIES), _ONE_HOT),
 }
 # For two classes these refer to the second one, as in scikit-learn; for more they count over all
 # classes (one against the rest), as in Keras.
@@ -101,6 +97,8 @@ _TWO_CLASSES: dict[str, tuple[TargetForm, PredictionForm]] = {
     "Hinge": ("float_column", "margin"),
     "SquaredHinge": ("float_column", "margin"),
 }
+# Metrics that compare soft labels with probabilities; all others compare classes.
+_OF_SOFT_LABELS = (*_OF_PROBABILITIES, "CategoricalCrossentropy", "BinaryCrossentropy")
 _OVERLAP = ("IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU")
 _RANKED = ("TopKCategoricalAccuracy", "SparseTopKCategoricalAccuracy")
 
@@ -115,8 +113,9 @@ def resolve_metrics(
     output_form: OutputForm,
     ensemble: bool = False,
     class_names: Sequence[str] | None = None,
+    soft: bool = False,
 ) -> list[keras.metrics.Metric]:
-    """Build metrics that take class indices and the raw output of the model.
+    """Build metrics that take encoded targets and the raw output of the model.
 
     Parameters
     ----------
@@ -136,13 +135,15 @@ def resolve_metrics(
         ``(n, n_members, units)``. Metrics then use the mean of the members' probabilities.
     class_names : sequence of str, default=None
         Names of the classes in the values of ``"per_class_*"``; their indices if None.
+    soft : bool, default=False
+        Whether targets are soft labels; the largest counts in metrics of classes.
 
     Returns
     -------
     list of keras.metrics.Metric
-        They take ``y_true`` of shape ``(n,)`` or ``(n, 1)`` and ``y_pred`` of shape ``(n, units)``,
-        and have unique, reproducible names. The attribute ``takes_weights`` (True where absent) is
-        False for a metric that cannot be weighted.
+        They take ``y_true`` of shape ``(n,)`` or ``(n, 1)``, or ``(n, n_classes)`` if `soft`, and
+        ``y_pred`` of shape ``(n, units)``, and have unique, reproducible names. The attribute
+        ``takes_weights`` (True where absent) is False for a metric that cannot be weighted.
 
     Raises
     ------
@@ -155,22 +156,23 @@ def resolve_metrics(
     """
 
     def adapt(metric: Any, name: str) -> keras.metrics.Metric:
-        return _adapt(metric, name, n_classes, output_form, ensemble)
+        return _adapt(metric, name, n_classes, output_form, ensemble, soft)
 
-    lookup = functools.partial(_lookup, n_classes=n_classes, class_names=class_names)
+    lookup = functools.partial(_lookup, n_classes=n_classes, class_names=class_names, soft=soft)
     return build_metrics(metrics, routed, n_classes=n_classes, lookup=lookup, adapt=adapt)
 
 
 # --- names -----------------------------------------------------------------------------------
 
 
-def _lookup(name: str, n_classes: int, class_names: Sequence[str] | None) -> Any:
+def _lookup(name: str, n_classes: int, class_names: Sequence[str] | None, soft: bool) -> Any:
     """Look up a metric by our name, scikit-learn's or Keras'."""
     metrics = keras.metrics
     if name in ("accuracy", "acc"):
         return functools.partial(metrics.SparseCategoricalAccuracy, name=name)
     if name in ("crossentropy", "ce"):
-        return functools.partial(metrics.SparseCategoricalCrossentropy, name=name)
+        sparse, soft_labels = metrics.SparseCategoricalCrossentropy, metrics.CategoricalCrossentropy
+        return functools.partial(soft_labels if soft else sparse, name=name)
     if match := _TOP_K.fullmatch(name):
         k = int(match[1])
         return functools.partial(metrics.SparseTopKCategoricalAccuracy, k=k, name=name)
@@ -191,25 +193,27 @@ def _lookup(name: str, n_classes: int, class_names: Sequence[str] | None) -> Any
 
 
 def _adapt(
-    metric: Any, name: str, n_classes: int, output_form: OutputForm, ensemble: bool
+    metric: Any, name: str, n_classes: int, output_form: OutputForm, ensemble: bool, soft: bool
 ) -> keras.metrics.Metric:
     if not isinstance(metric, (ClassScore, ClassAUC)) and not _has_known_form(metric):
         return adapt_own_metric(
             metric,
             name,
-            ClassTrial.make(n_classes, output_form),
+            ClassTrial.make(n_classes, output_form, soft=soft),
             takes_logits=output_form in ("logits", "binary_logit"),
-            unusable=functools.partial(_unusable, n_classes, output_form),
+            unusable=functools.partial(_unusable, n_classes, output_form, soft),
         )
     metric = _corrected(metric, n_classes, output_form)
     target, prediction = _known_form(metric, n_classes, output_form)
+    if soft and type(metric).__name__ in _OF_SOFT_LABELS:
+        target = "soft" if target == "one_hot" else "soft_column"
     # TensorFlow's top-k supports float32 only, whatever the precision of the model.
     dtype = "float32" if type(metric).__name__ in _RANKED else None
-    plain = not (is_binary_unit(output_form) or ensemble) and dtype is None
+    plain = not (is_binary_unit(output_form) or ensemble or soft) and dtype is None
     metric.name = name
     if plain and (target, prediction) == _INDEX:
         return metric
-    forms = InputForms(target, prediction, output_form, n_classes)
+    forms = InputForms(target, prediction, output_form, n_classes, soft)
     return AdaptedMetric(metric, forms, name=name, dtype=dtype)
 
 
@@ -280,14 +284,15 @@ def _known_form(
 
 
 def _unusable(
-    n_classes: int, output_form: OutputForm, metric: object, attempts: Attempts
+    n_classes: int, output_form: OutputForm, soft: bool, metric: object, attempts: Attempts
 ) -> ObjectiveError:
+    labels = "soft labels" if soft else "one-hot labels"
     return mismatch_error(
-        describe_classes(n_classes),
+        describe_classes(n_classes, soft),
         describe_output(output_form, n_classes),
         f"metric {describe(metric)}",
         "Called on a few synthetic rows, "
         + attempts.describe("did not distinguish right predictions from wrong ones"),
         "A metric of your own takes 'y_true', 'y_pred', where y_true are class indices (n,) or "
-        "one-hot labels (n, n_classes) and y_pred are probabilities (n, n_classes).",
+        f"{labels} (n, n_classes) and y_pred are probabilities (n, n_classes).",
     )

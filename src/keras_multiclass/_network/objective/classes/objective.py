@@ -35,10 +35,13 @@ class ClassObjective(Objective):
         Output form of the model.
     own_prediction_form : ClassOutputForm, default=None
         Form of what the model's own ``predict_step`` returns; None if it has none.
+    soft : bool, default=False
+        Whether targets are soft labels, of shape ``(n, n_classes)``, instead of class indices.
     """
 
     output_form: ClassOutputForm = "logits"
     own_prediction_form: ClassOutputForm | None = None
+    soft: bool = False
 
     average_layer: ClassVar[type[MemberAverage]] = MemberAverage
     metrics_of_each: ClassVar[tuple[str, ...]] = (
@@ -57,18 +60,19 @@ class ClassObjective(Objective):
         form = inspect_prediction(predict, self.n_classes, sample)
         return replace(self, own_prediction_form=form)
 
-    def reweighted(self, now: ClassObjective) -> ClassObjective:
-        """Return the objective with the class weights of further training."""
-        return self
+    def continued(self, now: ClassObjective) -> ClassObjective:
+        """Return the objective with the kind of labels of further training."""
+        return replace(self, soft=now.soft)
 
     def build_loss(self, loss: Any, arguments: Mapping[str, Any]) -> keras.losses.Loss:
-        """Build a loss of class indices and raw model output."""
+        """Build a loss of class indices, or soft labels, and raw model output."""
         return resolve_loss(
             loss,
             arguments,
             n_classes=self.n_classes,
             output_form=self.output_form,
             ensemble=self.ensemble,
+            soft=self.soft,
         )
 
     def resolve_metrics(
@@ -82,6 +86,7 @@ class ClassObjective(Objective):
             output_form=self.output_form,
             ensemble=self.ensemble,
             class_names=self.class_names,
+            soft=self.soft,
         )
 
     @property

@@ -20,7 +20,7 @@ from keras_multiclass._network.objective.forms import (
 
 __all__ = ["ClassTrial"]
 
-_TARGETS: tuple[TargetForm, ...] = ("index", "one_hot", "float_index", "column", "float_column")
+_INDICES: tuple[TargetForm, ...] = ("float_index", "column", "float_column")
 _MOST_SHIFTS = 64
 _DESCRIPTIONS = {
     "index": "class indices (n,)",
@@ -28,20 +28,34 @@ _DESCRIPTIONS = {
     "column": "class indices (n, 1)",
     "float_column": "float class indices (n, 1)",
     "one_hot": "one-hot labels (n, n_classes)",
+    "soft": "soft labels (n, n_classes)",
+    "soft_column": "soft labels of the second class (n, 1)",
 }
 
 
 @dataclass(frozen=True)
 class ClassTrial:
-    """Class indices, and a right and a wrong prediction for each of them; see `Trial`."""
+    """Class indices, and a right and a wrong prediction for each of them; see `Trial`.
 
-    targets: np.ndarray
+    With ``soft``, targets are soft labels, which also become class indices if ``takes_indices``.
+    """
+
+    index: np.ndarray
     right: np.ndarray
     wrong: np.ndarray
     output_form: OutputForm
+    soft: bool = False
+    takes_indices: bool = True
 
     @classmethod
-    def make(cls, n_classes: int, output_form: OutputForm) -> ClassTrial:
+    def make(
+        cls,
+        n_classes: int,
+        output_form: OutputForm,
+        *,
+        soft: bool = False,
+        takes_indices: bool = True,
+    ) -> ClassTrial:
         """Make the rows for a number of classes and a form of output."""
         # The number of rows differs from the number of classes (and from 1), so that broadcasting
         # cannot confuse the two axes.
@@ -56,12 +70,17 @@ class ClassTrial:
         wrong = right.copy()
         wrong[np.arange(n), classes] = right[np.arange(n), others]
         wrong[np.arange(n), others] = 0.8
-        return cls(classes, right, wrong, output_form)
+        return cls(classes, right, wrong, output_form, soft, takes_indices)
+
+    @property
+    def targets(self) -> np.ndarray:
+        """Class indices, or soft labels."""
+        return np.eye(self.right.shape[1], dtype="float32")[self.index] if self.soft else self.index
 
     @property
     def shapes(self) -> Sequence[tuple[int, ...]]:
         """One value for each row."""
-        n = len(self.targets)
+        n = len(self.index)
         return ((n,), (n, 1))
 
     def candidates(self, *, scores: bool) -> Sequence[InputForms]:
@@ -72,11 +91,14 @@ class ClassTrial:
             one_unit: PredictionForm = "positive"
             if scores and self.output_form in ("logits", "binary_logit"):
                 one_unit = "margin"
-            single = [("float_column", one_unit)]
+            single = [("soft_column" if self.soft else "float_column", one_unit)]
         both: PredictionForm = "scores" if scores else "probabilities"
-        pairs = [(target, both) for target in _TARGETS]
+        targets: list[TargetForm] = ["soft" if self.soft else "one_hot"]
+        if self.takes_indices:
+            targets = ["index", *targets, *_INDICES]
+        pairs = [(target, both) for target in targets]
         ordered = single + pairs if is_binary_unit(self.output_form) else pairs + single
-        return [InputForms(*pair, self.output_form, n_classes) for pair in ordered]
+        return [InputForms(*pair, self.output_form, n_classes, self.soft) for pair in ordered]
 
     def labels_of(self, forms: InputForms) -> str:
         """Describe the labels of a form."""
@@ -89,8 +111,8 @@ class ClassTrial:
         pairs = []
         for by in range(min(-(-n_classes // n), _MOST_SHIFTS)):
             right, wrong = (np.roll(p, by, axis=1) for p in (self.right, self.wrong))
-            moved = replace(self, targets=(self.targets + by) % n_classes, right=right, wrong=wrong)
-            pairs.append((moved, replace(moved, targets=wrong.argmax(axis=1).astype("int32"))))
+            moved = replace(self, index=(self.index + by) % n_classes, right=right, wrong=wrong)
+            pairs.append((moved, replace(moved, index=wrong.argmax(axis=1).astype("int32"))))
         return pairs
 
     def raw(self, probabilities: np.ndarray) -> np.ndarray:
@@ -115,7 +137,7 @@ class ClassTrial:
         target = forms.targets(self.targets, dtype)
         try:
             if forms.prediction == "positive":
-                logits = ops.cast(np.linspace(-2.0, 3.0, len(self.targets))[:, None], dtype)
+                logits = ops.cast(np.linspace(-2.0, 3.0, len(self.index))[:, None], dtype)
                 first = call(evaluate, target, logits)
                 second = call(evaluate, 1.0 - target, -logits)
                 logit_form: PredictionForm = "margin"

@@ -61,7 +61,7 @@ class LabelObjective(Objective):
         form = inspect_label_prediction(predict, self.n_classes, sample)
         return replace(self, own_prediction_form=form)
 
-    def reweighted(self, now: LabelObjective) -> LabelObjective:
+    def continued(self, now: LabelObjective) -> LabelObjective:
         """Return the objective with the class weights of further training."""
         return replace(self, label_weights=now.label_weights)
 
