@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from sklearn.datasets import load_iris
 
-from _toy import tiny
+from _toy import SMALL_BACKBONES, assert_same, tiny
 from keras_multiclass import KerasMulticlassClassifier, get_backbone, list_backbones
 from keras_multiclass._data.rows import TrainingData
 from keras_multiclass._shared.keras.environment import keras_environment
@@ -62,36 +62,7 @@ def train_with_both(**params):
     return train("graph", **params), train("keras", **params)
 
 
-def assert_same(graph, plain, rtol=1e-4, atol=1e-5):
-    """Check that weights, optimizer state and history agree within the precision of float32."""
-    for found, expected in zip(graph.model_.variables, plain.model_.variables, strict=True):
-        np.testing.assert_allclose(found, expected, rtol=rtol, atol=atol, err_msg=found.path)
-    states = graph.model_.optimizer.variables, plain.model_.optimizer.variables
-    for found, expected in zip(*states, strict=True):
-        np.testing.assert_allclose(found, expected, rtol=rtol, atol=atol, err_msg=found.path)
-    assert list(graph.history_) == list(plain.history_)
-    for name, values in plain.history_.items():
-        np.testing.assert_allclose(graph.history_[name], values, rtol=rtol, atol=atol, err_msg=name)
-
-
 # --- equal results --------------------------------------------------------------------------------
-
-CASES = {
-    "mlp": ((5,), {"hidden_units": (8,), "dropout": 0.3, "normalization": "batch"}),
-    "realmlp": ((5,), {"hidden_units": (8, 8), "dropout": 0.3}),
-    "realmlp_small": ((5,), {"hidden_units": (8,), "dropout": 0.3}),
-    "resnet": ((5,), {"units": 8, "num_layers": 1, "dropout": 0.3, "normalization": "batch"}),
-    "tabm": ((5,), {"n_members": 3, "units": 8, "num_layers": 2, "numeric_embedding": "piecewise"}),
-    "ft_transformer": (
-        (5,),
-        {"units": 8, "num_heads": 2, "num_layers": 2, "residual_dropout": 0.2},
-    ),
-    "cnn": ((8, 8, 1), {"filters": (4, 8), "dropout": 0.2, "normalization": "batch"}),
-    "conv1d": ((6, 3), {"filters": 6, "num_layers": 1, "dropout": 0.2}),
-    "lstm": ((6, 3), {"units": 5, "dropout": 0.2, "recurrent_dropout": 0.2}),
-    "gru": ((6, 3), {"units": 5, "bidirectional": True, "dropout": 0.2}),
-    "transformer": ((6, 3), {"units": 8, "num_heads": 2, "num_layers": 1, "dropout": 0.2}),
-}
 
 
 @pytest.fixture
@@ -121,10 +92,10 @@ def executors_of_traces():
     ]
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", SMALL_BACKBONES)
 def test_every_backbone_trains_equally_in_both_engines_on_any_threads(name, with_threads):
     """With weights, dropout, batch normalization, validation rows and a short last batch."""
-    shape, options = CASES[name]
+    shape, options = SMALL_BACKBONES[name]
     data = draw(shape)
     X_val, y_val, w_val = draw(shape, n=21, seed=1)
     params = {
@@ -154,7 +125,7 @@ def test_the_cases_cover_every_built_in_backbone():
     built_in = {
         n for n in list_backbones() if get_backbone(n).builder.__module__.startswith("keras_")
     }
-    assert built_in == set(CASES)
+    assert built_in == set(SMALL_BACKBONES)
 
 
 class OwnStep(keras.Model):
