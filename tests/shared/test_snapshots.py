@@ -172,3 +172,33 @@ def test_a_copied_variable_has_the_regularizer_and_the_constraint():
         assert float(copied.regularizer(copied)) == 0.5 * 3
         assert float(copied.constraint(5.0)) == pytest.approx(0.1)
         assert copied.regularizer is not variable.regularizer
+
+
+class Plain(keras.layers.Layer):
+    """A layer of the user's own."""
+
+    def call(self, inputs):
+        return inputs
+
+
+class Holder:
+    """An object of the user's own."""
+
+
+@pytest.mark.parametrize("name", ["count", "momentums", "optimizer"])
+@pytest.mark.parametrize("value", [[2.0], {"by": 2.0}], ids=["list", "dict"])
+@pytest.mark.parametrize("is_layer", [True, False], ids=["of a layer", "of an object"])
+def test_attributes_named_like_those_of_other_keras_classes_count(name, value, is_layer):
+    def make(value):
+        with fresh_names():
+            layer = Plain()
+            layer.holder = Holder()
+            setattr(layer if is_layer else layer.holder, name, value)
+            model = keras.Sequential([keras.Input((1,)), layer])
+            model.compile("sgd", "mse")
+        return model
+
+    model, other = make(value), make([3.0] if isinstance(value, list) else {"by": 3.0})
+    assert fingerprint(model) == fingerprint(make(copy.deepcopy(value))) != fingerprint(other)
+    [copied] = LayerSnapshot.take(model).restore().layers
+    assert getattr(copied if is_layer else copied.holder, name) == value

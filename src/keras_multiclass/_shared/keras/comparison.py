@@ -11,8 +11,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_multiclass._shared.keras.object_names import fresh_names
+from keras_multiclass._shared.keras.base_attributes import base_attributes
 from keras_multiclass._shared.upstream.keras_objects import is_tracker
+from keras_multiclass._shared.upstream.keras_optimizers import WEIGHT_DECAY_EXCLUSIONS
 
 _INCIDENTAL = ("name", "built", "_dtype")
 
@@ -24,7 +25,7 @@ def differences(first: Any, second: Any) -> list[str]:
 
 def _differences(first: Any, second: Any, compared: set[tuple[int, int]]) -> list[str]:
     compared.add((id(first), id(second)))
-    usual, other = _usual_attributes(), vars(second)
+    usual, other = _uncompared(first), vars(second)
     return sorted(
         name
         for name, value in vars(first).items()
@@ -32,6 +33,13 @@ def _differences(first: Any, second: Any, compared: set[tuple[int, int]]) -> lis
         and (name not in usual or isinstance(value, (bool, numbers.Number, str, type(None))))
         and not (name in other and _equal(value, other[name], compared))
     )
+
+
+def _uncompared(value: Any) -> frozenset[str]:
+    """Return the names of attributes that are compared only if they are plain values."""
+    if isinstance(value, keras.Layer):
+        return frozenset()
+    return base_attributes(value) | WEIGHT_DECAY_EXCLUSIONS
 
 
 def _equal(first: Any, second: Any, compared: set[tuple[int, int]]) -> bool:
@@ -73,18 +81,3 @@ def _equal(first: Any, second: Any, compared: set[tuple[int, int]]) -> bool:
 
 def _compares(cls: type) -> bool:
     return any("__eq__" in vars(base) for base in cls.__mro__[:-1])
-
-
-@functools.cache
-def _usual_attributes() -> frozenset[str]:
-    """List the attributes of Keras' base classes."""
-    with fresh_names():
-        optimizer = keras.optimizers.Optimizer(1.0, name="any")
-        optimizer.exclude_from_weight_decay(var_names=["any"])
-        bases = (
-            keras.losses.Loss(),
-            keras.metrics.Metric(),
-            optimizer,
-            keras.callbacks.Callback(),
-        )
-        return frozenset(name for base in bases for name in vars(base))

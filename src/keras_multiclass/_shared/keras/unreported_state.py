@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
+from keras_multiclass._shared.keras.base_attributes import base_attributes
 from keras_multiclass._shared.keras.copying import copy_state
 from keras_multiclass._shared.keras.layer_tree import iterate_layers
-from keras_multiclass._shared.keras.object_names import fresh_names
 from keras_multiclass._shared.library_code import is_custom
 from keras_multiclass._shared.messages import describe
-from keras_multiclass._shared.seeding import seeded
 
 
 def collect_unreported(layer: keras.Layer) -> list[dict[str, Any]]:
@@ -31,11 +29,11 @@ def _unreported_by(layer: keras.Layer) -> dict[str, Any]:
     others: tuple[type, ...] = (keras.Layer, keras.metrics.Metric, keras.optimizers.Optimizer)
     if isinstance(layer, keras.Model):
         others = (*others, keras.losses.Loss)
-    unreported = {}
+    usual, unreported = base_attributes(layer), {}
     for name, value in vars(layer).items():
         is_code = inspect.isclass(value) or inspect.isroutine(value)
         is_object = hasattr(value, "__dict__") and is_custom(type(value)) and not is_code
-        is_setting = is_custom_layer and name not in _usual_attributes() and _is_plain(value)
+        is_setting = is_custom_layer and name not in usual and _is_plain(value)
         if is_setting or (is_object and not isinstance(value, others)):
             unreported[name] = plain_copy(value)
     return unreported
@@ -57,20 +55,6 @@ def _is_plain(value: Any) -> bool:
         return False
     plain = (bool, int, float, complex, str, bytes, type(None), np.ndarray, np.generic)
     return isinstance(value, plain) or keras.ops.is_tensor(value)
-
-
-@functools.cache
-def _usual_attributes() -> frozenset[str]:
-    """List the attributes that Keras gives every layer and model."""
-    with fresh_names(), seeded(0):
-        inputs = keras.Input((1,))
-        layer = keras.layers.Dense(1)
-        model = keras.Model(inputs, layer(inputs))
-        sequential = keras.Sequential([inputs, keras.layers.Dense(1)])
-        for each in (model, sequential):
-            each.compile("sgd", "mse")
-        own = (name for name in vars(layer) if name.startswith("_"))
-        return frozenset({*vars(keras.layers.Layer()), *vars(model), *vars(sequential), *own})
 
 
 def restore_unreported(layer: keras.Layer, unreported: list[dict[str, Any]]) -> None:

@@ -28,6 +28,12 @@ UNDOCUMENTED = {
 }
 
 
+# The attributes in which an optimizer has what is excluded.
+WEIGHT_DECAY_EXCLUSIONS = frozenset(
+    {"_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern"}
+)
+
+
 class WeightDecayExclusion(NamedTuple):
     """Variables that an optimizer does not decay.
 

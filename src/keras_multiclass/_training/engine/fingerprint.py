@@ -17,12 +17,11 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_multiclass._shared.keras.base_attributes import base_attributes, usage_records
 from keras_multiclass._shared.keras.layer_tree import inner_layers
-from keras_multiclass._shared.keras.object_names import fresh_names
 from keras_multiclass._shared.keras.rebuilding import config_with_schedule, unreported_settings
 from keras_multiclass._shared.library_code import is_library_code, top_module
 from keras_multiclass._shared.messages import describe
-from keras_multiclass._shared.seeding import seeded
 from keras_multiclass._shared.signatures import names_in
 from keras_multiclass._shared.upstream.keras_training import compile_arguments_of, compiled_metrics
 
@@ -168,12 +167,13 @@ class _Describer:
         if isinstance(value, keras.Layer):
             parts += [value.trainable, value.dtype_policy.get_config(), *inner_layers(value)]
             attributes = {k: v for k, v in attributes.items() if not isinstance(v, keras.Layer)}
-        usual, records = _usual_attributes()
+        usual = frozenset() if is_keras else base_attributes(value)
         for name, item in sorted(attributes.items()):
             if is_keras:
                 relevant = _is_foreign(item)
             elif name in usual:
-                relevant = name not in records and (isinstance(item, _PLAIN) or _is_schedule(item))
+                is_setting = isinstance(item, _PLAIN) or _is_schedule(item)
+                relevant = is_setting and name not in usage_records()
             else:
                 relevant = True
             if relevant:
@@ -238,37 +238,3 @@ def _is_foreign(value: Any) -> bool:
     if isinstance(value, types.MethodType):
         return _is_foreign(value.__func__)
     return not is_library_code(value if _is_code(value) else type(value))
-
-
-@functools.cache
-def _usual_attributes() -> tuple[frozenset[str], frozenset[str]]:
-    """List the attributes that Keras gives every model, layer, loss, metric and optimizer.
-
-    Returns
-    -------
-    usual : frozenset of str
-        All of them.
-    records : frozenset of str
-        Those that only record how an object was used.
-    """
-
-    class Subclass(keras.Model):
-        pass
-
-    with fresh_names(), seeded(0):
-        inputs = keras.Input((1,))
-        model = keras.Model(inputs, keras.layers.Dense(1)(inputs))
-        model.compile("sgd", "mse", metrics=["mse"])
-        sequential = keras.Sequential([inputs, keras.layers.Dense(1)])
-        sequential.compile("sgd", "mse")
-        model.optimizer.build(model.trainable_variables)
-        # Keras changes a subclass when its first instance is made.
-        subclassed = [Subclass(inputs, model(inputs)) for _ in range(2)]
-        layer = keras.layers.Identity()
-        before = dict(vars(layer))
-        layer(inputs)
-        records = {name for name in before if vars(layer)[name] is not before[name]}
-        bases = (keras.layers.Layer(), keras.metrics.Mean(), keras.losses.Loss(), model.optimizer)
-        known = (model, sequential, *subclassed, *bases)
-    usual = frozenset(name for base in known for name in vars(base))
-    return usual, frozenset(records | {"stop_training"})
