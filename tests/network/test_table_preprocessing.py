@@ -189,6 +189,7 @@ def test_categorical_columns_are_detected_by_dtype_or_named(choice, expected):
         ([7], "`categorical_features` as indices must be from 0 to 3"),
         ([True, False], "`categorical_features` as a mask must be one value for each of the 4"),
         (1.5, "`categorical_features` must be"),
+        (["color", ("weight",)], "`categorical_features` must be"),
         (None, "strings or categories in column 'color'"),
     ],
 )

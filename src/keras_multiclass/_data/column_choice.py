@@ -71,7 +71,10 @@ def categorical_positions(X: Any, categorical_features: Any) -> list[int]:
             return []
         in_library = is_categorical if library == "pandas" else _polars_dtype_is_categorical
         return [i for i in range(X.shape[1]) if in_library(X, i)]
-    selection = np.asarray(categorical_features)
+    try:
+        selection = np.asarray(categorical_features)
+    except ValueError:  # lists of different lengths
+        raise _invalid_parameter(categorical_features) from None
     if selection.dtype.kind == "U":  # perhaps of names and numbers
         selection = np.asarray(categorical_features, dtype=object)
     if selection.ndim != 1 or (selection.size and selection.dtype.kind not in "biuO"):
@@ -139,7 +142,7 @@ def _positions_of_names(names: list[Any], X: Any) -> list[int]:
                 "Pass X as a data frame.",
             )
         )
-    columns = list(X.columns)
+    columns = {name: position for position, name in enumerate(X.columns)}
     unknown = [name for name in names if name not in columns]
     if unknown:
         raise ValueError(
@@ -150,4 +153,4 @@ def _positions_of_names(names: list[Any], X: Any) -> list[int]:
                 did_you_mean(unknown[0], columns).strip(),
             )
         )
-    return sorted({columns.index(name) for name in names})
+    return sorted({columns[name] for name in names})

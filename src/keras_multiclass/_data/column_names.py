@@ -98,8 +98,9 @@ def _are_strings(names: Names | None) -> bool:
 
 
 def _raise_different(given: Names, fitted: Names) -> None:
-    new = [name for name in given if name not in set(fitted)]
-    missing = [name for name in fitted if name not in set(given)]
+    known, found = set(fitted), set(given)
+    new = [name for name in given if name not in known]
+    missing = [name for name in fitted if name not in found]
     parts = [_count(new, "new"), _count(missing, "missing")]
     got = " and ".join(part for part in parts if part)
     raise ValueError(

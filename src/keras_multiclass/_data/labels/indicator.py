@@ -377,9 +377,9 @@ class IndicatorCodec:
                 )
             return target.values
         positions = {label: i for i, label in enumerate(target.names.tolist())}
-        known = self.classes.tolist()
+        known = dict.fromkeys(self.classes.tolist())
         missing = [label for label in known if label not in positions]
-        unknown = [label for label in positions if label not in set(known)]
+        unknown = [label for label in positions if label not in known]
         if missing or unknown:
             parts = [
                 f"{len(labels)} {what}: {format_list(labels[:_MAX_SHOWN])}"
