@@ -202,3 +202,33 @@ def test_attributes_named_like_those_of_other_keras_classes_count(name, value, i
     assert fingerprint(model) == fingerprint(make(copy.deepcopy(value))) != fingerprint(other)
     [copied] = LayerSnapshot.take(model).restore().layers
     assert getattr(copied if is_layer else copied.holder, name) == value
+
+
+def make_activation(factor):
+    return lambda: keras.layers.Dense(1, activation=make_function(factor))
+
+
+def make_function(factor):
+    def scaled(x):
+        return factor * x
+
+    return scaled
+
+
+def make_layer(factor):
+    class Scaled(keras.layers.Layer):
+        def call(self, inputs):
+            return factor * inputs
+
+    return Scaled
+
+
+@pytest.mark.parametrize("make", [make_layer, make_activation], ids=["class", "function"])
+def test_layers_that_keras_cannot_tell_apart_are_not_copied(make):
+    first, second = make(2.0), make(3.0)
+    LayerSnapshot.take(keras.Sequential([keras.Input((1,)), first()]))
+    model = keras.Sequential([keras.Input((1,)), first(), second()])
+    with pytest.raises(
+        TypeError, match=r"different .* of the same name, (?i:.*scaled'): rename them"
+    ):
+        LayerSnapshot.take(model)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+from typing import Any
+
 import keras
 
 from keras_multiclass._shared.keras.layer_tree import iterate_layers
@@ -13,12 +16,33 @@ from keras_multiclass._shared.signatures import accepted_parameters, read_signat
 
 def check_copyable(layer: keras.Layer) -> None:
     """Raise ``TypeError`` for a layer or model that a copy would not be equal to."""
+    _refuse_same_names(layer)
     for inner in iterate_layers(layer):
         if isinstance(inner, keras.Model):
             _refuse_own_methods(inner)
             _refuse_lost_arguments(type(inner))
         if not is_custom(type(inner)) and not isinstance(inner, keras.layers.Lambda):
             _refuse_lambdas(inner)
+
+
+def _refuse_same_names(layer: keras.Layer) -> None:
+    """Raise for different classes of layers, or functions, of the same name.
+
+    Keras looks them up by name, so that all of these layers would be built with one of them.
+    """
+    found: dict[str, Any] = {}
+    for inner in iterate_layers(layer):
+        names = accepted_parameters(type(inner)).names
+        functions = (v for k, v in vars(inner).items() if k in names and inspect.isfunction(v))
+        for code in (type(inner), *functions):
+            name = keras.saving.get_registered_name(code)
+            if is_custom(code) and found.setdefault(name, code) is not code:
+                kind = "classes of layers" if inspect.isclass(code) else "functions"
+                raise TypeError(
+                    f"The model {layer.name!r} cannot be copied or saved, because its layers use "
+                    f"different {kind} of the same name, {name!r}: rename them, or pass a function "
+                    "that builds the network instead of the network."
+                )
 
 
 def _refuse_own_methods(model: keras.Model) -> None:
