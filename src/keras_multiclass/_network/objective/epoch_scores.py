@@ -1,4 +1,4 @@
-"""Bases of the metrics that accumulate sums over the rows of an epoch, class by class."""
+"""What metrics that accumulate sums over the rows of an epoch have in common, class by class."""
 
 from __future__ import annotations
 
@@ -11,7 +11,58 @@ from keras import ops
 
 from keras_multiclass._shared.upstream.keras_objects import set_direction
 
-__all__ = ["BinnedRanking", "OverClasses"]
+__all__ = [
+    "OF_COUNTS",
+    "BinnedRanking",
+    "OverClasses",
+    "f1",
+    "is_positive",
+    "micro_average",
+    "precision",
+    "recall",
+    "weighted_mean",
+]
+
+# --- scores of counts -------------------------------------------------------------------------
+
+# Of each class or label: weights of the rows that have it, of those predicted to have it, and of
+# those for which both hold.
+
+
+def precision(true: Any, predicted: Any, correct: Any) -> Any:
+    """Return the share of the predictions that are correct."""
+    return ops.divide_no_nan(correct, predicted)
+
+
+def recall(true: Any, predicted: Any, correct: Any) -> Any:
+    """Return the share of the true rows that are predicted."""
+    return ops.divide_no_nan(correct, true)
+
+
+def f1(true: Any, predicted: Any, correct: Any) -> Any:
+    """Return the harmonic mean of precision and recall."""
+    return ops.divide_no_nan(2 * correct, true + predicted)
+
+
+OF_COUNTS = {"precision": precision, "recall": recall, "f1": f1}
+
+
+def micro_average(score: Any, true: Any, predicted: Any, correct: Any) -> Any:
+    """Return a score of all classes or labels pooled."""
+    return score(ops.sum(true), ops.sum(predicted), ops.sum(correct))
+
+
+def weighted_mean(values: Any, weights: Any) -> Any:
+    """Return a weighted mean, 0 if all weights are."""
+    return ops.divide_no_nan(ops.sum(values * weights), ops.sum(weights))
+
+
+def is_positive(values: Any) -> Any:
+    """Return 1 where a value is positive, 0 elsewhere."""
+    return ops.cast(ops.greater(values, 0), values.dtype)
+
+
+# --- bases of metrics -------------------------------------------------------------------------
 
 
 class OverClasses(keras.metrics.Metric):

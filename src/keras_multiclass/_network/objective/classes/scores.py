@@ -12,7 +12,15 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_multiclass._network.objective.epoch_scores import BinnedRanking, OverClasses
+from keras_multiclass._network.objective.epoch_scores import (
+    OF_COUNTS,
+    BinnedRanking,
+    OverClasses,
+    is_positive,
+    micro_average,
+    recall,
+    weighted_mean,
+)
 
 __all__ = ["AUCS", "COUNTED", "SCIKIT_LEARN_NAMES", "ClassAUC", "ClassScore"]
 
@@ -21,44 +29,18 @@ _register = keras.saving.register_keras_serializable(package="keras_multiclass")
 
 # --- scores of counts -------------------------------------------------------------------------
 
-# Per class: weights of its true rows, of the rows predicted as it, and of the correct predictions.
-
-
-def _precision(true: Any, predicted: Any, correct: Any) -> Any:
-    return ops.divide_no_nan(correct, predicted)
-
-
-def _recall(true: Any, predicted: Any, correct: Any) -> Any:
-    return ops.divide_no_nan(correct, true)
-
-
-def _f1(true: Any, predicted: Any, correct: Any) -> Any:
-    return ops.divide_no_nan(2 * correct, true + predicted)
-
-
-def _mean(values: Any, weights: Any) -> Any:
-    return ops.divide_no_nan(ops.sum(values * weights), ops.sum(weights))
-
-
-def _where_positive(values: Any) -> Any:
-    return ops.cast(ops.greater(values, 0), values.dtype)
-
 
 def _macro(score: Any, true: Any, predicted: Any, correct: Any) -> Any:
     # As in scikit-learn, a class that occurs neither in labels nor in predictions is ignored.
-    return _mean(score(true, predicted, correct), _where_positive(true + predicted))
-
-
-def _micro(score: Any, true: Any, predicted: Any, correct: Any) -> Any:
-    return score(ops.sum(true), ops.sum(predicted), ops.sum(correct))
+    return weighted_mean(score(true, predicted, correct), is_positive(true + predicted))
 
 
 def _weighted(score: Any, true: Any, predicted: Any, correct: Any) -> Any:
-    return _mean(score(true, predicted, correct), true)
+    return weighted_mean(score(true, predicted, correct), true)
 
 
 def _balanced_accuracy(true: Any, predicted: Any, correct: Any) -> Any:
-    return _mean(_recall(true, predicted, correct), _where_positive(true))
+    return weighted_mean(recall(true, predicted, correct), is_positive(true))
 
 
 def _shares(true: Any, predicted: Any, correct: Any) -> Any:
@@ -78,8 +60,7 @@ def _matthews_correlation(true: Any, predicted: Any, correct: Any) -> Any:
     return ops.divide_no_nan(covariance, ops.sqrt(ops.maximum(spreads, 0)))
 
 
-_OF_EACH_CLASS = {"precision": _precision, "recall": _recall, "f1": _f1}
-_AVERAGES = {"macro": _macro, "micro": _micro, "weighted": _weighted}
+_AVERAGES = {"macro": _macro, "micro": micro_average, "weighted": _weighted}
 
 COUNTED: Mapping[str, Callable[[Any, Any, Any], Any]] = {
     "balanced_accuracy": _balanced_accuracy,
@@ -88,18 +69,14 @@ COUNTED: Mapping[str, Callable[[Any, Any, Any], Any]] = {
     **{
         f"{average}_{name}": functools.partial(combine, score)
         for average, combine in _AVERAGES.items()
-        for name, score in _OF_EACH_CLASS.items()
+        for name, score in OF_COUNTS.items()
     },
-    **{f"per_class_{name}": score for name, score in _OF_EACH_CLASS.items()},
+    **{f"per_class_{name}": score for name, score in OF_COUNTS.items()},
 }
 """Scores of `ClassScore` by name, as functions of three weights per class."""
 
 SCIKIT_LEARN_NAMES: Mapping[str, str] = {
-    **{
-        f"{score}_{average}": f"{average}_{score}"
-        for average in _AVERAGES
-        for score in _OF_EACH_CLASS
-    },
+    **{f"{score}_{average}": f"{average}_{score}" for average in _AVERAGES for score in OF_COUNTS},
     "matthews_corrcoef": "matthews_correlation",
     "roc_auc_ovr": "macro_auc",
     "roc_auc_ovr_weighted": "weighted_auc",
@@ -175,8 +152,8 @@ class ClassScore(OverClasses):
 # --- areas under curves -----------------------------------------------------------------------
 
 AUCS: Mapping[str, Callable[[Any, Any, Any], Any]] = {
-    "macro_auc": lambda areas, own, others: _mean(areas, _where_positive(own * others)),
-    "weighted_auc": lambda areas, own, others: _mean(areas, own * _where_positive(others)),
+    "macro_auc": lambda areas, own, others: weighted_mean(areas, is_positive(own * others)),
+    "weighted_auc": lambda areas, own, others: weighted_mean(areas, own * is_positive(others)),
     "per_class_auc": lambda areas, own, others: areas,
 }
 """Scores of `ClassAUC` by name, from each class's area, its weight and that of the rest."""

@@ -9,7 +9,14 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
-from keras_multiclass._network.objective.epoch_scores import BinnedRanking, OverClasses
+from keras_multiclass._network.objective.epoch_scores import (
+    OF_COUNTS,
+    BinnedRanking,
+    OverClasses,
+    is_positive,
+    micro_average,
+    weighted_mean,
+)
 from keras_multiclass._shared.upstream.keras_objects import set_direction
 
 __all__ = [
@@ -27,20 +34,7 @@ _register = keras.saving.register_keras_serializable(package="keras_multiclass")
 
 # --- scores of counts -------------------------------------------------------------------------
 
-# Per label: weights of the rows that have it, of those predicted to have it, and of those for which
-# both hold; and of all rows.
-
-
-def _precision(true: Any, predicted: Any, correct: Any) -> Any:
-    return ops.divide_no_nan(correct, predicted)
-
-
-def _recall(true: Any, predicted: Any, correct: Any) -> Any:
-    return ops.divide_no_nan(correct, true)
-
-
-def _f1(true: Any, predicted: Any, correct: Any) -> Any:
-    return ops.divide_no_nan(2 * correct, true + predicted)
+# Functions of the weights of each label, see `OF_COUNTS`, and of all rows.
 
 
 def _per_label(score: Any, true: Any, predicted: Any, correct: Any, rows: Any) -> Any:
@@ -52,18 +46,17 @@ def _macro(score: Any, true: Any, predicted: Any, correct: Any, rows: Any) -> An
 
 
 def _micro(score: Any, true: Any, predicted: Any, correct: Any, rows: Any) -> Any:
-    return score(ops.sum(true), ops.sum(predicted), ops.sum(correct))
+    return micro_average(score, true, predicted, correct)
 
 
 def _weighted(score: Any, true: Any, predicted: Any, correct: Any, rows: Any) -> Any:
-    return ops.divide_no_nan(ops.sum(score(true, predicted, correct) * true), ops.sum(true))
+    return weighted_mean(score(true, predicted, correct), true)
 
 
 def _hamming_loss(true: Any, predicted: Any, correct: Any, rows: Any) -> Any:
     return ops.divide_no_nan(ops.sum(true + predicted - 2 * correct), ops.sum(rows))
 
 
-_OF_COUNTS = {"precision": _precision, "recall": _recall, "f1": _f1}
 _AVERAGES = {
     "macro": _macro,
     "micro": _micro,
@@ -76,7 +69,7 @@ COUNTED: Mapping[str, Callable[[Any, Any, Any, Any], Any]] = {
     **{
         f"{average}_{name}": functools.partial(combine, score)
         for average, combine in _AVERAGES.items()
-        for name, score in _OF_COUNTS.items()
+        for name, score in OF_COUNTS.items()
     },
 }
 """Scores of `LabelScore` by name, as functions of four weights per label."""
@@ -138,23 +131,15 @@ def _weights(true: Any, sample_weight: Any) -> Any:
 # --- scores of rankings over all rows ---------------------------------------------------------
 
 
-def _mean_defined(values: Any, weights: Any) -> Any:
-    return ops.divide_no_nan(ops.sum(values * weights), ops.sum(weights))
-
-
-def _positive(values: Any) -> Any:
-    return ops.cast(ops.greater(values, 0), values.dtype)
-
-
 _AREAS: Mapping[str, Callable[[Any, Any, Any], Any]] = {
-    "macro_auc": lambda areas, own, others: _mean_defined(areas, _positive(own * others)),
-    "weighted_auc": lambda areas, own, others: _mean_defined(areas, own * _positive(others)),
+    "macro_auc": lambda areas, own, others: weighted_mean(areas, is_positive(own * others)),
+    "weighted_auc": lambda areas, own, others: weighted_mean(areas, own * is_positive(others)),
     "micro_auc": lambda areas, own, others: areas[0],
     "per_label_auc": lambda areas, own, others: areas,
 }
 _PRECISIONS: Mapping[str, Callable[[Any, Any], Any]] = {
     "macro_average_precision": lambda values, own: ops.mean(values),
-    "weighted_average_precision": _mean_defined,
+    "weighted_average_precision": weighted_mean,
     "micro_average_precision": lambda values, own: values[0],
     "per_label_average_precision": lambda values, own: values,
 }
@@ -265,7 +250,7 @@ OF_EACH_ROW: Mapping[str, tuple[Callable[[Any, Any], Any], Literal["labels", "lo
     "subset_accuracy": (_exact_match, "labels"),
     **{
         f"samples_{name}": (functools.partial(_of_row, score), "labels")
-        for name, score in _OF_COUNTS.items()
+        for name, score in OF_COUNTS.items()
     },
     "label_ranking_average_precision": (_ranking_average_precision, "logits"),
     "coverage_error": (_coverage_error, "logits"),
@@ -328,7 +313,7 @@ SCIKIT_LEARN_NAMES: Mapping[str, str] = {
     **{
         f"{score}_{average}": f"{average}_{score}"
         for average in ("macro", "micro", "weighted", "samples")
-        for score in _OF_COUNTS
+        for score in OF_COUNTS
     },
     "average_precision": "macro_average_precision",
     "mean_average_precision": "macro_average_precision",
