@@ -363,17 +363,6 @@ def test_errors_count_unknown_labels_and_list_the_first_few():
         LabelCodec.learn([0, 1]).encode(["1"])
 
 
-def test_index_of_finds_a_label_of_any_equal_type():
-    codec = LabelCodec.learn([1, 3, 5])
-    assert [codec.index_of(label) for label in (3, np.int64(5), 1.0, "3", [3])] == [
-        1,
-        2,
-        0,
-        None,
-        None,
-    ]
-
-
 @pytest.mark.parametrize(
     "y",
     [

@@ -291,7 +291,8 @@ def _balanced(codes: np.ndarray, n_classes: int, sample_weight: np.ndarray | Non
 
 def _from_mapping(class_weight: Mapping[Any, Any], codec: LabelCodec) -> np.ndarray:
     weights = np.ones(codec.n_classes)
-    unknown = [label for label in class_weight if codec.index_of(label) is None]
+    positions = {label: position for position, label in enumerate(codec.classes)}
+    unknown = [label for label in class_weight if label not in positions]
     if unknown:
         raise ValueError(
             invalid(
@@ -310,7 +311,7 @@ def _from_mapping(class_weight: Mapping[Any, Any], codec: LabelCodec) -> np.ndar
                     describe(weight),
                 )
             )
-        weights[codec.index_of(label)] = float(weight)
+        weights[positions[label]] = float(weight)
     if not weights.any():
         raise ValueError(
             "The weights in class_weight are all zero; at least two classes need a weight above 0."

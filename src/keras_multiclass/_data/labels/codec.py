@@ -144,14 +144,6 @@ class LabelCodec:
             return "multiclass-onehot"
         return "binary" if self.n_classes == 2 else "multiclass"
 
-    def index_of(self, label: Any) -> int | None:
-        """Return the class index of one label, or None if it is not a class."""
-        indices = {known: index for index, known in enumerate(self.classes)}
-        try:
-            return indices.get(label)
-        except TypeError:  # unhashable, so not a class
-            return None
-
     def encode(self, y: Any, name: str = "y") -> np.ndarray:
         """Encode labels as class indices.
 
