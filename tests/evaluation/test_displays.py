@@ -340,7 +340,7 @@ def test_an_estimator_without_a_history_is_rejected():
     with pytest.raises(NotFittedError):
         TrainingHistoryDisplay.from_estimator(tiny())
     for other in (GaussianNB().fit(X, y), 3):
-        with pytest.raises(ValueError, match="`estimator` must be a fitted KerasMulticlass"):
+        with pytest.raises(ValueError, match="`estimator` must be a fitted classifier of keras_m"):
             TrainingHistoryDisplay.from_estimator(other)
 
 

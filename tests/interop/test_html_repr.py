@@ -18,7 +18,7 @@ from sklearn.utils import estimator_html_repr
 from sklearn.utils.fixes import parse_version
 
 from _toy import tiny
-from keras_multiclass import KerasMulticlassClassifier
+from keras_multiclass import KerasMulticlassClassifier, KerasMultilabelClassifier
 
 X, y = load_iris(return_X_y=True)
 NAMES = np.array(["setosa", "versicolor", "virginica"])
@@ -57,6 +57,13 @@ def test_a_fitted_classifier_summarizes_its_training(params):
         f"3 classes: setosa, versicolor, virginica; {len(losses)} epochs, best {name} "
         f"{min(losses):.4g} in epoch {losses.index(min(losses)) + 1}; engine: graph"
     )
+
+
+def test_labels_that_do_not_exclude_each_other_are_called_so():
+    classifier = KerasMultilabelClassifier("mlp", epochs=1, backbone__hidden_units=()).fit(
+        X, np.column_stack([y > 0, y > 1])
+    )
+    assert summary_of(classifier).startswith("2 labels: 0, 1; 1 epoch")
 
 
 @pytest.mark.parametrize(("mode", "best_of"), [({}, max), ({"mode": "min"}, min)])

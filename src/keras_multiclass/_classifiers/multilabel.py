@@ -44,9 +44,9 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         (it may take ``meta``, ``compile_kwargs``, ``params`` and its own arguments), or a
         ``keras.Model``, which is copied for each fit together with its weights and the state of
         its optimizer. The output layer must have one unit per label (sigmoid or logits). If the
-        network is compiled, its ``compile``
-        arguments replace the defaults. A custom ``train_step``, ``test_step`` or ``predict_step``
-        is called; a custom ``fit`` or ``predict`` is not.
+        network is compiled, its ``compile`` arguments replace the defaults. A custom
+        ``train_step``, ``test_step`` or ``predict_step`` is called; a custom ``fit`` or ``predict``
+        is not.
     loss : str, keras.losses.Loss, class or callable, default="auto"
         Loss function; ``"auto"`` is binary cross-entropy, averaged over the labels.
         ``"asymmetric"`` is the loss of Ridnik et al. (ICCV 2021) for many labels that are rare,
@@ -89,8 +89,8 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         it has none, the power of two nearest to 1/32 of the number of rows, between 64 and 1024.
         Must be ``"auto"`` for streams, which yield their own batches.
     validation_split : float, default=None
-        Fraction of the rows to hold out for validation; the split is shuffled and
-        stratified by label (iterative stratification).
+        Fraction of the rows to hold out for validation; the split is shuffled and stratified by
+        label (iterative stratification).
     early_stopping : bool, int, dict or "auto", default="auto"
         Whether to stop when the validation loss has not improved for 10 epochs (or the given
         number of epochs) and restore the weights of the best epoch. Holds out a tenth of the
@@ -232,8 +232,8 @@ class KerasMultilabelClassifier(KerasClassifierBase):
     With scikit-learn 1.9 or newer, ``set_callbacks`` accepts scikit-learn's callbacks, such as
     ``sklearn.callback.ProgressBar``; `fit` notifies them after each epoch.
 
-    As other multi-label classifiers of scikit-learn, it also accepts a 1-d y of two classes. It is
-    then a binary classifier, like `KerasMulticlassClassifier`.
+    Like other multi-label classifiers of scikit-learn, it also accepts a 1-d y of two classes. It
+    is then a binary classifier, like `KerasMulticlassClassifier`.
 
     Examples
     --------

@@ -51,6 +51,12 @@ def _to_array(X: Any) -> NDArray[Any]:
     return fill_masked(array) if isinstance(array, np.ma.MaskedArray) else np.asarray(array)
 
 
+def is_open_choice(categorical_features: Any) -> bool:
+    """Whether the parameter names no columns itself: it is "from_dtype" or None."""
+    is_word = isinstance(categorical_features, str)
+    return categorical_features is None or (is_word and categorical_features == "from_dtype")
+
+
 def categorical_positions(X: Any, categorical_features: Any) -> list[int]:
     """Return the positions of the categorical columns.
 

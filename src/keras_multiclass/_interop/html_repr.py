@@ -54,11 +54,11 @@ def documentation_url() -> str:
 
 
 def summary_html(estimator: Any) -> str:
-    """Summarize classes and training in one line.
+    """Summarize classes, or labels, and training in one line.
 
     Parameters
     ----------
-    estimator : KerasMulticlassClassifier
+    estimator : KerasMulticlassClassifier or KerasMultilabelClassifier
         Fitted or not.
 
     Returns
@@ -68,14 +68,15 @@ def summary_html(estimator: Any) -> str:
     """
     if not hasattr(estimator, "history_"):
         return ""
-    parts = [_classes_text(estimator.classes_), _training_text(estimator)]
+    what = "labels" if hasattr(estimator, "thresholds_") else "classes"
+    parts = [_classes_text(estimator.classes_, what), _training_text(estimator)]
     return f'<div style="font-family: monospace">{html.escape("; ".join(parts))}</div>'
 
 
-def _classes_text(classes: np.ndarray) -> str:
+def _classes_text(classes: np.ndarray, what: str) -> str:
     shown = [shorten(label, _MAX_LABEL_LENGTH) for label in classes[:_MAX_CLASSES]]
     more = ["..."] if len(classes) > _MAX_CLASSES else []
-    return f"{len(classes)} classes: {', '.join(shown + more)}"
+    return f"{len(classes)} {what}: {', '.join(shown + more)}"
 
 
 def _training_text(estimator: Any) -> str:

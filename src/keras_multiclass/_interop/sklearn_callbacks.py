@@ -48,7 +48,7 @@ class EpochTasks(EpochRecorder):
 
     Parameters
     ----------
-    estimator : KerasMulticlassClassifier
+    estimator : KerasMulticlassClassifier or KerasMultilabelClassifier
         The estimator being fitted.
     epochs : int
         Maximum number of epochs.
@@ -108,7 +108,7 @@ def report_epochs(
 
     Parameters
     ----------
-    estimator : KerasMulticlassClassifier
+    estimator : KerasMulticlassClassifier or KerasMultilabelClassifier
         The estimator that is passed to the callbacks, fitted as it was before this training.
     epochs, data, progress
         As of `EpochTasks`.

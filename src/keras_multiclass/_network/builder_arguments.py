@@ -6,12 +6,13 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from keras_multiclass._interop.scikeras import SCIKERAS_ARGUMENTS
 from keras_multiclass._shared.messages import did_you_mean, format_list
 from keras_multiclass.exceptions import BackboneError
 
 NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 # Arguments that the classifier supplies if a builder has parameters for them.
-SUPPLIED = {"backbone": ("mask", "table"), "model": ("meta", "compile_kwargs", "params")}
+SUPPLIED = {"backbone": ("mask", "table"), "model": SCIKERAS_ARGUMENTS}
 
 
 def takes(function: Callable[..., Any], argument: str) -> bool:

@@ -20,6 +20,7 @@ from keras_multiclass._network.compile import (
 )
 from keras_multiclass._network.user_compile import adopt_compiled, build_compile_kwargs
 from keras_multiclass._shared.keras.environment import array_dtype, keras_environment, start_quietly
+from keras_multiclass._shared.keras.lookup import without_case
 from keras_multiclass._shared.keras.snapshots import copy_layer
 from keras_multiclass._shared.seeding import epoch_seed, resolve_seed, seeded
 from keras_multiclass._shared.typing import History
@@ -108,13 +109,9 @@ def _sample_rows(fit: SciKerasFit, dtype: str) -> np.ndarray:
 
 def _rename(history: History, metric_names: list[str]) -> History:
     """Spell metrics as further training will; SciKeras writes ``a_u_c``."""
-    spelling = {_bare(name): name for name in metric_names}
+    spelling = {without_case(name): name for name in metric_names}
     renamed = {}
     for key, values in history.items():
         name = key.removeprefix("val_")
-        renamed[key.removesuffix(name) + spelling.get(_bare(name), name)] = values
+        renamed[key.removesuffix(name) + spelling.get(without_case(name), name)] = values
     return renamed
-
-
-def _bare(name: str) -> str:
-    return name.replace("_", "").lower()

@@ -9,7 +9,7 @@ import keras
 
 from keras_multiclass._network.backbones import get_backbone, list_backbones
 from keras_multiclass._network.builder_arguments import SUPPLIED
-from keras_multiclass._shared.keras.lookup import public_members
+from keras_multiclass._shared.keras.lookup import public_members, without_case
 from keras_multiclass._shared.messages import format_list
 from keras_multiclass._shared.signatures import accepted_parameters, read_signature
 from keras_multiclass._training.parameter_checks import ROUTED_OPTIONS
@@ -95,9 +95,9 @@ def _meant(name: str, own_names: Sequence[str], routed: Sequence[str]) -> list[s
     """Return the existing names that an unknown name may be a misspelling of."""
     if name in _ALIASES:
         return [_ALIASES[name]]
-    spelled = {_bare(known): known for known in [*routed, *own_names]}
-    if _bare(name) in spelled:
-        return [spelled[_bare(name)]]
+    spelled = {without_case(known): known for known in [*routed, *own_names]}
+    if without_case(name) in spelled:
+        return [spelled[without_case(name)]]
     for prefix in ROUTED_PREFIXES:
         rest = name.removeprefix(f"{prefix}_").lstrip("_")
         if rest not in ("", name):
@@ -105,7 +105,7 @@ def _meant(name: str, own_names: Sequence[str], routed: Sequence[str]) -> list[s
     head, _, rest = name.partition("__")
     if rest:
         return [f"{prefix}__{rest}" for prefix in _similar(head, ROUTED_PREFIXES, 1, 0.6)]
-    if whole := _similar(_bare(name), list(spelled), 1, 0.85):
+    if whole := _similar(without_case(name), list(spelled), 1, 0.85):
         return [spelled[whole[0]]]
     arguments = {known.partition("__")[2]: known for known in routed}
     if name in arguments:
@@ -116,10 +116,6 @@ def _meant(name: str, own_names: Sequence[str], routed: Sequence[str]) -> list[s
 
 def _similar(name: str, names: Sequence[str], n: int, cutoff: float) -> list[str]:
     return difflib.get_close_matches(name, names, n=n, cutoff=cutoff)
-
-
-def _bare(name: str) -> str:
-    return name.replace("_", "").lower()
 
 
 def _known_arguments() -> Iterator[str]:

@@ -197,9 +197,9 @@ def cross_validated_report(
         targets, as `KerasMultilabelClassifier`.
     cv : int, cross-validation generator or iterable, default=None
         As in scikit-learn's ``cross_validate``: 5 stratified folds by default, for multi-label
-        targets those of `MultilabelStratifiedKFold`. If a row is
-        predicted several times (``RepeatedStratifiedKFold``), its weight is divided equally among
-        these predictions. Rows that are never predicted (``TimeSeriesSplit``) are omitted.
+        targets those of `MultilabelStratifiedKFold`. If a row is predicted several times
+        (``RepeatedStratifiedKFold``), its weight is divided equally among these predictions. Rows
+        that are never predicted (``TimeSeriesSplit``) are omitted.
     groups : array-like of shape (n_samples,), default=None
         Groups of rows, for splitters that keep groups together.
     sample_weight : array-like of shape (n_samples,), default=None

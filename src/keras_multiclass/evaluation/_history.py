@@ -18,6 +18,7 @@ from keras_multiclass.evaluation._drawing import (
     require_pyplot,
     style_axes,
 )
+from keras_multiclass.evaluation._predictions import find_inside
 
 __all__ = ["TrainingHistoryDisplay"]
 
@@ -273,24 +274,19 @@ class TrainingHistoryDisplay:
 
 def _find_classifier(estimator: Any) -> Any:
     """Find the trained classifier inside pipelines and searches."""
-    inner = estimator
-    while not hasattr(inner, "history_"):
-        if hasattr(inner, "best_estimator_"):
-            inner = inner.best_estimator_
-        elif hasattr(inner, "steps"):
-            inner = inner.steps[-1][1]
-        else:
-            if hasattr(inner, "fit"):
-                check_is_fitted(inner)
-            raise ValueError(
-                invalid(
-                    "`estimator`",
-                    "a fitted KerasMulticlassClassifier, or a pipeline or search that ends in one",
-                    describe(estimator),
-                    "Draw other histories with from_history.",
-                )
-            )
-    return inner
+    inner = find_inside(estimator, "history_")
+    if hasattr(inner, "history_"):
+        return inner
+    if hasattr(inner, "fit"):
+        check_is_fitted(inner)
+    raise ValueError(
+        invalid(
+            "`estimator`",
+            "a fitted classifier of keras_multiclass, or a pipeline or search that ends in one",
+            describe(estimator),
+            "Draw other histories with from_history.",
+        )
+    )
 
 
 def _read_history(history: Any) -> dict[str, np.ndarray]:

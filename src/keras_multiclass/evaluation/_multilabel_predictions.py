@@ -18,6 +18,7 @@ from keras_multiclass.evaluation._predictions import (
     Predictions,
     check_classifier,
     check_lengths,
+    find_inside,
     predict_proba_of,
     row_count,
 )
@@ -332,14 +333,7 @@ def _labels_of(estimator: Any, y: Any, n_labels: int) -> np.ndarray:
 
 def _thresholds_of(estimator: Any) -> Any:
     """Return the thresholds of a classifier, which may be part of pipelines and searches."""
-    while not hasattr(estimator, "thresholds_"):
-        if hasattr(estimator, "best_estimator_"):
-            estimator = estimator.best_estimator_
-        elif hasattr(estimator, "steps"):
-            estimator = estimator.steps[-1][1]
-        else:
-            return None
-    return estimator.thresholds_
+    return getattr(find_inside(estimator, "thresholds_"), "thresholds_", None)
 
 
 def _learn_labels(y_true: Any, y_pred: Any, labels: Any) -> tuple[IndicatorCodec, np.ndarray]:

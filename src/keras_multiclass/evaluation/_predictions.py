@@ -220,6 +220,32 @@ def fitted_classes(estimator: Any) -> np.ndarray:
     return to_natural_dtype(np.asarray(classes), "classes_")
 
 
+def find_inside(estimator: Any, attribute: str) -> Any:
+    """Return what has a fitted attribute: an estimator, or one inside a pipeline or search.
+
+    Parameters
+    ----------
+    estimator : object
+        The user's value.
+    attribute : str
+        Name of the attribute.
+
+    Returns
+    -------
+    object
+        The last step of pipelines and the best estimator of searches, at last one that is neither
+        if none has the attribute.
+    """
+    while not hasattr(estimator, attribute):
+        if hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        elif hasattr(estimator, "steps"):
+            estimator = estimator.steps[-1][1]
+        else:
+            break
+    return estimator
+
+
 def check_classifier(estimator: Any) -> None:
     """Raise unless an estimator is a classifier in scikit-learn's sense.
 

@@ -17,6 +17,7 @@ __all__ = [
     "public_members",
     "schedule_lookup",
     "snake_name",
+    "without_case",
 ]
 
 _SHORT_NAMES = {
@@ -43,7 +44,7 @@ def snake_name(name: str) -> str:
     return "".join(pieces)
 
 
-def _normalize(name: str) -> str:
+def without_case(name: str) -> str:
     """Normalize a name, so that its CamelCase and snake_case spellings are equal."""
     return name.replace("_", "").lower()
 
@@ -67,9 +68,9 @@ def look_up(name: str, what: str, public: Mapping[str, Any], others: Sequence[st
     ValueError
         If the name is unknown.
     """
-    normalized = _normalize(_SHORT_NAMES.get(name.lower(), name))
+    normalized = without_case(_SHORT_NAMES.get(name.lower(), name))
     for public_name, target in public.items():
-        if _normalize(public_name) == normalized:
+        if without_case(public_name) == normalized:
             return target
     spelled = public if name != name.lower() else map(snake_name, public)
     candidates = [*others, *spelled]
@@ -93,9 +94,9 @@ def public_members(module: Any, base: type, *, functions: bool = False) -> dict[
     }
     if functions:
         tools = {"get", "serialize", "deserialize"}
-        taken = {_normalize(n) for n in public}
+        taken = {without_case(n) for n in public}
         for n, v in members.items():
-            if inspect.isfunction(v) and n not in tools and _normalize(n) not in taken:
+            if inspect.isfunction(v) and n not in tools and without_case(n) not in taken:
                 public[n] = v
     return public
 

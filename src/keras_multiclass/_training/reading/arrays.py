@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from keras_multiclass._data.categories import CategoricalColumns
+from keras_multiclass._data.column_choice import is_open_choice
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.rows import Data, Features
@@ -112,9 +113,7 @@ def _learn_columns(
 ) -> CategoricalColumns | None:
     if backbone.reads_tables:
         return CategoricalColumns.learn(X, categorical_features)
-    if categorical_features is None or (
-        isinstance(categorical_features, str) and categorical_features == "from_dtype"
-    ):
+    if is_open_choice(categorical_features):
         return None
     raise ValueError(
         invalid(

@@ -8,6 +8,7 @@ from itertools import chain
 
 import numpy as np
 
+from keras_multiclass._data.column_choice import is_open_choice
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.labels.target import IncrementalTarget
 from keras_multiclass._data.offsets import sample_size, take_rows
@@ -201,9 +202,7 @@ def _summarize(
 
 
 def _check_no_categories(categorical_features: object) -> None:
-    if categorical_features is None or (
-        isinstance(categorical_features, str) and categorical_features == "from_dtype"
-    ):
+    if is_open_choice(categorical_features):
         return
     raise ValueError(
         invalid(
