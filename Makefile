@@ -32,7 +32,7 @@ define create
 	exit 1
 endef
 
-.PHONY: help demo test test-oldest prerelease bench bench-tables lint format docs check-docs clean
+.PHONY: help demo test test-oldest prerelease bench bench-tables bench-multilabel lint format docs check-docs clean
 .DELETE_ON_ERROR:
 
 help: ## list all targets
@@ -62,6 +62,9 @@ bench: $(VENV)/.demo ## compare speed with other packages; one case: make bench 
 
 bench-tables: $(VENV)/.test ## measure accuracy on raw tables: make bench-tables BENCH_ARGS="--data FOLDER"
 	@$(BIN)/python -m benchmarks.tables $(BENCH_ARGS)
+
+bench-multilabel: $(VENV)/.test ## the same with several labels per row: make bench-multilabel BENCH_ARGS="--data FOLDER"
+	@$(BIN)/python -m benchmarks.multilabel $(BENCH_ARGS)
 
 lint: $(VENV)/.lint ## check style, format and types
 	@$(BIN)/ruff check .

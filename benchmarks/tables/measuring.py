@@ -3,45 +3,33 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 
+from ..accuracy.models import Model
 from .data import load_table, split_table
-from .models import Model, build
+from .models import MODELS
 
 # Resolution of 32-bit probabilities, applied to all models.
 SMALLEST_PROBABILITY = float(np.finfo(np.float32).eps)
 
 
-@dataclass(frozen=True)
-class Measures:
-    """Scores on the test rows, and times."""
-
-    error: float
-    macro_f1: float
-    log_loss: float
-    fit_seconds: float
-    predict_seconds: float
-
-
-def measure(model: Model, path: Path, split: int) -> Measures:
+def measure(model: Model, path: Path, split: int) -> dict[str, float]:
     """Fit a model on a split of a table and evaluate it."""
     rows = split_table(*load_table(path), split)
-    classifier = build(model, seed=split)
+    classifier = MODELS.build(model, seed=split)
     start = time.perf_counter()
     classifier.fit(rows.X_train, rows.y_train)
     fitted = time.perf_counter()
     probabilities = classifier.predict_proba(rows.X_test)
     predicted = time.perf_counter()
     scores = evaluate(rows.y_test, np.asarray(probabilities), classifier.classes_)
-    return Measures(**scores, fit_seconds=fitted - start, predict_seconds=predicted - fitted)
+    return {**scores, "fit_seconds": fitted - start, "predict_seconds": predicted - fitted}
 
 
-def evaluate(y: np.ndarray, probabilities: np.ndarray, classes: np.ndarray) -> dict[str, Any]:
+def evaluate(y: np.ndarray, probabilities: np.ndarray, classes: np.ndarray) -> dict[str, float]:
     """Score probabilities, with one column per class, against the true labels."""
     predicted = np.asarray(classes)[np.argmax(probabilities, axis=1)]
     clipped = np.clip(probabilities.astype(np.float64), SMALLEST_PROBABILITY, 1)

@@ -7,13 +7,14 @@ from dataclasses import asdict
 
 import pandas as pd
 
+from ..accuracy.results import keep_common
 from ..layout import format_table
 from .models import REFERENCE
-from .results import Result
-from .summary import keep_common, mean_by_table, summarize
+from .results import TableResult
+from .summary import mean_by_table, summarize
 
 
-def format_report(results: Sequence[Result], *, markdown: bool) -> str:
+def format_report(results: Sequence[TableResult], *, markdown: bool) -> str:
     """Format the summary, and the error and log loss on each table."""
     fits = pd.DataFrame([asdict(result) for result in results])
     common = keep_common(fits)

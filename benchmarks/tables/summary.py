@@ -10,13 +10,6 @@ from .models import REFERENCE
 DECIMALS = 9
 
 
-def keep_common(fits: pd.DataFrame) -> pd.DataFrame:
-    """Keep only the splits on which all models were fitted."""
-    n_models = fits["model"].nunique()
-    fitted = fits.groupby(["table", "split"])["model"].transform("nunique")
-    return fits[fitted == n_models]
-
-
 def mean_by_table(fits: pd.DataFrame, measure: str) -> pd.DataFrame:
     """Average a measure over splits; tables are rows, models are columns."""
     means = fits.pivot_table(index="table", columns="model", values=measure, aggfunc="mean")
@@ -31,7 +24,7 @@ def summarize(fits: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     fits : DataFrame
-        One row per `Result`, one column per attribute.
+        One row per `TableResult`, one column per attribute.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The benchmark on tables reads, splits and evaluates as documented, with correct arithmetic."""
+"""The benchmarks of accuracy read, split and evaluate as documented, with correct arithmetic."""
 
 from __future__ import annotations
 
@@ -12,32 +12,41 @@ import pytest
 pd = pytest.importorskip("pandas")
 pl = pytest.importorskip("polars")
 
-from benchmarks.tables import __main__ as command  # noqa: E402
-from benchmarks.tables.data import check_folder, load_table, split_table  # noqa: E402
-from benchmarks.tables.measuring import evaluate  # noqa: E402
-from benchmarks.tables.models import Model, build, check_models, parse_model  # noqa: E402
-from benchmarks.tables.models.preprocessing import encode_table, impute_numbers  # noqa: E402
-from benchmarks.tables.report import format_report  # noqa: E402
-from benchmarks.tables.results import (  # noqa: E402
-    Result,
+from benchmarks.accuracy import program  # noqa: E402
+from benchmarks.accuracy.models import Model, parse_model  # noqa: E402
+from benchmarks.accuracy.preprocessing import encode_table, impute_numbers  # noqa: E402
+from benchmarks.accuracy.reading import check_folder  # noqa: E402
+from benchmarks.accuracy.results import (  # noqa: E402
     append_result,
     check_labels,
+    keep_common,
     read_results,
 )
-from benchmarks.tables.running import Fit, FitError, plan, run  # noqa: E402
-from benchmarks.tables.summary import keep_common, mean_by_table, summarize  # noqa: E402
+from benchmarks.accuracy.running import Fit, FitError, plan, run  # noqa: E402
+from benchmarks.multilabel import models as multilabel_models  # noqa: E402
+from benchmarks.multilabel import report as multilabel_report  # noqa: E402
+from benchmarks.multilabel.__main__ import PROGRAM as MULTILABEL  # noqa: E402
+from benchmarks.multilabel.results import LabelsResult  # noqa: E402
+from benchmarks.tables.__main__ import PROGRAM as TABLES  # noqa: E402
+from benchmarks.tables.data import HOW_TO_GET, load_table, split_table  # noqa: E402
+from benchmarks.tables.measuring import evaluate, measure  # noqa: E402
+from benchmarks.tables.models import MODELS  # noqa: E402
+from benchmarks.tables.report import format_report  # noqa: E402
+from benchmarks.tables.results import TableResult  # noqa: E402
+from benchmarks.tables.summary import mean_by_table, summarize  # noqa: E402
 
 REFERENCE = "MLPClassifier"
 NAN = float("nan")
 
 
-def _result(model: str, table: str = "car", split: int = 0, **measures: float) -> Result:
+def _result(model: str, table: str = "car", split: int = 0, **measures: float) -> TableResult:
     usual = {"error": 0.5, "macro_f1": 0.5, "log_loss": 1.0, "fit_seconds": 1.0}
     scores = {**usual, "predict_seconds": 0.1, **measures}
-    return Result(table, split, model, model, {}, "some package 1.0", **scores)
+    named = Model(model, model)
+    return TableResult.of(table, split, named, "some package 1.0", scores, timed=True)
 
 
-def _frame(*results: Result) -> pd.DataFrame:
+def _frame(*results: TableResult) -> pd.DataFrame:
     return pd.DataFrame([asdict(result) for result in results])
 
 
@@ -79,11 +88,12 @@ def test_a_split_holds_out_three_tenths_of_each_class_and_is_determined_by_its_n
 
 
 def test_without_the_tables_an_error_explains_where_to_get_them(folder):
-    assert check_folder(folder, ["car"]) == folder
-    with pytest.raises(ValueError, match="no file for vowel(.|\n)*UCI(.|\n)*CC BY 4.0"):
-        check_folder(folder, ["car", "vowel"])
+    files = [f"{table}.parquet" for table in ("car", "vowel")]
+    assert check_folder(folder, files[:1], HOW_TO_GET) == folder
+    with pytest.raises(ValueError, match="no file vowel.parquet(.|\n)*UCI(.|\n)*CC BY 4.0"):
+        check_folder(folder, files, HOW_TO_GET)
     with pytest.raises(ValueError, match="KERAS_MULTICLASS_TABLES"):
-        check_folder(None, ["car"])
+        check_folder(None, files, HOW_TO_GET)
 
 
 def test_models_that_need_numbers_get_imputed_flagged_and_one_hot_columns():
@@ -208,25 +218,25 @@ def test_an_invalid_model_is_an_error_that_shows_the_format(text):
     ],
 )
 def test_a_model_is_built_with_its_seed_and_options(text, expected):
-    parameters = build(parse_model(text), seed=3).get_params()
+    parameters = MODELS.build(parse_model(text), seed=3).get_params()
     assert {name: parameters[name] for name in expected} == expected
 
 
 def test_an_unknown_model_is_an_error_that_lists_the_known_ones():
-    check_models([Model("auto", "auto"), Model(REFERENCE, "other")])
+    MODELS.check([Model("auto", "auto"), Model(REFERENCE, "other")])
     with pytest.raises(
         ValueError, match="unknown model 'autp'; known models are .*MLPClassifier.* auto, .*mlp"
     ):
-        check_models([Model("autp", "autp")])
+        MODELS.check([Model("autp", "autp")])
 
 
 def test_results_are_read_back_from_their_file(tmp_path):
     file = tmp_path / "results.jsonl"
-    assert read_results(file) == []
+    assert read_results(file, TableResult) == []
     results = [_result("a"), replace(_result("b"), options={"epochs": 5}, timed=False)]
     for result in results:
         append_result(file, result)
-    assert read_results(file) == results
+    assert read_results(file, TableResult) == results
 
 
 def test_a_label_is_used_for_one_model_with_its_options():
@@ -249,29 +259,99 @@ def test_models_take_turns_and_every_table_gets_a_result_early():
 def test_a_fit_that_fails_does_not_stop_the_others(folder):
     bad = parse_model("LogisticRegression:C=-1.0")
     fits = [Fit("car", 0, bad), Fit("car", 0, replace(bad, options={})), Fit("car", 1, bad)]
-    (_, failed), (_, measures), _ = run(fits, folder)
+    (_, failed), (_, measures), _ = run(fits, lambda table: folder / f"{table}.parquet", measure)
     assert isinstance(failed, FitError)
     assert "InvalidParameterError" in str(failed)
-    assert 0 <= measures.error <= 1
-    assert measures.fit_seconds > 0
+    assert 0 <= measures["error"] <= 1
+    assert measures["fit_seconds"] > 0
 
 
 def test_the_command_skips_existing_results_and_shows_the_selected_models(
     folder, monkeypatch, capsys
 ):
-    for name in command.QUIET:
+    for name in program.QUIET:
         monkeypatch.setenv(name, "")
     file = folder / "results.jsonl"
     for result in (_result(REFERENCE, error=0.2), _result("auto", error=0.125)):
         append_result(file, result)
     before = file.read_bytes()
     choice = ["--data", str(folder), "--results", str(file), "--table", "car", "--split", "0"]
-    command.main([*choice, "--model", REFERENCE, "--model", "auto", "--markdown"])
+    TABLES.main([*choice, "--model", REFERENCE, "--model", "auto", "--markdown"])
     assert file.read_bytes() == before
     lines = [line.replace(" ", "") for line in capsys.readouterr().out.splitlines()]
     assert "|auto|12.50|1.0000|0.5000|1.00|1/0/0|1.00s|1.00|" in lines
     assert "|MLPClassifier|20.00|" in lines
-    command.main([*choice, "--only-show", "--show", "auto"])
+    TABLES.main([*choice, "--only-show", "--show", "auto"])
     shown = capsys.readouterr().out.splitlines()
     assert any(line.startswith("auto ") for line in shown)
     assert not any(line.startswith(REFERENCE) for line in shown)
+
+
+def _labels_result(model: str, split: int, **measures: float) -> LabelsResult:
+    usual = dict.fromkeys([*multilabel_report.MEASURES, "fit_seconds", "predict_seconds"], 0.5)
+    scores = {**usual, **measures}
+    return LabelsResult.of("yeast", split, Model(model, model), "1.0", scores, timed=True)
+
+
+def test_differences_from_the_best_model_are_paired_by_split():
+    results = [
+        _labels_result(model, split, micro_f1=f1, hamming_loss=loss)
+        for model, pairs in {
+            "a": [(0.5, 0.2), (0.7, 0.3)],
+            "b": [(0.4, 0.1), (0.5, 0.1)],
+        }.items()
+        for split, (f1, loss) in enumerate(pairs)
+    ]
+    fits = _frame(*results)
+    f1 = multilabel_report.by_split(fits, "micro_f1")
+    # Differences -0.1 and -0.2: standard deviation sqrt(0.005), divided by sqrt(2).
+    difference = multilabel_report.difference_from_best(f1, lower_is_better=False)
+    assert difference.loc["a"].tolist() == [0.0, 0.0]
+    assert difference.loc["b"].tolist() == pytest.approx([-0.15, 0.05])
+    losses = multilabel_report.by_split(fits, "hamming_loss")
+    difference = multilabel_report.difference_from_best(losses, lower_is_better=True)
+    assert difference["mean"].tolist() == pytest.approx([0.15, 0.0])
+    shown = multilabel_report.format_report(results, markdown=True)
+    lines = [line.replace(" ", "") for line in shown.splitlines()]
+    assert "|a|0.600±0.100|0.500±0.000|0.500±0.000|0.250±0.050|0.50s|" in lines
+    assert "|b|-0.150±0.050|best|best|best|" in lines
+
+
+@pytest.mark.parametrize("name", multilabel_models.OTHERS)
+def test_models_of_several_labels_are_built_with_their_options(name):
+    option = {
+        "MLPClassifier": "max_iter=3",
+        "RandomForestClassifier": "max_depth=3",
+        "MultiOutputClassifier": "epochs=3",
+    }.get(name, "C=3")
+    parameters = multilabel_models.MODELS.build(
+        parse_model(f"{name}:{option}"), seed=5
+    ).get_params()
+    key = option.partition("=")[0]
+    assert [value for k, value in parameters.items() if k.split("__")[-1] == key][-1] == 3
+
+
+def test_a_model_of_several_labels_is_measured_on_a_split_of_a_table(tmp_path):
+    rng = np.random.default_rng(0)
+    columns = {f"x{i}": rng.normal(size=60) for i in range(3)}
+    labels = {f"label_{i}": (columns[f"x{i}"] > 0).astype(int) for i in range(3)}
+    path = tmp_path / "multilabel_emotions.parquet"
+    pl.DataFrame({**columns, **labels}).write_parquet(path)
+    # A list of the two columns of each label, and a matrix with one column for each.
+    for text in ("RandomForestClassifier:n_estimators=5", "OneVsRestClassifier"):
+        measures = MULTILABEL.measure(parse_model(text), path, 0)
+        assert {*measures} == {*multilabel_report.MEASURES, "fit_seconds", "predict_seconds"}
+        assert measures["ranking_precision"] > 0.5 > measures["hamming_loss"]
+
+
+def test_quick_uses_the_first_table_and_split(tmp_path, capsys):
+    file = tmp_path / "results.jsonl"
+    for split in (0, 1):
+        append_result(file, _labels_result("a", split, micro_f1=split))
+        other = replace(_labels_result("a", split, micro_f1=split + 2), table="emotions")
+        append_result(file, other)
+    MULTILABEL.main(["--results", str(file), "--only-show", "--quick"])
+    shown = capsys.readouterr().out
+    assert "emotions: means and standard errors of 1 splits" in shown
+    assert "2.000" in shown
+    assert "yeast" not in shown

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 
 from keras_multiclass import KerasMulticlassClassifier
 
-from .preprocessing import encode_table
+from ...accuracy.preprocessing import encode_table
 
 
 def build(name: str, options: dict[str, Any], seed: int) -> Any:

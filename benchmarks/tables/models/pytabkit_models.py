@@ -10,7 +10,7 @@ from typing import Any
 import pytabkit
 from sklearn.pipeline import make_pipeline
 
-from .preprocessing import impute_numbers
+from ...accuracy.preprocessing import impute_numbers
 
 
 def build(name: str, options: dict[str, Any], seed: int) -> Any:

@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 
-from .preprocessing import encode_table
+from ...accuracy.preprocessing import encode_table
 
 CLASSES = {
     "LogisticRegression": LogisticRegression,

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from .data import table_path
-from .measuring import Measures, measure
 from .models import Model
+
+Measures: TypeAlias = dict[str, float]
+"""Scores on the test rows, and times."""
+Measure: TypeAlias = Callable[[Model, Path, int], Measures]
+"""Fits a model on a split of the table in a file and evaluates it; a function of a module."""
 
 
 class Fit(NamedTuple):
@@ -37,15 +40,17 @@ def plan(models: Sequence[Model], tables: Sequence[str], splits: Sequence[int]) 
     return [Fit(table, split, model) for split in splits for table in tables for model in models]
 
 
-def run(fits: Sequence[Fit], folder: Path) -> Iterator[tuple[Fit, Measures | FitError]]:
+def run(
+    fits: Sequence[Fit], path_of: Callable[[str], Path], measure: Measure
+) -> Iterator[tuple[Fit, Measures | FitError]]:
     """Run fits sequentially; yield errors and continue with the next fit."""
     workers: dict[str, _Worker] = {}
     try:
         for fit in fits:
             label = fit.model.label
             if label not in workers:
-                workers[label] = _Worker()
-            outcome = workers[label].measure(fit, folder)
+                workers[label] = _Worker(measure)
+            outcome = workers[label].measure(fit, path_of(fit.table))
             if workers[label].is_dead():
                 del workers[label]
             yield fit, outcome
@@ -57,16 +62,16 @@ def run(fits: Sequence[Fit], folder: Path) -> Iterator[tuple[Fit, Measures | Fit
 class _Worker:
     """A process that runs all fits of one model and ends with the parent process."""
 
-    def __init__(self) -> None:
+    def __init__(self, measure: Measure) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, child_connection = context.Pipe()
-        self._process = context.Process(target=_serve, args=(child_connection,))
+        self._process = context.Process(target=_serve, args=(child_connection, measure))
         self._process.start()
         child_connection.close()
 
-    def measure(self, fit: Fit, folder: Path) -> Measures | FitError:
+    def measure(self, fit: Fit, path: Path) -> Measures | FitError:
         try:
-            self._connection.send((fit.model, table_path(folder, fit.table), fit.split))
+            self._connection.send((fit.model, path, fit.split))
             return self._connection.recv()
         except (EOFError, OSError):
             self._process.join()
@@ -81,7 +86,7 @@ class _Worker:
         self._process.join()
 
 
-def _serve(connection: Connection) -> None:
+def _serve(connection: Connection, measure: Measure) -> None:
     """Run requested fits until the connection is closed."""
     _silence_output()
     with suppress(EOFError, KeyboardInterrupt):

@@ -1,0 +1,1 @@
+"""What the benchmarks of accuracy share: reading tables, fitting models in processes, results."""
