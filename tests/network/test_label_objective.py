@@ -76,6 +76,10 @@ CURVES = {
     },
 }
 
+PER_LABEL = [
+    f"per_label_{name}" for name in ("precision", "recall", "f1", "auc", "average_precision")
+]
+
 
 def evaluate(name, y, raw, weights, form="label_logits", dtype="float64"):
     """Compute a metric over several batches."""
@@ -100,7 +104,7 @@ def test_metrics_equal_scikit_learns(name, data):
     share = data.draw(st.sampled_from([0.0, 0.3, 0.9, 1.0]))
     y = (rng.random((n, n_labels)) < share).astype(int)
     z = rng.integers(-2, 3, size=(n, n_labels)) + 0.5  # with ties
-    w = rng.integers(1, 4, size=n).astype(float)
+    w = rng.integers(4, size=n) + np.eye(n)[0]  # some rows have no weight
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         expected = EXPECTED[name](y, z, w)
@@ -115,6 +119,44 @@ def test_areas_are_close_to_scikit_learns(name, form):
     z = rng.normal(size=(300, 3)) + y
     raw = z if form == "label_logits" else expit(z)
     assert float(evaluate(name, y, raw, w, form)) == pytest.approx(CURVES[name](y, z, w), abs=1e-3)
+
+
+@given(data=st.data())
+@settings(max_examples=15)
+def test_areas_and_scores_of_each_label_equal_scikit_learns_with_ties(data):
+    """Values as far apart as these share no bins, so that areas are exact, too."""
+    n, rng = data.draw(st.integers(2, 20)), np.random.default_rng(data.draw(st.integers(0, 1000)))
+    y = (rng.random((n, 4)) < [0.0, 1.0, 0.5, 0.3]).astype(int)
+    z = rng.integers(-2, 3, size=(n, 4)) + 0.5
+    w = rng.integers(1, 4, size=n).astype(float)
+    found = {name: evaluate(name, y, z, w) for name in [*CURVES, *PER_LABEL]}
+    options = {"sample_weight": w, "zero_division": 0}
+    *scores, _ = sk.precision_recall_fscore_support(y, z > 0, **options)
+    areas, precisions = [], []
+    for label, own in enumerate(y.T):
+        constant = own.min() == own.max()
+        area = np.nan if constant else sk.roc_auc_score(own, z[:, label], sample_weight=w)
+        areas.append(area)
+        some = own.any()
+        precision = sk.average_precision_score(own, z[:, label], sample_weight=w) if some else 0
+        precisions.append(precision)
+    for name, values in zip(PER_LABEL, [*scores, areas, precisions], strict=True):
+        result = [float(value) for value in found[name].values()]
+        np.testing.assert_allclose(result, values, atol=1e-12, err_msg=name)
+    positives, negatives = w @ y, w @ (1 - y)
+    means = {
+        "macro_auc": np.array([0, 0, 1, 1]) * (positives * negatives > 0),
+        "weighted_auc": positives * (negatives > 0),
+        "macro_average_precision": np.ones(4),
+        "weighted_average_precision": positives,
+    }
+    for name, shares in means.items():
+        values = np.array(areas if "auc" in name else precisions)
+        defined = shares > 0
+        expected = np.average(values[defined], weights=shares[defined]) if any(defined) else np.nan
+        np.testing.assert_allclose(float(found[name]), expected, atol=1e-12, err_msg=name)
+    for name in ("micro_auc", "micro_average_precision"):
+        assert float(found[name]) == pytest.approx(CURVES[name](y, z, w), abs=1e-12)
 
 
 def test_a_label_without_rows_has_no_area_and_no_precision():
@@ -256,6 +298,31 @@ def test_losses_for_one_class_are_an_error_that_names_the_three_sides(loss):
 def test_metrics_for_one_class_are_an_error(metric):
     with pytest.raises(ObjectiveError, match="labels that do not exclude"):
         resolve_label_metrics(metric, n_labels=3, output_form="label_logits")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("f1", "'macro_f1' or 'micro_f1' or 'weighted_f1'"),
+        ("mAP", "'macro_average_precision' or 'micro_average_precision'"),
+        ("average_precision_micro", "'micro_average_precision'"),
+        ("roc_auc_macro", "'macro_auc'"),
+        ("f1_per_label", "'per_label_f1'"),
+        ("per_class_f1", "'per_label_f1'"),
+        ("lrap", "'label_ranking_average_precision'"),
+        ("ranking_loss", "'label_ranking_loss' or"),
+        ("exact_match", "'accuracy'"),
+        ("log_loss", "'crossentropy'"),
+        ("hamming", "'hamming_loss' or"),
+        ("precision_score", "'precision'"),
+        ("auroc", "'macro_auc' or 'micro_auc'"),
+        ("roc", "'roc_auc'"),
+        ("fbeta", "'f_beta_score'"),
+    ],
+)
+def test_names_from_elsewhere_are_an_error_that_suggests_ours(name, meant):
+    with pytest.raises(ValueError, match=f"got '{name}'. Did you mean {meant}"):
+        resolve_label_metrics(name, n_labels=3, output_form="label_logits")
 
 
 @pytest.mark.parametrize("form", ["label_logits", "label_probabilities"])

@@ -30,6 +30,20 @@ _SHORT_NAMES = {
     "kld": "KLDivergence",
 }
 
+# What users of other libraries may call our names, without underscores.
+_MEANT = {
+    **dict.fromkeys(("logloss", "neglogloss", "nll"), ("crossentropy",)),
+    **dict.fromkeys(("exactmatch", "exactmatchratio", "emr", "zerooneloss"), ("accuracy",)),
+    **dict.fromkeys(("hammingscore", "hammingaccuracy", "labelaccuracy"), ("binary_accuracy",)),
+    **dict.fromkeys(("auroc", "rocauc", "aucroc"), ("macro_auc", "micro_auc")),
+    **dict.fromkeys(
+        ("ap", "map", "prauc", "aucpr", "auprc"),
+        ("macro_average_precision", "micro_average_precision"),
+    ),
+    **dict.fromkeys(("f2", "fbeta"), ("f_beta_score",)),
+    "lrap": ("label_ranking_average_precision",),
+}
+
 
 def snake_name(name: str) -> str:
     """Convert a CamelCase name to snake_case as Keras does (``F1Score`` -> ``f1_score``)."""
@@ -79,9 +93,23 @@ def look_up(name: str, what: str, public: Mapping[str, Any], others: Sequence[st
             what,
             f"one of {format_list([*others, *sorted(public)])}",
             describe(name),
-            did_you_mean(name, candidates).strip(),
+            _suggestion(name, candidates),
         )
     )
+
+
+def _suggestion(name: str, candidates: Sequence[str]) -> str:
+    """Suggest the same words, what a name may mean, similar names, or names with its words."""
+    words = set(snake_name(name).split("_"))
+    words = words - {"score", "roc"} or words
+    found = [other for other in candidates if words == set(other.split("_"))]
+    found += [meant for meant in _MEANT.get(without_case(name), ()) if meant in candidates]
+    if not found:
+        similar = did_you_mean(name, candidates).strip()
+        if similar:
+            return similar
+        found = [other for other in candidates if words <= set(other.split("_"))]
+    return f"Did you mean {' or '.join(map(repr, found[:3]))}?" if found else ""
 
 
 def public_members(module: Any, base: type, *, functions: bool = False) -> dict[str, Any]:

@@ -150,7 +150,7 @@ def _lookup(name: str, n_labels: int, label_names: Sequence[str] | None) -> Any:
         # Names only where they are used, so that other models can share the trace.
         names = label_names if score.startswith("per_label_") else None
         return functools.partial(cls, n_classes=n_labels, score=score, class_names=names, name=name)
-    own = ["crossentropy", *OF_EACH_ROW, *COUNTED, *RANKED, *SCIKIT_LEARN_NAMES]
+    own = ["crossentropy", "accuracy", *COUNTED, *RANKED, *OF_EACH_ROW, *SCIKIT_LEARN_NAMES]
     found = metric_lookup(name, own)
     if getattr(found, "__name__", "") in _THRESHOLDED:
         found = functools.partial(found, threshold=0.5)
