@@ -21,17 +21,20 @@ from keras_multiclass._shared.messages import describe, invalid
 from keras_multiclass._shared.upstream.keras_training import compile_arguments_of
 from keras_multiclass.exceptions import BackboneError
 
-_STAND_IN_LOSS = "sparse_categorical_crossentropy"
 _PLACE = "the model's own `compile`"
 
 
-def build_compile_kwargs(compile_arguments: CompileArguments) -> dict[str, Any]:
+def build_compile_kwargs(
+    compile_arguments: CompileArguments, automatic_loss: str
+) -> dict[str, Any]:
     """Build a builder's ``compile_kwargs``; the model is compiled again once its output is known.
 
     Parameters
     ----------
     compile_arguments : mapping
         Optimizer, loss, metrics and their arguments, under the names of `CompileSpec`.
+    automatic_loss : str
+        Keras' name of the loss that ``"auto"`` stands for.
 
     Returns
     -------
@@ -40,7 +43,7 @@ def build_compile_kwargs(compile_arguments: CompileArguments) -> dict[str, Any]:
     """
     loss = compile_arguments["loss"]
     if isinstance(loss, str):
-        loss = _STAND_IN_LOSS if loss == "auto" else loss
+        loss = automatic_loss if loss == "auto" else loss
     else:
         loss = build_object(
             loss,

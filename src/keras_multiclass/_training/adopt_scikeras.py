@@ -87,14 +87,14 @@ def _read_compile_spec(
     arguments: CompileArguments,
 ) -> CompileSpec:
     """Adopt what the network was compiled with, whether by the builder or by SciKeras."""
-    kwargs = build_compile_kwargs(arguments)
+    objective = parameters.task.objective_of(codec, Weighting())
+    kwargs = build_compile_kwargs(arguments, objective.automatic_loss)
     adopted = adopt_compiled(arguments, fit.model, kwargs, open_optimizer=False)
     if fit.model.compiled:
         # In its present state: a callback may have changed the learning rate.
         optimizer = build_optimizer(fit.model.optimizer, {})
         adopted["optimizer"], adopted["optimizer_arguments"] = optimizer, {}
     sample = _sample_rows(fit, parameters.settings.dtype)
-    objective = parameters.task.objective_of(codec, Weighting())
     return CompileSpec(objective=objective.of_model(model, sample, adopted["loss"]), **adopted)
 
 

@@ -133,7 +133,7 @@ def _build_whole_model(
 ) -> _Built:
     check_backbone_unused(parameters.backbone, parameters.routed)
     _check_whole_model_settings(data.settings)
-    compile_kwargs = build_compile_kwargs(arguments)
+    compile_kwargs = build_compile_kwargs(arguments, data.objective.automatic_loss)
     sample = data.sample.features(slice(_SAMPLE_ROWS))
     model, compiled = build_whole_model(
         parameters.model,

@@ -29,6 +29,8 @@ class Objective(ABC):
         Whether the model emits the members' logits during training.
     average_layer : type
         Layer that averages the members of an ensemble.
+    automatic_loss : str
+        Keras' name of the loss that ``"auto"`` stands for.
     temperature_of_each : bool
         Whether calibration gives each unit a temperature of its own.
     metrics_of_each : tuple of str
@@ -40,6 +42,7 @@ class Objective(ABC):
     ensemble: bool = False
 
     average_layer: ClassVar[type[MemberAverage]]
+    automatic_loss: ClassVar[str]
     temperature_of_each: ClassVar[bool]
     metrics_of_each: ClassVar[tuple[str, ...]]
 

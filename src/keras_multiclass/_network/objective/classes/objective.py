@@ -49,6 +49,7 @@ class ClassObjective(Objective):
         "per_class_recall",
         "per_class_f1",
     )
+    automatic_loss: ClassVar[str] = "sparse_categorical_crossentropy"
     temperature_of_each: ClassVar[bool] = False
 
     def of_model(self, model: keras.Model, sample: Any, loss: Any) -> ClassObjective:

@@ -49,6 +49,7 @@ class LabelObjective(Objective):
         "per_label_recall",
         "per_label_f1",
     )
+    automatic_loss: ClassVar[str] = "binary_crossentropy"
     temperature_of_each: ClassVar[bool] = True
 
     def of_model(self, model: keras.Model, sample: Any, loss: Any) -> LabelObjective:
