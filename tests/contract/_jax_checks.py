@@ -14,13 +14,14 @@ from pathlib import Path
 import jax
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
 from sklearn.metrics import f1_score, recall_score, roc_auc_score
 from test_jax import SMALL, classifier_of, eucalyptus
 
 import _toy
-from keras_multiclass import get_backbone
+from keras_multiclass import KerasMultilabelClassifier, get_backbone
 
 NAMES = tuple(SMALL)
 X, y = load_iris(return_X_y=True)
@@ -119,6 +120,33 @@ def test_streams_validation_data_metrics_and_class_weights_work(tmp_path, capfd)
     np.testing.assert_allclose(recalls, recall_score(y, labels, average=None), atol=1e-5)
     assert len(list(tmp_path.rglob("events.*"))) == 2
     assert capfd.readouterr() == ("", "")
+
+
+def test_several_labels_per_row_are_learned():
+    labels = pd.DataFrame({"long": X[:, 2] > 4, "wide": X[:, 1] > 3})
+    params = {"class_weight": {"long": 2.0}, "metrics": ["macro_f1", "coverage_error"]}
+    classifier = KerasMultilabelClassifier(
+        "mlp",
+        backbone__hidden_units=(16,),
+        optimizer__learning_rate=0.05,
+        epochs=10,
+        batch_size=50,
+        n_ensemble=2,
+        threshold="auto",
+        random_state=0,
+        **params,
+    ).fit(X, labels, X_val=X, y_val=labels)
+    assert classifier.engine_ == "keras"
+    probabilities, predicted = classifier.predict_proba(X), classifier.predict(X)
+    expected = pd.DataFrame(probabilities > classifier.thresholds_, columns=labels.columns)
+    assert predicted.equals(expected)
+    assert f1_score(labels, predicted, average="macro") > 0.9
+    f1 = f1_score(labels, probabilities > 0.5, average="macro")
+    assert classifier.history_["val_macro_f1"][-1] == pytest.approx(f1, abs=1e-5)
+    copy = pickle.loads(pickle.dumps(classifier))
+    for each in (copy, classifier):
+        each.partial_fit(X, labels)
+    np.testing.assert_array_equal(copy.predict_proba(X), classifier.predict_proba(X))
 
 
 def test_a_fit_that_diverges_leaves_the_fitted_network_unchanged():

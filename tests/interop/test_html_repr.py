@@ -95,6 +95,14 @@ def test_only_the_first_of_many_classes_are_named():
     assert summary_of(classifier).startswith("100 classes: 0, 1, 2, 3, 4, ...; 1 epoch, best loss")
 
 
+def test_labels_of_which_a_row_may_have_several_are_called_labels():
+    params = {"backbone__hidden_units": (4,), "epochs": 1, "random_state": 0}
+    classifier = KerasMultilabelClassifier("mlp", **params).fit(X, np.eye(3, dtype=int)[y])
+    assert summary_of(classifier).startswith("3 labels: 0, 1, 2; 1 epoch, best loss")
+    classifier.fit(X, y == 0)
+    assert summary_of(classifier).startswith("2 classes: False, True; 1 epoch")
+
+
 def test_an_untrained_network_says_so():
     assert summary_of(tiny().initialize(X, y)) == "3 classes: 0, 1, 2; not trained yet"
 

@@ -11,13 +11,13 @@ import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
+from sklearn.metrics import f1_score, log_loss, roc_auc_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from _toy import tiny
-from keras_multiclass import KerasMulticlassClassifier
+from keras_multiclass import KerasMulticlassClassifier, KerasMultilabelClassifier
 from keras_multiclass.exceptions import DivergenceError, TrainingInterruptedWarning
 
 skl = pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks since 1.9")
@@ -131,6 +131,17 @@ def test_the_scores_of_an_epoch_equal_those_of_a_fit_that_ends_there(engine):
     for row in (whole, epochs[-1]):
         assert row["accuracy"] == classifier.score(X, labels)
         assert row["neg_log_loss"] == -log_loss(labels, classifier.predict_proba(X))
+
+
+def test_several_labels_per_row_are_scored():
+    monitor = skl.ScoringMonitor(scoring=["f1_micro", "roc_auc"])
+    labels = np.eye(3, dtype=int)[y]
+    classifier = KerasMultilabelClassifier("mlp", epochs=2, random_state=0).set_callbacks(monitor)
+    classifier.fit(X, labels)
+    whole, *epochs = monitor.get_logs().data
+    for row in (whole, epochs[-1]):
+        assert row["f1_micro"] == f1_score(labels, classifier.predict(X), average="micro")
+        assert row["roc_auc"] == roc_auc_score(labels, classifier.predict_proba(X))
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 from sklearn.base import clone
@@ -18,6 +19,7 @@ from sklearn.datasets import load_iris
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from _toy import tiny
+from keras_multiclass import KerasMultilabelClassifier
 
 event_accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
 
@@ -95,6 +97,14 @@ def test_the_scores_of_each_class_are_logged_by_default(parameter, callbacks, me
     }
     assert scores <= set(classifier.history_)
     assert len([name for name in classifier.history_ if name.endswith("/setosa")]) == 6
+
+
+def test_the_scores_of_each_label_are_logged_by_default():
+    labels = pd.DataFrame(np.eye(3, dtype=int)[iris.target], columns=iris.target_names)
+    params = {"backbone__hidden_units": (4,), "epochs": 2, "validation_split": 0.3}
+    classifier = KerasMultilabelClassifier("mlp", callbacks="tensorboard", **params).fit(X, labels)
+    assert_logged(runs()[0], classifier.history_)
+    assert {f"val_{s}/setosa" for s in ("precision", "recall", "f1")} <= set(classifier.history_)
 
 
 def test_a_tensorboard_instance_adds_no_metrics(tmp_path):

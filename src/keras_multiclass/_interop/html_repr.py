@@ -76,7 +76,8 @@ def summary_html(estimator: Any) -> str:
 def _classes_text(classes: np.ndarray, what: str) -> str:
     shown = [shorten(label, _MAX_LABEL_LENGTH) for label in classes[:_MAX_CLASSES]]
     more = ["..."] if len(classes) > _MAX_CLASSES else []
-    return f"{len(classes)} {what}: {', '.join(shown + more)}"
+    noun = what if len(classes) > 1 else "label"
+    return f"{len(classes)} {noun}: {', '.join(shown + more)}"
 
 
 def _training_text(estimator: Any) -> str:
