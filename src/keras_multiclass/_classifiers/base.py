@@ -283,9 +283,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         if isinstance(self.class_weight, str):
             raise ValueError(
                 "`class_weight` must be None or a dict for partial_fit; got "
-                f"{self.class_weight!r}, which needs all the data. Compute the weights over all "
-                "the data with sklearn.utils.class_weight.compute_class_weight and pass them as "
-                "a dict."
+                f"{self.class_weight!r}, which needs all the data. {self._task.balanced_cure}"
             )
         resume = hasattr(self, "model_")
         return self._run(

@@ -36,6 +36,8 @@ class Task:
         Returns the thresholds that the parameter `threshold` gives for a number of labels.
     any_objective : Objective
         An objective of some classes, to check parameters before data are read.
+    balanced_cure : str
+        How to compute what ``class_weight="balanced"`` stands for, for error messages.
     """
 
     learn: Callable[..., tuple[TargetCodec, np.ndarray]]
@@ -43,6 +45,7 @@ class Task:
     objective_of: Callable[[TargetCodec, Weighting], Objective]
     thresholds_of: Callable[[object, int], np.ndarray | None]
     any_objective: Objective
+    balanced_cure: str
 
 
 def _of_classes(codec: TargetCodec, weighting: Weighting) -> ClassObjective:
@@ -71,11 +74,21 @@ def _no_thresholds(threshold: object, n_classes: int) -> None:
         )
 
 
-MULTICLASS = Task(learn_classes, IncrementalLabels, _of_classes, _no_thresholds, ClassObjective(3))
+MULTICLASS = Task(
+    learn_classes,
+    IncrementalLabels,
+    _of_classes,
+    _no_thresholds,
+    ClassObjective(3),
+    "Compute the weights over all the data with sklearn.utils.class_weight.compute_class_weight "
+    "and pass them as a dict.",
+)
 MULTILABEL = Task(
     IndicatorCodec.learn_or_check,
     IncrementalIndicator,
     _of_labels,
     given_thresholds,
     LabelObjective(3),
+    "Pass a dict that gives each label the number of rows without it divided by that of rows with "
+    "it, over all the data.",
 )
