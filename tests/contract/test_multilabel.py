@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import pickle
 import warnings
+from decimal import Decimal
 
 import keras
 import numpy as np
@@ -13,14 +15,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
+from scipy.special import expit
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_validate
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
-from keras_multiclass import KerasMultilabelClassifier
+from keras_multiclass import KerasMulticlassClassifier, KerasMultilabelClassifier
 from keras_multiclass._data.labels.indicator import IndicatorCodec
+from keras_multiclass.evaluation import MultilabelReport
 from keras_multiclass.exceptions import ObjectiveError
 
 RNG = np.random.default_rng(0)
@@ -49,21 +59,48 @@ def score(classifier, y=Y):
     return f1_score(y, np.asarray(classifier.predict(X)), average="macro")
 
 
+def frame(dtype=None):
+    return lambda y: pd.DataFrame(y, columns=named(y)).astype(dtype or {})
+
+
+def named(y):
+    return [f"label {i}" for i in range(y.shape[1])]
+
+
+def alternate(*dtypes):
+    """Return a dtype for each column, in turn."""
+    return lambda y: {n: dtypes[i % len(dtypes)] for i, n in enumerate(named(y))}
+
+
+MIXED = alternate("bool", "int8", "float32", "boolean", "Int8", pd.CategoricalDtype([0, 1]))
+POLARS_MIXED = alternate(pl.Boolean, pl.Int8, pl.Float64)
+# Formats that predictions keep exactly.
 FORMATS = {
-    "int64": Y,
-    "uint8": Y.astype(np.uint8),
-    "float32": Y.astype(np.float32),
-    "bool": Y.astype(bool),
-    "object": Y.astype(object),
-    "csr_matrix": sparse.csr_matrix(Y),
-    "csr_array": sparse.csr_array(Y.astype(float)),
-    "coo": sparse.coo_array(Y),
-    "pandas": pd.DataFrame(Y, columns=NAMES),
-    "pandas bool": pd.DataFrame(Y.astype(bool), columns=NAMES),
-    "pandas nullable": pd.DataFrame(Y, columns=NAMES, dtype="Int8"),
-    "polars": pl.DataFrame(Y, schema=NAMES),
-    "list": Y.tolist(),
-    "mixed": pd.DataFrame({"fast": Y[:, 0] == 1, "red": Y[:, 1], "small": Y[:, 2] * 1.0}),
+    **{name: lambda y, name=name: y.astype(name) for name in ("int64", "uint8", "float16", "bool")},
+    "csr_matrix": sparse.csr_matrix,
+    "csr_array of booleans": lambda y: sparse.csr_array(y.astype(bool)),
+    "pandas": frame(),
+    "pandas bool": frame("bool"),
+    "pandas object": frame("object"),
+    "pandas nullable": frame("Int8"),
+    "pandas nullable bool": frame("boolean"),
+    "pandas sparse": frame(pd.SparseDtype("int8", 0)),
+    "pandas category": frame(pd.CategoricalDtype([0, 1])),
+    "pandas mixed": lambda y: frame(MIXED(y))(y),
+    "polars": lambda y: pl.DataFrame(y, schema=named(y)),
+    "polars mixed": lambda y: pl.DataFrame(y, schema=named(y)).cast(POLARS_MIXED(y)),
+}
+# Formats of which predictions are arrays, or CSR matrices or arrays.
+CONVERTED = {
+    "list": np.ndarray.tolist,
+    "list of arrays": list,
+    "object": lambda y: y.astype(object),
+    "object bool": lambda y: y.astype(bool).astype(object),
+    "masked": np.ma.array,
+    "csc_matrix": sparse.csc_matrix,
+    "coo_array": sparse.coo_array,
+    "one category": lambda y: frame("category")(y),
+    "Decimal": lambda y: np.vectorize(Decimal, otypes=[object])(y),
 }
 
 
@@ -71,43 +108,41 @@ def dense(y):
     return y.toarray() if sparse.issparse(y) else np.asarray(y)
 
 
-@pytest.mark.parametrize("form", FORMATS)
-def test_predictions_have_the_form_of_y(form):
-    y = FORMATS[form]
-    codec, encoded = IndicatorCodec.learn_and_encode(y)
-    np.testing.assert_array_equal(encoded, Y)
-    np.testing.assert_array_equal(codec.encode(y), Y)
-    decoded = codec.decode(Y.astype(bool))
-    np.testing.assert_array_equal(dense(decoded), Y)
-    if form in ("list", "coo", "object", "mixed"):
-        return
-    assert type(decoded) is type(y)
-    if isinstance(y, (pd.DataFrame, pl.DataFrame)):
-        assert decoded.equals(y)
-    else:
-        assert decoded.dtype == y.dtype
-
-
-@given(
-    st.integers(1, 6).flatmap(
-        lambda n: st.lists(st.lists(st.integers(0, 1), min_size=n, max_size=n), min_size=1)
-    ),
-    st.sampled_from(["int", "bool", "sparse", "pandas", "polars"]),
+indicators = st.integers(1, 6).flatmap(
+    lambda n: st.lists(st.lists(st.integers(0, 1), min_size=n, max_size=n), min_size=1)
 )
-@settings(max_examples=40)
-def test_any_indicator_survives_encoding_and_decoding(rows, form):
-    y = np.array(rows)
-    names = [f"label {i}" for i in range(y.shape[1])]
-    given_y = {
-        "int": y,
-        "bool": y.astype(bool),
-        "sparse": sparse.csr_matrix(y),
-        "pandas": pd.DataFrame(y, columns=names),
-        "polars": pl.DataFrame(y, schema=names),
-    }[form]
-    codec, encoded = IndicatorCodec.learn_and_encode(given_y)
-    np.testing.assert_array_equal(encoded, y)
-    np.testing.assert_array_equal(dense(codec.decode(encoded.astype(bool))), y)
+
+
+@pytest.mark.parametrize("form", [*FORMATS, *CONVERTED])
+@given(rows=indicators)
+@settings(max_examples=12)
+def test_predictions_have_the_format_of_y(form, rows):
+    values = np.array(rows)
+    y = {**FORMATS, **CONVERTED}[form](values)
+    codec, encoded = IndicatorCodec.learn_and_encode(y)
+    np.testing.assert_array_equal(encoded, values)
+    np.testing.assert_array_equal(codec.encode(y), values)
+    decoded = codec.decode(values.astype(bool))
+    np.testing.assert_array_equal(dense(decoded).astype(int), values)
+    if form in FORMATS:
+        assert type(decoded) is type(y)
+        if isinstance(y, pd.DataFrame):
+            pd.testing.assert_frame_equal(decoded, y)
+        elif isinstance(y, pl.DataFrame):
+            assert decoded.equals(y)
+            assert decoded.schema == y.schema
+        else:
+            assert decoded.dtype == y.dtype
+    elif not isinstance(y, pd.DataFrame):
+        assert dense(decoded).dtype.kind in "bif"
+        assert (dense(decoded).dtype.kind == "b") == (form == "object bool")
+
+
+def test_predictions_of_a_frame_of_several_dtypes_have_them():
+    y = pd.DataFrame({"fast": Y[:, 0] == 1, "red": Y[:, 1], "small": Y[:, 2] * 1.0})
+    classifier = tiny(epochs=1).fit(X, y)
+    assert classifier.predict(X).dtypes.tolist() == y.dtypes.tolist()
+    assert classifier.score(X, classifier.predict(X)) == 1
 
 
 def test_a_frame_gives_labels_and_is_matched_by_name():
@@ -120,6 +155,9 @@ def test_a_frame_gives_labels_and_is_matched_by_name():
     assert classifier.predict(X).columns.tolist() == NAMES
 
 
+LEVELS = pd.MultiIndex.from_tuples([("a", 1), ("a", 2), ("b", 1)])
+
+
 @pytest.mark.parametrize(
     ("y", "message"),
     [
@@ -127,27 +165,24 @@ def test_a_frame_gives_labels_and_is_matched_by_name():
         ([{"a", "b"}, {"a"}, set()] * 30, "MultiLabelBinarizer"),
         (np.arange(90) % 3, "Only binary classification is supported.*KerasMulticlassClassifier"),
         (Y * 2, "zeros and ones.*other values"),
-        (Y * 0.3, "zeros and ones.*other values"),
+        (Y * 0.3, "zeros and ones.*other values.*> 0.5"),
+        (2 * Y - 1, r"zeros and ones.*other values. Convert it: \(y > 0\)"),
+        (sparse.csr_array(2 * Y), "zeros and ones.*MultiLabelBinarizer.*MultiOutputClassifier"),
         (np.where(Y, np.nan, 1.0), "contains NaN"),
-        (Y.astype(str), "zeros and ones"),
+        (np.where(Y, np.inf, 1.0), "zeros and ones.*other values"),
+        (Y.astype(str), "zeros and ones.*MultiLabelBinarizer"),
+        ([["a", "b"], ["c", "a"]] * 45, "zeros and ones.*MultiLabelBinarizer"),
+        ([[0, 1], [1]] * 45, "rows of different lengths.*MultiLabelBinarizer"),
+        (pd.DataFrame({"tags": [["a"], []] * 45}), "the labels of each row.*MultiLabelBinarizer"),
+        (pl.DataFrame({"tags": [["a"], ["b"]] * 45}), "labels of each row.*MultiLabelBinarizer"),
+        (pd.DataFrame(Y, columns=["a", "a", "b"]), "different labels; got repeated"),
+        (pd.DataFrame(Y, columns=LEVELS), "columns of y must be of one level.*Join their names"),
         (pd.DataFrame({"fast": Y[:, 0], "red": "yes"}), "zeros and ones.*type 'int', 'str'"),
         (pd.DataFrame({"fast": Y[:, 0], "red": [None] * 90}), "contains NaN"),
         (Y[:, :, None], "zeros and ones"),
         (None, "requires y"),
     ],
-    ids=[
-        "lists",
-        "sets",
-        "classes",
-        "twos",
-        "fractions",
-        "nan",
-        "strings",
-        "words",
-        "gaps",
-        "3-d",
-        "none",
-    ],
+    ids=lambda value: value[:30] if isinstance(value, str) else type(value).__name__,
 )
 def test_other_targets_are_an_error_that_says_what_to_do(y, message):
     with pytest.raises(ValueError, match=message):
@@ -293,6 +328,15 @@ def test_it_continues_and_survives_copies():
         classifier.partial_fit(X, Y[:, :2])
 
 
+def test_balanced_weights_of_partial_fit_are_those_that_its_error_describes():
+    weights = (1 - Y).sum(0) / Y.sum(0)
+    with pytest.raises(ValueError, match="each label the number of rows without it divided by"):
+        tiny(class_weight="balanced").partial_fit(X, Y)
+    balanced = tiny(class_weight=dict(enumerate(weights))).partial_fit(X, Y).predict_proba(X)
+    plain = tiny().partial_fit(X, Y).predict_proba(X)
+    assert (np.sign(balanced.mean(0) - plain.mean(0)) == np.sign(weights - 1)).all()
+
+
 def test_it_works_in_searches_and_pipelines():
     pipeline = make_pipeline(StandardScaler(), tiny(epochs=5))
     scoring = ["f1_micro", "average_precision", "roc_auc"]
@@ -302,6 +346,169 @@ def test_it_works_in_searches_and_pipelines():
     assert search.fit(X, Y).best_params_["threshold"] in (0.2, 0.5)
     predicted = cross_val_predict(tiny(epochs=2), X, Y, cv=2, method="predict_proba")
     assert np.shape(predicted) == (90, 3)
+
+
+def test_users_tools_read_the_named_history(capsys, tmp_path):
+    logger = keras.callbacks.CSVLogger(tmp_path / "log.csv")
+    params = {"metrics": ["macro_f1", "per_label_recall"], "callbacks": logger, "verbose": 1}
+    classifier = tiny(epochs=2, **params).fit(X, pd.DataFrame(Y, columns=NAMES))
+    log = pd.read_csv(tmp_path / "log.csv")
+    assert {"macro_f1", *(f"recall/{name}" for name in NAMES)} < set(log.columns)
+    for name, values in classifier.history_.items():
+        np.testing.assert_allclose(log[name], values, rtol=1e-6, err_msg=name)
+    assert "macro_f1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "wrap", [OneVsRestClassifier, MultiOutputClassifier, ClassifierChain], ids=lambda w: w.__name__
+)
+def test_scikit_learns_multilabel_strategies_train_a_network_for_each_label(wrap):
+    network = KerasMulticlassClassifier(
+        "mlp", backbone__hidden_units=(4,), epochs=1, batch_size=-1, random_state=0
+    )
+    labels = Y[:, :2]
+    report = MultilabelReport.from_estimator(wrap(network).fit(X, labels), X, labels)
+    assert np.isfinite(report.per_class["roc_auc"]).all()
+
+
+@pytest.mark.parametrize(
+    ("wrap", "message"),
+    [
+        (lambda network: CalibratedClassifierCV(network, cv=2), "y should be a 1d array"),
+        (lambda network: BaggingClassifier(network, 2), "y should be a 1d array"),
+        (lambda network: VotingClassifier([("a", network)]), "Multilabel.* not supported"),
+    ],
+    ids=["calibration", "bagging", "voting"],
+)
+def test_meta_estimators_without_labels_raise_scikit_learns_own_error(wrap, message):
+    with pytest.raises((ValueError, NotImplementedError), match=message):
+        wrap(tiny()).fit(X, Y)
+
+
+def test_stacking_and_a_column_transformer_work_with_frames():
+    table = pd.DataFrame(X, columns=list("wxyz")).assign(color=np.where(Y[:, 0], "r", "b"))
+    labels = pd.DataFrame(Y.astype(bool), columns=NAMES)
+    encode = make_column_transformer(
+        (OneHotEncoder(sparse_output=False), ["color"]), remainder=StandardScaler()
+    )
+    pipeline = make_pipeline(encode, tiny(epochs=1))
+    predicted = cross_val_predict(pipeline, table, labels, cv=2)
+    assert predicted.shape == (90, 3)
+    assert pipeline.fit(table, labels).predict(table).dtypes.tolist() == [np.dtype(bool)] * 3
+    stack = StackingClassifier([("a", tiny(epochs=1))], DecisionTreeClassifier(max_depth=1), cv=2)
+    assert stack.fit(X, Y).predict(X).shape == (90, 3)
+
+
+# --- objects of the user's own ----------------------------------------------------------------
+
+
+class Scaled(keras.losses.Loss):
+    """Its configuration lacks the factor."""
+
+    def __init__(self, factor=1.0):
+        super().__init__(name="scaled")
+        self.factor = factor
+
+    def call(self, y_true, y_pred):
+        return scaled(y_true, y_pred, self.factor)
+
+
+def scaled(y_true, y_pred, factor=1.0):
+    return factor * keras.losses.binary_crossentropy(y_true, y_pred)
+
+
+class Right(keras.metrics.Metric):
+    """Counts labels that are right; its configuration lacks the factor."""
+
+    def __init__(self, factor=1.0, name="right"):
+        super().__init__(name=name)
+        self.factor = factor
+        self.right = self.add_variable((), "zeros", name="right")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        right = keras.ops.equal(y_true > 0.5, y_pred > 0.5)
+        self.right.assign_add(self.factor * keras.ops.sum(keras.ops.cast(right, "float32")))
+
+    def result(self):
+        return self.right
+
+
+class Subclass(keras.Model):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.last = dense_layer("sigmoid")
+
+    def call(self, inputs):
+        return self.last(inputs)
+
+
+def dense_layer(activation, units=3):
+    return keras.layers.Dense(units, activation, kernel_initializer="zeros")
+
+
+def of_metadata(meta, compile_kwargs):
+    assert meta["target_type_"] == "multilabel-indicator"
+    inputs = keras.Input((meta["n_features_in_"],))
+    model = keras.Model(inputs, dense_layer("sigmoid", meta["n_classes_"])(inputs))
+    model.compile(**compile_kwargs)
+    return model
+
+
+def compiled():
+    model = keras.Sequential([keras.Input((4,)), dense_layer("sigmoid")])
+    model.compile(keras.optimizers.SGD(0.1), Scaled(3.0), metrics=[Right(2.0)])
+    return model
+
+
+OWN = {"loss": Scaled(3.0), "metrics": [Right(2.0)]}
+FORMS = {
+    "instances": {"model": Subclass, **OWN},
+    "classes": {
+        "model": Subclass,
+        "loss": Scaled,
+        "loss__factor": 3.0,
+        "metrics": Right,
+        "metrics__factor": 2.0,
+    },
+    "partials": {
+        "model": Subclass,
+        "loss": functools.partial(scaled, factor=3.0),
+        "metrics": functools.partial(Right, factor=2.0),
+    },
+    "function": {"model": of_metadata, "loss": scaled, "loss__factor": 3.0, "metrics": [Right(2)]},
+    "compiled": {"model": compiled, "optimizer": "auto"},
+    "compiled instance": {"model": compiled(), "optimizer": "auto"},
+}
+
+
+def logistic_regression(epochs):
+    """Train by gradient descent on all rows; return losses, numbers of right labels and weights."""
+    weights, losses, rights = np.zeros((5, 3)), [], []
+    rows = np.column_stack([X, np.ones(len(X))])
+    for _ in range(epochs):
+        p = expit(rows @ weights)
+        losses.append(3 * log_loss(Y.ravel(), p.ravel()))
+        rights.append(2 * np.sum((p > 0.5) == Y))
+        weights -= 0.1 * 3 * rows.T @ (p - Y) / Y.size
+    return losses, rights, expit(rows @ weights)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("engine", ["graph", "keras"])
+def test_objects_of_the_users_own_train_as_arithmetic_says(form, engine):
+    params = {
+        "optimizer": keras.optimizers.SGD(0.1),
+        "epochs": 3,
+        "batch_size": -1,
+        **FORMS[form],
+    }
+    classifier = KerasMultilabelClassifier(engine=engine, **params).fit(X, Y)
+    losses, rights, probabilities = logistic_regression(3)
+    np.testing.assert_allclose(classifier.history_["loss"], losses, rtol=1e-4)
+    np.testing.assert_allclose(classifier.history_["right"], rights)
+    np.testing.assert_allclose(classifier.predict_proba(X), probabilities, atol=1e-5)
+    copy = pickle.loads(pickle.dumps(clone(classifier).fit(X, Y)))
+    assert copy.partial_fit(X, Y).n_iter_ == 4
 
 
 # --- whole models: the mistakes that give nonsense without an error ---------------------------
@@ -323,13 +530,24 @@ def whole(units, activation, **compile_arguments):
         (whole(1, "sigmoid", loss="binary_crossentropy"), "Each of the 3 labels needs a unit"),
         (whole(3, "softmax", loss="categorical_crossentropy"), "sum to one"),
         (whole(3, "sigmoid", loss="categorical_crossentropy"), "for classes that exclude each"),
+        (whole(3, None, loss="sparse_categorical_crossentropy"), "for classes that exclude each"),
         (whole(4, None), "Each of the 3 labels needs a unit"),
     ],
-    ids=["one unit", "softmax", "categorical cross-entropy", "four units"],
+    ids=["one unit", "softmax", "categorical cross-entropy", "sparse", "four units"],
 )
 def test_outputs_and_losses_that_do_not_fit_are_an_error(model, message):
     with pytest.raises(ObjectiveError, match=f"must agree.*3 labels.*{message}"):
         tiny(model=model).fit(X, Y)
+
+
+def test_the_cures_of_these_errors_work():
+    cross_entropy = {"loss": "categorical_crossentropy"}
+    for model, loss in (
+        (whole(3, None), "auto"),
+        (whole(3, "sigmoid"), "auto"),
+        (whole(3, "sigmoid", **cross_entropy), "crossentropy"),
+    ):
+        assert tiny(model=model, loss=loss, epochs=1).fit(X, Y).predict(X).shape == Y.shape
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", None])

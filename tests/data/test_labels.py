@@ -321,7 +321,7 @@ NAN_MESSAGE = re.escape("Input y contains NaN.")
         (["a", 1], "labels of type int, str"),
         (np.array([True, 2], dtype=object), "labels of type bool, int"),
         (np.array([datetime.date(2020, 1, 1), datetime.timedelta(1)]), "labels of type date, tim"),
-        (pd.DataFrame(np.eye(2, dtype=int), columns=["a", "a"]), "different class names"),
+        (pd.DataFrame(np.eye(2, dtype=int), columns=["a", "a"]), "different labels"),
         (sparse.csr_array([[1], [0]]), "a dense vector"),
     ],
     ids=lambda value: None if isinstance(value, str) else type(value).__name__,

@@ -14,6 +14,7 @@ from sklearn.utils.multiclass import type_of_target
 
 from keras_multiclass._data.frames import library_of
 from keras_multiclass._data.labels.checks import check_learned_labels
+from keras_multiclass._data.labels.frame_format import build_frame
 from keras_multiclass._data.labels.parse import (
     Container,
     Form,
@@ -51,7 +52,7 @@ class LabelCodec:
     container : {"array", "csr_matrix", "csr_array", "pandas", "polars"}
         Type of a one-hot table (``"array"`` for vectors).
     dtype : object, default=None
-        Dtype of a one-hot table (of its first column, for a data frame).
+        Dtype of a one-hot table (a tuple with that of each column, for a data frame).
     columns : object, default=None
         Columns of a one-hot data frame, as its library represents them.
 
@@ -334,15 +335,11 @@ class LabelCodec:
         return float(accuracy_score(self.find(y), found, sample_weight=sample_weight))
 
     def _to_frame(self, table: np.ndarray) -> Any:
-        columns = self.classes if self.columns is None else self.columns
-        if self.container == "pandas":
-            import pandas as pd
-
-            return pd.DataFrame(table, columns=columns).astype(self.dtype)
-        import polars as pl
-
-        names = [str(column) for column in columns]
-        return pl.DataFrame(table, schema=names, orient="row").cast(self.dtype)
+        assert self.container == "pandas" or self.container == "polars"
+        if self.columns is None:  # more classes than y had columns
+            dtypes = self.dtype[:1] * self.n_classes
+            return build_frame(table, self.container, self.classes.tolist(), dtypes)
+        return build_frame(table, self.container, self.columns, self.dtype)
 
     def hint(self, unknown: Sequence[Any]) -> str:
         """Return what unknown labels may have been meant to be; empty if there is no guess.

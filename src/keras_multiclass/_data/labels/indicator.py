@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, NoReturn
 
 import numpy as np
@@ -14,12 +15,12 @@ from keras_multiclass._data.frames import MISSING_TYPES, library_of
 from keras_multiclass._data.iterative_stratification import assign_parts
 from keras_multiclass._data.label_weights import resolve_label_weight, total_weights
 from keras_multiclass._data.labels.codec import parse_classes
+from keras_multiclass._data.labels.frame_format import build_frame, column_dtypes
 from keras_multiclass._data.labels.parse import (
     Container,
+    column_labels,
     raise_missing,
     to_array,
-    to_natural_dtype,
-    unique_in_order,
 )
 from keras_multiclass._data.labels.target import Weighting
 from keras_multiclass._data.splitting import check_fraction
@@ -27,6 +28,10 @@ from keras_multiclass._shared.messages import describe, format_list, invalid, wa
 from keras_multiclass._shared.typing import FloatArray
 
 _ALLOWED = "a matrix of zeros and ones with one column for each label"
+_BINARIZE = "sklearn.preprocessing.MultiLabelBinarizer().fit_transform"
+_OF_STRINGS = (
+    f"If its rows list labels, use {_BINARIZE}; for columns of two words, compare: (y == 'yes')."
+)
 _MAX_SHOWN = 5
 
 
@@ -41,7 +46,7 @@ class Indicator:
     container : {"array", "csr_matrix", "csr_array", "pandas", "polars"}
         Type of the target.
     dtype : object
-        Dtype of the target (of its first column, for a data frame).
+        Dtype of the target (a tuple with that of each column, for a data frame).
     names : ndarray of shape (n_labels,), default=None
         Column names of a data frame, as labels.
     columns : object, default=None
@@ -89,6 +94,8 @@ def parse_indicator(y: Any, name: str) -> Indicator:
         return _read_frame(y, library, name)
     values = to_array(y, library, name)
     _check_shape(values, y, name)
+    if values.dtype.kind == "O":
+        values = _numbers_of_objects(values, name)
     return Indicator(_check_values(values, name), "array", values.dtype)
 
 
@@ -106,11 +113,9 @@ def _read_frame(y: Any, library: Any, name: str) -> Indicator:
     missing = y.isna().to_numpy().any() if library == "pandas" else sum(y.null_count().row(0))
     if missing:
         raise_missing(name)
-    names = to_natural_dtype(np.asarray(y.columns), f"The columns of {name}")
-    if len(unique_in_order(names)) < len(names):
-        raise ValueError(invalid(f"The columns of {name}", "different labels", "repeated names"))
-    dtype = y.dtypes.iloc[0] if library == "pandas" else y.dtypes[0]
-    return Indicator(_check_values(y.to_numpy(), name), library, dtype, names, y.columns)
+    names = column_labels(y, name)
+    values = _check_values(y.to_numpy(), name)
+    return Indicator(values, library, column_dtypes(y, library), names, y.columns)
 
 
 def _check_shape(values: Any, y: Any, name: str) -> None:
@@ -124,8 +129,9 @@ def _raise_one_dimensional(values: np.ndarray, name: str) -> NoReturn:
     if values.dtype.kind == "O" and all(
         isinstance(v, (list, tuple, set, frozenset, np.ndarray)) for v in values
     ):
-        got = "the labels of each row"
-        cure = f"Convert them: sklearn.preprocessing.MultiLabelBinarizer().fit_transform({name})."
+        digits = all(np.isscalar(v) and v in (0, 1) for row in values for v in row)
+        got = "rows of different lengths" if digits else "the labels of each row"
+        cure = f"{'If they list labels, c' if digits else 'C'}onvert them: {_BINARIZE}({name})."
     else:
         got = f"1-d labels ({describe(values)})"
         cure = "For one label for each row, use KerasMulticlassClassifier."
@@ -136,28 +142,42 @@ def _check_values(values: np.ndarray, name: str) -> np.ndarray:
     if values.dtype.kind == "O":
         values = _numbers_of_objects(values, name)
     if values.dtype.kind not in "biuf":
-        raise ValueError(invalid(name, _ALLOWED, describe(values)))
+        cure = _OF_STRINGS if values.dtype.kind in "UT" else ""
+        raise ValueError(invalid(name, _ALLOWED, describe(values), cure))
     if values.dtype.kind == "f" and np.isnan(values).any():
         raise_missing(name)
     ones = values == 1
     n_others = int(np.sum(~ones & (values != 0)))
     if n_others:
-        cure = "Convert it: (y > 0.5), or the threshold that applies."
-        if values.dtype.kind in "iu":
-            cure = "For several targets with several classes each, use MultiOutputClassifier."
+        if np.all(ones | (values == -1)):
+            cure = "Convert it: (y > 0)."
+        elif values.dtype.kind in "iu":
+            cure = (
+                f"If its rows list labels, use {_BINARIZE}; for counts, pass (y > 0); for several "
+                "targets with several classes each, use MultiOutputClassifier."
+            )
+        else:
+            cure = "Convert it: (y > 0.5), or the threshold that applies."
         raise ValueError(invalid(name, _ALLOWED, f"{n_others} other values", cure))
     return ones.astype(np.uint8)
 
 
 def _numbers_of_objects(values: np.ndarray, name: str) -> np.ndarray:
     """Return objects as numbers if all are numbers or booleans, as in frames of both."""
-    types = set(map(type, values.ravel().tolist()))
+    objects = values.tolist()
+    types = {type(value) for row in objects for value in row}
     if any(kind.__name__ in MISSING_TYPES for kind in types):
         raise_missing(name)
-    if all(issubclass(kind, (numbers.Real, np.bool_)) for kind in types):
+    if all(issubclass(kind, (bool, int, np.bool_, np.integer)) for kind in types):
+        return np.asarray(objects)
+    if all(issubclass(kind, (numbers.Real, Decimal, np.bool_)) for kind in types):
         return values.astype(np.float64)
-    names = format_list(sorted(kind.__name__ for kind in types))
-    raise ValueError(invalid(name, _ALLOWED, f"objects of type {names}"))
+    if all(issubclass(kind, (list, tuple, set, frozenset, np.ndarray)) for kind in types):
+        got, cure = "the labels of each row", f"Convert them: {_BINARIZE}, for a single column."
+    else:
+        got = f"objects of type {format_list(sorted(kind.__name__ for kind in types))}"
+        cure = _OF_STRINGS if str in types else ""
+    raise ValueError(invalid(name, _ALLOWED, got, cure))
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +193,7 @@ class IndicatorCodec:
     container : {"array", "csr_matrix", "csr_array", "pandas", "polars"}
         Type of the target.
     dtype : object
-        Dtype of the target.
+        Dtype of the target (a tuple with that of each column, for a data frame).
     columns : object, default=None
         Columns of a data frame, as its library represents them.
     """
@@ -273,17 +293,9 @@ class IndicatorCodec:
         -------
         ndarray, sparse matrix or data frame of shape (n_samples, n_labels)
         """
-        if self.container == "pandas":
-            import pandas as pd
-
-            frame = pd.DataFrame(indicator.astype(np.uint8), columns=self.columns)
-            return frame.astype(self.dtype)
-        if self.container == "polars":
-            import polars as pl
-
-            table = indicator.astype(np.uint8)
-            return pl.DataFrame(table, schema=list(self.columns), orient="row").cast(self.dtype)
-        values = indicator.astype(np.uint8 if self.dtype == object else self.dtype)
+        if self.container == "pandas" or self.container == "polars":
+            return build_frame(indicator, self.container, self.columns, self.dtype)
+        values = indicator.astype(self.dtype)
         if self.container == "array":
             return values
         return (

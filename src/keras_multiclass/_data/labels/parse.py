@@ -12,6 +12,7 @@ from sklearn.utils import column_or_1d
 
 from keras_multiclass._data.frames import MISSING_TYPES, library_of
 from keras_multiclass._data.labels.distributions import check_distributions, most_likely, shares
+from keras_multiclass._data.labels.frame_format import column_dtypes
 from keras_multiclass._shared.messages import describe, invalid
 from keras_multiclass._shared.typing import FloatArray
 
@@ -35,7 +36,7 @@ class ParsedTarget:
     container : {"array", "csr_matrix", "csr_array", "pandas", "polars"}
         Type of a table (``"array"`` for vectors).
     dtype : object, default=None
-        Dtype of a table (of its first column, for a data frame).
+        Dtype of a table (a tuple with that of each column, for a data frame).
     n_columns : int, default=0
         Number of columns of a table.
     names : ndarray of shape (n_columns,), default=None
@@ -140,14 +141,32 @@ def _read_frame(
         raise_missing(name)
     table = _to_numeric_table(y.to_numpy(), name)
     codes, distributions = _read_table(table, library, name, soft)
-    names = to_natural_dtype(np.asarray(y.columns), f"The columns of {name}")
-    if len(unique_in_order(names)) < len(names):
-        raise ValueError(
-            invalid(f"The columns of {name}", "different class names", "repeated names")
-        )
-    dtype = y.dtypes.iloc[0] if library == "pandas" else y.dtypes[0]
+    names, dtypes = column_labels(y, name), column_dtypes(y, library)
     columns = len(names), names, y.columns
-    return ParsedTarget(codes, "one_hot_frame", library, dtype, *columns, distributions)
+    return ParsedTarget(codes, "one_hot_frame", library, dtypes, *columns, distributions)
+
+
+def column_labels(y: Any, name: str) -> np.ndarray:
+    """Return the column names of a data frame as labels, and raise unless they differ.
+
+    Parameters
+    ----------
+    y : data frame
+        A target with one column for each label.
+    name : str
+        Name of the target in error messages.
+    """
+    what = f"The columns of {name}"
+    n_levels = getattr(y.columns, "nlevels", 1)
+    if n_levels > 1:
+        cure = f"{name}.columns = ['_'.join(map(str, names)) for names in {name}.columns]"
+        raise ValueError(
+            invalid(what, "of one level", f"{n_levels} levels", f"Join their names: {cure}.")
+        )
+    labels = to_natural_dtype(np.asarray(y.columns), what)
+    if len(unique_in_order(labels)) < len(labels):
+        raise ValueError(invalid(what, "different labels", "repeated names"))
+    return labels
 
 
 def to_array(y: Any, library: str | None, name: str) -> np.ndarray:
