@@ -25,6 +25,7 @@ from sklearn.metrics import accuracy_score, log_loss, make_scorer, recall_score
 from sklearn.model_selection import (
     GridSearchCV,
     HalvingGridSearchCV,
+    KFold,
     RandomizedSearchCV,
     TunedThresholdClassifierCV,
     cross_val_predict,
@@ -38,6 +39,7 @@ from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from _toy import tiny
+from keras_multiclass import KerasMultilabelClassifier
 
 X, y = load_iris(return_X_y=True)
 NAMES = load_iris().target_names
@@ -136,6 +138,18 @@ def test_cross_validation_in_two_processes_predicts_exactly_as_in_one():
     np.testing.assert_array_equal(alone, again)
     np.testing.assert_array_equal(alone, parallel)
     assert np.mean(alone.argmax(axis=1) == cancer_y) > 0.9
+
+
+def test_several_labels_per_row_are_predicted_in_two_processes_as_in_one():
+    labels = pd.DataFrame({"long": X[:, 2] > 4, "wide": X[:, 1] > 3})
+    classifier = KerasMultilabelClassifier(
+        "mlp", backbone__hidden_units=(8,), epochs=1, threshold="auto", random_state=0
+    )
+    folds = KFold(2, shuffle=True, random_state=0)
+    alone, parallel = (
+        cross_val_predict(classifier, X, labels, cv=folds, n_jobs=n_jobs) for n_jobs in (1, 2)
+    )
+    np.testing.assert_array_equal(alone, parallel)
 
 
 def test_grid_search_sets_the_arguments_of_callbacks():

@@ -17,7 +17,12 @@ from keras import ops
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 
-from keras_multiclass import KerasMulticlassClassifier, get_backbone, list_backbones
+from keras_multiclass import (
+    KerasMulticlassClassifier,
+    KerasMultilabelClassifier,
+    get_backbone,
+    list_backbones,
+)
 
 X, y = load_iris(return_X_y=True)
 NAMES = load_iris().target_names
@@ -385,24 +390,53 @@ def load_networks(folder):
 def predict_elsewhere(path, folder):
     """Load a classifier in a new process, predict, continue training and predict again."""
     load_networks(folder)
-    classifier = joblib.load(path)
-    first = classifier.predict_proba(X)
-    classifier.partial_fit(X, NAMES[y])
-    np.savez(folder / "predicted.npz", first=first, second=classifier.predict_proba(X))
+    predicted = {}
+    for name, target in TARGETS.items():
+        classifier = joblib.load(path)[name]
+        predicted[f"{name} first"] = classifier.predict_proba(X)
+        classifier.partial_fit(X, target)
+        predicted[f"{name} second"] = classifier.predict_proba(X)
+    np.savez(folder / "predicted.npz", **predicted)
+
+
+TARGETS = {
+    "classes": NAMES[y],
+    "labels": pd.DataFrame({"long": X[:, 2] > 4, "wide": X[:, 1] > 3}),
+}
+
+
+def labels_classifier():
+    """A classifier of several labels per row with all that it keeps for each of them."""
+    return KerasMultilabelClassifier(
+        "mlp",
+        backbone__hidden_units=(4,),
+        epochs=1,
+        loss="asymmetric",
+        metrics=["per_label_f1", "macro_auc", "coverage_error"],
+        class_weight={"wide": 2.0},
+        threshold="auto",
+        random_state=0,
+    )
 
 
 def test_a_new_process_loads_predicts_and_trains_identically(fitted, tmp_path, monkeypatch):
-    classifier = copy.deepcopy(fitted("custom loss and metrics"))
-    joblib.dump(classifier, tmp_path / "classifier.joblib")
+    classifiers = {
+        "classes": copy.deepcopy(fitted("custom loss and metrics")),
+        "labels": labels_classifier().fit(X, TARGETS["labels"]),
+    }
+    joblib.dump(classifiers, tmp_path / "classifiers.joblib")
     joblib.dump(save_networks(tmp_path), tmp_path / "expected.joblib")
     monkeypatch.setenv("PYTHONPATH", os.path.dirname(__file__), prepend=os.pathsep)
     process = multiprocessing.get_context("spawn").Process(
-        target=predict_elsewhere, args=(tmp_path / "classifier.joblib", tmp_path)
+        target=predict_elsewhere, args=(tmp_path / "classifiers.joblib", tmp_path)
     )
     process.start()
     process.join(timeout=300)
     assert process.exitcode == 0
     with np.load(tmp_path / "predicted.npz") as predicted:
-        np.testing.assert_array_equal(predicted["first"], classifier.predict_proba(X))
-        classifier.partial_fit(X, NAMES[y])
-        np.testing.assert_array_equal(predicted["second"], classifier.predict_proba(X))
+        for name, classifier in classifiers.items():
+            probabilities = classifier.predict_proba(X)
+            np.testing.assert_array_equal(predicted[f"{name} first"], probabilities)
+            classifier.partial_fit(X, TARGETS[name])
+            probabilities = classifier.predict_proba(X)
+            np.testing.assert_array_equal(predicted[f"{name} second"], probabilities)

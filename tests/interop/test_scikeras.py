@@ -15,7 +15,7 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 
-from keras_multiclass import KerasMulticlassClassifier
+from keras_multiclass import KerasMulticlassClassifier, KerasMultilabelClassifier
 from keras_multiclass._interop.scikeras import import_scikeras
 
 # A plain import would replace methods of Keras in this process.
@@ -158,6 +158,22 @@ def test_a_builder_gets_the_same_metadata_as_from_scikeras(y):
     assert mine["classes_"].tolist() == theirs["classes_"].tolist()
     if y.ndim == 1:
         assert mine["target_type_"] == theirs["target_type_"]
+
+
+def test_a_builder_for_several_labels_gets_the_same_metadata_as_from_scikeras():
+    seen = []
+
+    def spy(meta):
+        seen.append(dict(meta))
+        return keras.Sequential([keras.Input((4,)), *layers(meta["n_classes_"], "sigmoid")])
+
+    labels = np.stack([CODES > 0, CODES < 2], axis=1).astype(int)
+    scikeras.KerasClassifier(spy, loss="bce").initialize(X, labels)
+    KerasMultilabelClassifier(model=spy).initialize(X, labels)
+    theirs, mine = seen
+    names = ["n_classes_", "n_outputs_", "n_outputs_expected_", "target_type_", "y_ndim_"]
+    assert [mine[name] for name in names] == [theirs[name] for name in names]
+    assert mine["classes_"].tolist() == theirs["classes_"].tolist()
 
 
 def test_a_builder_gets_compile_kwargs_that_keras_accepts():
