@@ -154,6 +154,16 @@ def test_decoded_one_hot_pandas_frames_keep_columns_and_dtype(dtype):
     pd.testing.assert_frame_equal(codec.decode(ONE_HOT_CODES), y)
 
 
+def test_decoded_one_hot_frames_of_several_dtypes_have_them():
+    frame = pd.DataFrame(np.eye(3, dtype=int), columns=list("cab"))
+    frame = frame.astype({"c": "Int8", "a": "float32", "b": pd.CategoricalDtype([0, 1])})
+    pd.testing.assert_frame_equal(LabelCodec.learn(frame).decode([0, 1, 2]), frame)
+    table = pl.DataFrame(frame.astype(int)).cast({"a": pl.Float32, "b": pl.UInt8})
+    decoded = LabelCodec.learn(table).decode([0, 1, 2])
+    assert decoded.equals(table)
+    assert decoded.schema == table.schema
+
+
 def test_pandas_get_dummies_round_trips():
     y = pd.get_dummies(pd.Series(NAMES))
     codec = LabelCodec.learn(y)
@@ -322,6 +332,12 @@ NAN_MESSAGE = re.escape("Input y contains NaN.")
         (np.array([True, 2], dtype=object), "labels of type bool, int"),
         (np.array([datetime.date(2020, 1, 1), datetime.timedelta(1)]), "labels of type date, tim"),
         (pd.DataFrame(np.eye(2, dtype=int), columns=["a", "a"]), "different labels"),
+        (
+            pd.DataFrame(
+                np.eye(2, dtype=int), columns=pd.MultiIndex.from_product([["a"], ["b", "c"]])
+            ),
+            r"columns of y must be of one level; got 2 levels. Join their names: y.columns = \[",
+        ),
         (sparse.csr_array([[1], [0]]), "a dense vector"),
     ],
     ids=lambda value: None if isinstance(value, str) else type(value).__name__,
