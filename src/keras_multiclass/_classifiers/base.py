@@ -187,6 +187,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         X_val: Any = None,
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
+        classes: ArrayLike | None = None,
     ) -> Self:
         """Train a new network, or continue with the last one if ``warm_start=True``.
 
@@ -212,6 +213,11 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
             which select the rows of a fold from arrays that have as many rows as `X`.
         sample_weight_val : array-like of shape (n_samples_val,), default=None
             Sample weights of the validation data.
+        classes : array-like of shape (n_classes,), default=None
+            All class labels, in any order, if `y` may lack some, as a fold of cross-validation
+            does. `classes_` are then these, and a class without rows gets the probability that the
+            network gives it. They name the columns of a one-hot or indicator matrix, in their
+            order.
 
         Returns
         -------
@@ -242,7 +248,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         resume = bool(self.warm_start) and hasattr(self, "model_")
         return self._run(
             FitRequest(
-                *(X, y, sample_weight, X_val, y_val, sample_weight_val),
+                *(X, y, sample_weight, X_val, y_val, sample_weight_val, classes),
                 resume=resume,
                 keeps_interrupted=is_called_by_user(),
             )

@@ -155,7 +155,8 @@ class KerasMulticlassClassifier(KerasClassifierBase):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Class labels, sorted; the column names if y was a data frame of one-hot or soft labels. The
+        Class labels, sorted, with those that were declared by `classes`. Of one-hot and soft
+        labels, the names of the columns: those declared, those of a data frame, or 0, 1, ... The
         columns of `predict_proba` are in this order.
     n_classes_ : int
         Number of classes.
@@ -228,6 +229,15 @@ class KerasMulticlassClassifier(KerasClassifierBase):
     True
     >>> classifier.predict_proba(X[:2]).shape
     (2, 3)
+
+    Soft labels, and a class without rows:
+
+    >>> import numpy as np
+    >>> soft = 0.9 * np.eye(3)[y] + 0.1 / 3
+    >>> classifier.set_params(epochs=2).fit(X, soft).predict(X).shape
+    (150, 3)
+    >>> classifier.fit(X[:100], y[:100], classes=[0, 1, 2]).predict_proba(X).shape
+    (150, 3)
     """
 
     _task = MULTICLASS

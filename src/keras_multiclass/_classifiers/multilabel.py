@@ -9,6 +9,7 @@ from scipy import sparse
 
 from keras_multiclass._classifiers.base import KerasClassifierBase
 from keras_multiclass._data.frames import library_of
+from keras_multiclass._data.labels.codec import parse_classes
 from keras_multiclass._data.labels.parse import parse_target, unique_in_order
 from keras_multiclass._shared.messages import invalid
 from keras_multiclass._training.request import FitRequest
@@ -170,8 +171,8 @@ class KerasMultilabelClassifier(KerasClassifierBase):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The labels: the column names if y was a data frame, else 0, 1, ... The columns of
-        `predict_proba` are in this order.
+        The labels: the column names if y was a data frame, else those declared by `classes`, or 0,
+        1, ... The columns of `predict_proba` are in this order.
     n_classes_ : int
         Number of labels.
     n_features_in_ : int
@@ -310,7 +311,10 @@ class KerasMultilabelClassifier(KerasClassifierBase):
     def _task_of(self, request: FitRequest) -> Task:
         if not _is_vector(request.y):
             return MULTILABEL
-        if len(unique_in_order(parse_target(request.y, "y").values)) > 2:
+        labels = unique_in_order(parse_target(request.y, "y").values)
+        if request.classes is not None:
+            labels = parse_classes(request.classes).tolist()
+        if len(labels) > 2:
             raise ValueError(
                 "Only binary classification is supported. The type of the target is multiclass. "
                 + invalid(

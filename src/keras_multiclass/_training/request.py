@@ -25,4 +25,4 @@ class FitRequest:
     @property
     def min_classes(self) -> int:
         """Number of classes that must have rows."""
-        return 2 if self.task == "fit" and not self.resume else 1
+        return 2 if self.task == "fit" and not self.resume and self.classes is None else 1

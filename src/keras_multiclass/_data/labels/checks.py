@@ -61,7 +61,7 @@ def _check_repeated(codec: LabelCodec, n_rows: int) -> None:
                 f"{codec.n_classes} distinct labels of dtype {codec.classes.dtype} in {n_rows} "
                 "rows",
                 "Such labels are usually ids or measurements: pass the column of the classes, or "
-                "bin the measurements. If they are classes, call partial_fit with `classes`.",
+                "bin the measurements. If they are classes, pass them as `classes`.",
             )
         )
 

@@ -214,7 +214,7 @@ class IndicatorCodec:
         y : array-like, sparse matrix or data frame of shape (n_samples, n_labels)
             Zeros and ones.
         classes : array-like of shape (n_labels,), default=None
-            Names of the columns of a matrix; for a data frame, its column names in this order.
+            Names of the columns of a matrix; for a data frame, its column names in any order.
         name : str, default="y"
             Name of the target in error messages.
 
@@ -233,8 +233,12 @@ class IndicatorCodec:
         target = parse_indicator(y, name)
         labels = np.arange(target.values.shape[1]) if target.names is None else target.names
         columns = target.columns
-        if classes is not None and target.names is None:
-            labels = parse_classes(classes)
+        if classes is not None:
+            declared = parse_classes(classes)
+            if target.names is None:
+                labels = declared
+            else:
+                cls(declared, target.container, target.dtype)._select(target, name)
         codec = cls(labels, target.container, target.dtype, columns)
         return codec, codec._select(target, name)
 

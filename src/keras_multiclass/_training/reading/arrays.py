@@ -18,6 +18,7 @@ from keras_multiclass._shared.keras.environment import array_dtype
 from keras_multiclass._shared.messages import describe, invalid
 from keras_multiclass._training.auto_parameters import resolve_auto
 from keras_multiclass._training.fit_parameters import FitParameters
+from keras_multiclass._training.reading.meta_estimators import explaining_encoded_target
 from keras_multiclass._training.reading.rows import RowReader
 from keras_multiclass._training.reading.run_data import KnownData, RunData
 from keras_multiclass._training.reading.validation import (
@@ -42,7 +43,8 @@ def read_arrays(
         request.X_val, request.y_val, request.sample_weight_val
     )
     if known is None:
-        codec, codes = parameters.task.learn(request.y, request.classes)
+        with explaining_encoded_target(request.classes):
+            codec, codes = parameters.task.learn(request.y, request.classes)
         if request.classes is None:
             codec.check_learned(codes)
         features, X = _learn_features(parameters, request.X, backbone)

@@ -83,6 +83,29 @@ def explaining_encoded_labels(classes: np.ndarray) -> Iterator[None]:
         ) from error
 
 
+@contextlib.contextmanager
+def explaining_encoded_target(classes: object) -> Iterator[None]:
+    """Let errors about labels that were not declared say that `y` has been encoded.
+
+    Parameters
+    ----------
+    classes : object
+        The declared classes, or None.
+    """
+    try:
+        yield
+    except ValueError as error:
+        is_undeclared = classes is not None and "all labels, including those of y" in str(error)
+        if not (is_undeclared and is_called_by(_ENCODERS)):
+            raise
+        raise ValueError(
+            f"{error}\nscikit-learn has probably encoded y, but not classes: cross_val_predict, "
+            "VotingClassifier and others number the classes of y. Do so before: "
+            "labels, codes = np.unique(y, return_inverse=True), then pass codes as y, and "
+            "classes=range(len(labels))."
+        ) from error
+
+
 def _is_out_of_range(X: object, X_val: object) -> bool:
     """Whether most values are farther from the training values than these from each other."""
     if not (isinstance(X, np.ndarray) and isinstance(X_val, np.ndarray) and X.ndim == 2):
