@@ -60,7 +60,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         class_weight: Any = None,
         epochs: int | str = "auto",
         batch_size: int | str = "auto",
-        validation_split: float | None = None,
+        validation_split: Any = None,
         early_stopping: Any = "auto",
         shuffle: bool = True,
         scaling: str | None = "auto",
@@ -188,6 +188,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
         classes: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> Self:
         """Train a new network, or continue with the last one if ``warm_start=True``.
 
@@ -218,6 +219,9 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
             does. `classes_` are then these, and a class without rows gets the probability that the
             network gives it. They name the columns of a one-hot or indicator matrix, in their
             order.
+        groups : array-like of shape (n_samples,), default=None
+            The group of each row, such as a patient, for a splitter in `validation_split` that
+            keeps groups together.
 
         Returns
         -------
@@ -248,7 +252,9 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         resume = bool(self.warm_start) and hasattr(self, "model_")
         return self._run(
             FitRequest(
-                *(X, y, sample_weight, X_val, y_val, sample_weight_val, classes),
+                *(X, y, sample_weight, X_val, y_val, sample_weight_val),
+                classes=classes,
+                groups=groups,
                 resume=resume,
                 keeps_interrupted=is_called_by_user(),
             )
@@ -358,11 +364,12 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
 
     def _observer(self, request: FitRequest) -> Observer:
         """Return what reports the epochs of a run to scikit-learn's callbacks."""
-        weight = request.sample_weight
+        metadata = {"sample_weight": request.sample_weight, "groups": request.groups}
+        given = {name: value for name, value in metadata.items() if value is not None}
         data = {
             "X": lambda: request.X,  # scikit-learn would call a function that is a stream
             "y": request.y,
-            "metadata": None if weight is None else {"sample_weight": weight},
+            "metadata": given or None,
         }
 
         def observe(

@@ -79,8 +79,12 @@ class KerasMulticlassClassifier(KerasClassifierBase):
         Number of rows per step, or -1 for all rows. ``"auto"`` uses the backbone's default or, if
         it has none, the power of two nearest to 1/32 of the number of rows, between 64 and 1024.
         Must be ``"auto"`` for streams, which yield their own batches.
-    validation_split : float, default=None
-        Fraction of the rows to hold out for validation; the split is stratified and shuffled.
+    validation_split : float, splitter or list of one pair, default=None
+        Which rows to hold out for validation: a fraction, shuffled and stratified; a splitter of
+        scikit-learn, such as ``GroupShuffleSplit`` or ``TimeSeriesSplit``, whose last split is
+        used; or one split as row numbers or masks, ``[(train, validation)]``. Rows in neither
+        part are left out. Splitters without a seed of their own use `random_state`.
+        `partial_fit` holds out no rows.
     early_stopping : bool, int, dict or "auto", default="auto"
         Whether to stop when the validation loss has not improved for 10 epochs (or the given
         number of epochs) and restore the weights of the best epoch. Holds out a tenth of the

@@ -89,9 +89,12 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         Number of rows per step, or -1 for all rows. ``"auto"`` uses the backbone's default or, if
         it has none, the power of two nearest to 1/32 of the number of rows, between 64 and 1024.
         Must be ``"auto"`` for streams, which yield their own batches.
-    validation_split : float, default=None
-        Fraction of the rows to hold out for validation; the split is shuffled and stratified by
-        label (iterative stratification).
+    validation_split : float, splitter or list of one pair, default=None
+        Which rows to hold out for validation: a fraction, shuffled and stratified by label
+        (iterative stratification); a splitter, such as scikit-learn's ``GroupShuffleSplit`` and
+        ``TimeSeriesSplit`` or `MultilabelStratifiedKFold`, whose last split is used; or one split
+        as row numbers or masks, ``[(train, validation)]``. Rows in neither part are left out.
+        Splitters without a seed of their own use `random_state`. `partial_fit` holds out no rows.
     early_stopping : bool, int, dict or "auto", default="auto"
         Whether to stop when the validation loss has not improved for 10 epochs (or the given
         number of epochs) and restore the weights of the best epoch. Holds out a tenth of the
@@ -260,7 +263,7 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         class_weight: Any = None,
         epochs: int | str = "auto",
         batch_size: int | str = "auto",
-        validation_split: float | None = None,
+        validation_split: Any = None,
         early_stopping: Any = "auto",
         shuffle: bool = True,
         scaling: str | None = "auto",

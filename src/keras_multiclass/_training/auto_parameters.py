@@ -43,8 +43,8 @@ class TrainingSettings:
         How the network scales numbers.
     early_stopping : mapping or None
         Arguments of the callback.
-    validation_split : float or None
-        Fraction of the rows to hold out if no validation data are given.
+    validation_split : float, splitter, list of one pair or None
+        Which rows to hold out if no validation data are given.
     n_ensemble : int
         Number of networks side by side.
     calibration : str or None
@@ -63,7 +63,7 @@ class TrainingSettings:
     shuffle: bool
     scaling: str | None
     early_stopping: StoppingArguments | None
-    validation_split: float | None
+    validation_split: object
     n_ensemble: int
     calibration: str | None
     engine: EngineName
@@ -102,7 +102,7 @@ def resolve_auto(
     defaults = TrainingDefaults() if backbone is None else backbone.defaults
     scales = backbone is not None and backbone.scales_inputs
     stopping: object = settings.early_stopping
-    split = DEFAULT_VALIDATION_SPLIT
+    split: object = DEFAULT_VALIDATION_SPLIT
     if is_auto(stopping):
         stopping = can_hold_out and (defaults.early_stopping or False)
         split = defaults.validation_split or split
@@ -115,12 +115,16 @@ def resolve_auto(
         or settings.calibration is not None
         or is_chosen(settings.threshold)
     )
+    if settings.validation_split is not None:
+        split = settings.validation_split
+    elif not needs_rows:
+        split = None
     return TrainingSettings(
         epochs=epochs,
         shuffle=settings.shuffle,
         scaling=_first(settings.scaling, defaults.scaling, "standard" if scales else None),
         early_stopping=early_stopping,
-        validation_split=settings.validation_split or (split if needs_rows else None),
+        validation_split=split,
         n_ensemble=_first(settings.n_ensemble, defaults.n_ensemble, 1),
         calibration=settings.calibration,
         engine=settings.engine,

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, cast
 
+from keras_multiclass._data import given_split
 from keras_multiclass._shared.checks import is_count, is_flag, is_integer
 from keras_multiclass._shared.keras.environment import DTYPES
 from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
@@ -27,12 +28,15 @@ FIT_PARAMETERS = frozenset({"epochs", "batch_size", "verbose", "shuffle", "valid
 
 @dataclass(frozen=True)
 class Settings:
-    """Checked values of the plain parameters; ``"auto"`` stays where the user left it."""
+    """Checked values of the plain parameters; ``"auto"`` stays where the user left it.
+
+    `validation_split` is None, a float above 0, or a split of the user's (`is_given_split`).
+    """
 
     epochs: int | Auto
     batch_size: int | Auto
     shuffle: bool
-    validation_split: float | None
+    validation_split: object
     early_stopping: bool | int | Mapping[str, object] | Auto
     verbose: int
     dtype: str
@@ -101,7 +105,8 @@ _CHECKS = {
     ),
     "shuffle": _FLAG,
     "validation_split": Check(
-        "None or a fraction of at least 0 and below 1", lambda v: v is None or _is_fraction(v)
+        f"None, a fraction of at least 0 and below 1, {given_split.ALLOWED}",
+        lambda v: v is None or _is_fraction(v) or given_split.is_given_split(v),
     ),
     "early_stopping": Check(
         "True, False, 'auto', a number of epochs without progress (at least 1), or a dict of "
@@ -143,7 +148,7 @@ def resolve_settings(values: Mapping[str, object], routed: Mapping[str, object])
     options = _read_routed(routed)
     own: dict[str, Any] = {**{name: values[name] for name in _CHECKS}, **options.parameters}
     errors = options.errors + [
-        invalid(f"`{name}`", check.allowed, describe(own[name]), _similar(own[name], check))
+        invalid(f"`{name}`", check.allowed, describe(own[name]), _hint(name, own[name], check))
         for name, check in _CHECKS.items()
         if not check.accepts(own[name])
     ]
@@ -159,7 +164,7 @@ def resolve_settings(values: Mapping[str, object], routed: Mapping[str, object])
         epochs=_integer_or_auto(own["epochs"]),
         batch_size=_integer_or_auto(own["batch_size"]),
         shuffle=bool(own["shuffle"]),
-        validation_split=float(own["validation_split"] or 0) or None,
+        validation_split=_split(own["validation_split"]),
         early_stopping=own["early_stopping"],
         verbose=int(own["verbose"]),
         dtype=own["dtype"],
@@ -174,8 +179,14 @@ def resolve_settings(values: Mapping[str, object], routed: Mapping[str, object])
     )
 
 
-def _similar(value: object, check: Check) -> str:
-    """Return which of the allowed words a word is similar to."""
+def _split(value: object) -> object:
+    return value if given_split.is_given_split(value) else float(value or 0) or None  # type: ignore[arg-type]
+
+
+def _hint(name: str, value: object, check: Check) -> str:
+    """Return which of the allowed words a word is similar to, or which split is meant."""
+    if name == "validation_split":
+        return given_split.hint(value)
     words = re.findall(r"'(\w+)'", check.allowed)
     return did_you_mean(value, words).strip() if isinstance(value, str) else ""
 

@@ -16,6 +16,7 @@ class FitRequest:
     X_val: object = None
     y_val: object = None
     sample_weight_val: object = None
+    groups: object = None
     classes: object = None
     task: Literal["fit", "partial_fit", "initialize"] = "fit"
     resume: bool = False

@@ -201,7 +201,8 @@ def cross_validated_report(
         (``RepeatedStratifiedKFold``), its weight is divided equally among these predictions. Rows
         that are never predicted (``TimeSeriesSplit``) are omitted.
     groups : array-like of shape (n_samples,), default=None
-        Groups of rows, for splitters that keep groups together.
+        Groups of rows, for splitters that keep groups together. A classifier whose
+        `validation_split` uses them also needs ``params={"groups": groups}``.
     sample_weight : array-like of shape (n_samples,), default=None
         Sample weights, used in the scores and, if `fit` of the estimator has this parameter, in
         training. That of a pipeline does not: also pass the weights to a step as

@@ -25,7 +25,7 @@ from keras_multiclass._data.labels.parse import (
     to_natural_dtype,
     unique_in_order,
 )
-from keras_multiclass._data.labels.target import Weighting
+from keras_multiclass._data.labels.target import Weighting, class_indices
 from keras_multiclass._data.splitting import validation_split
 from keras_multiclass._data.weights import nonzero_weight_mask, resolve_class_weight
 from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid, quote
@@ -323,6 +323,23 @@ class LabelCodec:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Split rows into training and validation rows, stratified by class."""
         return validation_split(encoded, fraction, seed)
+
+    def splitter_target(self, encoded: np.ndarray) -> np.ndarray:
+        """Return one label for each row; of soft labels, the largest."""
+        return self.classes[class_indices(encoded)]
+
+    def check_training_rows(self, encoded: np.ndarray, training: np.ndarray) -> None:
+        """Raise ``ValueError`` if a class has rows, but none to train on."""
+        missing = self.classes[np.setdiff1d(encoded, training)]
+        if len(missing):
+            raise ValueError(
+                invalid(
+                    "`validation_split`",
+                    "a split that leaves each class a row for training",
+                    f"none for {format_list(missing.tolist())}",
+                    "Choose another split, or drop the rows of these classes.",
+                )
+            )
 
     def accuracy(self, y: Any, predicted: Any, sample_weight: Any) -> float:
         """Return the fraction of correctly predicted rows; labels may be of any type.

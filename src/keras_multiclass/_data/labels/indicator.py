@@ -373,6 +373,13 @@ class IndicatorCodec:
             parts[np.random.default_rng(seed).integers(len(parts))] = 1
         return np.flatnonzero(parts == 0), np.flatnonzero(parts)
 
+    def splitter_target(self, encoded: np.ndarray) -> np.ndarray:
+        """Return the matrix of zeros and ones."""
+        return encoded
+
+    def check_training_rows(self, encoded: np.ndarray, training: np.ndarray) -> None:
+        """Labels need not occur."""
+
     def accuracy(self, y: Any, predicted: Any, sample_weight: Any) -> float:
         """Return the fraction of rows whose labels are all predicted correctly."""
         true, found = self.encode(y), self.encode(predicted, "predict(X)")

@@ -105,3 +105,8 @@ class SoftLabelCodec(LabelCodec):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Split rows into training and validation rows, stratified by the largest."""
         return validation_split(class_indices(encoded), fraction, seed)
+
+    def check_training_rows(self, encoded: np.ndarray, training: np.ndarray) -> None:
+        """Raise ``ValueError`` if a class has probability in some rows, but in none to train on."""
+        occurring, trained = (np.flatnonzero(rows.any(axis=0)) for rows in (encoded, training))
+        super().check_training_rows(occurring, trained)

@@ -83,6 +83,12 @@ class TargetCodec(Protocol):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Split rows into training and validation rows, stratified."""
 
+    def splitter_target(self, encoded: np.ndarray) -> np.ndarray:
+        """Return the labels that a splitter gets as y."""
+
+    def check_training_rows(self, encoded: np.ndarray, training: np.ndarray) -> None:
+        """Raise if something in a target must be trained on, but is not in the training rows."""
+
 
 class IncrementalTarget(Protocol):
     """Learns a codec from a target that arrives in batches.

@@ -10,6 +10,7 @@ from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.column_choice import is_open_choice
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.foreign import check_container
+from keras_multiclass._data.given_split import is_given_split
 from keras_multiclass._data.rows import Data, Features
 from keras_multiclass._data.statistics import ArrayStatistics
 from keras_multiclass._data.tokens import occurring_tokens
@@ -22,8 +23,10 @@ from keras_multiclass._training.reading.meta_estimators import explaining_encode
 from keras_multiclass._training.reading.rows import RowReader
 from keras_multiclass._training.reading.run_data import KnownData, RunData
 from keras_multiclass._training.reading.validation import (
+    check_split_arguments,
     check_validation_arguments,
     hold_out,
+    hold_out_given,
     read_validation,
 )
 from keras_multiclass._training.request import FitRequest
@@ -42,6 +45,7 @@ def read_arrays(
     has_validation = check_validation_arguments(
         request.X_val, request.y_val, request.sample_weight_val
     )
+    check_split_arguments(parameters.settings.validation_split, request, has_validation)
     if known is None:
         with explaining_encoded_target(request.classes):
             codec, codes = parameters.task.learn(request.y, request.classes)
@@ -57,12 +61,18 @@ def read_arrays(
     if known is None:
         backbone.warn_if_ambiguous(X.shape)
     settings = resolve_auto(parameters, resolved, can_hold_out=True)
+    holds_out = request.task == "fit" and not has_validation
+    split = settings.validation_split if holds_out else None
+    held_out = None
+    if is_given_split(split):
+        data, held_out = hold_out_given(data, codec, split, request, seed)
     data, weighting = rows.weigh(
         data, parameters.class_weight, codec, min_classes=request.min_classes
     )
-    held_out = None
-    if not has_validation and settings.validation_split and request.task == "fit":
-        data, held_out = hold_out(data, codec, settings.validation_split, seed)
+    if held_out is not None:
+        held_out = rows.with_class_weights(held_out, weighting.rows)
+    elif split is not None:
+        data, held_out = hold_out(data, codec, split, seed)
     if known is None:
         features, X = features.learn_values(
             request.X,

@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_multiclass._data.column_choice import is_open_choice
 from keras_multiclass._data.features import FeatureSchema
+from keras_multiclass._data.given_split import is_given_split
 from keras_multiclass._data.labels.target import IncrementalTarget
 from keras_multiclass._data.offsets import sample_size, take_rows
 from keras_multiclass._data.row_sample import RowSample
@@ -28,6 +29,7 @@ from keras_multiclass._training.reading.first_pass import FirstPass, StreamStati
 from keras_multiclass._training.reading.rows import RowReader, check_not_given_beside_stream
 from keras_multiclass._training.reading.run_data import KnownData, RunData
 from keras_multiclass._training.reading.validation import (
+    check_split_arguments,
     check_validation_arguments,
     read_validation,
 )
@@ -47,6 +49,7 @@ def read_stream(
     has_validation = check_validation_arguments(
         request.X_val, request.y_val, request.sample_weight_val
     )
+    check_split_arguments(parameters.settings.validation_split, request, has_validation)
     _check_settings(parameters.settings, request, has_validation)
     if known is None or known.features.columns is None:
         _check_no_categories(parameters.categorical_features)
@@ -235,7 +238,8 @@ def _check_settings(settings: Settings, request: FitRequest, has_validation: boo
     }
     names = [name for name, needed in needs_rows.items() if needed]
     if names and request.task == "fit" and not has_validation:
+        instead = "Set it to None and pass" if is_given_split(settings.validation_split) else "Pass"
         raise ValueError(
             f"`{names[0]}` needs X_val when X is a stream, from which no rows can be held out; "
-            "got none. Pass X_val, another stream, or an array with y_val."
+            f"got none. {instead} X_val, another stream, or an array with y_val."
         )

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
+from keras_multiclass._data.given_split import (
+    check_groups,
+    is_given_split,
+    split_rows,
+    uses_groups,
+)
 from keras_multiclass._data.labels.target import TargetCodec
 from keras_multiclass._data.rows import Data, Features, TrainingData
 from keras_multiclass._data.streams import Stream, is_stream
 from keras_multiclass._shared.messages import describe, invalid
-from keras_multiclass._shared.seeding import epoch_seed
+from keras_multiclass._shared.seeding import epoch_seed, seeded
 from keras_multiclass._shared.typing import FloatArray
 from keras_multiclass._training.callers import is_called_by_pipeline
 from keras_multiclass._training.reading.batches import validation_stream
@@ -103,7 +110,7 @@ def _check_features(rows: RowReader, request: FitRequest) -> Features:
 
 
 def hold_out(
-    data: TrainingData, codec: TargetCodec, fraction: float, seed: int
+    data: TrainingData, codec: TargetCodec, fraction: Any, seed: int
 ) -> tuple[TrainingData, TrainingData]:
     """Split rows into training and validation rows, stratified by class or label."""
     # 32 bits, like the row numbers of the engines: with many rows they take much of the memory.
@@ -111,6 +118,100 @@ def hold_out(
         samples.astype(np.int32) for samples in codec.split(data.y, fraction, epoch_seed(seed, 0))
     )
     return data.take(train), data.take(validation)
+
+
+def hold_out_given(
+    data: TrainingData, codec: TargetCodec, split: object, request: FitRequest, seed: int
+) -> tuple[TrainingData, TrainingData]:
+    """Split rows, without class weights, as a splitter or the user does.
+
+    Parameters
+    ----------
+    data : TrainingData
+        All rows.
+    codec : TargetCodec
+        The classes or labels.
+    split : splitter or list of one pair
+        The split.
+    request : FitRequest
+        Holds X, which a splitter gets as the user passed it, and the groups.
+    seed : int
+        Seed of splitters that have none; the same in each fit of a network.
+
+    Returns
+    -------
+    training, validation : TrainingData
+        Rows of positive weight, in their order. Rows may be in neither.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the rows cannot be split so.
+    """
+    groups = None if request.groups is None else check_groups(request.groups, data.n_samples)
+    with seeded(epoch_seed(seed, 0)):
+        masks = split_rows(split, request.X, codec.splitter_target(data.y), groups)
+    has_weight = True if data.sample_weight is None else data.sample_weight > 0
+    train, validation = (np.flatnonzero(mask & has_weight).astype(np.int32) for mask in masks)
+    if not (len(train) and len(validation)):
+        weighted = " of positive weight" if data.weighted else ""
+        raise ValueError(
+            invalid(
+                "`validation_split`",
+                f"a split with rows{weighted} to train and to validate on",
+                f"{len(train)} training and {len(validation)} validation rows",
+            )
+        )
+    codec.check_training_rows(data.y if has_weight is True else data.y[has_weight], data.y[train])
+    return data.take(train), data.take(validation)
+
+
+def check_split_arguments(split: object, request: FitRequest, has_validation: bool) -> None:
+    """Raise ``ValueError`` if `groups` or validation data do not go with `validation_split`.
+
+    Parameters
+    ----------
+    split : float, splitter, list of one pair or None
+        The parameter `validation_split`.
+    request : FitRequest
+        The data.
+    has_validation : bool
+        Whether there are validation data.
+    """
+    if request.task != "fit":
+        return
+    if has_validation and is_given_split(split):
+        raise ValueError(
+            invalid(
+                "`validation_split`",
+                "None if validation data are passed to fit",
+                describe(split),
+                "Set it to None, or leave out X_val.",
+            )
+        )
+    needed = uses_groups(split)
+    if needed is False and request.groups is not None:
+        cure = "Leave them out."
+        if not (has_validation or is_stream(request.X)):
+            cure = "To hold out whole groups, set validation_split=GroupShuffleSplit(n_splits=1)."
+        raise ValueError(
+            invalid(
+                "`groups`",
+                "None unless `validation_split` is a splitter that uses them",
+                f"{describe(request.groups)} and validation_split={describe(split)}",
+                cure,
+            )
+        )
+    if needed and request.groups is None:
+        raise ValueError(
+            invalid(
+                "`groups`",
+                f"passed to fit if `validation_split` is a {type(split).__name__}",
+                "None",
+                "Call fit(X, y, groups=...). Searches and other meta-estimators pass them on with "
+                "scikit-learn's metadata routing and set_fit_request(groups=True).",
+            )
+        )
 
 
 def check_validation_arguments(X_val: object, y_val: object, sample_weight_val: object) -> bool:
