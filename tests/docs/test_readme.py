@@ -13,7 +13,12 @@ from typing import NamedTuple
 import pytest
 
 import keras_multiclass
-from keras_multiclass import KerasMulticlassClassifier, get_backbone, list_backbones
+from keras_multiclass import (
+    KerasMulticlassClassifier,
+    KerasMultilabelClassifier,
+    get_backbone,
+    list_backbones,
+)
 from keras_multiclass._network.backbones import registry as _registry
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -146,6 +151,17 @@ def test_the_readme_lists_every_option_of_a_backbone_with_its_default(name):
         if p.kind is p.KEYWORD_ONLY and p.name not in ("mask", "table")
     }
     assert (row[1], options) == (backbone.kind, real)
+
+
+@pytest.mark.parametrize("estimator", [KerasMulticlassClassifier, KerasMultilabelClassifier])
+def test_the_table_of_metadata_lists_what_scikit_learn_routes(estimator):
+    page = PAGES["docs/pipelines-and-search.md"]
+    listed = re.findall(r"^\| `(\w+)` \| `(\w+)` \|", page, re.MULTILINE)
+    requests = estimator().get_metadata_routing()
+    methods = ("fit", "partial_fit", "score", "predict", "predict_proba", "decision_function")
+    routed = {(m, argument) for m in methods for argument in getattr(requests, m).requests}
+    assert set(listed) == routed
+    assert len(listed) == len(routed)
 
 
 def test_the_reference_lists_every_public_module():

@@ -242,6 +242,19 @@ class KerasMulticlassClassifier(KerasClassifierBase):
     (150, 3)
     >>> classifier.fit(X[:100], y[:100], classes=[0, 1, 2]).predict_proba(X).shape
     (150, 3)
+
+    Hold out whole groups of rows for early stopping:
+
+    >>> from sklearn.model_selection import GroupShuffleSplit
+    >>> classifier = KerasMulticlassClassifier(
+    ...     "mlp",
+    ...     epochs=3,
+    ...     early_stopping=True,
+    ...     validation_split=GroupShuffleSplit(n_splits=1, test_size=0.2),
+    ...     random_state=0,
+    ... )
+    >>> classifier.fit(X, y, groups=np.arange(150) % 30).n_iter_
+    3
     """
 
     _task = MULTICLASS
