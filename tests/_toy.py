@@ -16,6 +16,7 @@ SMALL_BACKBONES = {
     "realmlp_small": ((5,), {"hidden_units": (8,), "dropout": 0.3}),
     "resnet": ((5,), {"units": 8, "num_layers": 1, "dropout": 0.3, "normalization": "batch"}),
     "tabm": ((5,), {"n_members": 3, "units": 8, "num_layers": 2, "numeric_embedding": "piecewise"}),
+    "tabm_small": ((5,), {"n_members": 2, "units": 8, "num_layers": 1}),
     "ft_transformer": (
         (5,),
         {"units": 8, "num_heads": 2, "num_layers": 2, "residual_dropout": 0.2},

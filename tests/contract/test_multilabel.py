@@ -268,15 +268,25 @@ def test_thresholds_are_given_or_chosen_on_validation_rows():
     classifier = tiny(epochs=3, threshold=[0.1, 0.5, 0.9]).fit(X, Y)
     probabilities = classifier.predict_proba(X)
     np.testing.assert_array_equal(classifier.predict(X), probabilities > [0.1, 0.5, 0.9])
-    chosen = tiny(epochs=3, threshold="auto").fit(X, Y, X_val=X, y_val=Y)
+    chosen = tiny(epochs=3, threshold="f1").fit(X, Y, X_val=X, y_val=Y)
     for label, threshold in enumerate(chosen.thresholds_):
         p = chosen.predict_proba(X)[:, label]
         best = max(f1_score(Y[:, label], p > t) for t in np.r_[0.0, np.unique(p)])
         assert f1_score(Y[:, label], p > threshold) == pytest.approx(best)
     chosen.partial_fit(X, Y)
     assert np.ptp(chosen.thresholds_) > 0
-    for scorer in ("balanced_accuracy", "f1"):
-        assert tiny(epochs=1, threshold=scorer).fit(X, Y).thresholds_.shape == (3,)
+    for threshold in ("balanced_accuracy", "auto"):
+        assert tiny(epochs=1, threshold=threshold).fit(X, Y).thresholds_.shape == (3,)
+
+
+def test_the_default_backbone_of_tables_is_that_of_the_task():
+    def backbone_of(X, y):
+        return KerasMultilabelClassifier().initialize(X, y).resolved_params_["backbone"]
+
+    assert backbone_of(X, Y) == "tabm_small"
+    assert backbone_of(X, Y[:, 0]) == "realmlp_small"  # one class for each row
+    assert backbone_of(np.ones((90, 1001)), Y) == "mlp"
+    assert backbone_of(np.ones((90, 12, 2)), Y) == "conv1d"
 
 
 @pytest.mark.parametrize(

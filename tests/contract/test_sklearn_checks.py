@@ -48,6 +48,7 @@ SMALL = {
     "realmlp_small": {"backbone__hidden_units": (32,)},
     "resnet": {"backbone__units": 32, "backbone__num_layers": 1},
     "tabm": {"backbone__units": 16, "backbone__num_layers": 1, "backbone__n_members": 4},
+    "tabm_small": {"backbone__units": 16, "backbone__num_layers": 1, "backbone__n_members": 4},
     "ft_transformer": {
         "backbone__units": 16,
         "backbone__num_heads": 2,

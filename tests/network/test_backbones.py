@@ -27,7 +27,7 @@ from keras_multiclass._network.backbones.registry import Registry
 from keras_multiclass.exceptions import BackboneError
 
 BUILT_IN = {
-    "table": ("ft_transformer", "mlp", "realmlp", "realmlp_small", "resnet", "tabm"),
+    "table": ("ft_transformer", "mlp", "realmlp", "realmlp_small", "resnet", "tabm", "tabm_small"),
     "image": ("cnn",),
     "sequence": ("conv1d", "gru", "lstm", "transformer"),
 }

@@ -29,7 +29,7 @@ class KerasMultilabelClassifier(KerasClassifierBase):
     backbone : str, callable, keras.Model or keras.Layer, default="auto"
         Hidden part of the network, from inputs to features.
 
-        - ``"auto"``: ``"realmlp_small"`` for tables (2-d X; ``"mlp"`` for more than 1000
+        - ``"auto"``: ``"tabm_small"`` for tables (2-d X; ``"mlp"`` for more than 1000
           columns), ``"conv1d"`` for sequences of vectors (3-d X), ``"cnn"`` for images (4-d and
           5-d X, and 3-d X whose rows are squares of at least 8 x 8, with a warning).
         - The name of a registered backbone, see `list_backbones`. A sequence backbone reads 2-d
@@ -132,9 +132,10 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         backbone's default, or 1 if it has none. Not supported with a complete `model`.
     threshold : float, array-like of shape (n_labels,), str or callable, default=0.5
         Labels with a probability above it are predicted. ``"auto"`` chooses for each label the
-        threshold with the highest F1 on the validation rows; the name of another scorer of
-        scikit-learn, or a scorer, does so for another measure. The validation rows are those of
-        `early_stopping`, held out in the same way. `partial_fit` keeps the thresholds.
+        threshold with the highest expected F1, from probabilities that are recalibrated with the
+        labels of the validation rows. The name of a scorer of scikit-learn, or a scorer, chooses
+        the one with the best score on these rows. They are those of `early_stopping`, held out in
+        the same way. `partial_fit` keeps the thresholds.
     calibration : {"temperature"} or None, default=None
         Whether to calibrate probabilities after training. ``"temperature"`` divides the logits of
         each label by the number that minimizes their cross-entropy on the validation rows, which

@@ -104,18 +104,22 @@ class NetworkParameters:
     ----------
     backbone, model : object
         The values of the parameters.
+    table_default : str
+        The backbone that ``"auto"`` is for tables.
     integer_dtype : str or None
         Dtype of the user's own input layer, if it is for integers and known.
     """
 
     backbone: object
     model: object = None
+    table_default: str = "mlp"
     integer_dtype: str | None = None
 
     @classmethod
-    def of(cls, backbone: object, model: object) -> NetworkParameters:
+    def of(cls, backbone: object, model: object, table_default: str) -> NetworkParameters:
         """Return the parameters, and how an input layer in one of them reads X."""
-        return cls(backbone, model, integer_input(backbone if model is None else model))
+        dtype = integer_input(backbone if model is None else model)
+        return cls(backbone, model, table_default, dtype)
 
     @property
     def reads_tables(self) -> bool:
@@ -166,9 +170,16 @@ class NetworkParameters:
         if self.model is not None:
             return None
         if isinstance(self.backbone, str):
-            name = self.backbone
-            return _registered(_automatic(shape) if name == "auto" else name, shape)
+            automatic = self.backbone == "auto"
+            return _registered(self._automatic(shape) if automatic else self.backbone, shape)
         return _of_the_user(self.backbone)
+
+    def _automatic(self, shape: tuple[int, ...]) -> str:
+        """Rank 2 is a table; rank 4 and 5, and squares of rank 3, images; the rest, sequences."""
+        rank = len(shape)
+        if rank == 2:
+            return self.table_default if shape[1] <= _MOST_EMBEDDED_COLUMNS else "mlp"
+        return "cnn" if rank > 3 or _is_square(*shape[1:]) else "conv1d"
 
     def warn_if_ambiguous(self, shape: tuple[int, ...]) -> None:
         """Warn if the shape of X is ambiguous, or read otherwise than Keras' settings suggest.
@@ -199,14 +210,6 @@ class NetworkParameters:
                 f"shape {tuple(shape[1:])} as having {shape[-1]} channels. If they are first, "
                 f"pass {swap}."
             )
-
-
-def _automatic(shape: tuple[int, ...]) -> str:
-    """Rank 2 is a table; rank 4 and 5, and squares of rank 3, images; the rest, sequences."""
-    rank = len(shape)
-    if rank == 2:
-        return "realmlp_small" if shape[1] <= _MOST_EMBEDDED_COLUMNS else "mlp"
-    return "cnn" if rank > 3 or _is_square(*shape[1:]) else "conv1d"
 
 
 def _has_channels_first(row_shape: tuple[int, ...]) -> bool:

@@ -107,7 +107,7 @@ def _start(
     observer: Observer | None,
 ) -> FittedNetwork:
     seed = resolve_seed(parameters.random_state)
-    backbone = NetworkParameters.of(parameters.backbone, parameters.model)
+    backbone = _network_parameters(parameters)
     with (
         keras_environment(parameters.settings.dtype),
         _seeded_fit(epoch_seed(seed, 0)) as block,
@@ -119,6 +119,11 @@ def _start(
             return network
         block.share()
         return _train(parameters, request, data, network, progress, observer)
+
+
+def _network_parameters(parameters: FitParameters) -> NetworkParameters:
+    default = parameters.task.any_objective.table_backbone
+    return NetworkParameters.of(parameters.backbone, parameters.model, default)
 
 
 def _read_and_build(
@@ -152,7 +157,7 @@ def _continue(
     """Train an earlier network with the parameters as they are now."""
     state, model = previous.state, previous.model
     check_unchanged(state.structure, state.resolved_params or {}, parameters)
-    backbone = NetworkParameters.of(parameters.backbone, parameters.model)
+    backbone = _network_parameters(parameters)
     with (
         keras_environment(state.dtype),
         _seeded_fit(epoch_seed(state.seed, previous.record.n_epochs)) as block,

@@ -31,6 +31,8 @@ class Objective(ABC):
         Layer that averages the members of an ensemble.
     automatic_loss : str
         Keras' name of the loss that ``"auto"`` stands for.
+    table_backbone : str
+        The backbone that ``"auto"`` is for tables.
     temperature_of_each : bool
         Whether calibration gives each unit a temperature of its own.
     metrics_of_each : tuple of str
@@ -43,6 +45,7 @@ class Objective(ABC):
 
     average_layer: ClassVar[type[MemberAverage]]
     automatic_loss: ClassVar[str]
+    table_backbone: ClassVar[str]
     temperature_of_each: ClassVar[bool]
     metrics_of_each: ClassVar[tuple[str, ...]]
 

@@ -44,6 +44,7 @@ class ClassObjective(Objective):
     soft: bool = False
 
     average_layer: ClassVar[type[MemberAverage]] = MemberAverage
+    table_backbone: ClassVar[str] = "realmlp_small"
     metrics_of_each: ClassVar[tuple[str, ...]] = (
         "per_class_precision",
         "per_class_recall",

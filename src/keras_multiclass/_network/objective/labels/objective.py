@@ -44,6 +44,7 @@ class LabelObjective(Objective):
     label_weights: tuple[tuple[float, ...], tuple[float, ...]] | None = None
 
     average_layer: ClassVar[type[MemberAverage]] = LabelAverage
+    table_backbone: ClassVar[str] = "tabm_small"
     metrics_of_each: ClassVar[tuple[str, ...]] = (
         "per_label_precision",
         "per_label_recall",
