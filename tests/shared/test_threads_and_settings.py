@@ -11,12 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from sklearn.datasets import load_iris
 
 from keras_multiclass import KerasMulticlassClassifier
 from keras_multiclass._shared.keras.environment import keras_environment
 from keras_multiclass._shared.keras.native_logs import without_native_logs
 from keras_multiclass._shared.seeding import seeded
+from keras_multiclass._shared.upstream.keras_globals import own_seed_generator
 
 X, y = load_iris(return_X_y=True)
 SECONDS = 0.2  # after which a thread that has not gone on is waiting
@@ -227,6 +229,23 @@ def test_unseeded_draws_of_keras_are_reproducible_and_leave_its_generator_alone(
         assert draw() == expected
     assert fitted.engine_ == engine
     np.testing.assert_array_equal(*found)
+
+
+@pytest.mark.parametrize("run", [lambda draw: draw(), lambda draw: tf.function(draw)()])
+def test_the_first_unseeded_draw_of_a_fit_creates_its_generator(run, monkeypatch):
+    created, SeedGenerator = [], keras.random.SeedGenerator
+
+    def create(*args, **kwargs):
+        created.append(args)
+        return SeedGenerator(*args, **kwargs)
+
+    monkeypatch.setattr(keras.random, "SeedGenerator", create)
+    with own_seed_generator(7):
+        assert not created
+        first, second = (np.asarray(run(lambda: keras.random.normal((3,)))) for _ in range(2))
+    assert created == [(7,)]
+    np.testing.assert_array_equal(first, keras.random.normal((3,), seed=7))
+    assert not np.array_equal(first, second)
 
 
 class Waits(keras.callbacks.Callback):

@@ -508,8 +508,9 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         self, X: ArrayLike, convert: Callable[[Objective, np.ndarray], np.ndarray]
     ) -> np.ndarray:
         """Compute the raw output of the network and convert it, some rows at a time."""
-        check_is_fitted(self)
         fitted = vars(self)  # `fit` in another thread replaces all of it
+        if "_state" not in fitted:
+            check_is_fitted(self)
         state, model = fitted["_state"], fitted["model_"]
         engine, batch_size = resolve_prediction(self.engine, self._routed)
         objective, n_undefined = state.compile_spec.objective, 0

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from keras_multiclass._network.backbones import get_backbone
-from keras_multiclass._shared.upstream.tensorflow import operations_of
+from keras_multiclass._shared.upstream.tensorflow import call, operations_of
 from keras_multiclass._training.engine import threads as _threads
 from keras_multiclass._training.engine.operations import ONE_THREAD_OPERATIONS
 from keras_multiclass._training.engine.threads import (
@@ -143,8 +143,9 @@ def test_tensorflow_knows_the_operations_for_one_thread():
     assert not [name for name in ONE_THREAD_OPERATIONS if not hasattr(tf.raw_ops, name)]
 
 
+@pytest.mark.parametrize("call", [call, lambda traced, *arguments: traced(*arguments)])
 @pytest.mark.parametrize("threads", Threads)
-def test_traces_take_variables_structures_captures_and_varying_shapes(threads):
+def test_traces_take_variables_structures_captures_and_varying_shapes(threads, call):
     variable, captured = tf.Variable([1.0, 2.0]), tf.constant(10.0)
 
     def function(variables, x):
@@ -154,7 +155,7 @@ def test_traces_take_variables_structures_captures_and_varying_shapes(threads):
     traced = trace_for(threads, function, [variable], tf.TensorSpec([None, 2], tf.float32))
     other = tf.Variable([5.0, 6.0])
     for n_rows in (3, 1):
-        found = traced([other], tf.ones((n_rows, 2)))
+        found = call(traced, [other], tf.ones((n_rows, 2)))
         np.testing.assert_array_equal(found["rows"], np.full((n_rows, 2), 10.0))
         assert int(found["sum"][1]) == 2 * n_rows
     assert float(found["sum"][0]) == 15.0

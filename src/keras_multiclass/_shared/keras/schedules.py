@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import keras
 from keras import ops
@@ -71,22 +71,10 @@ def factor(schedule: str, step: Any, length: Any) -> Any:
     return ops.where(length > 0, value, ops.ones_like(value))
 
 
-@runtime_checkable
-class FollowsSchedule(Protocol):
-    """An optimizer or layer whose rates follow a schedule."""
-
-    def start_schedule(self, n_steps: int | None) -> None:
-        """Start the schedule of a new run.
-
-        Parameters
-        ----------
-        n_steps : int or None
-            Length of the run; None, for constant rates, if it is unknown.
-        """
-
-
 def start_schedules(model: keras.Model, n_steps: int | None) -> None:
     """Start the schedules of a compiled model's optimizer and layers for a new run.
+
+    These are all with a method ``start_schedule(n_steps)``.
 
     Parameters
     ----------
@@ -95,7 +83,7 @@ def start_schedules(model: keras.Model, n_steps: int | None) -> None:
     n_steps : int or None
         Number of steps of the run; None if it is unknown.
     """
-    followers = [part for part in _parts_of(model) if isinstance(part, FollowsSchedule)]
+    followers = [part for part in _parts_of(model) if hasattr(part, "start_schedule")]
     if any(part in followers for part in _optimizers_of(model)) and not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     for part in followers:

@@ -14,9 +14,8 @@ from keras_multiclass._shared.upstream.keras_normalization import refresh_derive
 
 def value_of(variable: keras.Variable) -> np.ndarray:
     """Copy the value of a variable."""
-    # Not from the variable itself: TensorFlow's do not accept the `copy` argument that NumPy
-    # passes, and PyTorch's cannot be converted while they require a gradient.
-    return np.array(keras.ops.convert_to_numpy(keras.ops.stop_gradient(variable.value)))
+    # NumPy would pass the argument `copy`, which TensorFlow's variables do not accept.
+    return np.array(variable.__array__())
 
 
 def read_values(owner: Any) -> list[np.ndarray]:

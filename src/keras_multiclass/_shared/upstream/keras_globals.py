@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -64,6 +65,32 @@ def dtype_policy_of_thread(dtype: str) -> Iterator[None]:
         global_state.set_global_attribute(name, previous)
 
 
+class _LateSeedGenerator:
+    """A seed generator whose variable is created by the first draw, as most fits never draw."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    @functools.cached_property
+    def generator(self) -> Any:
+        """The generator of Keras."""
+        with _outside_of_traces():
+            return keras.random.SeedGenerator(self.seed, name="global_seed_generator")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.generator, name)
+
+
+def _outside_of_traces() -> contextlib.AbstractContextManager[None]:
+    """Let variables be created inside a trace, too."""
+    if keras.backend.backend() != "tensorflow":
+        return contextlib.nullcontext()
+    import tensorflow as tf
+
+    scope: contextlib.AbstractContextManager[None] = tf.init_scope()
+    return scope
+
+
 @contextlib.contextmanager
 def own_seed_generator(seed: int) -> Iterator[None]:
     """Let `keras.random` draw its seeds from a new generator inside, then from that of before.
@@ -78,8 +105,7 @@ def own_seed_generator(seed: int) -> Iterator[None]:
         return
     name = "global_seed_generator"
     previous = global_state.get_global_attribute(name)
-    generator = keras.random.SeedGenerator(seed, name="global_seed_generator")
-    global_state.set_global_attribute(name, generator)
+    global_state.set_global_attribute(name, _LateSeedGenerator(seed))
     try:
         yield
     finally:

@@ -33,6 +33,10 @@ UNDOCUMENTED = {
         "Adam runs as implemented in Keras",
     ),
     "handle": ("the resource behind a variable", "as without `MapDefun` and `ResourceApplyAdam`"),
+    "_call_flat": (
+        "calls a trace without checks of its arguments",
+        "TensorFlow checks them, which takes longer than a small step",
+    ),
     "captured_inputs": (
         "the tensors that a trace uses besides its arguments",
         "no traces are shared, and TensorFlow's pool runs them",
@@ -63,6 +67,34 @@ def trace(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         The trace.
     """
     return tf.function(function, autograph=False).get_concrete_function(*arguments)
+
+
+def call(traced: Any, *arguments: Any) -> Any:
+    """Call a trace with tensors of the types it was traced with, which are not checked.
+
+    Parameters
+    ----------
+    traced : tf.types.experimental.ConcreteFunction
+        The trace.
+    *arguments : tensors, tf.Variable, or sequences of them
+        Its arguments.
+
+    Returns
+    -------
+    tensor or structure of tensors
+        What it returns.
+    """
+    try:
+        function, tensors, captured = traced._call_flat, _flat(arguments), traced.captured_inputs
+    except AttributeError:
+        return traced(*arguments)
+    return function(tensors, captured)
+
+
+def _flat(arguments: tuple[Any, ...]) -> list[tf.Tensor]:
+    """List all tensors, and the resources behind variables."""
+    leaves = tf.nest.flatten(arguments)
+    return [leaf.handle if isinstance(leaf, tf.Variable) else leaf for leaf in leaves]
 
 
 def has_started() -> bool:
@@ -155,11 +187,9 @@ def trace_unsplit(function: Callable[..., Any], arguments: tuple[Any, ...]) -> A
     inner = trace(flattened, (tf.TensorSpec([], tf.int32), *arguments))
 
     def unsplit(*arguments: Any) -> Any:
-        leaves = tf.nest.flatten(arguments)
-        own = [leaf.handle if isinstance(leaf, tf.Variable) else leaf for leaf in leaves]
         outputs = tf.raw_ops.MapDefun(
             arguments=[tf.zeros([1], tf.int32)],
-            captured_inputs=[*own, *inner.captured_inputs],
+            captured_inputs=[*_flat(arguments), *inner.captured_inputs],
             output_types=[output.dtype for output in inner.outputs],
             output_shapes=[output.shape for output in inner.outputs],
             f=inner,

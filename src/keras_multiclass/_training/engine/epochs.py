@@ -151,5 +151,10 @@ def is_due(plan: TrainingPlan, epoch: int) -> bool:
 
 def padded(rows: np.ndarray, batch_size: int) -> np.ndarray:
     """Repeat the last row until all batches are full."""
-    lacking = -rows.shape[0] % batch_size
-    return np.concatenate([rows, np.repeat(rows[-1:], lacking, axis=0)]) if lacking else rows
+    n_rows = rows.shape[0]
+    lacking = -n_rows % batch_size
+    if not lacking:
+        return rows
+    full = np.empty((n_rows + lacking, *rows.shape[1:]), rows.dtype)
+    full[:n_rows], full[n_rows:] = rows, rows[-1]
+    return full

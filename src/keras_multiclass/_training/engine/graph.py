@@ -25,6 +25,7 @@ from keras_multiclass._shared.interrupts import check_interrupt
 from keras_multiclass._shared.keras.epoch_callbacks import EpochListener, Logs
 from keras_multiclass._shared.keras.native_logs import without_native_logs
 from keras_multiclass._shared.seeding import permutation
+from keras_multiclass._shared.upstream.tensorflow import call
 from keras_multiclass._training.engine.base import TrainingPlan, TrainingResult
 from keras_multiclass._training.engine.binding import create_variables, state_of, values_of
 from keras_multiclass._training.engine.cache import Step, programs
@@ -102,7 +103,7 @@ class GraphEngine:
             most = max(1, _PREDICTED_BYTES // (n_values * X.dtype.itemsize * batch_size))
             rows = dense(X[done : done + min(steps, most) * batch_size])
             batches = tf.constant(padded(rows, batch_size))
-            output = predict(state, batches, size).numpy()[: rows.shape[0]]
+            output = call(predict, state, batches, size).numpy()[: rows.shape[0]]
             done, n_values = done + rows.shape[0], max(n_values, output[0].size)
             steps = _next_size(min(steps, most), time.perf_counter() - began)
             check_interrupt()
@@ -274,7 +275,7 @@ class _Run:
         while done < len(order):
             began = time.perf_counter()
             piece = order[done : done + steps * rows_per_step]
-            logs = _to_numpy(function(state, *data.tensors, tf.constant(piece), batch_size))
+            logs = _to_numpy(call(function, state, data.tensors, tf.constant(piece), batch_size))
             done += len(piece)
             steps = _next_size(steps, time.perf_counter() - began)
             check_interrupt()
@@ -348,11 +349,11 @@ class _Run:
             if self.held_out is not None:
                 held = (
                     self.held_out.tensors,
-                    self.held_out_order,
+                    tf.constant(self.held_out_order),
                     self.validation_batch_size,
                     tf.constant(due),
                 )
-            logs = self.epochs(self.state, self.data.tensors, orders, self.batch_size, *held)
+            logs = call(self.epochs, self.state, self.data.tensors, orders, self.batch_size, *held)
             for epoch, of_epoch in zip(together, _by_epoch(logs, due), strict=True):
                 callbacks.on_epoch_begin(epoch)
                 callbacks.on_epoch_end(epoch, of_epoch)
