@@ -15,6 +15,7 @@ from keras_multiclass._data.statistics import Statistics
 from keras_multiclass._network.backbone_resolution import ResolvedBackbone
 from keras_multiclass._network.backbones.padding import every_step
 from keras_multiclass._network.builder_arguments import check_arguments, is_required
+from keras_multiclass._network.layers.embedding import Embedding
 from keras_multiclass._network.layers.heads import MemberDense, Temperature
 from keras_multiclass._network.name_collisions import NameCollisionError, is_name_collision
 from keras_multiclass._network.objective import Objective
@@ -180,7 +181,7 @@ def _preprocess(
 def _embed(inputs: Any, tokens: np.ndarray) -> Any:
     """Embed token ids; those that do not occur in the training rows share one vector."""
     unknown = len(tokens)
-    layer = keras.layers.Embedding(unknown + 1, EMBEDDING_UNITS)
+    layer = Embedding(unknown + 1, EMBEDDING_UNITS)
     x = layer(ops.minimum(inputs, unknown))
     if not tokens[1:].all():
         vectors = ops.convert_to_numpy(layer.embeddings).copy()

@@ -24,6 +24,7 @@ from keras_multiclass._network.backbones.padding import (
     pool_steps,
 )
 from keras_multiclass._network.backbones.registry import register_backbone
+from keras_multiclass._network.layers.embedding import Embedding
 from keras_multiclass._shared.messages import describe, invalid
 
 _LONGEST_WAVELENGTH = 10_000.0  # Vaswani et al. 2017, section 3.5
@@ -248,7 +249,7 @@ def _add_positions(
                 )
             )
         position = ops.cast(ops.squeeze(position, -1), "int32")
-        return layers.Add()([x, layers.Embedding(steps, units)(position)])
+        return layers.Add()([x, Embedding(steps, units)(position)])
     exponents = np.arange(0, units, 2, dtype="float32") / units
     angles = position * (_LONGEST_WAVELENGTH**-exponents).astype("float32")
     # Sines first, then cosines; the paper alternates them, which only permutes the channels. An odd

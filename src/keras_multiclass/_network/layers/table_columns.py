@@ -15,6 +15,7 @@ import numpy as np
 from keras import ops
 
 from keras_multiclass._data.statistics import OUTERMOST_LEVEL
+from keras_multiclass._network.layers.embedding import take_rows
 
 _LARGEST_SCALED = 1e6
 
@@ -265,7 +266,7 @@ class CodeEmbedding(keras.layers.Layer):
         codes = ops.where(ops.isnan(inputs), ops.cast(last, inputs.dtype), inputs)[:, 0]
         known = ops.cast(ops.expand_dims(codes >= 0, -1), self.compute_dtype)
         rows = ops.cast(ops.maximum(codes, 0), "int32")
-        return ops.take(self.embeddings, rows, axis=0) * known
+        return take_rows(self.embeddings, rows) * known
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor arguments."""

@@ -7,7 +7,7 @@ step; in large ones it means many passes over memory.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -15,17 +15,15 @@ import tensorflow as tf
 
 from keras_multiclass._shared.upstream.keras_optimizers import slots_of
 from keras_multiclass._shared.upstream.tensorflow import apply_adam, has_adam_kernel
-from keras_multiclass._training.engine.slots import allows_stand_in, gradients_for
-
-# Sparse gradients are made dense for the kernel, but not those of more weights than this.
-_MOST_DENSE = 2**22
+from keras_multiclass._training.engine.slots import allows_stand_in, gradients_for, is_sparse
 
 
 class KernelAdam:
     """Stands in for a model's Adam and takes its steps with TensorFlow's kernel.
 
     Inside `standing_in`, which is part of a trace, it is the model's optimizer. It works on the
-    variables of the model and of the model's own optimizer.
+    variables of the model and of the model's own optimizer, which updates the variables with sparse
+    gradients itself.
     """
 
     def __init__(self, model: keras.Model, slots: dict[str, list[keras.Variable]]) -> None:
@@ -63,11 +61,7 @@ class KernelAdam:
         Algorithm 1 of Kingma and Ba (ICLR 2015) in the form at the end of section 2, as in
         `keras.optimizers.Adam`.
         """
-        pairs = list(pairs)
         gradients = gradients_for(pairs, self._trainable)
-        if self._is_too_large_for(gradients):
-            self._adam.apply_gradients(pairs)
-            return
         adam, dtype = self._adam, self._trainable[0].dtype
         rate = adam.begin_adam_step() if _declares_adam(adam) else adam.learning_rate
         count = tf.cast(adam.iterations.value + 1, dtype)
@@ -83,13 +77,11 @@ class KernelAdam:
         for gradient, *variables in zip(
             gradients, self._trainable, self._momentums, self._velocities, strict=True
         ):
-            apply_adam(tf.convert_to_tensor(gradient), *variables, **scalars)
+            if is_sparse(gradient):
+                adam.update_step(gradient, variables[0], adam.learning_rate)
+            else:
+                apply_adam(gradient, *variables, **scalars)
         adam.iterations.assign_add(1)
-
-    def _is_too_large_for(self, gradients: Sequence[Any]) -> bool:
-        sparse = any(isinstance(gradient, tf.IndexedSlices) for gradient in gradients)
-        n_weights = sum(variable.shape.num_elements() for variable in self._trainable)
-        return sparse and n_weights > _MOST_DENSE
 
 
 def _is_plain_adam(optimizer: keras.optimizers.Optimizer) -> bool:

@@ -17,7 +17,7 @@ import tensorflow as tf
 from keras_multiclass._shared.keras.layer_tree import iterate_layers
 from keras_multiclass._shared.keras.rebuilding import config_with_schedule
 from keras_multiclass._shared.upstream.keras_optimizers import slots_of
-from keras_multiclass._training.engine.slots import allows_stand_in, gradients_for
+from keras_multiclass._training.engine.slots import allows_stand_in, gradients_for, is_sparse
 
 # Keras' optimizers whose update of an element depends on that element and on scalars alone.
 _ELEMENTWISE = frozenset(
@@ -31,11 +31,13 @@ class FlatOptimizer:
     """Stands in for a model's optimizer, on one variable that concatenates the trainable ones.
 
     Inside `standing_in`, which is part of a trace, it is the model's optimizer; afterwards the
-    variables of the model and of its own optimizer hold the result.
+    variables of the model and of its own optimizer hold the result. It leaves steps with sparse
+    gradients to that optimizer.
     """
 
     def __init__(self, model: keras.Model) -> None:
         own, self._trainable = model.optimizer, model.trainable_variables
+        self._own = own
         self._sizes = [_size(variable) for variable in self._trainable]
         self._weights = keras.Variable(
             tf.zeros(sum(self._sizes), self._trainable[0].dtype), name="flat"
@@ -45,6 +47,7 @@ class FlatOptimizer:
         self._may_change = any(map(_may_assign_weights, iterate_layers(model)))
         self._own_slots = slots_of(own, self._trainable)
         self._flat_slots = slots_of(self._optimizer, [self._weights])
+        self._leaves_steps = False
         self.variables = [self._weights, *self._optimizer.variables]
 
     @classmethod
@@ -81,11 +84,14 @@ class FlatOptimizer:
             flat.assign(_joined(parts))
         for flat, scalar in zip(flat_scalars, scalars, strict=True):
             flat.assign(scalar.value)
+        self._leaves_steps = False
         model.optimizer = self
         try:
             yield
         finally:
             model.optimizer = own
+        if self._leaves_steps:
+            return
         for flat, parts in slots:
             self._scatter(flat, parts)
         for flat, scalar in zip(flat_scalars, scalars, strict=True):
@@ -97,7 +103,12 @@ class FlatOptimizer:
 
     def apply_gradients(self, pairs: Any) -> None:
         """Take one step and copy the new weights into the variables of the model."""
+        pairs = list(pairs)
         gradients = gradients_for(pairs, self._trainable)
+        if any(map(is_sparse, gradients)):
+            self._own.apply_gradients(pairs)
+            self._leaves_steps = True
+            return
         if self._may_change:
             self._weights.assign(_joined(self._trainable))
         self._optimizer.apply([_joined(gradients)], [self._weights])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import keras
+import tensorflow as tf
 
 from keras_multiclass._shared.keras.overrides import overridden
 from keras_multiclass._shared.upstream.keras_optimizers import (
@@ -35,10 +37,18 @@ def allows_stand_in(model: keras.Model) -> bool:
 
 
 def gradients_for(
-    pairs: Sequence[tuple[object, keras.Variable]], trainable: Sequence[keras.Variable]
-) -> list[object]:
+    pairs: Iterable[tuple[Any, keras.Variable]], trainable: Sequence[keras.Variable]
+) -> list[Any]:
     """Return the gradients in the order of the weights; raise if one has none."""
     gradients = {id(variable): gradient for gradient, variable in pairs}
     if any(gradient is None for gradient in gradients.values()):
         raise NotImplementedError("a weight has no gradient")
     return [gradients[id(variable)] for variable in trainable]
+
+
+def is_sparse(gradient: Any) -> bool:
+    """Whether a gradient has a value for each occurrence of a row, such as that of `Embedding`.
+
+    Keras' optimizers treat these values one by one: squares and clips them before they are summed.
+    """
+    return isinstance(gradient, tf.IndexedSlices)
