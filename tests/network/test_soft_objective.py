@@ -9,6 +9,7 @@ from keras import ops
 from scipy.special import expit, log_softmax, softmax
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
+from _toy import stable_id
 from keras_multiclass._network.objective.classes.losses import resolve_loss
 from keras_multiclass._network.objective.classes.metrics import resolve_metrics
 from keras_multiclass.exceptions import ObjectiveError
@@ -45,7 +46,7 @@ def own_loss_of_logits(y_true, y_pred, from_logits=False):
 @pytest.mark.parametrize("weights", [None, np.linspace(0, 1, N)], ids=["unweighted", "weighted"])
 @pytest.mark.parametrize("form", OUTPUTS)
 @pytest.mark.parametrize(
-    "loss", ["auto", "categorical_crossentropy", own_loss, own_loss_of_logits], ids=str
+    "loss", ["auto", "categorical_crossentropy", own_loss, own_loss_of_logits], ids=stable_id
 )
 def test_cross_entropy_of_soft_labels_is_arithmetic(loss, form, weights):
     raw, p, s = OUTPUTS[form]
@@ -103,7 +104,7 @@ def index_loss(y_true, y_pred):
         ("mse", "logits", "is a regression loss.*Use loss='auto'"),
         (index_loss, "logits", r"y_true contains soft labels \(n, n_classes\)"),
     ],
-    ids=str,
+    ids=stable_id,
 )
 def test_losses_that_take_no_soft_labels_are_rejected(loss, form, message):
     n_classes = OUTPUTS[form][2].shape[1]
@@ -139,7 +140,7 @@ METRICS = {
 
 
 @pytest.mark.parametrize("form", OUTPUTS)
-@pytest.mark.parametrize("metric", METRICS, ids=str)
+@pytest.mark.parametrize("metric", METRICS, ids=stable_id)
 def test_metrics_of_classes_count_the_largest_and_others_the_soft_labels(metric, form):
     raw, p, s = OUTPUTS[form]
     (resolved,) = resolve_metrics([metric], n_classes=s.shape[1], output_form=form, soft=True)

@@ -271,7 +271,6 @@ VALIDATION = {"X_val": (X, y)}
         (KFold, FIT, "or a list of one pair .*; got the class KFold. Pass an instance"),
         (iter([1]), FIT, r"\[list\(splits\)\[-1\]\]"),
     ],
-    ids=str,
 )
 def test_splits_that_cannot_be_used_are_an_error(split, data, message):
     with pytest.raises(ValueError, match=message):

@@ -14,8 +14,9 @@ from keras_multiclass._shared.upstream.keras_normalization import refresh_derive
 
 def value_of(variable: keras.Variable) -> np.ndarray:
     """Copy the value of a variable."""
-    # NumPy would pass the argument `copy`, which TensorFlow's variables do not accept.
-    return np.array(variable.__array__())
+    value = variable.value
+    # NumPy would read a variable of TensorFlow by way of two more operations.
+    return np.array(value.value() if hasattr(value, "value") else value)
 
 
 def read_values(owner: Any) -> list[np.ndarray]:
