@@ -20,8 +20,14 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
-from sklearn.metrics import accuracy_score, f1_score, log_loss
-from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_validate
+from sklearn.metrics import accuracy_score, f1_score, get_scorer, log_loss, roc_auc_score
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    GridSearchCV,
+    StratifiedKFold,
+    cross_val_predict,
+    cross_validate,
+)
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
@@ -30,7 +36,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from keras_multiclass import KerasMulticlassClassifier, KerasMultilabelClassifier
 from keras_multiclass._data.labels.indicator import IndicatorCodec
-from keras_multiclass.evaluation import MultilabelReport
+from keras_multiclass.evaluation import MultilabelReport, cross_validated_report
 from keras_multiclass.exceptions import ObjectiveError
 
 RNG = np.random.default_rng(0)
@@ -312,17 +318,69 @@ def test_calibration_finds_a_temperature_for_each_label():
     np.testing.assert_allclose(before, plain.decision_function(X), rtol=1e-3, atol=1e-3)
 
 
-def test_two_labels_one_label_and_classes_of_two():
+def test_two_labels_and_classes_of_two():
     assert tiny(epochs=1).fit(X, Y[:, :2]).decision_function(X).shape == (90, 2)
-    one = pd.DataFrame({"fast": Y[:, 0]})
-    classifier = tiny().fit(X, one)
-    assert classifier.predict_proba(X).shape == (90, 1)
-    assert score(classifier, one) > 0.85
     binary = tiny().fit(X, np.where(Y[:, 0], "yes", "no"))
     assert binary.classes_.tolist() == ["no", "yes"]
     assert binary.predict_proba(X).shape == (90, 2)
-    with pytest.raises(ValueError, match="`threshold` must be 0.5 for 1-d y"):
-        tiny(threshold=0.3).fit(X, Y[:, 0])
+
+
+ONE = Y[:, :1]
+COLUMNS = {
+    "array": ONE,
+    "list": ONE.tolist(),
+    "csr_array": sparse.csr_array(ONE),
+    "pandas": pd.DataFrame(ONE, columns=["fast"]),
+    "pandas bool": pd.DataFrame(ONE == 1, columns=["fast"]),
+    "polars": pl.DataFrame(ONE, schema=["fast"]),
+    "stream": lambda: iter([(X[:30], ONE[:30]), (X[30:], ONE[30:])]),
+}
+
+
+@pytest.mark.filterwarnings("ignore:A column-vector y")
+@pytest.mark.parametrize("form", COLUMNS)
+def test_a_single_column_is_a_binary_target(form):
+    y = COLUMNS[form]
+    data, batch_size = ((y,), "auto") if form == "stream" else ((X, y), 30)
+    classifier = tiny(batch_size=batch_size, epochs=10, shuffle=False).fit(*data)
+    assert classifier.classes_.tolist() == [0, 1]
+    probabilities = classifier.predict_proba(X)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    expected = {
+        "roc_auc": roc_auc_score(ONE, probabilities[:, 1]),
+        "f1": f1_score(ONE, classifier.predict(X)),
+        "neg_log_loss": -log_loss(ONE, probabilities),
+        "accuracy": classifier.score(X, ONE if form == "stream" else y),
+    }
+    for name, value in expected.items():
+        assert get_scorer(name)(classifier, X, ONE) == pytest.approx(value), name
+    assert expected["roc_auc"] > 0.8
+    classifier.partial_fit(*data)
+    others = (lambda: iter([(X, Y)]),) if form == "stream" else (X, Y[:, :2])
+    with pytest.raises(ValueError, match="y must be a single column of labels, as in fit"):
+        classifier.partial_fit(*others)
+
+
+@pytest.mark.filterwarnings("ignore:A column-vector y")
+def test_searches_reports_and_thresholds_of_a_single_column():
+    y = COLUMNS["pandas"]
+    cv = StratifiedKFold(2)
+    grid = {"optimizer__learning_rate": [1e-6, 0.03]}
+    search = GridSearchCV(tiny(epochs=5), grid, scoring="roc_auc", cv=cv, refit=False).fit(X, y)
+    assert search.best_params_ == {"optimizer__learning_rate": 0.03}
+    report = cross_validated_report(tiny(epochs=5), X, y, cv=cv).report
+    assert report.overall["accuracy"] > 0.7
+    with pytest.raises(ValueError, match=r"must be 0\.5 .*FixedThresholdClassifier"):
+        tiny(threshold=0.1).fit(X, y)
+    with pytest.raises(ValueError, match=r"must be 0\.5"):
+        tiny(threshold=np.array([0.1, 0.2])).fit(X, y)
+    fixed = FixedThresholdClassifier(tiny(epochs=5), threshold=0.1).fit(X, Y[:, 0])
+    expected = fixed.estimator_.predict_proba(X)[:, 1] >= 0.1
+    np.testing.assert_array_equal(fixed.predict(X), expected)
+    with pytest.raises(ValueError, match="ClassificationReport"):
+        MultilabelReport.from_estimator(fixed.estimator_, X, y)
+    with pytest.raises(ValueError, match="one column for each of the 3 labels, as in fit"):
+        tiny(epochs=1).fit(X, Y).partial_fit(X, y)
 
 
 def test_it_continues_and_survives_copies():

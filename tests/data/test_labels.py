@@ -103,6 +103,7 @@ def test_classes_keep_their_natural_dtype(y, classes, kind):
         [[1], [0], [1]],
         pd.DataFrame({"target": [1, 0, 1]}),
         pl.DataFrame({"target": [1, 0, 1]}),
+        sparse.csr_array([[1], [0], [1]]),
     ],
     ids=lambda y: type(y).__name__,
 )
@@ -338,7 +339,6 @@ NAN_MESSAGE = re.escape("Input y contains NaN.")
             ),
             r"columns of y must be of one level; got 2 levels. Join their names: y.columns = \[",
         ),
-        (sparse.csr_array([[1], [0]]), "a dense vector"),
     ],
     ids=lambda value: None if isinstance(value, str) else type(value).__name__,
 )

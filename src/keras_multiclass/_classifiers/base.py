@@ -333,13 +333,9 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
             previous = self._fitted_network() if request.resume else None
             observes = request.task == "fit" and has_sklearn_callbacks(self)
             observer = self._observer(request) if observes else None
-            parameters = self._fit_parameters(self._task_of(request))
+            parameters = self._fit_parameters(self._task)
             self._set_fitted(run_fit(parameters, request, previous, observer))
         return self
-
-    def _task_of(self, request: FitRequest) -> Task:
-        """Return what the network is to predict."""
-        return self._task
 
     def _fit_parameters(self, task: Task) -> FitParameters:
         values = self.get_params(deep=False)

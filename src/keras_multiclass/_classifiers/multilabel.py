@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from scipy import sparse
-
 from keras_multiclass._classifiers.base import KerasClassifierBase
-from keras_multiclass._data.frames import library_of
-from keras_multiclass._data.labels.codec import parse_classes
-from keras_multiclass._data.labels.parse import parse_target, unique_in_order
-from keras_multiclass._shared.messages import invalid
-from keras_multiclass._training.request import FitRequest
-from keras_multiclass._training.task import MULTICLASS, MULTILABEL, Task
+from keras_multiclass._training.task import MULTILABEL
 
 
 class KerasMultilabelClassifier(KerasClassifierBase):
@@ -237,8 +229,9 @@ class KerasMultilabelClassifier(KerasClassifierBase):
     With scikit-learn 1.9 or newer, ``set_callbacks`` accepts scikit-learn's callbacks, such as
     ``sklearn.callback.ProgressBar``; `fit` notifies them after each epoch.
 
-    Like other multi-label classifiers of scikit-learn, it also accepts a 1-d y of two classes. It
-    is then a binary classifier, like `KerasMulticlassClassifier`.
+    As in other multi-label classifiers of scikit-learn, a 1-d y or a single column is a binary
+    target of two classes. It is then treated as by `KerasMulticlassClassifier`: `classes_` are its
+    values, and `predict_proba` has a column for each.
 
     Examples
     --------
@@ -311,37 +304,3 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         tags.classifier_tags.multi_label = True
         tags.target_tags.two_d_labels = True
         return tags
-
-    def _task_of(self, request: FitRequest) -> Task:
-        if not _is_vector(request.y):
-            return MULTILABEL
-        labels = unique_in_order(parse_target(request.y, "y").values)
-        if request.classes is not None:
-            labels = parse_classes(request.classes).tolist()
-        if len(labels) > 2:
-            raise ValueError(
-                "Only binary classification is supported. The type of the target is multiclass. "
-                + invalid(
-                    "y",
-                    "a matrix of zeros and ones with one column for each label",
-                    "1-d labels of more than two classes",
-                    "Use KerasMulticlassClassifier, or sklearn.preprocessing.MultiLabelBinarizer "
-                    "for sets of labels.",
-                )
-            )
-        return MULTICLASS
-
-
-def _is_vector(y: Any) -> bool:
-    """Whether y is 1-d, or a single column that scikit-learn treats so."""
-    if y is None or sparse.issparse(y):
-        return False
-    if library_of(y):
-        return not hasattr(y, "columns")
-    try:
-        values = np.asarray(y)
-    except ValueError:  # lists of labels
-        return False
-    if values.ndim == 1:
-        return not any(isinstance(v, (list, tuple, set, frozenset)) for v in values[:1])
-    return values.ndim == 2 and values.shape[1] == 1

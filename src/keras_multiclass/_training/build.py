@@ -101,9 +101,7 @@ def build_and_compile(parameters: FitParameters, data: RunData, seed: int) -> Fi
         resolved_params=resolved_parameters(
             data.settings, data.backbone, arguments, data.batch_size
         ),
-        thresholds=parameters.task.thresholds_of(
-            parameters.settings.threshold, data.codec.n_classes
-        ),
+        thresholds=data.thresholds,
     )
     return FittedNetwork(model, state)
 

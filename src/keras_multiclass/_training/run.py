@@ -41,7 +41,7 @@ from keras_multiclass._training.reading.data import read_data
 from keras_multiclass._training.reading.run_data import KnownData, RunData
 from keras_multiclass._training.request import FitRequest
 from keras_multiclass._training.structure import check_unchanged
-from keras_multiclass._training.thresholds import choose_thresholds, given_thresholds, is_chosen
+from keras_multiclass._training.thresholds import choose_thresholds, is_chosen
 from keras_multiclass._training.unknown_arguments import reported_together
 from keras_multiclass.exceptions import DivergenceError, TrainingInterruptedWarning
 
@@ -107,7 +107,7 @@ def _start(
     observer: Observer | None,
 ) -> FittedNetwork:
     seed = resolve_seed(parameters.random_state)
-    backbone = _network_parameters(parameters)
+    backbone = _network_parameters(parameters, request)
     with (
         keras_environment(parameters.settings.dtype),
         _seeded_fit(epoch_seed(seed, 0)) as block,
@@ -121,8 +121,8 @@ def _start(
         return _train(parameters, request, data, network, progress, observer)
 
 
-def _network_parameters(parameters: FitParameters) -> NetworkParameters:
-    default = parameters.task.any_objective.table_backbone
+def _network_parameters(parameters: FitParameters, request: FitRequest) -> NetworkParameters:
+    default = parameters.task.for_target(request.y).any_objective.table_backbone
     return NetworkParameters.of(parameters.backbone, parameters.model, default)
 
 
@@ -157,7 +157,7 @@ def _continue(
     """Train an earlier network with the parameters as they are now."""
     state, model = previous.state, previous.model
     check_unchanged(state.structure, state.resolved_params or {}, parameters)
-    backbone = _network_parameters(parameters)
+    backbone = _network_parameters(parameters, request)
     with (
         keras_environment(state.dtype),
         _seeded_fit(epoch_seed(state.seed, previous.record.n_epochs)) as block,
@@ -240,10 +240,9 @@ def _with_thresholds(
     parameters: FitParameters, data: RunData, network: FittedNetwork
 ) -> FittedNetwork:
     """Choose the thresholds of labels on the validation rows, if the user wishes so."""
-    threshold, state = parameters.settings.threshold, network.state
-    if state.thresholds is None:
+    threshold, state, thresholds = parameters.settings.threshold, network.state, data.thresholds
+    if thresholds is None:
         return network
-    thresholds = given_thresholds(threshold, len(state.thresholds))
     if is_chosen(threshold) and data.validation is not None:
         thresholds = choose_thresholds(
             threshold,

@@ -13,6 +13,7 @@ from scipy.special import expit, logit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import get_scorer, get_scorer_names
 
+from keras_multiclass._data.labels.target import TargetCodec
 from keras_multiclass._data.rows import Data
 from keras_multiclass._network.objective import Objective
 from keras_multiclass._shared.messages import describe, did_you_mean, invalid
@@ -58,21 +59,22 @@ def hint(threshold: object) -> str:
     return did_you_mean(threshold, ["auto", *get_scorer_names()]).strip()
 
 
-def given_thresholds(threshold: object, n_labels: int) -> np.ndarray:
+def given_thresholds(threshold: object, codec: TargetCodec) -> np.ndarray:
     """Return one threshold for each label; 0.5 before they are chosen.
 
     Parameters
     ----------
     threshold : object
         The parameter, checked by `is_valid`.
-    n_labels : int
-        Number of labels.
+    codec : TargetCodec
+        The labels.
 
     Raises
     ------
     ValueError
         If there is another number of thresholds than of labels.
     """
+    n_labels = codec.n_classes
     if is_chosen(threshold):
         return np.full(n_labels, DEFAULT)
     if isinstance(threshold, numbers.Real):

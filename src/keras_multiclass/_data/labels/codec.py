@@ -110,6 +110,13 @@ class LabelCodec:
         return codec, codec._encode_target(target, y, name)
 
     @classmethod
+    def learn_or_check(
+        cls, y: Any, classes: Any = None, known: LabelCodec | None = None
+    ) -> tuple[LabelCodec, np.ndarray]:
+        """Learn classes and format, or check that they are those of earlier data, and encode."""
+        return cls.learn_and_encode(y, classes) if known is None else (known, known.encode(y))
+
+    @classmethod
     def of_target(cls, target: ParsedTarget, classes: Any, name: str) -> Self:
         """Return the classes and the format of a parsed target, see `learn_and_encode`."""
         allowed = None if classes is None else parse_classes(classes)
@@ -440,6 +447,8 @@ def _text(label: Any) -> str:
 
 def _sklearn_compares(y: Any) -> bool:
     """Whether scikit-learn compares labels of this type, unlike dates, decimals and others."""
+    if sparse.issparse(y):
+        return False
     try:
         return bool(type_of_target(y) != "unknown")
     except TypeError:  # NumPy's StringDType

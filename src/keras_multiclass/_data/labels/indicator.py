@@ -60,6 +60,30 @@ class Indicator:
     columns: Any = None
 
 
+def is_one_column(y: Any) -> bool:
+    """Return whether a target is 1-d or a single column, a binary target for scikit-learn.
+
+    Parameters
+    ----------
+    y : object
+        The user's target.
+    """
+    if sparse.issparse(y):
+        return len(y.shape) == 2 and y.shape[1] == 1
+    if hasattr(y, "columns"):
+        if hasattr(y, "collect") or y.shape[1] != 1:
+            return False
+        y = y.to_numpy().ravel()
+    try:
+        values = np.asarray(y)
+    except ValueError:  # lists of labels
+        return False
+    if values.ndim == 2:
+        return values.shape[1] == 1
+    nested = (list, tuple, set, frozenset, np.ndarray)
+    return values.ndim == 1 and not any(isinstance(v, nested) for v in values[:1])
+
+
 def parse_indicator(y: Any, name: str) -> Indicator:
     """Read a multi-label target.
 

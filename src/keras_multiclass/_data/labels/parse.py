@@ -104,13 +104,16 @@ def parse_target(y: Any, name: str, *, soft: bool = False) -> ParsedTarget:
 
 
 def _read_sparse(y: Any, name: str, soft: bool) -> ParsedTarget:
-    if y.ndim != 2 or y.shape[1] < 2:
+    if y.ndim != 2:
         raise ValueError(
             invalid(name, "a dense vector, or a one-hot matrix", f"sparse {describe(y)}")
         )
-    rows = sparse.csr_array(y)
-    if rows.shape[0] == 0:
+    if 0 in y.shape:
         raise ValueError(invalid(name, "at least one label", describe(y)))
+    if y.shape[1] == 1:
+        values = column_or_1d(y.toarray(), warn=True)
+        return ParsedTarget(to_natural_dtype(values, name, soft=soft))
+    rows = sparse.csr_array(y)
     rows.sum_duplicates()
     rows.eliminate_zeros()
     container: Container = "csr_matrix" if sparse.isspmatrix(y) else "csr_array"

@@ -46,15 +46,16 @@ def read_arrays(
         request.X_val, request.y_val, request.sample_weight_val
     )
     check_split_arguments(parameters.settings.validation_split, request, has_validation)
+    task = parameters.task.for_target(request.y, known.codec if known else None)
     if known is None:
         with explaining_encoded_target(request.classes):
-            codec, codes = parameters.task.learn(request.y, request.classes)
+            codec, codes = task.learn(request.y, request.classes)
         if request.classes is None:
             codec.check_learned(codes)
         features, X = _learn_features(parameters, request.X, backbone)
     else:
         features, X = known.features, known.features.check(request.X)
-        codec, codes = parameters.task.learn(request.y, known=known.codec)
+        codec, codes = task.learn(request.y, known=known.codec)
     rows = RowReader(features, codec)
     data = rows.combine(X, codes, request.sample_weight)
     resolved = backbone.resolve(X.shape)
@@ -91,7 +92,8 @@ def read_arrays(
         tokens = occurring_tokens(data.features(slice(None)))
     return RunData(
         codec=codec,
-        objective=parameters.task.objective_of(codec, weighting),
+        objective=task.objective_of(codec, weighting),
+        thresholds=task.thresholds_of(parameters.settings.threshold, codec),
         features=features,
         backbone=resolved,
         settings=settings,

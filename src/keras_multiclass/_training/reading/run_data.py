@@ -26,6 +26,9 @@ class RunData:
         The classes or labels.
     objective : Objective
         What a network predicts.
+    thresholds : ndarray or None
+        Probabilities above which labels are predicted, as far as given; None if each row has one
+        class.
     features : FeatureSchema
         Shape, names and categories of X.
     backbone : ResolvedBackbone or None
@@ -49,6 +52,7 @@ class RunData:
 
     codec: TargetCodec
     objective: Objective
+    thresholds: np.ndarray | None
     features: FeatureSchema
     backbone: ResolvedBackbone | None
     settings: TrainingSettings

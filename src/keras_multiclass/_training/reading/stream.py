@@ -55,8 +55,10 @@ def read_stream(
         _check_no_categories(parameters.categorical_features)
     stream = Stream(request.X, "X", parameters.settings.steps_per_epoch)
     batches = stream.first_pass()
-    first, labels = next(batches), parameters.task.incremental()
+    first = next(batches)
     with errors_name_batch(stream, 1):
+        task = parameters.task.for_target(first.y, known.codec if known else None)
+        labels = task.incremental()
         features, X = _first_features(parameters, first.X, backbone, known)
         learning_rows = RowReader(features, labels)
         sample = learning_rows.combine(X, labels.encode(first.y), first.sample_weight, is_part=True)
@@ -92,7 +94,8 @@ def read_stream(
     statistics = StreamStatistics(summary, labels.positions(codec), class_weights)
     return RunData(
         codec=codec,
-        objective=parameters.task.objective_of(codec, weighting),
+        objective=task.objective_of(codec, weighting),
+        thresholds=task.thresholds_of(parameters.settings.threshold, codec),
         features=features,
         backbone=resolved,
         settings=settings,
