@@ -161,6 +161,18 @@ def test_a_frame_gives_labels_and_is_matched_by_name():
     assert classifier.predict(X).columns.tolist() == NAMES
 
 
+@pytest.mark.parametrize("multilabel", [True, False])
+def test_a_frame_of_predictions_has_the_index_of_x(multilabel):
+    rows = pd.DataFrame(X, index=np.arange(90)[::-1])
+    if multilabel:
+        classifier = tiny(epochs=1).fit(rows, pd.DataFrame(Y, columns=NAMES, index=rows.index))
+    else:
+        one_hot = pd.get_dummies(pd.Series(X.argmax(axis=1), index=rows.index))
+        classifier = KerasMulticlassClassifier("mlp", epochs=1, batch_size=90).fit(rows, one_hot)
+    assert classifier.predict(rows[5:9]).index.equals(rows.index[5:9])
+    assert classifier.predict(X[5:9]).index.tolist() == [0, 1, 2, 3]
+
+
 LEVELS = pd.MultiIndex.from_tuples([("a", 1), ("a", 2), ("b", 1)])
 
 

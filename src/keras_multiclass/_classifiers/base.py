@@ -14,6 +14,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from keras_multiclass._data.frames import with_index_of
 from keras_multiclass._interop.html_repr import NotebookMixin
 from keras_multiclass._interop.sklearn_callbacks import (
     CallbackSupportMixin,
@@ -412,10 +413,11 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         Returns
         -------
         ndarray of shape (n_samples,), or a one-hot matrix or data frame
-            Predicted labels, in the format of the `y` passed to `fit`.
+            Predicted labels, in the format of the `y` passed to `fit`. A pandas frame has the
+            index of X if that is one, too.
         """
         encoded = self._predict_encoded(X)
-        return self._state.codec.decode(encoded)
+        return with_index_of(X, self._state.codec.decode(encoded))
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Predict class probabilities.

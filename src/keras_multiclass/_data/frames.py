@@ -25,6 +25,21 @@ def library_of(X: Any) -> Literal["pandas", "polars"] | None:
     return None
 
 
+def with_index_of(X: Any, result: Any) -> Any:
+    """Give a new pandas frame of results the index of X, if X is a pandas frame too.
+
+    Parameters
+    ----------
+    X : object
+        The features that the results are for.
+    result : object
+        The results, changed in place.
+    """
+    if library_of_frame(X) == library_of_frame(result) == "pandas":
+        result.index = X.index
+    return result
+
+
 def library_of_frame(X: Any) -> Literal["pandas", "polars"] | None:
     """Return the library of an in-memory data frame; None for anything else.
 
