@@ -227,6 +227,67 @@ def test_strings_in_a_numeric_column_are_an_error_and_leave_the_classifier_usabl
     np.testing.assert_array_equal(classifier.predict_proba(MIXED[["size", "grade"]]), before)
 
 
+CODES = np.arange(12) % 3
+AS_TEXT = [str(code) for code in CODES]
+HALF = [*AS_TEXT[:6], *CODES[6:].tolist()]
+COLUMNS = {
+    "array": lambda values: np.array([[v] for v in values], dtype=object),
+    "pandas": lambda values: pd.DataFrame({"zip": pd.Series(values, dtype=object)}),
+    "pandas category": lambda values: pd.DataFrame({"zip": pd.Categorical(values)}),
+    "polars": lambda values: pl.DataFrame({"zip": pl.Series(values, dtype=pl.Object)}),
+}
+
+
+@pytest.mark.parametrize("form", COLUMNS)
+def test_strings_and_numbers_in_one_column_are_an_error_that_says_how_to_convert(form):
+    def encode(X, columns):
+        try:
+            columns = columns or CategoricalColumns.learn(X, [0])
+            return columns.encode(X, "float64").ravel(), columns
+        except ValueError as error:
+            message = str(error)
+            assert "must be " in message
+            assert "numbers and strings" in message or message.count("strings") == 1
+            scope = {"X": X, "polars": pl}
+            exec(message.partition("Convert them: ")[2].rstrip("."), scope)
+            return encode(scope["X"], columns)
+
+    make = COLUMNS[form]
+    codes, of_strings = encode(make(HALF), None)
+    np.testing.assert_array_equal(codes, CODES)
+    assert of_strings.categorical[0].categories == ("0", "1", "2")
+    _, of_numbers = encode(make(CODES.tolist()), None)
+    for values, columns in (
+        (HALF, of_strings),
+        (CODES.tolist(), of_strings),
+        (HALF, of_numbers),
+        (AS_TEXT, of_numbers),
+    ):
+        np.testing.assert_array_equal(encode(make(values), columns)[0], CODES)
+
+
+def test_numbers_rounded_to_float32_are_the_same_category():
+    values = np.array([0.1, 0.2, 1 / 3, 123_456_789.0, 0.30000000000000004, 0.3])[:, None]
+    exact = CategoricalColumns.learn(values, [0])
+    order = exact.encode(values, "float64").ravel()
+    rounded = exact.encode(values.astype("float32"), "float64").ravel()
+    assert rounded.tolist() == [*order[:4], -1, -1]  # two categories become equal
+    single = CategoricalColumns.learn(values[:4].astype("float32"), [0])
+    assert single.encode(values[:4], "float64").ravel().tolist() == [0, 1, 2, 3]
+    assert single.encode(values[:4] * (1 + 1e-12), "float64").ravel().tolist() == [0, 1, 2, 3]
+    assert exact.encode(values[:4] * (1 + 1e-12), "float64").ravel().tolist() == [-1] * 4
+
+
+def test_a_column_of_unknown_categories_is_a_warning():
+    frame = pd.DataFrame({"zip": AS_TEXT, "size": 1.0})
+    columns = CategoricalColumns.learn(frame, "from_dtype")
+    wrong = frame.assign(zip=[f"{text}.0" for text in AS_TEXT])
+    with pytest.warns(UserWarning, match="None of the 3 categories in column 'zip' of X occurs"):
+        assert (columns.encode(wrong, "float64")[:, 0] == -1).all()
+    for few in (wrong[:9], wrong.assign(zip="9"), pd.concat([frame[:1], wrong])):
+        columns.encode(few, "float64")  # no warning
+
+
 def test_values_that_cannot_be_categories_are_an_error_naming_the_column():
     mixed = MIXED.assign(color=pd.Series([["red"], "green", None, "red", "blue", "red"]))
     with pytest.raises(TypeError, match="Each category in column 'color' of X must be a string"):

@@ -7,6 +7,8 @@ rows lack is -1, and a missing value is NaN.
 
 from __future__ import annotations
 
+import datetime
+import numbers
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,12 +19,14 @@ from scipy import sparse
 from sklearn.utils import check_array
 
 from keras_multiclass._data.column_choice import Table, categorical_positions
-from keras_multiclass._data.frames import MISSING_TYPES
-from keras_multiclass._shared.messages import describe, format_list, invalid
+from keras_multiclass._data.frames import MISSING_TYPES, library_of
+from keras_multiclass._shared.messages import describe, format_list, invalid, warn
 
 UNKNOWN = -1
 # A few declared categories without rows cost little; many would cost a lot.
 _MAX_UNOBSERVED = 8
+# Fewer rows may well be all of new categories.
+_MANY_ROWS = 10
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class CategoricalColumn:
         observed = frozenset(values)
         has_missing = bool((indices == -1).any())
         declared = _declared_categories(column)
+        _check_one_kind([*values, *declared], column, name)
         if declared:
             everything = cls(position, tuple(_sorted(declared)), observed, has_missing, True)
             return everything.without_unobserved()
@@ -125,9 +130,37 @@ class CategoricalColumn:
             Codes. A missing value is NaN if the training rows have missing values, else unknown.
         """
         indices, values = _factorize(column, name)
-        _check_same_kind(self.categories, values, name)
+        _check_same_kind(self.categories, values, column, name)
+        codes = self._codes(values)
+        if UNKNOWN in codes:
+            codes = self._with_rounded(codes, values)
+            if len(codes) > 1 and len(indices) >= _MANY_ROWS and set(codes) == {UNKNOWN}:
+                warn(
+                    f"None of the {len(codes)} categories in {name} of X occurs in the training "
+                    "rows; unknown categories are encoded as zeros. Check that they are written as "
+                    "in fit: '1' and '1.0', for example, are different."
+                )
         # A missing value has index -1, which is the last code.
-        return np.array([*self._codes(values), self._missing], np.float64)[indices]
+        return np.array([*codes, self._missing], np.float64)[indices]
+
+    def _with_rounded(self, codes: list[int], values: list[Any]) -> list[int]:
+        """Return codes in which numbers that differ only by the rounding of float32 are equal."""
+        rounded = [
+            _to_float32(v) if c == UNKNOWN else None for v, c in zip(values, codes, strict=True)
+        ]
+        if not any(value is not None for value in rounded):
+            return codes
+        code_of: dict[float, int] = {}
+        for code, category in enumerate(self.categories):
+            number = _to_float32(category) if category in self.observed else None
+            if number is not None:  # of two categories that become equal, neither is meant
+                code_of[number] = UNKNOWN if number in code_of else code
+        for i, number in enumerate(rounded):
+            code = UNKNOWN if number is None else code_of.get(number, UNKNOWN)
+            # Only what was rounded, here or in fit, may be equal.
+            if code != UNKNOWN and number in (values[i], self.categories[code]):
+                codes[i] = code
+        return codes
 
     def _codes(self, values: Iterable[Hashable]) -> list[int]:
         code_of = {value: i for i, value in enumerate(self.categories) if value in self.observed}
@@ -285,9 +318,7 @@ def _factorize(column: Any, name: str) -> tuple[NDArray[np.intp], list[Any]]:
             for value in np.asarray(column, dtype=object).tolist()
         ]
     except TypeError:
-        item = (
-            f"[{name.partition(' ')[2]}]" if hasattr(column, "name") else f"[:, {name.split()[1]}]"
-        )
+        item = _item(column, name)
         raise TypeError(
             invalid(
                 f"Each category in {name} of X",
@@ -310,16 +341,77 @@ def _is_missing(value: Any) -> bool:
     )
 
 
-def _check_same_kind(categories: Iterable[Any], values: list[Any], name: str) -> None:
-    """Raise if for example strings replace numbers: all categories would be unknown."""
-    fitted, actual = ({_name_of_kind(value) for value in side} for side in (categories, values))
-    if len(fitted) == len(actual) == 1 and fitted != actual:
+def _to_float32(value: Any) -> float | None:
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)):
+        return None
+    with np.errstate(over="ignore"):
+        try:
+            return float(np.float32(value))
+        except OverflowError:
+            return None
+
+
+def _check_one_kind(values: list[Any], column: Any, name: str) -> None:
+    """Raise if values are for example strings and numbers: 1 and '1' would be two categories."""
+    kinds = _kinds_of(values)
+    if len(kinds) > 1:
         raise ValueError(
-            invalid(f"The categories in {name} of X", f"{fitted.pop()}, as in fit", actual.pop())
+            invalid(
+                f"The categories in {name} of X",
+                "of one type",
+                " and ".join(kinds),
+                _how_to_convert("str", column, name),
+            )
         )
 
 
-def _name_of_kind(value: Any) -> str:
-    return (
-        "strings" if isinstance(value, str) else "bytes" if isinstance(value, bytes) else "numbers"
+def _check_same_kind(categories: Iterable[Any], values: list[Any], column: Any, name: str) -> None:
+    """Raise if for example strings replace numbers: these categories would be unknown."""
+    fitted, actual = _kinds_of(categories), _kinds_of(values)
+    if not fitted or set(actual) <= set(fitted):
+        return
+    function = {"strings": "str", "numbers": "float"}.get(" and ".join(fitted))
+    raise ValueError(
+        invalid(
+            f"The categories in {name} of X",
+            f"{' and '.join(fitted)}, as in fit",
+            " and ".join(actual),
+            _how_to_convert(function, column, name) if function else "",
+        )
     )
+
+
+def _kinds_of(values: Iterable[Any]) -> list[str]:
+    return sorted(
+        {_KIND_OF_TYPE.get(kind) or _kind_of_type(kind) for kind in set(map(type, values))}
+    )
+
+
+_KIND_OF_TYPE = {str: "strings", int: "numbers", float: "numbers", bool: "numbers"}
+
+
+def _kind_of_type(kind: type) -> str:
+    families: dict[str, Any] = {
+        "strings": str,
+        "bytes": bytes,
+        "numbers": (numbers.Number, np.bool_),
+        "dates": (datetime.date, np.datetime64),
+    }
+    return next((name for name, of in families.items() if issubclass(kind, of)), "other objects")
+
+
+def _how_to_convert(function: str, column: Any, name: str) -> str:
+    """Return how to convert a column of X with a function, without its missing values."""
+    item = _item(column, name)
+    library = library_of(column)
+    if library == "pandas":
+        return f"Convert them: X{item} = X{item}.map({function}, na_action='ignore')."
+    values = f"[None if v is None else {function}(v) for v in X{item}]"
+    if library == "polars":
+        return f"Convert them: X = X.with_columns(polars.Series({item[1:-1]}, {values}))."
+    return f"Convert them: X{item} = {values}."
+
+
+def _item(column: Any, name: str) -> str:
+    what = name.partition(" ")[2]
+    return f"[{what}]" if hasattr(column, "name") else f"[:, {what}]"
