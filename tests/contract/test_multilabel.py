@@ -307,6 +307,60 @@ def test_the_default_backbone_of_tables_is_that_of_the_task():
     assert backbone_of(np.ones((90, 12, 2)), Y) == "conv1d"
 
 
+def test_thresholds_are_matched_by_label():
+    frame = pd.DataFrame(Y, columns=NAMES)
+    by_label = {"small": 0.3, "fast": 0.1, "red": 0.2}
+    series = pd.Series(by_label)
+    for given_thresholds in (by_label, series):
+        classifier = tiny(epochs=1, threshold=given_thresholds).fit(X, frame)
+        np.testing.assert_array_equal(classifier.thresholds_, [0.1, 0.2, 0.3])
+    unnamed = tiny(epochs=1, threshold=pd.Series([0.1, 0.2, 0.3])).fit(X, frame)
+    np.testing.assert_array_equal(unnamed.thresholds_, [0.1, 0.2, 0.3])
+    probabilities = classifier.predict_proba(X)
+    expected = probabilities > [0.1, 0.2, 0.3]
+    for given_thresholds in (by_label, series, [0.1, 0.2, 0.3]):
+        report = MultilabelReport.from_predictions(
+            frame, y_proba=probabilities, thresholds=given_thresholds
+        )
+        np.testing.assert_array_equal(report.per_class["threshold"], [0.1, 0.2, 0.3])
+        classifier.thresholds_ = given_thresholds
+        np.testing.assert_array_equal(classifier.predict(X), expected)
+    classifier.thresholds_ = series
+    classifier.partial_fit(X, frame)
+    np.testing.assert_array_equal(classifier.thresholds_, [0.1, 0.2, 0.3])
+    wrong = {"fast": 0.1, "rde": 0.2}
+    message = "2 missing: 'red', 'small' and 1 unknown: 'rde'. Did you mean 'red'"
+    with pytest.raises(ValueError, match=f"labels of `threshold` must be .*{message}"):
+        tiny(threshold=wrong).fit(X, frame)
+    with pytest.raises(ValueError, match=f"labels of `thresholds` must be .*{message}"):
+        MultilabelReport.from_predictions(frame, y_proba=probabilities, thresholds=wrong)
+    with pytest.raises(ValueError, match="must be a number from 0 to 1, one for each"):
+        tiny(threshold={"fast": 2}).fit(X, frame)
+    with pytest.raises(ValueError, match="The labels are integers, not strings"):
+        tiny(threshold={"0": 0.1, "1": 0.1, "2": 0.1}).fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "got"),
+    [
+        ([0.4, 0.5], "2 numbers"),
+        ([0.4, np.nan, 0.5], "NaN"),
+        ([0.4, 1.5, 0.5], "others"),
+        ("auto", "'auto'"),
+        ("0.5", "'0.5'"),
+        (None, "None"),
+        ([[0.1, 0.2, 0.3]], "list of length 1"),
+    ],
+)
+def test_wrong_assigned_thresholds_are_an_error_when_they_are_used(thresholds, got):
+    classifier = tiny().initialize(X, Y)
+    classifier.thresholds_ = thresholds
+    for use in (classifier.predict, lambda rows: classifier.partial_fit(rows, Y)):
+        with pytest.raises(ValueError, match=f"`thresholds_` must be .* 3 numbers.*; got {got}"):
+            use(X)
+    assert classifier.n_iter_ == 0
+
+
 @pytest.mark.parametrize(
     ("threshold", "message"),
     [

@@ -278,7 +278,10 @@ def test_probabilities_above_the_threshold_are_predicted():
         ({"y_proba": Y[:, :2]}, "y_proba must be a matrix with one column for each of the 3"),
         ({"y_proba": Y * 2.0}, "probabilities between 0 and 1; got .* Apply a sigmoid"),
         ({"y_proba": [Y] * 3}, "y_proba must be of shape .*, or a list with an array"),
-        ({"y_pred": Y, "thresholds": [0.5]}, "`thresholds` must be None, a number between 0 and 1"),
+        (
+            {"y_pred": Y, "thresholds": [0.5]},
+            "`thresholds` must be a number from 0 to 1, or 3 numbers",
+        ),
         ({"y_pred": Y, "thresholds": 2}, "`thresholds` must be"),
         ({"y_pred": Y, "labels": ["a", "b"]}, "y_true must be a matrix with one column for each"),
         ({"y_pred": Y, "labels": ["a", "b", "b"]}, "labels must be different labels"),

@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from keras_multiclass._data.frames import with_index_of
+from keras_multiclass._data.labels.by_label import thresholds_of_labels
 from keras_multiclass._interop.html_repr import NotebookMixin
 from keras_multiclass._interop.sklearn_callbacks import (
     CallbackSupportMixin,
@@ -351,8 +352,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
             self.engine_,
             self.engine_reason_,
         )
-        # The user may have changed the thresholds.
-        state = replace(self._state, thresholds=getattr(self, "thresholds_", None))
+        state = replace(self._state, thresholds=self._current_thresholds())
         return FittedNetwork(self.model_, state, record)
 
     def _set_fitted(self, network: FittedNetwork) -> None:
@@ -489,9 +489,18 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         check_is_fitted(self)
         return self._state
 
+    def _current_thresholds(self) -> np.ndarray | None:
+        """Return the thresholds, which the user may have changed; None if rows have one class."""
+        check_is_fitted(self)
+        fitted = vars(self)  # `fit` in another thread replaces all of it
+        state, thresholds = fitted["_state"], fitted.get("thresholds_")
+        if state.thresholds is None:
+            return None
+        return thresholds_of_labels(thresholds, state.codec.classes, "`thresholds_`")
+
     def _predict_encoded(self, X: ArrayLike) -> np.ndarray:
         """Predict encoded labels, without all probabilities at once."""
-        thresholds = getattr(self, "thresholds_", None)
+        thresholds = self._current_thresholds()
         if type(self).predict_proba is not KerasClassifierBase.predict_proba:  # a subclass's
             probabilities = np.asarray(self.predict_proba(X))
             state = self._state

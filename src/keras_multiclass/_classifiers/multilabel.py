@@ -122,8 +122,9 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         weights and dropout. Each trains as it would alone, and their probabilities are averaged.
         They share scaling and the embeddings of categories and token ids. ``"auto"`` uses the
         backbone's default, or 1 if it has none. Not supported with a complete `model`.
-    threshold : float, array-like of shape (n_labels,), str or callable, default=0.5
-        Labels with a probability above it are predicted. ``"auto"`` chooses for each label the
+    threshold : float, array-like of shape (n_labels,), dict, str or callable, default=0.5
+        Labels with a probability above it are predicted. A dict, or a pandas Series with an index
+        of labels, gives the threshold of each label. ``"auto"`` chooses for each label the
         threshold with the highest expected F1, from probabilities that are recalibrated with the
         labels of the validation rows. The name of a scorer of scikit-learn, or a scorer, chooses
         the one with the best score on these rows. They are those of `early_stopping`, held out in

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import keras
@@ -13,6 +12,7 @@ from scipy.special import expit, logit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import get_scorer, get_scorer_names
 
+from keras_multiclass._data.labels.by_label import thresholds_of_labels
 from keras_multiclass._data.labels.target import TargetCodec
 from keras_multiclass._data.rows import Data
 from keras_multiclass._network.objective import Objective
@@ -44,6 +44,8 @@ def is_valid(threshold: object) -> bool:
         return threshold == "auto" or threshold in get_scorer_names()
     if callable(threshold):
         return True
+    if isinstance(threshold, Mapping):
+        threshold = list(threshold.values())
     try:
         values = np.asarray(threshold, dtype=np.float64)
     except (ValueError, TypeError):
@@ -72,23 +74,11 @@ def given_thresholds(threshold: object, codec: TargetCodec) -> np.ndarray:
     Raises
     ------
     ValueError
-        If there is another number of thresholds than of labels.
+        If there are other thresholds than of these labels.
     """
-    n_labels = codec.n_classes
     if is_chosen(threshold):
-        return np.full(n_labels, DEFAULT)
-    if isinstance(threshold, numbers.Real):
-        return np.full(n_labels, float(threshold))
-    values = np.asarray(threshold, dtype=np.float64)
-    if values.ndim and len(values) != n_labels:
-        raise ValueError(
-            invalid(
-                "`threshold`",
-                f"a number, or {n_labels} numbers, one for each label",
-                f"{len(values)} numbers",
-            )
-        )
-    return np.broadcast_to(values, (n_labels,)).copy()
+        return np.full(codec.n_classes, DEFAULT)
+    return thresholds_of_labels(threshold, codec.classes, "`threshold`")
 
 
 def choose_thresholds(

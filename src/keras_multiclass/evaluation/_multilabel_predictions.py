@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils import check_array, get_tags
 from sklearn.utils.validation import check_is_fitted
 
+from keras_multiclass._data.labels.by_label import thresholds_of_labels
 from keras_multiclass._data.labels.codec import parse_classes
 from keras_multiclass._data.labels.indicator import IndicatorCodec, parse_indicator
 from keras_multiclass._data.labels.parse import to_natural_dtype
@@ -126,8 +127,9 @@ class MultilabelPredictions(Predictions):
             of data frames are matched by name.
         labels : array-like of shape (n_labels,), default=None
             Names of the columns; by default those of a data frame, or their numbers.
-        thresholds : float or array-like of shape (n_labels,), default=None
-            Thresholds; 0.5 if they are needed for `y_pred`.
+        thresholds : float, array-like of shape (n_labels,) or dict, default=None
+            Thresholds; 0.5 if they are needed for `y_pred`. Those of a dict, or of a pandas Series
+            with an index of labels, are matched by label.
         sample_weight : array-like of shape (n_samples,), default=None
             Sample weights.
 
@@ -149,7 +151,9 @@ class MultilabelPredictions(Predictions):
         n_samples, n_labels = true.shape
         arrays = {"y_true": true}
         probabilities = None
-        limits = _check_thresholds(thresholds, n_labels)
+        limits = None
+        if thresholds is not None:
+            limits = thresholds_of_labels(thresholds, codec.classes, "`thresholds`")
         if y_pred is not None:
             arrays["y_pred"] = codec.encode(y_pred, "y_pred")
         if y_proba is not None:
@@ -386,16 +390,3 @@ def _check_probabilities(probabilities: np.ndarray, n_labels: int) -> None:
         got = f"{n_others} other values"
         cure = "Apply a sigmoid first."
         raise ValueError(invalid("y_proba", "probabilities between 0 and 1", got, cure))
-
-
-def _check_thresholds(thresholds: Any, n_labels: int) -> np.ndarray | None:
-    if thresholds is None:
-        return None
-    allowed = f"None, a number between 0 and 1, or one for each of the {n_labels} labels"
-    try:
-        values = np.asarray(thresholds, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(invalid("`thresholds`", allowed, describe(thresholds))) from None
-    if values.shape not in ((), (n_labels,)) or not np.all((values >= 0) & (values <= 1)):
-        raise ValueError(invalid("`thresholds`", allowed, describe(thresholds)))
-    return np.broadcast_to(values, n_labels).copy()

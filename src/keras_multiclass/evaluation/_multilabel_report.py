@@ -192,9 +192,10 @@ class MultilabelReport:
             omitted. Columns of data frames that are named after the labels are matched by name.
         labels : array-like of shape (n_labels,), default=None
             Names of the columns. By default those of a data frame, or their numbers.
-        thresholds : float or array-like of shape (n_labels,), default=None
+        thresholds : float, array-like of shape (n_labels,) or dict, default=None
             Thresholds of the probabilities, used if `y_pred` is None, and shown. The default is
-            then 0.5.
+            then 0.5. Those of a dict, or of a pandas Series with an index of labels, are matched
+            by label.
         sample_weight : array-like of shape (n_samples,), default=None
             Sample weights.
         zero_division : {0.0, 1.0, nan}, default=0.0

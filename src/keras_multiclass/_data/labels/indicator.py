@@ -14,6 +14,7 @@ from sklearn.metrics import accuracy_score
 from keras_multiclass._data.frames import MISSING_TYPES, library_of
 from keras_multiclass._data.iterative_stratification import assign_parts
 from keras_multiclass._data.label_weights import resolve_label_weight, total_weights
+from keras_multiclass._data.labels.by_label import missing_and_unknown
 from keras_multiclass._data.labels.codec import parse_classes
 from keras_multiclass._data.labels.frame_format import build_frame, column_dtypes
 from keras_multiclass._data.labels.parse import (
@@ -424,20 +425,13 @@ class IndicatorCodec:
                 )
             return target.values
         positions = {label: i for i, label in enumerate(target.names.tolist())}
-        known = dict.fromkeys(self.classes.tolist())
-        missing = [label for label in known if label not in positions]
-        unknown = [label for label in positions if label not in known]
-        if missing or unknown:
-            parts = [
-                f"{len(labels)} {what}: {format_list(labels[:_MAX_SHOWN])}"
-                for what, labels in (("missing", missing), ("unknown", unknown))
-                if labels
-            ]
+        known = self.classes.tolist()
+        if different := missing_and_unknown(positions, known):
             raise ValueError(
                 invalid(
                     f"The columns of {name}",
                     f"the {self.n_classes} labels",
-                    " and ".join(parts),
+                    different,
                     "Add a column of zeros for a label that does not occur.",
                 )
             )
