@@ -36,7 +36,11 @@ from sklearn.tree import DecisionTreeClassifier
 
 from keras_multiclass import KerasMulticlassClassifier, KerasMultilabelClassifier
 from keras_multiclass._data.labels.indicator import IndicatorCodec
-from keras_multiclass.evaluation import MultilabelReport, cross_validated_report
+from keras_multiclass.evaluation import (
+    MultilabelReport,
+    MultilabelStratifiedKFold,
+    cross_validated_report,
+)
 from keras_multiclass.exceptions import ObjectiveError
 
 RNG = np.random.default_rng(0)
@@ -159,6 +163,25 @@ def test_a_frame_gives_labels_and_is_matched_by_name():
     with pytest.raises(ValueError, match=r"columns of y .* 1 missing: 'red' and 1 unknown: 'blue'"):
         classifier.score(X, frame.rename(columns={"red": "blue"}))
     assert classifier.predict(X).columns.tolist() == NAMES
+
+
+def test_column_names_that_are_tuples_are_an_error_with_a_cure():
+    y = pd.DataFrame(Y, columns=pd.MultiIndex.from_tuples([("a", "x"), ("a", "y"), ("b", "x")]))
+    one_hot = pd.DataFrame(np.eye(3, dtype=int)[np.arange(90) % 3], columns=y.columns)
+    probabilities = np.full((90, 3), 0.5)
+    for use, target in (
+        (lambda y: tiny().initialize(X, y), y),
+        (lambda y: KerasMulticlassClassifier("mlp").initialize(X, y), one_hot),
+        (lambda y: MultilabelReport.from_predictions(y_true=y, y_proba=probabilities), y),
+        (lambda y: list(MultilabelStratifiedKFold(2).split(X, y)), y),
+    ):
+        with pytest.raises(ValueError, match="must be of one level; got 2 levels") as error:
+            use(target)
+        scope = {"y": target.copy(), "y_true": target.copy()}
+        exec(str(error.value).partition("Join their names: ")[2].rstrip("."), scope)
+        flat = scope["y_true" if "y_true" in str(error.value) else "y"]
+        assert flat.columns.tolist() == ["a_x", "a_y", "b_x"]
+        use(flat)
 
 
 @pytest.mark.parametrize("multilabel", [True, False])

@@ -12,7 +12,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import GridSearchCV, cross_validate
 
 from keras_multiclass._data.iterative_stratification import assign_parts
-from keras_multiclass.evaluation import MultilabelStratifiedKFold
+from keras_multiclass.evaluation import MultilabelStratifiedKFold, cross_validated_report
 
 RNG = np.random.default_rng(0)
 SHARES = np.array([0.5, 0.3, 0.2, 0.05, 0.02])
@@ -126,3 +126,15 @@ def test_labels_rarer_than_folds_are_a_warning():
         UserWarning, match="no row of 1 of the 2 labels, which fewer than n_splits=5"
     ):
         folds_of(y)
+
+
+def test_groups_are_ignored_with_scikit_learns_warning():
+    y, groups = np.eye(2, dtype=int)[np.arange(12) % 2], np.arange(12) // 3
+    message = "The groups parameter is ignored by MultilabelStratifiedKFold"
+    with pytest.warns(UserWarning, match=message):
+        grouped = list(MultilabelStratifiedKFold(2).split(y, y, groups))
+    for fold, expected in zip(grouped, MultilabelStratifiedKFold(2).split(y, y), strict=True):
+        np.testing.assert_array_equal(fold[1], expected[1])
+    forest = RandomForestClassifier(2, random_state=0)
+    with pytest.warns(UserWarning, match=message):
+        cross_validated_report(forest, Y[:60], Y[:60, :2], cv=2, groups=np.arange(60))

@@ -205,6 +205,17 @@ def test_names_need_a_frame_and_categories_a_table_backbone():
         KerasMulticlassClassifier("gru", categorical_features=[0]).fit(np.zeros((6, 3, 2)), LABELS)
 
 
+@pytest.mark.parametrize("kind", [list, tuple, pd.MultiIndex.from_tuples])
+def test_names_of_categorical_columns_may_be_tuples(kind):
+    names = [("u", "a"), ("u", "b"), ("v", "c")]
+    X = pd.DataFrame(np.arange(18).reshape(6, 3) % 2, columns=pd.MultiIndex.from_tuples(names))
+    columns = CategoricalColumns.learn(X, kind([("u", "b"), ("v", "c")]))
+    assert columns.positions == {1, 2}
+    assert CategoricalColumns.learn(X, kind([("v", "c")])).positions == {2}
+    with pytest.raises(ValueError, match=r"must be names of columns of X; got \('v', 'd'\)"):
+        CategoricalColumns.learn(X, kind([("v", "d")]))
+
+
 def test_numbers_in_an_array_can_be_categories():
     X = np.array([[0, 5.0], [1, 6.0], [7, 7.0], [0, 5.5], [1, 6.5], [7, 7.5]])
     classifier = quick(epochs=60, categorical_features=[0], optimizer__learning_rate=0.03)

@@ -77,12 +77,7 @@ def categorical_positions(X: Any, categorical_features: Any) -> list[int]:
             return []
         in_library = is_categorical if library == "pandas" else _polars_dtype_is_categorical
         return [i for i in range(X.shape[1]) if in_library(X, i)]
-    try:
-        selection = np.asarray(categorical_features)
-    except ValueError:  # lists of different lengths
-        raise _invalid_parameter(categorical_features) from None
-    if selection.dtype.kind == "U":  # perhaps of names and numbers
-        selection = np.asarray(categorical_features, dtype=object)
+    selection = _to_selection(categorical_features)
     if selection.ndim != 1 or (selection.size and selection.dtype.kind not in "biuO"):
         raise _invalid_parameter(categorical_features)
     if not selection.size:
@@ -93,6 +88,22 @@ def categorical_positions(X: Any, categorical_features: Any) -> list[int]:
     if selection.dtype.kind in "iu":
         return _positions_of_indices(selection, n_columns)
     return _positions_of_names(selection.tolist(), X)
+
+
+def _to_selection(categorical_features: Any) -> NDArray[Any]:
+    is_list = isinstance(categorical_features, (list, tuple))
+    if is_list and any(isinstance(name, tuple) for name in categorical_features):
+        selection = np.empty(len(categorical_features), dtype=object)
+        for i, name in enumerate(categorical_features):
+            selection[i] = name  # a tuple, in a MultiIndex
+        return selection
+    try:
+        selection = np.asarray(categorical_features)
+    except ValueError:  # lists of different lengths
+        raise _invalid_parameter(categorical_features) from None
+    if selection.dtype.kind == "U":  # perhaps of names and numbers
+        selection = np.asarray(categorical_features, dtype=object)
+    return selection
 
 
 def _invalid_parameter(categorical_features: Any) -> ValueError:
@@ -156,7 +167,7 @@ def _positions_of_names(names: list[Any], X: Any) -> list[int]:
                 "`categorical_features`",
                 "names of columns of X",
                 format_list(unknown),
-                did_you_mean(unknown[0], columns).strip(),
+                did_you_mean(unknown[0], columns).strip() if isinstance(unknown[0], str) else "",
             )
         )
     return sorted({columns[name] for name in names})

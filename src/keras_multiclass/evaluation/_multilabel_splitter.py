@@ -98,7 +98,7 @@ class MultilabelStratifiedKFold(BaseCrossValidator):
         y : array-like, sparse matrix or data frame of shape (n_samples, n_labels), default=None
             1 where a row has a label, else 0. Required.
         groups : object, default=None
-            Ignored.
+            Ignored, with a warning.
 
         Yields
         ------
@@ -111,8 +111,10 @@ class MultilabelStratifiedKFold(BaseCrossValidator):
             If a parameter is invalid, `y` is not an indicator matrix, or there are fewer rows than
             folds.
         """
+        if groups is not None:  # as scikit-learn's splitters do
+            warn(f"The groups parameter is ignored by {type(self).__name__}")
         X, y, groups = indexable(X, y, groups)
-        yield from super().split(X, y, groups)
+        return super().split(X, y, groups)
 
     def _iter_test_masks(
         self, X: Any = None, y: Any = None, groups: Any = None
