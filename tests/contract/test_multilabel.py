@@ -20,7 +20,14 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
-from sklearn.metrics import accuracy_score, f1_score, get_scorer, log_loss, roc_auc_score
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    f1_score,
+    get_scorer,
+    log_loss,
+    roc_auc_score,
+)
 from sklearn.model_selection import (
     FixedThresholdClassifier,
     GridSearchCV,
@@ -328,6 +335,24 @@ def test_the_default_backbone_of_tables_is_that_of_the_task():
     assert backbone_of(X, Y[:, 0]) == "realmlp_small"  # one class for each row
     assert backbone_of(np.ones((90, 1001)), Y) == "mlp"
     assert backbone_of(np.ones((90, 12, 2)), Y) == "conv1d"
+
+
+def test_scorers_of_two_named_labels():
+    y = pd.DataFrame(Y[:, :2], columns=NAMES[:2])
+    classifier = tiny(epochs=2).fit(X, y)
+    probabilities = classifier.predict_proba(X)
+    for name, expected in {
+        "accuracy": accuracy_score(y, classifier.predict(X)),
+        "f1_macro": f1_score(y, classifier.predict(X), average="macro"),
+        "roc_auc": roc_auc_score(y, probabilities),
+    }.items():
+        assert get_scorer(name)(classifier, X, y) == pytest.approx(expected), name
+
+    def average_precision(classifier, X, y):
+        return average_precision_score(y, classifier.predict_proba(X))
+
+    scores = cross_validate(classifier, X, y, cv=2, scoring=average_precision)
+    assert scores["test_score"].min() > 0.5
 
 
 def test_thresholds_are_matched_by_label():
