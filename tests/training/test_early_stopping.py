@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -132,3 +134,17 @@ def test_training_does_not_stop_inside_a_cycle_of_the_learning_rate(params, pati
     assert classifier.resolved_params_["early_stopping"]["patience"] == patience
     best = int(np.argmin(classifier.history_["val_loss"])) + 1
     assert classifier.n_iter_ == min(best + patience, 24)
+
+
+@pytest.mark.parametrize("engine", ["graph", "keras"])
+def test_epochs_without_validation_do_not_count(engine):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        classifier = tiny(epochs=7, early_stopping=1, fit__validation_freq=3, engine=engine)
+        classifier.fit(TRAIN_X, TRAIN_Y, X_val=VAL_X, y_val=VAL_Y)
+    assert classifier.validated_epochs_ == [3, 6]
+    assert classifier.n_iter_ == 7
+    never = tiny(epochs=2, early_stopping=1, fit__validation_freq=3, engine=engine)
+    with pytest.warns(UserWarning, match="'val_loss'.* was not computed in any epoch") as caught:
+        never.fit(TRAIN_X, TRAIN_Y, X_val=VAL_X, y_val=VAL_Y)
+    assert len(caught) == 1

@@ -18,6 +18,10 @@ _ENCODE = (
     "in a pipeline. Table backbones read categories themselves: pass a data frame with "
     "categorical_features='from_dtype', or name the categorical columns."
 )
+_DROPPED_FRAME = (
+    " If X is a data frame, a meta-estimator such as BaggingClassifier has made it an array: give "
+    "the positions of the categorical columns, categorical_features=[0, ...]."
+)
 _NUMBER_TEXT = "Number the values: X = np.unique(X, return_inverse=True)[1].reshape(np.shape(X))."
 _LOOK_UP = (
     "Look up token ids, for example with keras.layers.StringLookup(vocabulary=np.unique(X)), or "
@@ -76,6 +80,8 @@ def advise_on_kind(kind: Kind, X: Any, *, token_ids: bool, positions: Sequence[i
     if kind == "text":
         if token_ids:
             return _LOOK_UP
+        if rank == 2 and not library_of_frame(X):
+            return _ENCODE + _DROPPED_FRAME
         return _VECTORIZE if rank == 1 else _ENCODE if rank == 2 else _NUMBER_TEXT
     return _advise_on_cells(X, positions[0]) if positions else _advise_on_objects(X, rank)
 

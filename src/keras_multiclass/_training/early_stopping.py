@@ -131,7 +131,7 @@ class FiniteEarlyStopping(keras.callbacks.EarlyStopping):
 
     Keras takes the first value for the best so far, and nothing is better than NaN. Here epochs
     before the first finite value do not count, and later ones without a finite value are no
-    improvement.
+    improvement. Epochs without validation do not count either, without a warning.
     """
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
@@ -145,6 +145,8 @@ class FiniteEarlyStopping(keras.callbacks.EarlyStopping):
             Loss and metrics.
         """
         value = (logs or {}).get(self.monitor)
+        if value is None and self.monitor.startswith("val_"):
+            return  # `fit__validation_freq`
         if value is not None and not np.isfinite(value):
             if self.best is None:
                 return
@@ -166,6 +168,12 @@ def warn_of_undefined(
     first_epoch : int
         Number of its first epoch, from 0.
     """
+    for callback in callbacks:
+        if isinstance(callback, FiniteEarlyStopping) and callback.monitor not in history:
+            warn(
+                f"{callback.monitor!r}, monitored by `early_stopping`, was not computed in any "
+                "epoch. Lower `fit__validation_freq`."
+            )
     monitoring: dict[str, list[keras.callbacks.Callback]] = {}
     for callback in callbacks:
         monitor = getattr(callback, "monitor", None)
