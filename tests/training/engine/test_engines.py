@@ -594,6 +594,52 @@ def test_callbacks_between_epochs_act_equally_in_both_engines(make, tmp_path):
     assert first == second
 
 
+class Seen(keras.metrics.Metric):
+    """Counts rows, in the variable that it returns."""
+
+    def __init__(self, name="seen"):
+        super().__init__(name=name)
+        self.count = self.add_variable((), "zeros", name="count")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.count.assign_add(keras.ops.cast(keras.ops.shape(y_pred)[0], "float32"))
+
+    def result(self):
+        return self.count
+
+
+class Counting(keras.Model):
+    """Has a metric of its own."""
+
+    def build(self, input_shape):
+        self.head = keras.layers.Dense(3)
+        self.head.build(input_shape)
+        self.seen = Seen()
+
+    def call(self, inputs, training=None):
+        if training:
+            self.seen.update_state(None, inputs)
+        return self.head(inputs)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    "params", [{"metrics": Seen()}, {"metrics": Seen(), "callbacks": [keras.callbacks.Callback()]}]
+)
+def test_results_of_metrics_are_read_before_validation_resets_them(engine, params):
+    classifier = tiny(engine=engine, epochs=2, validation_split=0.2, **params).fit(X, y)
+    assert classifier.history_["seen"] == [120, 120]
+    assert classifier.history_["val_seen"] == [30, 30]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_results_of_a_models_own_metrics_are_read_before_validation_resets_them(engine):
+    classifier = KerasMulticlassClassifier(
+        model=Counting, engine=engine, epochs=2, validation_split=0.2
+    ).fit(X, y)
+    assert classifier.history_["seen"] == [120, 120]
+
+
 def test_csv_logger_writes_a_line_for_each_epoch(tmp_path):
     logger = keras.callbacks.CSVLogger(tmp_path / "log.csv")
     classifier = tiny(callbacks=[logger], epochs=3).fit(X, y)

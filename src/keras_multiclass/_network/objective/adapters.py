@@ -193,6 +193,10 @@ class _Adapted(keras.metrics.Metric):
 
 
 @_register
+def _value(result: Any) -> Any:
+    return ops.copy(result) if isinstance(result, keras.Variable) else result
+
+
 class AdaptedMetric(_Adapted):
     """A Keras metric of any input form that takes encoded targets and raw model output.
 
@@ -241,8 +245,8 @@ class AdaptedMetric(_Adapted):
             self.inner.update_state(target, prediction, sample_weight=weight)
 
     def result(self) -> Any:
-        """Return the result of the inner metric."""
-        return self.inner.result()
+        """Return the result of the inner metric; JAX traces no variables."""
+        return keras.tree.map_structure(_value, self.inner.result())
 
     def reset_state(self) -> None:
         """Reset the state."""

@@ -189,7 +189,7 @@ class Program:
 
             with trainee.optimizing():
                 tf.while_loop(lambda step: step < n_steps, body, (tf.constant(0),))
-            return model.get_metrics_result()
+            return _results(model)
 
         def make() -> Any:
             return trace(model, trainee.variables, block, (*rows, _COUNT), jit_compile=True)
@@ -248,7 +248,7 @@ class Program:
                 model.reset_metrics()
                 return logs, _steps(model, "test_step", held_out, order, held_batch_size)
 
-            metrics = model.get_metrics_result()
+            metrics = _results(model)
             with trainee.optimizing():
                 return _collect(one, tf.shape(orders)[0], (metrics, metrics if held else {}))
 
@@ -306,6 +306,15 @@ def has_own_steps(model: keras.Model) -> bool:
     return bool(overridden(model, names))
 
 
+def _results(model: keras.Model) -> Any:
+    """Read the metrics as they are now: a result may be a variable, which a reset changes."""
+
+    def read(value: Any) -> tf.Tensor:
+        return tf.identity(keras.ops.convert_to_tensor(value))
+
+    return tf.nest.map_structure(read, model.get_metrics_result())
+
+
 def _steps(
     model: keras.Model,
     name: str,
@@ -331,7 +340,7 @@ def _steps(
         tf.while_loop(
             lambda start: start < n_samples, body, (tf.constant(0),), parallel_iterations=1
         )
-        return model.get_metrics_result()
+        return _results(model)
 
     logs = take(tf.constant(0))
     _, logs = tf.while_loop(
