@@ -148,3 +148,70 @@ def test_epochs_without_validation_do_not_count(engine):
     with pytest.warns(UserWarning, match="'val_loss'.* was not computed in any epoch") as caught:
         never.fit(TRAIN_X, TRAIN_Y, X_val=VAL_X, y_val=VAL_Y)
     assert len(caught) == 1
+
+
+class OwnLogs(keras.Model):
+    """Logs a quantity of its own, and no loss."""
+
+    def build(self, input_shape):
+        self.head = keras.layers.Dense(3)
+        self.head.build(input_shape)
+        self.mine = keras.metrics.Mean(name="mine")
+
+    def call(self, inputs):
+        return self.head(inputs)
+
+    def train_step(self, data):
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(y=data[1], y_pred=self(data[0], training=True))
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply(gradients, self.trainable_variables)
+        self.mine.update_state(loss)
+        return {"mine": self.mine.result()}
+
+    def test_step(self, data):
+        self.mine.update_state(self.compute_loss(y=data[1], y_pred=self(data[0])))
+        return {"mine": self.mine.result()}
+
+
+ENGINES = ("graph", "keras")
+
+
+def own_logs(**params):
+    return KerasMulticlassClassifier(model=OwnLogs, random_state=0, **params)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_epochs_without_a_logged_loss_count(engine):
+    whole = own_logs(engine=engine, epochs=3, validation_split=0.2).fit(X, y)
+    assert whole.n_iter_ == 3
+    assert whole.validated_epochs_ == [1, 2, 3]
+    assert "3 epochs" in whole._repr_html_()
+    parts = own_logs(engine=engine, epochs=1, validation_split=0.2, warm_start=True).fit(X, y)
+    parts.set_params(epochs=2).fit(X, y)
+    assert parts.n_iter_ == 3
+    np.testing.assert_allclose(parts.predict_proba(X), whole.predict_proba(X), atol=1e-6)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_whatever_a_step_of_the_model_s_own_logs_can_be_monitored(engine):
+    stopping = {"monitor": "val_mine", "mode": "min", "min_delta": 100.0, "patience": 1}
+    assert own_logs(engine=engine, epochs=9, early_stopping=stopping).fit(X, y).n_iter_ == 2
+    with pytest.raises(ValueError, match="must have a 'mode'"):
+        own_logs(engine=engine, early_stopping={"monitor": "val_mine"}).fit(X, y)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"early_stopping": True},
+        {"early_stopping": {"monitor": "val_accuracy"}, "metrics": ["accuracy"]},
+    ],
+    ids=["loss", "metric"],
+)
+def test_a_monitored_quantity_that_is_not_logged_is_an_error_after_the_first_epoch(engine, params):
+    with pytest.raises(ValueError, match=r"monitor one of 'mine', 'val_mine', which .* 'val_mine'"):
+        own_logs(engine=engine, **params).fit(X, y)

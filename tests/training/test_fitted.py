@@ -28,9 +28,14 @@ def test_refitting_discards_the_attributes_that_only_the_earlier_fit_had():
 
 
 def test_records_of_later_runs_are_appended():
-    first = TrainingRecord({"loss": [3.0, 2.0]}, {"loss": "min"}, (), "graph", "it applies")
+    first = TrainingRecord({"loss": [3.0, 2.0]}, 2, {"loss": "min"}, (), "graph", "it applies")
     later = TrainingRecord(
-        {"loss": [1.0], "val_auc": [0.5]}, {"loss": "min", "val_auc": "max"}, (3,), "keras", "asked"
+        {"loss": [1.0], "val_auc": [0.5]},
+        1,
+        {"loss": "min", "val_auc": "max"},
+        (3,),
+        "keras",
+        "asked",
     )
     both = first.extended(later)
     assert both.history == {"loss": [3.0, 2.0, 1.0], "val_auc": [0.5]}

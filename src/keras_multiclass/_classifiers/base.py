@@ -347,6 +347,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
     def _fitted_network(self) -> FittedNetwork:
         record = TrainingRecord(
             self.history_,
+            self.n_iter_,
             self.metric_modes_,
             tuple(self.validated_epochs_),
             self.engine_,
@@ -372,7 +373,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         def observe(
             network: FittedNetwork,
             epochs: int,
-            progress: Callable[[History], dict[str, object]],
+            progress: Callable[[History, int], dict[str, object]],
             train: Train,
         ) -> FittedNetwork:
             visible = self._copy_parameters()

@@ -84,14 +84,16 @@ def _training_text(estimator: Any) -> str:
     n_epochs = estimator.n_iter_
     if not n_epochs:
         return "not trained yet"
+    trained = f"{n_epochs} epoch{'s' * (n_epochs != 1)}"
     name, mode = _monitored(estimator)
+    if name not in estimator.history_:  # a training step of the model's own logs no loss
+        return f"{trained}; engine: {estimator.engine_}"
     values = np.asarray(estimator.history_[name])
     is_validation = name.startswith("val_")
     epochs = estimator.validated_epochs_ if is_validation else range(1, n_epochs + 1)
     best = int(np.argmax(np.nan_to_num(values if mode == "max" else -values, nan=-np.inf)))
     # A metric that was added or removed before a warm start has values for some epochs only.
     where = f" in epoch {epochs[best]}" if len(values) == len(epochs) else ""
-    trained = f"{n_epochs} epoch{'s' * (n_epochs != 1)}"
     return (
         f"{trained}, best {printable(name)} {values[best]:.4g}{where}; engine: {estimator.engine_}"
     )
@@ -106,4 +108,4 @@ def _monitored(estimator: Any) -> tuple[str, str | None]:
         mode = stopping.get("mode", "auto")
         return monitor, modes[monitor] if mode == "auto" else mode
     loss = "val_loss" if "val_loss" in history else "loss"
-    return loss, modes[loss]
+    return loss, modes.get(loss)

@@ -55,7 +55,8 @@ class EpochTasks(EpochRecorder):
     data : dict
         ``X``, ``y`` and ``metadata`` as passed to the callbacks.
     progress : callable
-        Returns the fitted attributes after the epochs so far, computed from their history.
+        Returns the fitted attributes after the epochs so far, computed from their history and
+        number.
     """
 
     def __init__(
@@ -63,11 +64,11 @@ class EpochTasks(EpochRecorder):
         estimator: Any,
         epochs: int,
         data: dict[str, Any],
-        progress: Callable[[History], dict[str, Any]],
+        progress: Callable[[History, int], dict[str, Any]],
     ) -> None:
         super().__init__()
         self._arguments = {"estimator": estimator, **data}
-        self._progress = lambda: progress(self.history)
+        self._progress = lambda: progress(self.history, self.n_epochs)
         self._fit = estimator._init_callback_context(max_subtasks=epochs)
         self._fit.call_on_fit_task_begin(**self._arguments)
         self._epoch: Any = None
@@ -101,7 +102,7 @@ def report_epochs(
     estimator: Any,
     epochs: int,
     data: dict[str, Any],
-    progress: Callable[[History], dict[str, Any]],
+    progress: Callable[[History, int], dict[str, Any]],
     train: Callable[[EpochTasks], Any],
 ) -> Any:
     """Train, and report the fit and its epochs to scikit-learn's callbacks.

@@ -73,10 +73,10 @@ def adopt_fit(parameters: FitParameters, fit: SciKerasFit) -> FittedNetwork:
     )
     structure = structure_of(parameters)
     state = FittedState(codec, features, spec, arguments, seed, settings.dtype, structure)
-    n_validated = len(history.get("val_loss", []))
+    n_epochs, n_validated = len(history.get("loss", [])), len(history.get("val_loss", []))
     # SciKeras does not record which epochs were validated, unless all were.
-    validated = range(1, n_validated + 1) if n_validated == len(history.get("loss", [])) else ()
-    return FittedNetwork(model, state, TrainingRecord(history, modes, tuple(validated)))
+    validated = range(1, n_validated + 1) if n_validated == n_epochs else ()
+    return FittedNetwork(model, state, TrainingRecord(history, n_epochs, modes, tuple(validated)))
 
 
 def _read_compile_spec(

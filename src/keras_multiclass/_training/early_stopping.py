@@ -69,7 +69,7 @@ def resolve_early_stopping(
 
 
 def build_early_stopping(
-    arguments: StoppingArguments, metric_modes: Mapping[str, str | None]
+    arguments: StoppingArguments, metric_modes: Mapping[str, str | None], *, logs_any: bool = False
 ) -> FiniteEarlyStopping:
     """Build the callback.
 
@@ -79,6 +79,8 @@ def build_early_stopping(
         What `resolve_early_stopping` returned.
     metric_modes : mapping of str to {"min", "max", None}
         For each quantity that is logged, whether lower or higher values are better.
+    logs_any : bool, default=False
+        Whether the model may log other quantities, which the first epoch will tell.
 
     Returns
     -------
@@ -98,17 +100,17 @@ def build_early_stopping(
                 "`early_stopping` must hold arguments of keras.callbacks.EarlyStopping "
                 f"({format_list(accepted)}); got {name!r}.{did_you_mean(name, accepted)}"
             )
-    return FiniteEarlyStopping(**_with_mode(arguments, metric_modes))
+    return FiniteEarlyStopping(**_with_mode(arguments, metric_modes, logs_any))
 
 
 def _with_mode(
-    arguments: StoppingArguments, metric_modes: Mapping[str, str | None]
+    arguments: StoppingArguments, metric_modes: Mapping[str, str | None], logs_any: bool
 ) -> StoppingArguments:
     monitor = arguments["monitor"]
     if monitor in ("loss", "val_loss"):
         return arguments
     known = {**{f"val_{name}": mode for name, mode in metric_modes.items()}, **metric_modes}
-    if monitor not in known:
+    if monitor not in known and not logs_any:
         raise ValueError(
             f"`early_stopping` must monitor one of {format_list(known)}; got {describe(monitor)}."
             f"{did_you_mean(str(monitor), known)} A monitored metric must be in `metrics` "
@@ -116,7 +118,7 @@ def _with_mode(
         )
     if arguments.get("mode", "auto") != "auto":
         return arguments
-    mode = known[str(monitor)]
+    mode = known.get(str(monitor))
     if mode is None:
         raise ValueError(
             f"`early_stopping` must have a 'mode', 'min' or 'max', to monitor {monitor!r}; got "
@@ -131,7 +133,8 @@ class FiniteEarlyStopping(keras.callbacks.EarlyStopping):
 
     Keras takes the first value for the best so far, and nothing is better than NaN. Here epochs
     before the first finite value do not count, and later ones without a finite value are no
-    improvement. Epochs without validation do not count either, without a warning.
+    improvement. Epochs without validation do not count either, without a warning. Another quantity
+    that is not logged is an error.
     """
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
@@ -143,7 +146,13 @@ class FiniteEarlyStopping(keras.callbacks.EarlyStopping):
             Number of the epoch, from 0.
         logs : mapping, default=None
             Loss and metrics.
+
+        Raises
+        ------
+        ValueError
+            If the monitored quantity is not among them.
         """
+        self._check_logged(logs or {})
         value = (logs or {}).get(self.monitor)
         if value is None and self.monitor.startswith("val_"):
             return  # `fit__validation_freq`
@@ -152,6 +161,19 @@ class FiniteEarlyStopping(keras.callbacks.EarlyStopping):
                 return
             logs = {**(logs or {}), self.monitor: np.nan}
         super().on_epoch_end(epoch, logs)
+
+    def _check_logged(self, logs: Mapping[str, Any]) -> None:
+        # Not every epoch has to be validated.
+        is_missing = not self.monitor.startswith("val_") or any(n.startswith("val_") for n in logs)
+        if self.monitor in logs or not is_missing:
+            return
+        numbers = [name for name, value in logs.items() if np.ndim(value) == 0]
+        example = next((name for name in reversed(numbers) if name.startswith("val_")), "val_loss")
+        raise ValueError(
+            f"`early_stopping` must monitor one of {format_list(numbers)}, which the network logs; "
+            f"got {self.monitor!r}. Pass early_stopping={{'monitor': {example!r}, 'mode': 'min'}}, "
+            "or 'max' if higher is better."
+        )
 
 
 def warn_of_undefined(

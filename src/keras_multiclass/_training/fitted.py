@@ -67,6 +67,8 @@ class TrainingRecord:
     ----------
     history : dict of str to list
         One list per logged quantity.
+    n_epochs : int
+        Number of epochs.
     metric_modes : mapping of str to {"min", "max", None}
         For each of them whether lower or higher values are better, if known.
     validated_epochs : tuple of int
@@ -78,15 +80,11 @@ class TrainingRecord:
     """
 
     history: History = field(default_factory=dict)
+    n_epochs: int = 0
     metric_modes: Mapping[str, MetricMode] = field(default_factory=dict)
     validated_epochs: tuple[int, ...] = ()
     engine: str = ""
     engine_reason: str = ""
-
-    @property
-    def n_epochs(self) -> int:
-        """Number of epochs."""
-        return len(self.history.get("loss", []))
 
     def extended(self, later: TrainingRecord) -> TrainingRecord:
         """Append the record of a later run."""
@@ -96,6 +94,7 @@ class TrainingRecord:
         return replace(
             later,
             history=history,
+            n_epochs=self.n_epochs + later.n_epochs,
             metric_modes={**self.metric_modes, **later.metric_modes},
             validated_epochs=self.validated_epochs + later.validated_epochs,
         )

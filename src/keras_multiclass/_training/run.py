@@ -22,6 +22,7 @@ from keras_multiclass._shared.interrupts import interruptible
 from keras_multiclass._shared.keras.copying import sharing_variables_with
 from keras_multiclass._shared.keras.environment import check_dtype, keras_environment, start_quietly
 from keras_multiclass._shared.keras.global_policy import warning_if_policy_differs
+from keras_multiclass._shared.keras.overrides import overrides_logs
 from keras_multiclass._shared.keras.schedules import start_schedules
 from keras_multiclass._shared.keras.variables import read_values
 from keras_multiclass._shared.messages import warn, warnings_held_back
@@ -48,12 +49,12 @@ from keras_multiclass.exceptions import DivergenceError, TrainingInterruptedWarn
 Train: TypeAlias = Callable[[tuple[keras.callbacks.Callback, ...]], FittedNetwork]
 """Trains with further Keras callbacks."""
 Observer: TypeAlias = Callable[
-    [FittedNetwork, int, Callable[[History], dict[str, object]], Train], FittedNetwork
+    [FittedNetwork, int, Callable[[History, int], dict[str, object]], Train], FittedNetwork
 ]
 """Calls a `Train` function and reports its epochs elsewhere.
 
 Its arguments are the network before training, the number of epochs, a function from the history so
-far to the attributes that change with it, and what to call.
+far and its number of epochs to the attributes that change with it, and what to call.
 """
 
 
@@ -292,7 +293,8 @@ def _plan(
         )
     stopping: tuple[keras.callbacks.Callback, ...] = ()
     if settings.early_stopping is not None and not is_part:
-        stopping = (build_early_stopping(settings.early_stopping, modes),)
+        logs_any = overrides_logs(model)
+        stopping = (build_early_stopping(settings.early_stopping, modes, logs_any=logs_any),)
     plan = TrainingPlan(
         epochs=1 if is_part else settings.epochs,
         first_epoch=network.record.n_epochs,
@@ -327,12 +329,12 @@ def _extend(
     modes: Mapping[str, MetricMode],
 ) -> TrainingRecord:
     """Append what an engine returned to the record of earlier runs."""
-    n_epochs = len(result.history.get("loss", [])) if data.validation else 0
-    due = [is_due(plan, result.first_epoch + i) for i in range(n_epochs)]
-    validated = [record.n_epochs + i + 1 for i in range(n_epochs) if due[i]]
-    named = name_modes(modes, result.history)
+    history, n_epochs = result.history, result.n_epochs
+    due = [data.validation and is_due(plan, result.first_epoch + i) for i in range(n_epochs)]
+    validated = tuple(record.n_epochs + i + 1 for i in range(n_epochs) if due[i])
+    named = name_modes(modes, history)
     return record.extended(
-        TrainingRecord(result.history, named, tuple(validated), result.engine, result.reason)
+        TrainingRecord(history, n_epochs, named, validated, result.engine, result.reason)
     )
 
 
@@ -342,10 +344,11 @@ def _progress_attributes(
     data: RunData,
     modes: Mapping[str, MetricMode],
     history: History,
+    n_epochs: int,
 ) -> dict[str, object]:
     """Return the fitted attributes that have changed, while the training goes on."""
     _check_weights(network.model)
-    result = TrainingResult(history, first_epoch=plan.first_epoch)
+    result = TrainingResult(history, n_epochs, first_epoch=plan.first_epoch)
     return _extend(network.record, result, plan, data, modes).attributes()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import keras
 
-__all__ = ["CALLED", "NOT_CALLED", "overridden", "overrides_prediction"]
+__all__ = ["CALLED", "NOT_CALLED", "overridden", "overrides_logs", "overrides_prediction"]
 
 # Methods that a model may replace: those that the classifier calls, and those that it does not.
 CALLED = (
@@ -33,3 +33,9 @@ def overridden(model: keras.Model, names: Iterable[str]) -> list[str]:
 def overrides_prediction(model: keras.Model) -> bool:
     """Whether what a model predicts may differ from what it returns when it is called."""
     return bool(overridden(model, ("predict_step", "make_predict_function")))
+
+
+def overrides_logs(model: keras.Model) -> bool:
+    """Whether a training or test step of the model's own may log anything."""
+    names = ("train_step", "test_step", "compute_metrics", "get_metrics_result")
+    return bool(overridden(model, names))

@@ -77,6 +77,8 @@ class TrainingResult:
     ----------
     history : dict of str to list
         One list per logged quantity, one entry per completed epoch.
+    n_epochs : int
+        Number of completed epochs.
     interrupted : bool, default=False
         Whether the user stopped the training.
     engine : str, default=""
@@ -90,6 +92,7 @@ class TrainingResult:
     """
 
     history: History
+    n_epochs: int
     interrupted: bool = False
     engine: str = ""
     reason: str = ""

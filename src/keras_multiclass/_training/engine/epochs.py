@@ -62,7 +62,9 @@ def run_training(
     if plan.epochs:
         model.optimizer.finalize_variable_values(model.trainable_variables)
     callbacks.on_train_end(recorder.last)
-    return TrainingResult(recorder.history, interrupted, first_epoch=numbers.start)
+    return TrainingResult(
+        recorder.history, recorder.n_epochs, interrupted, first_epoch=numbers.start
+    )
 
 
 def _interruptible(hook: str) -> Callable[..., None]:

@@ -24,6 +24,7 @@ from keras_multiclass._data.rows import Features, TrainingData, dense
 from keras_multiclass._shared.interrupts import check_interrupt
 from keras_multiclass._shared.keras.epoch_callbacks import EpochListener, Logs
 from keras_multiclass._shared.keras.native_logs import without_native_logs
+from keras_multiclass._shared.keras.overrides import overrides_logs
 from keras_multiclass._shared.seeding import permutation
 from keras_multiclass._shared.upstream.tensorflow import call
 from keras_multiclass._training.engine.base import TrainingPlan, TrainingResult
@@ -41,7 +42,6 @@ from keras_multiclass._training.engine.programs import (
     DeviceData,
     Program,
     Trainee,
-    has_own_steps,
     widened,
 )
 from keras_multiclass._training.engine.traceable import TracingError, tracing
@@ -79,7 +79,7 @@ class GraphEngine:
         # Keras resets `jit_compile` if a layer does not support it.
         compiled = model.jit_compile if requested else is_worth_compiling(model, data, plan)
         acting = any(not isinstance(c, EpochListener) for c in plan.callbacks)
-        watched = acting or has_own_steps(model) or compiled or _has_long_epochs(model, data, plan)
+        watched = acting or overrides_logs(model) or compiled or _has_long_epochs(model, data, plan)
         with tracing():
             run = _Run(model, data, validation, plan, watched=watched, xla=compiled)
         result = run_training(model, data, plan, run.watched if watched else run.unwatched)
@@ -214,7 +214,7 @@ class _Run:
         batch_size = self.plan.batch_size
         short = self.n_samples % batch_size
         sizes = [(self.rows_per_block, batch_size)] + [(short, short)] * bool(required and short)
-        if has_own_steps(self.model):
+        if overrides_logs(self.model):
             if required:
                 raise NotImplementedError("XLA does not compile a training step of the model's own")
             return

@@ -17,7 +17,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_multiclass._shared.keras.overrides import overridden, overrides_prediction
+from keras_multiclass._shared.keras.overrides import overrides_logs, overrides_prediction
 from keras_multiclass._shared.upstream.tensorflow import captures_nothing
 from keras_multiclass._training.engine.adam import KernelAdam
 from keras_multiclass._training.engine.binding import state_of, trace
@@ -300,12 +300,6 @@ def _wide_dtype(dtype: tf.DType) -> tf.DType:
     return tf.as_dtype(keras.config.floatx()) if dtype.size < 4 else dtype
 
 
-def has_own_steps(model: keras.Model) -> bool:
-    """Whether a model overrides the training or test step, which may then log anything."""
-    names = ("train_step", "test_step", "compute_metrics", "get_metrics_result")
-    return bool(overridden(model, names))
-
-
 def _results(model: keras.Model) -> Any:
     """Read the metrics as they are now: a result may be a variable, which a reset changes."""
 
@@ -331,7 +325,7 @@ def _steps(
         X, *others = (tf.gather(tensor, rows) for tensor in tensors)
         return step((widened(X), *others))
 
-    if not has_own_steps(model):  # the logs are the metrics, which are computed once
+    if not overrides_logs(model):  # the logs are the metrics, which are computed once
 
         def body(start: tf.Tensor) -> tuple[tf.Tensor]:
             take(start)
