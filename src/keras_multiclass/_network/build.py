@@ -19,6 +19,7 @@ from keras_multiclass._network.layers.embedding import Embedding
 from keras_multiclass._network.layers.heads import MemberDense, Temperature
 from keras_multiclass._network.name_collisions import NameCollisionError, is_name_collision
 from keras_multiclass._network.objective import Objective
+from keras_multiclass._network.row_independence import check_stateless
 from keras_multiclass._network.scaling import standardized
 from keras_multiclass._network.side_by_side import EnsembleNetwork, side_by_side
 from keras_multiclass._network.table_preprocessing import read_table
@@ -122,7 +123,9 @@ def build_network(
         )
         logits = temperature(logits)
     model_class = EnsembleNetwork if n_ensemble > 1 else keras.Model
-    return model_class(inputs, logits), names
+    model = model_class(inputs, logits)
+    check_stateless(model, "backbone")
+    return model, names
 
 
 def check_scaling(scaling: str | None, is_table: bool) -> None:

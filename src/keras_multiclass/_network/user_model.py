@@ -13,6 +13,7 @@ from keras import ops
 from keras_multiclass._interop.scikeras import build_scikeras_model, follows_scikeras
 from keras_multiclass._network.builder_arguments import check_arguments
 from keras_multiclass._network.name_collisions import NameCollisionError, is_name_collision
+from keras_multiclass._network.row_independence import check_stateless
 from keras_multiclass._shared.keras.snapshots import copy_layer
 from keras_multiclass._shared.messages import describe, format_list, full_error, invalid
 from keras_multiclass.exceptions import BackboneError
@@ -95,6 +96,7 @@ def check_model(model: Any, sample: np.ndarray) -> keras.Model:
                 "Pass a function that returns features as `backbone`.",
             )
         )
+    check_stateless(model, "model")
     try:
         model(ops.convert_to_tensor(sample), training=False)
     except Exception as error:
