@@ -61,3 +61,15 @@ def test_training_continues_with_the_optimizer_s_state_when_its_rate_becomes_a_s
         classifier.set_params(optimizer__learning_rate=rate)
         continued.append(classifier.partial_fit(X, y).predict_proba(X))
     np.testing.assert_allclose(*continued, atol=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["mse", keras.losses.MeanSquaredError()])
+def test_training_does_not_continue_with_a_loss_that_the_classifier_did_not_compile(loss):
+    classifier = tiny(epochs=1).fit(X, y)
+    before = classifier.predict_proba(X)
+    classifier.model_.compile("sgd", loss)
+    with pytest.raises(ValueError, match="The loss of `model_` must be as compiled"):
+        classifier.partial_fit(X, y)
+    np.testing.assert_array_equal(classifier.predict_proba(X), before)
+    classifier.model_.compile(keras.optimizers.SGD(0.0), classifier.loss_)
+    np.testing.assert_array_equal(classifier.partial_fit(X, y).predict_proba(X), before)

@@ -384,6 +384,14 @@ def test_a_callback_that_prints_still_prints(capsys):
     assert "Epoch 2/2" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("verbose", [0, 1, 2])
+def test_callbacks_find_verbose_in_their_params(verbose, capsys):
+    callback = keras.callbacks.Callback()
+    tiny(epochs=1, callbacks=[callback], verbose=verbose).fit(X, y)
+    assert callback.params["verbose"] == verbose
+    capsys.readouterr()
+
+
 # --- unplanned ends -------------------------------------------------------------------------------
 
 

@@ -30,6 +30,7 @@ from keras_multiclass._shared.keras.copying import copy_state, sharing_variables
 from keras_multiclass._shared.keras.environment import keras_environment, start_quietly
 from keras_multiclass._shared.keras.pickling import pack_parameters
 from keras_multiclass._shared.keras.versions import current_versions, naming_versions
+from keras_multiclass._shared.messages import describe, invalid
 from keras_multiclass._shared.seeding import seeded
 from keras_multiclass._shared.signatures import accepted_parameters
 from keras_multiclass._shared.typing import ArrayLike, History
@@ -345,6 +346,16 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
             return FitParameters.check(values, self._routed, type(self).__name__, task)
 
     def _fitted_network(self) -> FittedNetwork:
+        if type(self.model_.loss) is not type(self.loss_):
+            raise ValueError(
+                invalid(
+                    "The loss of `model_`",
+                    "as compiled by the classifier to continue training",
+                    describe(self.model_.loss),
+                    "Pass loss=classifier.loss_ to model_.compile, or set the parameter `loss` and "
+                    "call `fit`.",
+                )
+            )
         record = TrainingRecord(
             self.history_,
             self.n_iter_,

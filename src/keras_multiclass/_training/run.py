@@ -306,6 +306,7 @@ def _plan(
         ),
         jit_compile=state.compile_spec.jit_compile,
         options=_fit_options(settings.fit_options, data.validation),
+        verbose=int(parameters.settings.verbose),
         keeps_interrupted=request.keeps_interrupted,
     )
     set_temperature(model, 1.0)

@@ -44,6 +44,8 @@ class TrainingPlan:
         Whether XLA compiles the steps; "auto" compiles where it pays off.
     options : mapping, default={}
         ``validation_freq`` and ``validation_batch_size``, as in `keras.Model.fit`.
+    verbose : int, default=0
+        What callbacks find in their ``params``.
     keeps_interrupted : bool, default=False
         Whether an interrupt ends the training normally if an epoch is complete.
     """
@@ -56,6 +58,7 @@ class TrainingPlan:
     callbacks: tuple[keras.callbacks.Callback, ...] = ()
     jit_compile: bool | Literal["auto"] = "auto"
     options: Mapping[str, Any] = field(default_factory=dict)
+    verbose: int = 0
     keeps_interrupted: bool = False
 
     @property

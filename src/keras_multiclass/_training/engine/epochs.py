@@ -40,14 +40,20 @@ def run_training(
         Trains the epochs of the numbers that it gets, and calls the epoch hooks of the callbacks.
     """
     recorder = EpochRecorder()
+    params = {
+        "verbose": plan.verbose,
+        "epochs": plan.first_epoch + plan.epochs,
+        "steps": data.n_steps(plan.batch_size),
+    }
     with interruptible(), named_writers():
         callbacks = _Callbacks(
             [*plan.callbacks, recorder],
-            verbose=1,  # callbacks that the user wants to print do print
-            epochs=plan.first_epoch + plan.epochs,
-            steps=data.n_steps(plan.batch_size),
             model=model,
+            **params,
         )
+    for callback in plan.callbacks:
+        if isinstance(callback, keras.callbacks.ProgbarLogger):  # the user wants it to print
+            callback.set_params({**params, "verbose": plan.verbose or 1})
     model.stop_training = False
     take_initial_epoch(model)
     callbacks.on_train_begin()
