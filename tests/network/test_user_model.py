@@ -382,6 +382,50 @@ def test_input_layers_for_integers_receive_them_exactly(params, X, engine):
         np.testing.assert_array_equal(classifier.predict(IDS), GROUPS)
 
 
+LARGE_IDS = 2**53 + np.arange(6)[:, None]
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        np.asarray,
+        lambda X: X.astype(object),
+        lambda X: X.tolist(),
+        pd.DataFrame,
+        lambda X: pd.DataFrame(X).astype("Int64"),
+        lambda X: pd.DataFrame(X).astype(object),
+    ],
+    ids=["array", "objects", "list", "frame", "nullable", "frame of objects"],
+)
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_integers_beyond_the_precision_of_floats_arrive_exactly(convert, is_stream):
+    inputs = keras.Input((1,), dtype="int64")
+    model = keras.Model(inputs, keras.layers.Dense(2)(keras.ops.cast(inputs % 2, "float32")))
+    model.set_weights([np.array([[-18.0, 18.0]]), np.array([9.0, -9.0])])
+    X, y = convert(LARGE_IDS), LARGE_IDS.ravel() % 2
+    classifier = KerasMulticlassClassifier(model=model, epochs=1, optimizer="sgd")
+    classifier.fit(*[lambda: [(X, y)]] if is_stream else [X, y])
+    probabilities = classifier.predict_proba(X)[:, 1]
+    np.testing.assert_array_equal(probabilities > 0.9, y == 1)
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        LARGE_IDS.astype(float),
+        np.hstack([LARGE_IDS, np.ones((6, 1))]),
+        pd.DataFrame({"id": LARGE_IDS.ravel(), "number": 1.0}),
+        (IDS * 2**25).astype("float32"),
+    ],
+    ids=["floats", "array", "frame", "float32"],
+)
+def test_integers_that_floats_may_have_rounded_are_an_error(X):
+    inputs = keras.Input((X.shape[1],), dtype="int64")
+    model = keras.Model(inputs, keras.layers.Dense(2)(keras.ops.cast(inputs, "float32")))
+    with pytest.raises(ValueError, match="which float(32|64) rounds. Pass them as integers"):
+        KerasMulticlassClassifier(model=model).fit(X, np.arange(len(X)) % 2)
+
+
 @pytest.mark.parametrize(
     ("dtype", "X", "got"),
     [

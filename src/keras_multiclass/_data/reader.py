@@ -20,7 +20,7 @@ from keras_multiclass._data.frames import library_of_frame
 from keras_multiclass._data.offsets import Offsets
 from keras_multiclass._data.refusals import refuse_not_numbers, refuse_repeated
 from keras_multiclass._data.streams import is_stream
-from keras_multiclass._data.values import to_plain
+from keras_multiclass._data.values import to_plain, without_integer_objects
 from keras_multiclass._shared.messages import describe, invalid
 
 _MOST_DIMENSIONS = 5
@@ -28,6 +28,7 @@ _STREAM_CURE = (
     "Only fit, partial_fit and initialize accept a stream of batches; pass one batch at a time to "
     "other methods."
 )
+_AS_INTEGERS = "Pass them as integers, all of one dtype."
 _FILL_VALUE_CURE = "Pass X.sparse.to_dense(), or columns of dtype pandas.SparseDtype(float, 0)."
 
 
@@ -111,6 +112,8 @@ class Reader:
 
     def _convert(self, X: Any, estimator: BaseEstimator, reset: bool) -> Any:
         is_plain = self.columns is None and not self.reads_integers
+        if self.reads_integers:
+            X = without_integer_objects(X)  # which scikit-learn would convert to floats
         is_lazy = is_plain and needs_cast_on_read(X, self.dtype, self.offsets)
         options: dict[str, Any] = {
             "accept_sparse": "csr",
@@ -228,14 +231,14 @@ def _to_integers(X: Any, dtype: str) -> Any:
     """Cast X, or raise if an input layer for integers would change its numbers."""
     values, limits = X.data if sparse.issparse(X) else X, np.iinfo(dtype)
 
-    def refuse(got: str) -> NoReturn:
+    def refuse(got: str, cure: str = "Give keras.Input the dtype that X needs.") -> NoReturn:
         raise ValueError(
             invalid(
                 "X",
                 f"whole numbers from {limits.min} to {limits.max}, because the network has an input"
                 f" layer of dtype {dtype}",
                 got,
-                "Give keras.Input the dtype that X needs.",
+                cure,
             )
         )
 
@@ -245,15 +248,27 @@ def _to_integers(X: Any, dtype: str) -> Any:
         refuse(f"{describe(X)} with fractions")
     if values.size and not limits.min <= int(values.min()) <= int(values.max()) <= limits.max:
         refuse(f"{describe(X)} with others")
+    if _may_be_rounded(values):
+        refuse(_rounded(values.dtype), _AS_INTEGERS)
     return X.astype(dtype, copy=False)
 
 
+def _may_be_rounded(values: Any) -> bool:
+    """Whether floats are so large that their dtype does not hold every whole number."""
+    if values.dtype.kind != "f" or not values.size:
+        return False
+    return bool(np.abs(values).max() >= 2 ** (np.finfo(values.dtype).nmant + 1))
+
+
+def _rounded(dtype: np.dtype[Any]) -> str:
+    bits = np.finfo(dtype).nmant + 1
+    return f"numbers from 2**{bits}, which {dtype} rounds"
+
+
 def _to_tokens(X: np.ndarray) -> np.ndarray:
-    def refuse(got: str) -> NoReturn:
+    def refuse(got: str, cure: str = "Use 0 for padding.") -> NoReturn:
         raise ValueError(
-            invalid(
-                "X", "2-d token ids, whole numbers from 0 to 2**31 - 1", got, "Use 0 for padding."
-            )
+            invalid("X", "2-d token ids, whole numbers from 0 to 2**31 - 1", got, cure)
         )
 
     if X.ndim != 2 or X.dtype.kind not in "iuf":
@@ -264,4 +279,6 @@ def _to_tokens(X: np.ndarray) -> np.ndarray:
         refuse("negative numbers")
     if X.max() > np.iinfo(np.int32).max:
         refuse("larger numbers")
+    if _may_be_rounded(X):
+        refuse(_rounded(X.dtype), _AS_INTEGERS)
     return X.astype(np.int32, copy=False)

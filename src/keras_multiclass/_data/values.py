@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import numbers
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -139,6 +139,39 @@ def to_plain(X: Any, categorical: Collection[int] = ()) -> Any:
     return X
 
 
+def without_integer_objects(X: Any) -> Any:
+    """Convert objects that are integers, and nullable integers of pandas, to dtypes of NumPy.
+
+    Parameters
+    ----------
+    X : array-like, data frame or sparse matrix
+        The features; never modified.
+
+    Returns
+    -------
+    array-like, data frame or sparse matrix
+        The same if nothing is to be converted.
+    """
+    if library_of_frame(X) != "pandas":
+        return _plain_integers(X) if isinstance(X, np.ndarray) else X
+    converted = {}
+    for i, dtype in enumerate(X.dtypes):
+        column = X.iloc[:, i]
+        if not isinstance(dtype, np.dtype) and dtype.kind in "iu" and not column.isna().any():
+            converted[i] = column.to_numpy(dtype=f"{dtype.kind}8")
+        elif isinstance(dtype, np.dtype) and dtype.kind == "O":
+            converted[i] = _plain_integers(column.to_numpy())
+    return _with_columns(X, converted)
+
+
+def _plain_integers(values: np.ndarray) -> np.ndarray:
+    if values.dtype.kind != "O" or not values.size:
+        return values
+    if not all(issubclass(t, (int, np.integer, np.bool_)) for t in types_of(values)):
+        return values
+    return np.array(values.tolist())
+
+
 def fill_masked(X: np.ma.MaskedArray) -> np.ndarray:
     """Return a masked array as an array with NaN, or None among objects, where it is masked."""
     if not np.ma.is_masked(X):
@@ -164,10 +197,15 @@ def _to_plain_frame(X: Any, categorical: Collection[int]) -> Any:
             plain = _without_missing_objects(values)
             if plain is not values:
                 converted[i] = plain
-    if not converted:
+    return _with_columns(X, converted)
+
+
+def _with_columns(X: Any, columns: Mapping[int, Any]) -> Any:
+    """Return a frame of pandas with some columns, by their positions, replaced."""
+    if not columns:
         return X
     X = X.copy(deep=False)
-    for i, values in converted.items():
+    for i, values in columns.items():
         X.isetitem(i, values)
     return X
 
