@@ -382,6 +382,33 @@ def test_input_layers_for_integers_receive_them_exactly(params, X, engine):
         np.testing.assert_array_equal(classifier.predict(IDS), GROUPS)
 
 
+def far_from_zero(parameter, **layer):
+    """Return a network that subtracts an offset of its rows, or one that ends there."""
+    layers = [keras.Input((1,), **layer), keras.layers.Rescaling(0.1, offset=-1.7e8, **layer)]
+    return keras.Sequential(layers + [keras.layers.Dense(1, **layer)] * (parameter == "model"))
+
+
+@pytest.mark.parametrize("parameter", ["model", "backbone"])
+@pytest.mark.parametrize("dtype", ["float64", "mixed_float16"])
+def test_networks_of_another_precision_than_dtype_are_an_error(parameter, dtype):
+    X, y = np.arange(40.0)[:, None], np.arange(40) // 20
+    params = {parameter: far_from_zero(parameter), "dtype": dtype, "scaling": None}
+    with pytest.raises(BackboneError, match=f"`{parameter}` must be a network built for .*{dtype}"):
+        KerasMulticlassClassifier(**params).fit(X, y)
+
+
+@pytest.mark.parametrize("parameter", ["model", "backbone"])
+def test_networks_of_64_bits_distinguish_what_32_bits_round(parameter):
+    X, y = 1.7e9 + np.arange(40.0)[:, None], np.arange(40) // 20
+    network = far_from_zero(parameter, dtype="float64")
+    fitted = KerasMulticlassClassifier(**{parameter: network}, dtype="float64", epochs=1).fit(X, y)
+    assert len(np.unique(fitted.predict_proba(X)[:, 1])) == 40
+    with_32_bits = keras.Sequential([keras.Input((1,)), *network.layers])
+    fitted.set_params(**{parameter: with_32_bits})
+    with pytest.raises(BackboneError, match="input layer of dtype float32.*set_floatx"):
+        fitted.fit(X, y)
+
+
 LARGE_IDS = 2**53 + np.arange(6)[:, None]
 
 

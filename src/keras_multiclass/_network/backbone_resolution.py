@@ -13,7 +13,7 @@ from keras_multiclass._data.statistics import Standardization
 from keras_multiclass._network.backbones import TrainingDefaults, get_backbone, list_backbones
 from keras_multiclass._network.backbones.registry import X_RANKS
 from keras_multiclass._network.builder_arguments import NAMED, takes
-from keras_multiclass._shared.keras.snapshots import copy_layer
+from keras_multiclass._network.user_networks import copy_network
 from keras_multiclass._shared.messages import describe, format_list, invalid, warn
 from keras_multiclass.exceptions import BackboneError
 
@@ -267,7 +267,9 @@ def _registered(name: str, shape: tuple[int, ...]) -> ResolvedBackbone:
 def _of_the_user(value: Any) -> ResolvedBackbone:
     if isinstance(value, keras.Layer):
         label = f"the {type(value).__name__} given as `backbone`"
-        return ResolvedBackbone(lambda inputs: copy_layer(value)(inputs), label, None, False)
+        return ResolvedBackbone(
+            lambda inputs: copy_network(value, "backbone")(inputs), label, None, False
+        )
     if inspect.isclass(value) and issubclass(value, keras.Layer):
         label = f"the layer class {value.__name__} given as `backbone`"
         return ResolvedBackbone(_LayerClassBuilder(value), label, None, True)

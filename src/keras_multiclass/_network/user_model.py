@@ -14,7 +14,7 @@ from keras_multiclass._interop.scikeras import build_scikeras_model, follows_sci
 from keras_multiclass._network.builder_arguments import check_arguments
 from keras_multiclass._network.name_collisions import NameCollisionError, is_name_collision
 from keras_multiclass._network.row_independence import check_stateless
-from keras_multiclass._shared.keras.snapshots import copy_layer
+from keras_multiclass._network.user_networks import copy_network
 from keras_multiclass._shared.messages import describe, format_list, full_error, invalid
 from keras_multiclass.exceptions import BackboneError
 
@@ -58,7 +58,7 @@ def build_whole_model(
                 "builds the model; got a finished keras.Model as `model`. Pass the function "
                 "instead."
             )
-        return check_model(copy_layer(model), sample), model
+        return check_model(copy_network(model, "model"), sample), model
     if not callable(model):
         raise BackboneError(
             invalid(

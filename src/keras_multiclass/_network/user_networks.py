@@ -1,0 +1,57 @@
+"""Copies of networks of the user's, so that a fit trains none that something else uses."""
+
+from __future__ import annotations
+
+import keras
+
+from keras_multiclass._shared.keras.environment import array_dtype
+from keras_multiclass._shared.keras.layer_tree import iterate_layers
+from keras_multiclass._shared.keras.snapshots import copy_layer
+from keras_multiclass._shared.messages import describe, format_list, invalid
+from keras_multiclass.exceptions import BackboneError
+
+
+def copy_network(network: keras.Layer, parameter: str) -> keras.Layer:
+    """Copy a layer or model that the user passed as a parameter.
+
+    Parameters
+    ----------
+    network : keras.Layer
+        Value of the parameter.
+    parameter : {"backbone", "model"}
+        Name of the parameter.
+
+    Raises
+    ------
+    BackboneError
+        If none of its layers has the precision that the parameter `dtype` asks for.
+    """
+    policy = keras.config.dtype_policy().name
+    if policy != "float32":  # the default leaves the network its own precision
+        _check_precision(network, parameter, policy)
+    return copy_layer(network)
+
+
+def _check_precision(network: keras.Layer, parameter: str, policy: str) -> None:
+    policies = {layer.dtype_policy.name for layer in iterate_layers(network)}
+    tensors = getattr(network, "inputs", None) or []
+    inputs = {keras.backend.standardize_dtype(tensor.dtype) for tensor in tensors}
+    if policy not in policies:
+        got = f"{describe(network)} whose layers have {format_list(sorted(policies))}"
+    elif array_dtype(policy) == "float64" and "float32" in inputs:
+        got = f"{describe(network)} with an input layer of dtype float32"
+    else:
+        return
+    before = (
+        "keras.config.set_floatx('float64')"
+        if policy == "float64"
+        else f"keras.config.set_dtype_policy({policy!r})"
+    )
+    raise BackboneError(
+        invalid(
+            f"`{parameter}`",
+            f"a network built for dtype={policy!r}",
+            got,
+            f"Pass a function that builds it, or call {before} before you build it.",
+        )
+    )
