@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from keras_multiclass._training.thresholds import _best_expected_f1, _best_f1, _recalibrated
+from keras_multiclass._training.thresholds import (
+    _best_expected_f1,
+    _best_f1,
+    _best_of,
+    _recalibrated,
+)
 
 N = 2000
 EVEN = (np.arange(N) + 0.5) / N
@@ -57,3 +62,12 @@ def test_only_ratios_of_weights_count_and_certain_probabilities_are_allowed():
     zero = np.append(weights, 0.0)
     more = _recalibrated(np.append(p, 0.9), np.append(present, 0), zero)
     np.testing.assert_allclose(more[:-1], recalibrated, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("of_none", "threshold"), [(np.nan, 0.5), (1.0, 0.7)])
+def test_undefined_scores_are_never_the_best(of_none, threshold):
+    def score(present, predicted, weights):
+        return of_none if predicted.sum() == 1 else np.nan
+
+    p, present = np.array([0.2, 0.6, 0.8]), np.array([0, 1, 1])
+    assert _best_of(score)(p, present, np.ones(3)) == pytest.approx(threshold)

@@ -179,7 +179,8 @@ def _best_of(score: Score) -> Callable[[FloatArray, np.ndarray, FloatArray], flo
             positions = np.linspace(0, len(candidates) - 1, _MOST_CANDIDATES).round().astype(int)
             candidates = candidates[positions]
         scores = [score(present, (probability > c).astype(int), weights) for c in candidates]
-        return float(candidates[int(np.nanargmax(scores))])
+        is_undefined = np.isnan(scores).all()
+        return DEFAULT if is_undefined else float(candidates[int(np.nanargmax(scores))])
 
     return choose
 
