@@ -14,7 +14,8 @@ from keras_multiclass._interop.scikeras import build_scikeras_model, follows_sci
 from keras_multiclass._network.builder_arguments import check_arguments
 from keras_multiclass._network.name_collisions import NameCollisionError, is_name_collision
 from keras_multiclass._network.row_independence import check_stateless
-from keras_multiclass._network.user_networks import copy_network
+from keras_multiclass._network.user_networks import copy_if_used_before, copy_network
+from keras_multiclass._shared.keras.earlier_layers import EarlierLayers
 from keras_multiclass._shared.messages import describe, format_list, full_error, invalid
 from keras_multiclass.exceptions import BackboneError
 
@@ -72,17 +73,20 @@ def build_whole_model(
     is_model_class = inspect.isclass(model) and issubclass(model, keras.Model)
     if not is_model_class:
         check_arguments(model, arguments, prefix="model", target=label)
-    try:
-        if not is_model_class and follows_scikeras(model):
-            built = build_scikeras_model(
-                model, metadata=metadata, compile_kwargs=compile_kwargs, params=params
-            )
-        else:
-            built = model(**arguments)
-    except Exception as error:
-        error_class = NameCollisionError if is_name_collision(error) else BackboneError
-        raise error_class(f"Building with {label} failed: {full_error(error)}") from error
-    return check_model(built, sample), built
+    earlier = EarlierLayers(model)
+    with earlier.while_building():
+        try:
+            if not is_model_class and follows_scikeras(model):
+                built = build_scikeras_model(
+                    model, metadata=metadata, compile_kwargs=compile_kwargs, params=params
+                )
+            else:
+                built = model(**arguments)
+        except Exception as error:
+            error_class = NameCollisionError if is_name_collision(error) else BackboneError
+            raise error_class(f"Building with {label} failed: {full_error(error)}") from error
+        check_model(built, sample)
+    return copy_if_used_before(built, earlier, label), built
 
 
 def check_model(model: Any, sample: np.ndarray) -> keras.Model:

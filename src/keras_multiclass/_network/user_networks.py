@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keras
 
+from keras_multiclass._shared.keras.earlier_layers import EarlierLayers
 from keras_multiclass._shared.keras.environment import array_dtype
 from keras_multiclass._shared.keras.layer_tree import iterate_layers
 from keras_multiclass._shared.keras.snapshots import copy_layer
@@ -30,6 +31,39 @@ def copy_network(network: keras.Layer, parameter: str) -> keras.Layer:
     if policy != "float32":  # the default leaves the network its own precision
         _check_precision(network, parameter, policy)
     return copy_layer(network)
+
+
+def copy_if_used_before(network: keras.Model, earlier: EarlierLayers, label: str) -> keras.Model:
+    """Copy a network that a function returned if it did not create all layers.
+
+    Parameters
+    ----------
+    network : keras.Model
+        The network.
+    earlier : EarlierLayers
+        What existed before.
+    label : str
+        Name of the function in error messages.
+
+    Returns
+    -------
+    keras.Model
+        The same network if all of its layers are new.
+
+    Raises
+    ------
+    BackboneError
+        If it cannot be copied.
+    """
+    if not earlier.are_in(network):
+        return network
+    try:
+        return copy_layer(network)
+    except Exception as error:
+        raise BackboneError(
+            f"{label[0].upper()}{label[1:]} must create its layers in each call, or use layers "
+            f"that can be copied; got some that exist already. {error}"
+        ) from error
 
 
 def _check_precision(network: keras.Layer, parameter: str, policy: str) -> None:

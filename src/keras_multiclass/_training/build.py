@@ -20,6 +20,8 @@ from keras_multiclass._network.user_compile import (
     check_own_compile,
 )
 from keras_multiclass._network.user_model import build_whole_model
+from keras_multiclass._network.user_networks import copy_if_used_before
+from keras_multiclass._shared.keras.earlier_layers import EarlierLayers
 from keras_multiclass._shared.keras.overrides import NOT_CALLED, overridden, overrides_prediction
 from keras_multiclass._shared.messages import warn
 from keras_multiclass._training.auto_parameters import (
@@ -112,15 +114,18 @@ def _build_from_backbone(
     check_not_routed(parameters.routed, "model", "`model` is None")
     backbone, settings = data.backbone, data.settings
     assert backbone is not None
-    model, names = build_network(
-        backbone,
-        parameters.routed_to("backbone"),
-        data.describe_inputs(),
-        objective=data.objective,
-        scaling=settings.scaling,
-        n_ensemble=settings.n_ensemble,
-        calibrated=settings.calibration is not None,
-    )
+    earlier = EarlierLayers(backbone.build)
+    with earlier.while_building():
+        model, names = build_network(
+            backbone,
+            parameters.routed_to("backbone"),
+            data.describe_inputs(),
+            objective=data.objective,
+            scaling=settings.scaling,
+            n_ensemble=settings.n_ensemble,
+            calibrated=settings.calibration is not None,
+        )
+    model = copy_if_used_before(model, earlier, backbone.label)
     ensemble = backbone.ensemble or settings.n_ensemble != 1
     spec = CompileSpec(objective=data.objective.with_ensemble(ensemble), **arguments)
     return _Built(model, spec, input_names=tuple(names) if data.is_table else None)

@@ -17,7 +17,7 @@ from keras_multiclass._shared.keras.packing import StatePickler, pack
 from keras_multiclass._shared.library_code import is_library_code
 from keras_multiclass._shared.signatures import names_in
 
-__all__ = ["copy_state", "shared_variables", "sharing_variables_with"]
+__all__ = ["copy_state", "shared_variables", "sharing_variables_with", "values_in"]
 
 
 def copy_state(value: Any, *, share: Sequence[Any] = ()) -> Any:
@@ -92,11 +92,12 @@ def _variables_in(code: Iterable[Any]) -> list[Any]:
             functions = list(vars(each).values())
         for function in functions:
             if isinstance(function, types.FunctionType):
-                found += [v for v in _values_in(function) if _is_variable(v)]
+                found += [v for v in values_in(function) if _is_variable(v)]
     return found
 
 
-def _values_in(function: types.FunctionType) -> list[Any]:
+def values_in(function: types.FunctionType) -> list[Any]:
+    """List what a function of the user's refers to by the names of globals and closures."""
     if is_library_code(function):
         return []
     values = [function.__globals__.get(name) for name in names_in(function.__code__)]
