@@ -386,3 +386,57 @@ def test_no_callback_runs_during_prediction():
 def test_a_value_that_is_no_callback_is_an_error(callbacks, error, words):
     with pytest.raises(error, match=words):
         tiny(epochs=1, callbacks=callbacks).fit(X, y)
+
+
+class ScheduleOfVariable(keras.optimizers.schedules.LearningRateSchedule):
+    def __init__(self):
+        self.rate = keras.Variable(0.1, trainable=False)
+
+    def __call__(self, step):
+        return self.rate + 0.0
+
+    def get_config(self):
+        return {}
+
+
+def sgd_of_a_schedule():
+    schedule = ScheduleOfVariable()
+    return {"optimizer": keras.optimizers.SGD(schedule)}, schedule.rate
+
+
+def routed_schedule():
+    schedule = ScheduleOfVariable()
+    return {"optimizer": "sgd", "optimizer__learning_rate": schedule}, schedule.rate
+
+
+def sgd():
+    optimizer = keras.optimizers.SGD(0.1)
+    return {"optimizer": optimizer}, optimizer.learning_rate
+
+
+def compiled_model():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "softmax")])
+    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+    return {"model": model}, model.optimizer.learning_rate
+
+
+@pytest.mark.parametrize("given", [sgd, sgd_of_a_schedule, routed_schedule, compiled_model])
+def test_changing_the_optimizer_that_was_passed_causes_a_warning(given):
+    params, rate = given()
+    change = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: rate.assign(0.0))
+    defaults = {} if "model" in params else {"backbone__hidden_units": (8,)}
+    fitted = KerasMulticlassClassifier(**defaults, **params, epochs=2, callbacks=[change])
+    with pytest.warns(UserWarning, match=r"trains with a copy.*self\.model\.optimizer\.learning"):
+        fitted.fit(X, y)
+
+
+def test_the_optimizer_that_a_callback_is_advised_to_change_is_the_one_that_trains():
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.optimizer.learning_rate.assign(0.0)
+
+    sgd = keras.optimizers.SGD(0.1)
+    settings = {"optimizer": sgd, "optimizer__learning_rate": 0.1, "callbacks": [Stop()]}
+    one, three = (tiny(**settings, epochs=epochs).fit(X, y) for epochs in (1, 3))
+    for expected, found in zip(one.model_.get_weights(), three.model_.get_weights(), strict=True):
+        np.testing.assert_array_equal(found, expected)

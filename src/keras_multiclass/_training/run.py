@@ -37,6 +37,7 @@ from keras_multiclass._training.early_stopping import build_early_stopping, warn
 from keras_multiclass._training.engine import TrainingPlan, TrainingResult, is_due, train
 from keras_multiclass._training.fit_parameters import FitParameters
 from keras_multiclass._training.fitted import FittedNetwork, TrainingRecord, name_modes
+from keras_multiclass._training.given_optimizer import warning_if_optimizer_changes
 from keras_multiclass._training.progress import Progress, show_progress
 from keras_multiclass._training.reading.data import read_data
 from keras_multiclass._training.reading.run_data import KnownData, RunData
@@ -95,6 +96,7 @@ def run_fit(
         warning_if_policy_differs(parameters.settings.dtype),
         show_progress(verbose) as progress,
         sharing_variables_with(callbacks),
+        warning_if_optimizer_changes(parameters),
     ):
         if previous is None:
             return _start(parameters, request, progress, observer)

@@ -17,7 +17,7 @@ from keras_multiclass._shared.keras.packing import StatePickler, pack
 from keras_multiclass._shared.library_code import is_library_code
 from keras_multiclass._shared.signatures import names_in
 
-__all__ = ["copy_state", "shared_variables", "sharing_variables_with", "values_in"]
+__all__ = ["copy_state", "shared_variables", "sharing_variables_with", "values_in", "variables_of"]
 
 
 def copy_state(value: Any, *, share: Sequence[Any] = ()) -> Any:
@@ -45,7 +45,7 @@ def sharing_variables_with(callbacks: Any) -> Iterator[None]:
     callbacks : object
         One or several callbacks, or anything else.
     """
-    token = _shared_variables.set(tuple(_find_variables(callbacks)))
+    token = _shared_variables.set(tuple(variables_of(callbacks)))
     try:
         yield
     finally:
@@ -62,7 +62,8 @@ _shared_variables: contextvars.ContextVar[tuple[Any, ...]] = contextvars.Context
 )
 
 
-def _find_variables(value: Any) -> list[Any]:
+def variables_of(value: Any) -> list[Any]:
+    """List the variables that a value holds, or that functions in it refer to."""
     if value is None or isinstance(value, str):
         return []
     pickler = _Finder(io.BytesIO(), None, ())
