@@ -420,13 +420,29 @@ def compiled_model():
     return {"model": model}, model.optimizer.learning_rate
 
 
-@pytest.mark.parametrize("given", [sgd, sgd_of_a_schedule, routed_schedule, compiled_model])
-def test_changing_the_optimizer_that_was_passed_causes_a_warning(given):
+class Factor(keras.layers.Layer):
+    def build(self, input_shape):
+        self.factor = self.add_weight(shape=(), initializer="ones", trainable=False)
+
+    def call(self, inputs):
+        return self.factor * inputs
+
+
+def layer_of_a_builder():
+    layer = Factor()
+    model = keras.Sequential([keras.Input((4,)), layer, keras.layers.Dense(3)])
+    return {"model": lambda: model}, layer.factor
+
+
+@pytest.mark.parametrize(
+    "given", [sgd, sgd_of_a_schedule, routed_schedule, compiled_model, layer_of_a_builder]
+)
+def test_changing_what_was_passed_causes_a_warning(given):
     params, rate = given()
     change = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: rate.assign(0.0))
     defaults = {} if "model" in params else {"backbone__hidden_units": (8,)}
     fitted = KerasMulticlassClassifier(**defaults, **params, epochs=2, callbacks=[change])
-    with pytest.warns(UserWarning, match=r"trains with a copy.*self\.model\.optimizer\.learning"):
+    with pytest.warns(UserWarning, match=r"trains a copy.*self\.model\.optimizer\.learning"):
         fitted.fit(X, y)
 
 

@@ -28,7 +28,7 @@ class EarlierLayers:
     """
 
     def __init__(self, function: Any) -> None:
-        self._layers = set(map(id, _layers_of(function)))
+        self._layers = set(map(id, layers_of(function)))
         self._created: list[Any] | None = None
 
     @contextlib.contextmanager
@@ -64,8 +64,14 @@ class EarlierLayers:
         return any(id(value) not in created for value in plain)
 
 
-def _layers_of(function: Any) -> list[keras.Layer]:
-    """List the layers that a function refers to, also through the functions that it calls."""
+def layers_of(function: Any) -> list[keras.Layer]:
+    """List the layers that a function refers to, also through the functions that it calls.
+
+    Parameters
+    ----------
+    function : object
+        A function, or a layer, which is listed with those in it.
+    """
     layers: list[keras.Layer] = []
     seen: set[int] = set()
     pending: list[Any] = [function]
