@@ -192,11 +192,11 @@ class _Adapted(keras.metrics.Metric):
         }
 
 
-@_register
 def _value(result: Any) -> Any:
     return ops.copy(result) if isinstance(result, keras.Variable) else result
 
 
+@_register
 class AdaptedMetric(_Adapted):
     """A Keras metric of any input form that takes encoded targets and raw model output.
 
