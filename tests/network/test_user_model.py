@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 
 import keras
@@ -469,3 +470,33 @@ def test_numbers_that_an_input_layer_for_integers_would_change_are_an_error(dtyp
         fitted.fit(IDS, GROUPS)
         with pytest.raises(ValueError, match=got):
             fitted.predict(X)
+
+
+class Sub(keras.Model):
+    def __init__(self, k=3, **kwargs):
+        super().__init__(**kwargs)
+        self.outputs_of_k = keras.layers.Dense(k)
+
+    def call(self, inputs):
+        return self.outputs_of_k(inputs)
+
+
+class SubWithConfig(Sub):
+    def __init__(self, k=3, **kwargs):
+        super().__init__(k, **kwargs)
+        self.k = k
+
+    def get_config(self):
+        return {**super().get_config(), "k": self.k}
+
+
+def test_copies_of_networks_without_configuration_are_advised_to_have_one():
+    X, y = load_iris(return_X_y=True)
+    fitted = KerasMulticlassClassifier(model=Sub, epochs=1).fit(X, y)
+    with pytest.raises(TypeError, match=r"give it a `get_config` method that returns them too\.$"):
+        copy.deepcopy(fitted)
+    with pytest.raises(TypeError, match="too. Alternatively, pass a function that builds it as `m"):
+        KerasMulticlassClassifier(model=Sub()).fit(X, y)
+    fitted = KerasMulticlassClassifier(model=SubWithConfig, epochs=1).fit(X, y)
+    copied = copy.deepcopy(fitted)
+    np.testing.assert_array_equal(copied.predict_proba(X), fitted.predict_proba(X))

@@ -30,7 +30,12 @@ def copy_network(network: keras.Layer, parameter: str) -> keras.Layer:
     policy = keras.config.dtype_policy().name
     if policy != "float32":  # the default leaves the network its own precision
         _check_precision(network, parameter, policy)
-    return copy_layer(network)
+    try:
+        return copy_layer(network)
+    except TypeError as error:
+        raise TypeError(
+            f"{error} Alternatively, pass a function that builds it as `{parameter}`."
+        ) from error
 
 
 def copy_if_used_before(network: keras.Model, earlier: EarlierLayers, label: str) -> keras.Model:

@@ -40,8 +40,7 @@ def _refuse_same_names(layer: keras.Layer) -> None:
                 kind = "classes of layers" if inspect.isclass(code) else "functions"
                 raise TypeError(
                     f"The model {layer.name!r} cannot be copied or saved, because its layers use "
-                    f"different {kind} of the same name, {name!r}: rename them, or pass a function "
-                    "that builds the network instead of the network."
+                    f"different {kind} of the same name, {name!r}: rename them."
                 )
 
 
@@ -52,8 +51,7 @@ def _refuse_own_methods(model: keras.Model) -> None:
         raise TypeError(
             f"The model {model.name!r} cannot be copied or saved, because {format_list(own)} "
             f"{'is' if len(own) == 1 else 'are'} set on the instance: override "
-            f"{'it' if len(own) == 1 else 'them'} in a subclass of keras.Model, or pass a function "
-            "that builds the network instead of the network."
+            f"{'it' if len(own) == 1 else 'them'} in a subclass of keras.Model."
         )
 
 
@@ -73,8 +71,7 @@ def _refuse_lost_arguments(cls: type[keras.Model]) -> None:
         raise TypeError(
             f"The model {cls.__name__} cannot be copied or saved, because its configuration "
             f"lacks the constructor arguments {format_list(sorted(lost))}: give it a "
-            "`get_config` method that returns them too, or pass a function that builds the "
-            "network instead of the network."
+            "`get_config` method that returns them too."
         )
 
 

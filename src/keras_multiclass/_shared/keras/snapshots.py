@@ -118,8 +118,7 @@ class LayerSnapshot:
             raise TypeError(
                 f"{describe(layer)} cannot be copied, because one of its layers, or an object that "
                 f"it holds, has no usable configuration ({error}): give it a `get_config` method "
-                "that returns its constructor arguments, or pass a function that builds the "
-                "network instead of the network."
+                "that returns its constructor arguments."
             ) from error
         values = tuple(read_values(layer)) if layer.built else None
         is_compiled = with_compiled and isinstance(layer, keras.Model) and layer.compiled

@@ -65,8 +65,7 @@ def restore_unreported(layer: keras.Layer, unreported: list[dict[str, Any]]) -> 
     if len(layers) != len(unreported):
         raise TypeError(
             f"{describe(layer)} has {len(unreported)} layers, but {len(layers)} when rebuilt "
-            "from its configuration: let `get_config` and `from_config` rebuild all of its layers, "
-            "or pass a function that builds the network instead of the network."
+            "from its configuration: let `get_config` and `from_config` rebuild all of its layers."
         )
     for inner, own in zip(layers, unreported, strict=True):
         for name, value in own.items():
