@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from keras_multiclass import KerasMulticlassClassifier
 from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.features import FeatureSchema
 
@@ -371,3 +372,11 @@ def test_the_users_array_is_not_modified():
     X.flags.writeable = False
     fit_check(X, dtype="float64")
     assert X.sum() == 66
+
+
+@pytest.mark.parametrize("shape", [(6, 6, 3), (5, 6, 3), (6, 5, 3), (5, 5)])
+def test_images_of_another_shape_are_named_by_their_shape(shape):
+    fitted = KerasMulticlassClassifier(backbone="cnn", backbone__filters=(2,), epochs=1)
+    fitted.fit(np.arange(600.0).reshape(8, 5, 5, 3), [0, 1] * 4)
+    with pytest.raises(ValueError, match=r"row of X must be of shape \(5, 5, 3\).* got shape \("):
+        fitted.predict(np.ones((2, *shape)))

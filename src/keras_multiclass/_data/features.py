@@ -207,6 +207,10 @@ class FeatureSchema:
             estimator.feature_names_in_ = self.feature_names_in
         checked = self._reader.read(X, estimator, reset=False)
         shape = tuple(int(size) for size in checked.shape[1:])
+        self._check_shape(shape)
+        return checked
+
+    def _check_shape(self, shape: tuple[int, ...]) -> None:
         if shape != self.input_shape:
             raise ValueError(
                 invalid(
@@ -216,15 +220,15 @@ class FeatureSchema:
                     "Reshape X, or fit again.",
                 )
             )
-        return checked
 
     def _check_length(self, X: Any) -> None:
-        """Raise for sequences of another length, which scikit-learn would call features."""
+        """Raise for images or sequences of another size, which scikit-learn calls features."""
         shape = tuple(getattr(X, "shape", ()))[1:]
         expected = self.input_shape
-        if shape == expected or len(shape) != len(expected) or shape[1:] != expected[1:]:
+        if not shape or shape == expected:
             return
-        if self.token_ids or len(expected) == 2:
+        differs_in_length = len(shape) == len(expected) and shape[1:] == expected[1:]
+        if differs_in_length and (self.token_ids or len(expected) == 2):
             dtype = "int32" if self.token_ids else "float32"
             raise ValueError(
                 invalid(
@@ -235,6 +239,8 @@ class FeatureSchema:
                     f"maxlen={expected[0]}, padding='post', truncating='post', dtype='{dtype}').",
                 )
             )
+        if len(shape) > 1 and len(expected) > 1:
+            self._check_shape(shape)
 
     @property
     def _reader(self) -> Reader:
