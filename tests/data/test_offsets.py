@@ -194,20 +194,33 @@ def test_the_first_part_of_partial_fit_may_be_constant():
     assert classifier.score(X[:, 1:] / 32 - BASE / 32 + BASE, y) > 0.9
 
 
-@pytest.mark.parametrize("kind", ["model", "layer", "function without scaling"])
-def test_networks_that_read_x_unchanged_warn_of_rounding(kind):
-    layers = [keras.layers.Normalization(mean=BASE, variance=1000.0), keras.layers.Dense(3)]
-    params = {
-        "model": {"model": keras.Sequential([*layers, keras.layers.Softmax()])},
-        "layer": {"backbone": keras.Sequential(layers)},
-        "function without scaling": {"backbone": keras.Sequential(layers).call, "scaling": None},
-    }[kind]
+def unscaled(*last):
+    first = keras.layers.Normalization(mean=BASE, variance=1000.0)
+    return keras.Sequential([first, keras.layers.Dense(3), *last])
+
+
+@pytest.mark.parametrize(
+    ("params", "in_float64"),
+    [
+        (
+            lambda: {"model": unscaled(keras.layers.Softmax())},
+            {"model": lambda: unscaled(keras.layers.Softmax())},
+        ),
+        (lambda: {"backbone": unscaled()}, {"backbone": lambda inputs: unscaled()(inputs)}),
+        (
+            lambda: {"backbone": unscaled().call, "scaling": None},
+            {"backbone": lambda inputs: unscaled()(inputs), "scaling": None},
+        ),
+    ],
+    ids=["model", "layer", "function without scaling"],
+)
+def test_networks_that_read_x_unchanged_warn_of_rounding(params, in_float64):
     message = r"X\[\.\.\., 1\] loses precision in float32.*dtype='float64'"
     with pytest.warns(UserWarning, match=message) as warned:
-        classifier = KerasMulticlassClassifier(**params, epochs=1).fit(X, y)
+        classifier = KerasMulticlassClassifier(**params(), epochs=1).fit(X, y)
     assert warned[0].filename == __file__
     assert not hasattr(classifier, "input_offset_")
-    KerasMulticlassClassifier(**params, epochs=1, dtype="float64").fit(X, y)
+    KerasMulticlassClassifier(**in_float64, epochs=1, dtype="float64").fit(X, y)
 
 
 def missing_at_the_end(path):

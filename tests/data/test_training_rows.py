@@ -96,6 +96,7 @@ def test_a_class_of_weight_zero_equals_rows_of_weight_zero(case):
     assert_same(weighted, expected, CASES[case])
 
 
+@pytest.mark.filterwarnings("ignore:None of the 9 categories in column 'many'")
 @pytest.mark.parametrize("levels", [None, ["ash", "elm", "fir", "oak"]])
 def test_held_out_rows_equal_validation_rows_that_are_passed(levels):
     train, held_out = validation_split(y, 0.25, epoch_seed(0, 0))

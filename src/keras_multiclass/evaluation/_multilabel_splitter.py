@@ -89,7 +89,7 @@ class MultilabelStratifiedKFold(BaseCrossValidator):
     def split(
         self, X: Any, y: Any = None, groups: Any = None
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Generate the rows to train and to test on, fold by fold.
+        """Split rows into those to train and to test on, fold by fold.
 
         Parameters
         ----------
@@ -100,10 +100,10 @@ class MultilabelStratifiedKFold(BaseCrossValidator):
         groups : object, default=None
             Ignored, with a warning.
 
-        Yields
-        ------
-        train, test : ndarray of shape (n_train,) and (n_test,)
-            Row numbers in ascending order.
+        Returns
+        -------
+        iterator of tuple (train, test)
+            For each fold two arrays of row numbers in ascending order.
 
         Raises
         ------
