@@ -12,7 +12,7 @@ import keras
 
 from keras_multiclass._shared.keras.copying import values_in
 from keras_multiclass._shared.keras.layer_tree import iterate_layers
-from keras_multiclass._shared.library_code import is_library_code
+from keras_multiclass._shared.library_code import is_library_code, top_module
 
 
 class EarlierLayers:
@@ -28,13 +28,15 @@ class EarlierLayers:
     """
 
     def __init__(self, function: Any) -> None:
+        is_function = isinstance(function, types.FunctionType)
+        self._is_own = is_function and top_module(function) == "keras_multiclass"
         self._layers = set(map(id, layers_of(function)))
         self._created: list[Any] | None = None
 
     @contextlib.contextmanager
     def while_building(self) -> Iterator[None]:
         """Note which variables are created, while the function is called."""
-        if keras.backend.backend() != "tensorflow":
+        if self._is_own or keras.backend.backend() != "tensorflow":
             yield
             return
         import tensorflow as tf
@@ -51,6 +53,8 @@ class EarlierLayers:
 
     def are_in(self, network: keras.Model) -> bool:
         """Whether the network has layers or variables that existed before."""
+        if self._is_own:  # our backbones create all of their layers
+            return False
         if any(id(layer) in self._layers for layer in iterate_layers(network)):
             return True
         if self._created is None:
