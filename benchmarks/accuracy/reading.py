@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection
 from importlib import util
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 FOLDER_VARIABLE = "KERAS_MULTICLASS_TABLES"
+
+
+class Split(NamedTuple):
+    """Training and test rows."""
+
+    X_train: pd.DataFrame
+    X_test: pd.DataFrame
+    y_train: np.ndarray
+    y_test: np.ndarray
 
 
 def check_folder(folder: str | Path | None, files: Collection[str], how_to_get: str) -> Path:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from ..accuracy.reading import FOLDER_VARIABLE, read_frame
+from ..accuracy.reading import FOLDER_VARIABLE, Split, read_frame
 
 TABLES = ("emotions", "yeast")
 PREFIX = "label_"
@@ -23,15 +22,6 @@ multilabel_<table>.parquet for each of
 
 Columns of labels begin with "{PREFIX}" and contain 0 or 1; all others are numbers. Pass the folder
 with --data or set the environment variable {FOLDER_VARIABLE}."""
-
-
-class Split(NamedTuple):
-    """Training and test rows."""
-
-    X_train: pd.DataFrame
-    X_test: pd.DataFrame
-    y_train: np.ndarray
-    y_test: np.ndarray
 
 
 def load_table(path: Path) -> tuple[pd.DataFrame, np.ndarray]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
-from ..accuracy.reading import FOLDER_VARIABLE, read_frame
+from ..accuracy.reading import FOLDER_VARIABLE, Split, read_frame
 
 TABLES = (
     "car",
@@ -35,15 +34,6 @@ The tables are not part of this repository. They come from the UCI Machine Learn
 Feature columns are numbers or categories (parquet's dictionary type), with nulls for missing values
 and without identifiers. The column "{TARGET}" contains the labels as text, without classes of fewer
 than 6 rows. Pass the folder with --data or set the environment variable {FOLDER_VARIABLE}."""
-
-
-class Split(NamedTuple):
-    """Training and test rows."""
-
-    X_train: pd.DataFrame
-    X_test: pd.DataFrame
-    y_train: np.ndarray
-    y_test: np.ndarray
 
 
 def load_table(path: Path) -> tuple[pd.DataFrame, np.ndarray]:
