@@ -15,6 +15,15 @@ from keras_multiclass._network.layers.piecewise import (
     PiecewiseLinearEmbedding,
     PiecewiseLinearEncoding,
 )
+from keras_multiclass._network.layers.table_columns import (
+    CodeEmbedding,
+    FillGaps,
+    GapIndicator,
+    OneHotCodes,
+    QuantileToNormal,
+    SelectColumns,
+    SmoothClip,
+)
 from keras_multiclass._shared.keras.object_names import fresh_names
 from keras_multiclass._training.engine.fingerprint import fingerprint
 from keras_multiclass._training.engine.work import multiplications
@@ -229,3 +238,27 @@ def test_each_column_becomes_a_token_after_the_class_token():
 def test_multiplications_count_each_weight_as_often_as_it_is_used(layer, shape, expected):
     inputs = keras.Input(shape)
     assert multiplications(keras.Model(inputs, layer(inputs))) == expected
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda dtype: SelectColumns([2, 0], dtype=dtype),
+        lambda dtype: FillGaps(dtype=dtype),
+        lambda dtype: GapIndicator(dtype=dtype),
+        lambda dtype: SmoothClip(dtype=dtype),
+        lambda dtype: QuantileToNormal(dtype=dtype),
+        lambda dtype: OneHotCodes([2, 4, 1], [True, False, True], dtype=dtype),
+        lambda dtype: CodeEmbedding(4, gaps=True, units=8, dtype=dtype),
+    ],
+    ids=["select", "fill", "indicate", "clip", "quantile", "one_hot", "embed"],
+)
+def test_layers_of_columns_declare_the_output_that_they_compute(make, dtype):
+    layer = make(dtype)
+    X = np.array([[0.0, 1.0, np.nan], [1.0, 3.0, 0.0]], dtype)
+    X = X[:, :1] if isinstance(layer, CodeEmbedding) else X
+    declared = layer(keras.Input(X.shape[1:], dtype=dtype))
+    computed = layer(X)
+    assert declared.shape[1:] == tuple(computed.shape[1:])
+    assert declared.dtype == keras.backend.standardize_dtype(computed.dtype)

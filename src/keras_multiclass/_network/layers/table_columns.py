@@ -42,6 +42,10 @@ class SelectColumns(keras.layers.Layer):
         """Return a tensor of shape ``(batch, len(positions))``."""
         return ops.take(inputs, np.array(self.positions, np.int32), axis=-1)
 
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return ``(batch, len(positions))``."""
+        return (*input_shape[:-1], len(self.positions))
+
     def get_config(self) -> dict[str, Any]:
         """Return the constructor arguments."""
         return {**super().get_config(), "positions": list(self.positions)}
@@ -63,6 +67,10 @@ class FillGaps(keras.layers.Layer):
         """Return ``inputs`` without NaN."""
         return ops.where(ops.isnan(inputs), ops.convert_to_tensor(self.fill), inputs)
 
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return ``input_shape``."""
+        return input_shape
+
 
 @keras.saving.register_keras_serializable(package="keras_multiclass")
 class GapIndicator(keras.layers.Layer):
@@ -73,6 +81,10 @@ class GapIndicator(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         """Return a tensor of the shape of ``inputs``."""
         return ops.cast(ops.isnan(inputs), self.compute_dtype)
+
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return ``input_shape``."""
+        return input_shape
 
 
 @keras.saving.register_keras_serializable(package="keras_multiclass")
@@ -100,6 +112,10 @@ class SmoothClip(keras.layers.Layer):
         """Return a tensor of the shape of ``inputs``."""
         x = ops.clip(inputs, -_LARGEST_SCALED, _LARGEST_SCALED)  # keeps the square finite
         return x * ops.rsqrt(1.0 + ops.square(x * (1.0 / self.limit)))
+
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return ``input_shape``."""
+        return input_shape
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor arguments."""
@@ -166,6 +182,10 @@ class QuantileToNormal(keras.layers.Layer):
         rank = ops.clip(rank, OUTERMOST_LEVEL, 1.0 - OUTERMOST_LEVEL)
         return ops.erfinv(2.0 * rank - 1.0) * float(np.sqrt(2.0))
 
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return ``input_shape``."""
+        return input_shape
+
     def get_config(self) -> dict[str, Any]:
         """Return the constructor arguments."""
         return {**super().get_config(), "n_bins": self.n_bins}
@@ -219,6 +239,10 @@ class OneHotCodes(keras.layers.Layer):
         opposite = ops.equal(codes, _as_codes(minus_ones, codes))
         return encoded - ops.cast(opposite, self.compute_dtype)
 
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return ``(batch, sum(widths))``."""
+        return (input_shape[0], sum(self.widths))
+
     def get_config(self) -> dict[str, Any]:
         """Return the constructor arguments."""
         own = {"n_levels": list(self.n_levels), "gaps": list(self.gaps)}
@@ -267,6 +291,10 @@ class CodeEmbedding(keras.layers.Layer):
         known = ops.cast(ops.expand_dims(codes >= 0, -1), self.compute_dtype)
         rows = ops.cast(ops.maximum(codes, 0), "int32")
         return take_rows(self.embeddings, rows) * known
+
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return ``(batch, units)``."""
+        return (input_shape[0], self.units)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor arguments."""

@@ -27,7 +27,14 @@ from keras_multiclass._shared.upstream.keras_training import compile_arguments_o
 
 _LARGEST_ARRAY = 2**20  # bytes
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis))
-_BUILT_IN = (types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType)
+_COMMON = frozenset(_PLAIN)  # found faster than by `isinstance`; most values are of these types
+_CODE = (
+    *(types.FunctionType, type, types.MethodType, functools.partial, staticmethod, classmethod),
+    *(property, types.BuiltinFunctionType, types.MethodDescriptorType),
+    types.WrapperDescriptorType,
+)
+# What an attribute of a Keras object may hold without holding a user's object.
+_HARMLESS = (*_PLAIN, keras.Layer, keras.Variable, keras.KerasTensor, np.ndarray)
 _CLASS_MACHINERY = frozenset(
     {"__dict__", "__weakref__", "__doc__", "__module__", "__qualname__", "__annotations__"}
     | {"__abstractmethods__", "_abc_impl", "__parameters__", "__orig_bases__", "__hash__"}
@@ -94,14 +101,14 @@ class _Describer:
 
     def describe(self, value: Any) -> Hashable:
         """Describe a value; raise `UndescribableError` if that is impossible."""
-        if isinstance(value, _PLAIN):
+        if type(value) in _COMMON or isinstance(value, _PLAIN):
             return type(value), value
+        if type(value) is dict or isinstance(value, Mapping):
+            return ("mapping", *((self.describe(k), self.describe(v)) for k, v in value.items()))
         if isinstance(value, (list, tuple)):
             return ("sequence", *map(self.describe, value))
         if isinstance(value, (set, frozenset)):
             return "set", frozenset(map(self.describe, value))
-        if isinstance(value, Mapping):
-            return ("mapping", *((self.describe(k), self.describe(v)) for k, v in value.items()))
         if isinstance(value, (np.ndarray, np.generic)):
             return _describe_array(value)
         if isinstance(value, (slice, range, np.dtype)) or type(value).__name__ == "DType":
@@ -216,8 +223,7 @@ def _describe_array(value: Any) -> Hashable:
 
 
 def _is_code(value: Any) -> bool:
-    kinds = (types.FunctionType, type, types.MethodType, functools.partial)
-    return isinstance(value, (*kinds, staticmethod, classmethod, property, *_BUILT_IN))
+    return isinstance(value, _CODE)
 
 
 def _is_schedule(value: Any) -> bool:
@@ -229,12 +235,14 @@ def _is_schedule(value: Any) -> bool:
 
 def _is_foreign(value: Any) -> bool:
     """Whether an attribute of a Keras object is, or holds, a user's object."""
+    if type(value) in _COMMON:
+        return False
+    if isinstance(value, _HARMLESS):
+        return False
     if isinstance(value, (list, tuple, set)):
         return any(map(_is_foreign, value))
     if isinstance(value, Mapping):
         return any(map(_is_foreign, value.values()))
-    if isinstance(value, (*_PLAIN, keras.Layer, keras.Variable, keras.KerasTensor, np.ndarray)):
-        return False
     if isinstance(value, types.MethodType):
         return _is_foreign(value.__func__)
     return not is_library_code(value if _is_code(value) else type(value))
