@@ -14,6 +14,7 @@ from .models import MODELS
 
 # Resolution of 32-bit probabilities, applied to all models.
 SMALLEST_PROBABILITY = float(np.finfo(np.float32).eps)
+N_BINS = 15
 
 
 def measure(model: Model, path: Path, split: int) -> dict[str, float]:
@@ -38,4 +39,12 @@ def evaluate(y: np.ndarray, probabilities: np.ndarray, classes: np.ndarray) -> d
         "error": 1 - float(accuracy_score(y, predicted)),
         "macro_f1": float(f1_score(y, predicted, average="macro")),
         "log_loss": float(log_loss(y, clipped, labels=classes)),
+        "calibration_error": calibration_error(predicted == y, probabilities.max(axis=1)),
     }
+
+
+def calibration_error(is_correct: np.ndarray, confidence: np.ndarray) -> float:
+    """Return the expected calibration error, equation 3 of Guo et al., ICML 2017."""
+    bins = np.ceil(confidence * N_BINS).clip(1, N_BINS).astype(int)
+    gaps = np.bincount(bins, weights=is_correct - confidence)
+    return float(np.abs(gaps).sum() / len(confidence))

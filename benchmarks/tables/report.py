@@ -35,18 +35,21 @@ def format_report(results: Sequence[TableResult], *, markdown: bool) -> str:
 
 
 def _summary_cells(summary: pd.DataFrame) -> list[list[str]]:
-    header = ["model", "error in %", "log loss", "macro F1", "rank"]
+    header = ["model", "error in %", "log loss", "macro F1", "calibration error"]
+    header += ["rank by error", "by log loss"]
     header += [f"better/equal/worse than {REFERENCE}", "fit", f"fit / {REFERENCE}"]
     rows = []
     for model, row in summary.iterrows():
-        means = [f"{100 * row['error']:.2f}", f"{row['log_loss']:.4f}", f"{row['macro_f1']:.4f}"]
+        means = [f"{100 * row['error']:.2f}"]
+        means += [f"{row[name]:.4f}" for name in ("log_loss", "macro_f1", "calibration_error")]
+        ranks = [f"{row[name]:.2f}" for name in ("rank", "log_loss_rank")]
         counts = "{wins:.0f}/{ties:.0f}/{losses:.0f}".format(**row)
         comparison = [
             "" if pd.isna(row["wins"]) else counts,
             "" if pd.isna(row["fit_seconds"]) else f"{row['fit_seconds']:.2f} s",
             "" if pd.isna(row["ratio"]) else f"{row['ratio']:.2f}",
         ]
-        rows.append([str(model), *means, f"{row['rank']:.2f}", *comparison])
+        rows.append([str(model), *means, *ranks, *comparison])
     return [header, *rows]
 
 

@@ -13,10 +13,11 @@ class TableResult(Result):
 
     Attributes
     ----------
-    error, macro_f1, log_loss : float
+    error, macro_f1, log_loss, calibration_error : float
         Scores on the test rows.
     """
 
     error: float
     macro_f1: float
     log_loss: float
+    calibration_error: float

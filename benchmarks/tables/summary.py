@@ -29,19 +29,22 @@ def summarize(fits: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns ``error``, ``log_loss`` and ``macro_f1``: means. ``rank``: mean rank by error over
-        tables; ties share their ranks. ``wins``, ``ties``, ``losses``: number of tables on which
-        the error is below, equal to or above that of the reference. ``fit_seconds``: median fit
-        time. ``ratio``: median fit time relative to the reference on the same split. Both use timed
-        fits only. NaN if there is nothing to compare.
+        Columns ``error``, ``log_loss``, ``macro_f1`` and ``calibration_error``: means. ``rank`` and
+        ``log_loss_rank``: mean rank by error and by log loss over tables; ties share their ranks.
+        ``wins``, ``ties``, ``losses``: number of tables on which the error is below, equal to or
+        above that of the reference. ``fit_seconds``: median fit time. ``ratio``: median fit time
+        relative to the reference on the same split. Both use timed fits only. NaN if there is
+        nothing to compare.
     """
-    errors = mean_by_table(fits, "error")
+    errors, losses = mean_by_table(fits, "error"), mean_by_table(fits, "log_loss")
     summary = pd.DataFrame(
         {
             "error": errors.mean(),
-            "log_loss": mean_by_table(fits, "log_loss").mean(),
+            "log_loss": losses.mean(),
             "macro_f1": mean_by_table(fits, "macro_f1").mean(),
+            "calibration_error": mean_by_table(fits, "calibration_error").mean(),
             "rank": errors.rank(axis="columns").mean(),
+            "log_loss_rank": losses.rank(axis="columns").mean(),
             **_compare_errors(errors),
             **_compare_times(fits[fits["timed"]]),
         },

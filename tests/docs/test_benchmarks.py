@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -27,13 +28,24 @@ from benchmarks.multilabel import models as multilabel_models  # noqa: E402
 from benchmarks.multilabel import report as multilabel_report  # noqa: E402
 from benchmarks.multilabel.__main__ import PROGRAM as MULTILABEL  # noqa: E402
 from benchmarks.multilabel.results import LabelsResult  # noqa: E402
+from benchmarks.tables import selection  # noqa: E402
 from benchmarks.tables.__main__ import PROGRAM as TABLES  # noqa: E402
-from benchmarks.tables.data import HOW_TO_GET, load_table, split_table  # noqa: E402
+from benchmarks.tables.data import (  # noqa: E402
+    HOW_TO_GET,
+    N_GROUPS,
+    group_of,
+    load_table,
+    split_table,
+)
+from benchmarks.tables.data import TABLES as SIZES_OF_TABLES  # noqa: E402
 from benchmarks.tables.measuring import evaluate, measure  # noqa: E402
 from benchmarks.tables.models import MODELS  # noqa: E402
 from benchmarks.tables.report import format_report  # noqa: E402
 from benchmarks.tables.results import TableResult  # noqa: E402
+from benchmarks.tables.selection import CHOSEN, choose, judge, paired  # noqa: E402
 from benchmarks.tables.summary import mean_by_table, summarize  # noqa: E402
+
+from keras_multiclass.evaluation import ClassificationReport  # noqa: E402
 
 REFERENCE = "MLPClassifier"
 NAN = float("nan")
@@ -41,6 +53,7 @@ NAN = float("nan")
 
 def _result(model: str, table: str = "car", split: int = 0, **measures: float) -> TableResult:
     usual = {"error": 0.5, "macro_f1": 0.5, "log_loss": 1.0, "fit_seconds": 1.0}
+    usual["calibration_error"] = 0.1
     scores = {**usual, "predict_seconds": 0.1, **measures}
     named = Model(model, model)
     return TableResult.of(table, split, named, "some package 1.0", scores, timed=True)
@@ -120,6 +133,20 @@ def test_probabilities_are_scored_by_error_macro_f1_and_clipped_log_loss():
     assert scores["macro_f1"] == pytest.approx((4 / 5 + 2 / 3) / 2)
     losses = [math.log(2), -math.log(0.75), 23 * math.log(2), -math.log(0.75)]
     assert scores["log_loss"] == pytest.approx(sum(losses) / 4, rel=1e-6)
+    # Bins (7/15, 8/15], (11/15, 12/15] and (14/15, 1]: confidences 0.5; 0.75 twice; 1. All are
+    # right but the last.
+    assert scores["calibration_error"] == pytest.approx((0.5 + 2 * 0.25 + 1) / 4)
+
+
+@pytest.mark.parametrize("n_classes", [2, 5])
+def test_the_calibration_error_is_that_of_the_evaluation(n_classes):
+    rng = np.random.default_rng(n_classes)
+    probabilities = rng.dirichlet(np.full(n_classes, 0.5), size=300)
+    probabilities[:3] = np.eye(n_classes)[0]
+    y = rng.integers(n_classes, size=300)
+    report = ClassificationReport.from_predictions(y, y_proba=probabilities)
+    measured = evaluate(y, probabilities, np.arange(n_classes))["calibration_error"]
+    assert measured == pytest.approx(report.overall["expected_calibration_error"], abs=1e-12)
 
 
 def test_only_splits_on_which_all_models_were_fitted_are_compared():
@@ -279,7 +306,7 @@ def test_the_command_skips_existing_results_and_shows_the_selected_models(
     TABLES.main([*choice, "--model", REFERENCE, "--model", "auto", "--markdown"])
     assert file.read_bytes() == before
     lines = [line.replace(" ", "") for line in capsys.readouterr().out.splitlines()]
-    assert "|auto|12.50|1.0000|0.5000|1.00|1/0/0|1.00s|1.00|" in lines
+    assert "|auto|12.50|1.0000|0.5000|0.1000|1.00|1.50|1/0/0|1.00s|1.00|" in lines
     assert "|MLPClassifier|20.00|" in lines
     TABLES.main([*choice, "--only-show", "--show", "auto"])
     shown = capsys.readouterr().out.splitlines()
@@ -355,3 +382,49 @@ def test_quick_uses_the_first_table_and_split(tmp_path, capsys):
     assert "emotions: means and standard errors of 1 splits" in shown
     assert "2.000" in shown
     assert "yeast" not in shown
+
+
+def _losses(**by_model: Sequence[float]) -> pd.DataFrame:
+    """Losses on the first ten tables, two of each group."""
+    return pd.DataFrame(by_model, index=list(SIZES_OF_TABLES)[:10])
+
+
+def test_each_group_of_tables_is_judged_by_a_choice_that_it_did_not_influence():
+    assert {group_of(table) for table in SIZES_OF_TABLES} == set(range(N_GROUPS))
+    # "a" is best on all tables but those of group 0, where it is so bad that it loses overall.
+    losses = _losses(a=[9.0, 1, 1, 1, 1] * 2, b=[2.0, 2, 2, 2, 2] * 2)
+    choices = choose(losses, ["a", "b"])
+    assert choices == ["a", "b", "b", "b", "b"]
+    assert judge(losses, choices)[CHOSEN].tolist() == [9.0, 2, 2, 2, 2] * 2
+
+
+def test_differences_from_the_choice_have_standard_errors_over_tables():
+    values = _losses(a=[1.0] * 10, rival=[1.0, 2.0] * 5).assign(**{CHOSEN: 1.0})
+    difference = paired(values).loc["rival"]
+    # Ten differences 0 and 1: variance 10 / 4 / 9.
+    assert difference.tolist() == pytest.approx([0.5, math.sqrt(2.5 / 9 / 10)])
+
+
+def test_the_command_compares_the_choice_with_rivals(tmp_path, capsys):
+    file = tmp_path / "results.jsonl"
+    for table in list(SIZES_OF_TABLES)[:10]:
+        in_first = group_of(table) == 0
+        for model, loss in {
+            "a": 9.0 if in_first else 1.0,
+            "b": 2.0,
+            "LogisticRegression": 4.0,
+        }.items():
+            append_result(file, _result(model, table, log_loss=loss))
+    choice = ["--results", str(file), "--candidate", "a", "--candidate", "b"]
+    selection.main([*choice, "--markdown"])
+    lines = [line.replace(" ", "") for line in capsys.readouterr().out.splitlines()]
+    # Chosen: a for group 0 (1.0 elsewhere), b for the others.
+    assert "|a|2.6000|0|" in lines
+    assert "|b|2.0000|1,2,3,4|" in lines
+    assert "|chosen:tablesthatchose|1.8000||" in lines
+    assert "|chosen:tablesthatdidnot|3.4000||" in lines
+    assert "|zoo|9.0000|LogisticRegression|4.0000|2.250|2.250|" in lines
+    assert "|tae|2.0000|LogisticRegression|4.0000|0.500|0.500|" in lines
+    with pytest.raises(SystemExit):
+        selection.main([*choice, "--candidate", "c"])
+    assert "no results of c" in capsys.readouterr().err

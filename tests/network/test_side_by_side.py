@@ -128,7 +128,11 @@ def no_use_for_a_mask(inputs, mask=None):
 
 NETWORKS = {
     "batch normalization and dropout": (X, {"backbone": "mlp", "backbone__normalization": "batch"}),
-    "realmlp": (X, {"backbone": "realmlp", "backbone__hidden_units": (8,)}),
+    # Members whose gradients are clipped by their norm are separate networks.
+    "realmlp": (
+        X,
+        {"backbone": "realmlp", "backbone__hidden_units": (8,), "optimizer__clipnorm": 100.0},
+    ),
     "gru": (SEQUENCES, {"backbone": "gru", "backbone__units": 4, "backbone__dropout": 0.1}),
     # Not Adam: for embeddings, Keras squares gradients before it sums those of the same row.
     "tokens": (

@@ -13,12 +13,18 @@ from ...accuracy.models import Catalog, Entry
 REFERENCE = "MLPClassifier"
 
 _SKLEARN = Entry(f"{__name__}.sklearn_models", "scikit-learn")
+_LIGHTGBM = Entry(f"{__name__}.lightgbm_models", "lightgbm")
+_XGBOOST = Entry(f"{__name__}.xgboost_models", "xgboost")
+_CATBOOST = Entry(f"{__name__}.catboost_models", "catboost")
 _PYTABKIT = Entry(f"{__name__}.pytabkit_models", "pytabkit")
 OTHERS = {
     "LogisticRegression": _SKLEARN,
     REFERENCE: _SKLEARN,
     "RandomForestClassifier": _SKLEARN,
     "HistGradientBoostingClassifier": _SKLEARN,
+    "LGBMClassifier": _LIGHTGBM,
+    "XGBClassifier": _XGBOOST,
+    "CatBoostClassifier": _CATBOOST,
     "RealMLP_TD_Classifier": _PYTABKIT,
     "TabM_D_Classifier": _PYTABKIT,
 }

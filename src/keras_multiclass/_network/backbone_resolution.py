@@ -59,6 +59,8 @@ class ResolvedBackbone:
         Builds the layer that emits the logits.
     ensemble : bool
         Whether it returns the features of several members.
+    stacked : bool
+        Whether it builds the members of an ensemble as one network.
     """
 
     build: Callable[..., Any]
@@ -69,6 +71,7 @@ class ResolvedBackbone:
     defaults: TrainingDefaults = field(default_factory=TrainingDefaults)
     head: Callable[..., keras.Layer] = keras.layers.Dense
     ensemble: bool = False
+    stacked: bool = False
 
     def takes(self, argument: str) -> bool:
         """Whether the builder has a parameter of this name."""
@@ -261,6 +264,7 @@ def _registered(name: str, shape: tuple[int, ...]) -> ResolvedBackbone:
         defaults=backbone.defaults or TrainingDefaults(),
         head=backbone.head or keras.layers.Dense,
         ensemble=backbone.ensemble,
+        stacked=backbone.stacked,
     )
 
 

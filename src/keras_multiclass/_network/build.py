@@ -68,6 +68,7 @@ def build_network(
     objective: Objective,
     scaling: str | None,
     n_ensemble: int = 1,
+    may_stack: bool = False,
     calibrated: bool = False,
 ) -> tuple[keras.Model, list[str]]:
     """Build input, preprocessing, backbone and a head that emits one logit per class.
@@ -86,6 +87,8 @@ def build_network(
         How numbers are scaled.
     n_ensemble : int, default=1
         Number of times that backbone and head are built, on the same preprocessing.
+    may_stack : bool, default=False
+        Whether members may share variables that hold the weights of all of them.
     calibrated : bool, default=False
         Whether the network gets a temperature.
 
@@ -102,16 +105,25 @@ def build_network(
         If the builder fails, or returns something other than features.
     """
     float_dtype = "float64" if keras.config.floatx() == "float64" else "float32"
-    check_arguments(backbone.build, arguments, prefix="backbone", target=backbone.label, skip=1)
+    check_arguments(
+        backbone.build,
+        arguments,
+        prefix="backbone",
+        target=backbone.label,
+        skip=1,
+        supplied=("n_members",) if backbone.stacked else (),
+    )
     inputs = keras.Input(rows.shape, dtype=rows.dtype, name="features")
     x, supplied, names = _preprocess(inputs, backbone, rows, scaling)
 
     def build_logits(x: Any, supplied: Mapping[str, Any]) -> Any:
         features = _call_builder(backbone, x, {**arguments, **supplied})
-        _check_features(features, backbone)
+        _check_features(features, backbone, members="n_members" in supplied)
         return _add_head(backbone, features, objective.n_classes, float_dtype)
 
-    if n_ensemble > 1:
+    if n_ensemble > 1 and backbone.stacked and may_stack:
+        logits = build_logits(x, {**supplied, "n_members": n_ensemble})
+    elif n_ensemble > 1:
         logits = side_by_side(build_logits, x, supplied, n_ensemble)
     else:
         logits = build_logits(x, supplied)
@@ -142,9 +154,9 @@ def check_scaling(scaling: str | None, is_table: bool) -> None:
 
 def _add_head(backbone: ResolvedBackbone, features: Any, n_classes: int, dtype: str) -> Any:
     """Add logits to features of rank 2, or of rank 3 with members on the second axis."""
-    if backbone.ensemble:
-        return MemberDense(n_classes, dtype=dtype, name="member_logits")(features)
-    return backbone.head(n_classes, dtype=dtype, name="logits")(features)
+    head = MemberDense if backbone.ensemble else backbone.head
+    name = "logits" if len(features.shape) == 2 else "member_logits"
+    return head(n_classes, dtype=dtype, name=name)(features)
 
 
 def _preprocess(
@@ -225,8 +237,9 @@ def _call_builder(backbone: ResolvedBackbone, x: Any, arguments: Mapping[str, An
         ) from error
 
 
-def _check_features(features: Any, backbone: ResolvedBackbone) -> None:
-    shape = "(batch, n_members, n_features)" if backbone.ensemble else "(batch, n_features)"
+def _check_features(features: Any, backbone: ResolvedBackbone, *, members: bool) -> None:
+    members = members or backbone.ensemble
+    shape = "(batch, n_members, n_features)" if members else "(batch, n_features)"
     if not keras.backend.is_keras_tensor(features):
         raise BackboneError(
             invalid(
@@ -237,14 +250,14 @@ def _check_features(features: Any, backbone: ResolvedBackbone) -> None:
             )
         )
     sizes = features.shape[1:]
-    if len(sizes) != 1 + backbone.ensemble or None in sizes:
+    if len(sizes) != 1 + members or None in sizes:
         raise BackboneError(
             invalid(
                 f"The return value of {backbone.label}",
                 f"a tensor of shape {shape} with a known number of features",
                 f"shape {tuple(features.shape)}",
-                "Register it without `ensemble`, or put the members on a separate axis."
-                if backbone.ensemble
+                "Register it without `ensemble` and `stacked`, or put members on the second axis."
+                if members
                 else "End it with a Flatten or global pooling layer (pooling='avg' in "
                 "keras.applications).",
             )

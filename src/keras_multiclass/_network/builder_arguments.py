@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from keras_multiclass._interop.scikeras import SCIKERAS_ARGUMENTS
@@ -36,6 +36,7 @@ def check_arguments(
     prefix: str,
     target: str,
     skip: int = 0,
+    supplied: Collection[str] = (),
 ) -> None:
     """Check routed arguments against a builder's signature.
 
@@ -51,6 +52,8 @@ def check_arguments(
         The builder's name in messages.
     skip : int, default=0
         Number of leading parameters that are not for the user.
+    supplied : collection of str, default=()
+        Further parameters that are not for the user.
 
     Raises
     ------
@@ -61,8 +64,8 @@ def check_arguments(
         parameters = list(inspect.signature(function).parameters.values())[skip:]
     except (TypeError, ValueError):  # no signature to compare with
         return
-    supplied = SUPPLIED[prefix]
-    named = {p.name: p for p in parameters if p.kind in NAMED and p.name not in supplied}
+    reserved = {*SUPPLIED[prefix], *supplied}
+    named = {p.name: p for p in parameters if p.kind in NAMED and p.name not in reserved}
     if not any(p.kind is p.VAR_KEYWORD for p in parameters):
         unknown = [name for name in arguments if name not in named]
         if unknown:

@@ -235,13 +235,40 @@ def follows_schedule(optimizer: Any, arguments: Mapping[str, Any]) -> bool:
     arguments : mapping
         Its routed arguments.
     """
-    if isinstance(optimizer, str):
-        try:
-            optimizer = optimizer_lookup(optimizer)
-        except ValueError:  # compiling reports it
-            return False
-    cls = optimizer if isinstance(optimizer, type) else type(optimizer)
-    if not issubclass(cls, ScheduledAdam):
+    if not issubclass(_class_of(optimizer), ScheduledAdam):
         return False
     own = getattr(optimizer, "schedule", None)
     return bool(arguments.get("schedule", own) != "constant")
+
+
+_ELEMENTWISE = frozenset(
+    {
+        *(ScheduledAdam, keras.optimizers.SGD, keras.optimizers.RMSprop, keras.optimizers.Adam),
+        *(keras.optimizers.AdamW, keras.optimizers.Nadam, keras.optimizers.Adamax),
+        *(keras.optimizers.Adagrad, keras.optimizers.Adadelta, keras.optimizers.Lion),
+    }
+)
+
+
+def acts_elementwise(optimizer: Any, arguments: Mapping[str, Any]) -> bool:
+    """Whether the step of each weight depends on its own gradients only, as far as is known.
+
+    Parameters
+    ----------
+    optimizer : str, class or keras.optimizers.Optimizer
+        As passed by the user.
+    arguments : mapping
+        Its routed arguments.
+    """
+    clips = arguments.get("clipnorm", getattr(optimizer, "clipnorm", None)) is not None
+    return _class_of(optimizer) in _ELEMENTWISE and not clips
+
+
+def _class_of(optimizer: Any) -> type:
+    """Return the class of an optimizer; ``object`` for an unknown name, which compiling reports."""
+    if isinstance(optimizer, str):
+        try:
+            return optimizer_lookup(optimizer)
+        except ValueError:
+            return object
+    return optimizer if isinstance(optimizer, type) else type(optimizer)

@@ -16,7 +16,7 @@ __all__ = ["EnsembleNetwork", "side_by_side"]
 
 @keras.saving.register_keras_serializable(package="keras_multiclass")
 class EnsembleNetwork(keras.Model):
-    """An ensemble whose members are the models among its layers.
+    """An ensemble whose members are the models among its layers, or share stacked variables.
 
     Its loss is the mean of the members' losses, including regularization. The gradients are those
     of the sum, so that each member takes the same steps as if trained alone, with any optimizer.
@@ -32,7 +32,8 @@ class EnsembleNetwork(keras.Model):
     @property
     def n_members(self) -> int:
         """Number of members."""
-        return sum(isinstance(layer, keras.Model) for layer in self.layers)
+        models = sum(isinstance(layer, keras.Model) for layer in self.layers)
+        return models or self.get_layer("logits").input.shape[1]
 
     @property
     def losses(self) -> list[Any]:

@@ -14,6 +14,7 @@ from keras_multiclass._network.build import build_network
 from keras_multiclass._network.builder_metadata import describe_features, describe_target
 from keras_multiclass._network.compile import CompileArguments, CompileSpec, continue_optimizer
 from keras_multiclass._network.name_collisions import build_without_collisions
+from keras_multiclass._network.optimizers import acts_elementwise
 from keras_multiclass._network.user_compile import (
     adopt_compiled,
     build_compile_kwargs,
@@ -123,6 +124,7 @@ def _build_from_backbone(
             objective=data.objective,
             scaling=settings.scaling,
             n_ensemble=settings.n_ensemble,
+            may_stack=acts_elementwise(arguments["optimizer"], arguments["optimizer_arguments"]),
             calibrated=settings.calibration is not None,
         )
     model = copy_if_used_before(model, earlier, backbone.label)

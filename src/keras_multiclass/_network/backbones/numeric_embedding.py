@@ -22,6 +22,7 @@ def embed_numbers(
     embedding_units: int,
     n_bins: int = _BINS,
     learning_rate_factor: float = 1.0,
+    n_members: int = 1,
 ) -> keras.KerasTensor:
     """Replace the numbers of a table by their embeddings and keep the other inputs.
 
@@ -39,10 +40,12 @@ def embed_numbers(
         Number of bins of a piecewise linear embedding.
     learning_rate_factor : float, default=1.0
         Learning rate of a periodic embedding relative to the rest of the network.
+    n_members : int, default=1
+        Number of members of an ensemble, each of which has embeddings of its own.
 
     Returns
     -------
-    KerasTensor of shape (batch, n_features)
+    KerasTensor of shape (batch, n_features), or (batch, n_members, n_features) for an ensemble
         The embeddings, followed by the other inputs.
     """
     embedding = check_choice("numeric_embedding", numeric_embedding, _EMBEDDINGS)
@@ -51,15 +54,64 @@ def embed_numbers(
     table = TableLayout.of_numbers(inputs.shape[-1]) if table is None else table
     n_numeric = table.n_numeric
     if embedding is None or n_numeric == 0:
-        return inputs
+        return for_members(inputs, n_members)
     numbers = inputs[:, :n_numeric]
     if embedding == "periodic":
-        embedded = PeriodicEmbedding(units, learning_rate_factor=learning_rate_factor)(numbers)
+        parts = _periodic(numbers, units, learning_rate_factor, n_members)
     else:
-        embedded = layers.Flatten()(embed_piecewise(numbers, table, units, n_bins))
-    if n_numeric == inputs.shape[-1]:
-        return embedded
-    return layers.Concatenate()([embedded, inputs[:, n_numeric:]])
+        parts = [_piecewise(numbers, table, units, n_bins, n_members)]
+    if n_numeric < inputs.shape[-1]:
+        parts.append(for_members(inputs[:, n_numeric:], n_members))
+    return layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
+
+
+def for_members(inputs: keras.KerasTensor, n_members: int) -> keras.KerasTensor:
+    """Repeat the inputs on a second axis of members; a single member needs none.
+
+    Parameters
+    ----------
+    inputs : KerasTensor of shape (batch, n_features)
+        The inputs.
+    n_members : int
+        Number of members.
+
+    Returns
+    -------
+    KerasTensor of shape (batch, n_features), or (batch, n_members, n_features)
+        The inputs of the members.
+    """
+    return layers.RepeatVector(n_members)(inputs) if n_members > 1 else inputs
+
+
+def _periodic(
+    numbers: keras.KerasTensor, units: int, learning_rate_factor: float, n_members: int
+) -> list[keras.KerasTensor]:
+    """Embed the numbers of each member as if they were columns of one table."""
+    layer = PeriodicEmbedding(units, learning_rate_factor=learning_rate_factor)
+    if n_members == 1:
+        return [layer(numbers)]
+    n = numbers.shape[-1]
+    n_learned = n * (units - 1)
+    columns = layers.Flatten()(for_members(numbers, n_members))
+    learned = layer(columns)[:, : n_members * n_learned]  # without the numbers themselves
+    return [layers.Reshape((n_members, n_learned))(learned), for_members(numbers, n_members)]
+
+
+def _piecewise(
+    numbers: keras.KerasTensor, table: TableLayout, units: int, n_bins: int, n_members: int
+) -> keras.KerasTensor:
+    """Embed the numbers of each member as if they were columns of one table."""
+    if n_members == 1:
+        return layers.Flatten()(embed_piecewise(numbers, table, units, n_bins))
+
+    def quantiles(levels: np.ndarray) -> np.ndarray:
+        return np.tile(table.quantiles(levels), (n_members, 1))
+
+    n = numbers.shape[-1]
+    columns = layers.Flatten()(for_members(numbers, n_members))
+    layout = TableLayout(n_members * n, (), quantiles)
+    vectors = embed_piecewise(columns, layout, units, n_bins)
+    return layers.Reshape((n_members, n * units))(vectors)
 
 
 def embed_piecewise(

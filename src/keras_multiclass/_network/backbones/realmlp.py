@@ -62,6 +62,7 @@ _HEAD = partial(NTKDense, bias_learning_rate_factor=_BIAS_FACTOR)
     kind="table",
     defaults=_DEFAULTS,
     head=_HEAD,
+    stacked=True,
 )
 def realmlp(
     inputs: keras.KerasTensor,
@@ -71,6 +72,7 @@ def realmlp(
     activation: Any = "selu",
     dropout: float = 0.15,
     numeric_embedding: str | None = "periodic",
+    n_members: int = 1,
 ) -> keras.KerasTensor:
     r"""Build RealMLP-TD, the multilayer perceptron of Holzmüller et al. [1]_.
 
@@ -107,10 +109,12 @@ def realmlp(
     numeric_embedding : {"periodic", "piecewise"} or None, default="periodic"
         Embedding of each number as four features: itself and three learned periodic ones, or a
         piecewise linear function of it. None for the numbers themselves.
+    n_members : int, default=1
+        Number of independent members, passed by the classifier.
 
     Returns
     -------
-    KerasTensor of shape (batch, n_features)
+    KerasTensor of shape (batch, n_features), or (batch, n_members, n_features) for several members
         ``n_features`` is the last value of ``hidden_units``.
 
     Raises
@@ -136,7 +140,12 @@ def realmlp(
     dropout = check_rate("dropout", dropout)
     drop = RowDropout(x)
     x = embed_numbers(
-        x, table, numeric_embedding, _EMBEDDING_UNITS, learning_rate_factor=_EMBEDDING_FACTOR
+        x,
+        table,
+        numeric_embedding,
+        _EMBEDDING_UNITS,
+        learning_rate_factor=_EMBEDDING_FACTOR,
+        n_members=n_members,
     )
     x = FeatureScale(_SCALE_FACTOR)(x)
     for width in widths:
@@ -147,7 +156,9 @@ def realmlp(
     return x
 
 
-@register_backbone("realmlp_small", kind="table", defaults=_SMALL_DEFAULTS, head=_HEAD)
+@register_backbone(
+    "realmlp_small", kind="table", defaults=_SMALL_DEFAULTS, head=_HEAD, stacked=True
+)
 def realmlp_small(
     inputs: keras.KerasTensor,
     *,
@@ -156,6 +167,7 @@ def realmlp_small(
     activation: Any = "selu",
     dropout: float = 0.15,
     numeric_embedding: str | None = "periodic",
+    n_members: int = 1,
 ) -> keras.KerasTensor:
     """Build a smaller `realmlp`, the default backbone for tables (``backbone="auto"``).
 
@@ -177,10 +189,12 @@ def realmlp_small(
         Largest dropout rate of each layer's outputs, in [0, 1).
     numeric_embedding : {"periodic", "piecewise"} or None, default="periodic"
         Embedding of the numbers, as in `realmlp`.
+    n_members : int, default=1
+        Number of independent members, passed by the classifier.
 
     Returns
     -------
-    KerasTensor of shape (batch, n_features)
+    KerasTensor of shape (batch, n_features), or (batch, n_members, n_features) for several members
         ``n_features`` is the last value of ``hidden_units``.
 
     Raises
@@ -202,4 +216,5 @@ def realmlp_small(
         activation=activation,
         dropout=dropout,
         numeric_embedding=numeric_embedding,
+        n_members=n_members,
     )

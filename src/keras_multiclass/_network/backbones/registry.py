@@ -58,6 +58,10 @@ class Backbone:
     head : callable, default=None
         ``head(n_classes, dtype=..., name=...)`` returns the layer that maps the features to one
         logit per class; None for ``keras.layers.Dense``.
+    stacked : bool, default=False
+        Whether the builder takes ``n_members`` and then returns the features of as many independent
+        members, as a tensor of shape ``(batch, n_members, n_features)`` that `head` takes, too.
+        ``n_ensemble`` then builds one network instead of one for each member.
 
     Raises
     ------
@@ -79,6 +83,7 @@ class Backbone:
     defaults: TrainingDefaults | None = None
     ensemble: bool = False
     head: Head | None = None
+    stacked: bool = False
 
     def __post_init__(self) -> None:
         """Validate name, builder and kind."""
@@ -223,6 +228,7 @@ def register_backbone(
     defaults: TrainingDefaults | None = ...,
     ensemble: bool = ...,
     head: Head | None = ...,
+    stacked: bool = ...,
     overwrite: bool = ...,
 ) -> BuilderT: ...
 
@@ -236,6 +242,7 @@ def register_backbone(
     defaults: TrainingDefaults | None = ...,
     ensemble: bool = ...,
     head: Head | None = ...,
+    stacked: bool = ...,
     overwrite: bool = ...,
 ) -> Callable[[BuilderT], BuilderT]: ...
 
@@ -248,6 +255,7 @@ def register_backbone(
     defaults: TrainingDefaults | None = None,
     ensemble: bool = False,
     head: Head | None = None,
+    stacked: bool = False,
     overwrite: bool = False,
 ) -> Builder:
     """Register a builder under a name, as a function call or a decorator.
@@ -272,6 +280,10 @@ def register_backbone(
     head : callable, default=None
         ``head(n_classes, dtype=..., name=...)`` returns the layer that maps the features to one
         logit per class; None for ``keras.layers.Dense``.
+    stacked : bool, default=False
+        Whether the builder takes ``n_members`` and then returns the features of as many independent
+        members, as a tensor of shape ``(batch, n_members, n_features)`` that `head` takes, too.
+        ``n_ensemble`` then builds one network instead of one for each member.
     overwrite : bool, default=False
         Whether to replace an existing backbone of this name.
 
@@ -307,7 +319,7 @@ def register_backbone(
     """
 
     def to_backbone(builder: Builder) -> Backbone:
-        return Backbone(name, builder, kind, defaults, ensemble, head)
+        return Backbone(name, builder, kind, defaults, ensemble, head, stacked)
 
     if builder is None:
         # Report an invalid name or kind at the decorator rather than at the function.

@@ -56,6 +56,28 @@ def average_labels(logits: Any) -> Any:
     return present - absent
 
 
+def multiply_members(inputs: Any, kernel: Any) -> Any:
+    """Multiply the inputs of each member by its own kernel.
+
+    Parameters
+    ----------
+    inputs : tensor of shape (batch, n_members, n_inputs) or (batch, n_inputs)
+        The inputs; those of rank 2 are not of an ensemble.
+    kernel : tensor of shape (n_members, n_inputs, n_outputs) or (n_inputs, n_outputs)
+        The kernels.
+
+    Returns
+    -------
+    tensor of shape (batch, n_members, n_outputs) or (batch, n_outputs)
+        The products.
+    """
+    if len(inputs.shape) == 2:
+        return ops.matmul(inputs, kernel)
+    # With the members first, forward pass and gradient are one batched product each.
+    outputs = ops.matmul(ops.transpose(inputs, (1, 0, 2)), kernel)
+    return ops.transpose(outputs, (1, 0, 2))
+
+
 @_register
 class MemberDense(keras.layers.Layer):
     """A separate dense layer for each member.
@@ -97,9 +119,7 @@ class MemberDense(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return the outputs of the members."""
-        # With the members first, forward pass and gradient are one batched product each.
-        outputs = ops.matmul(ops.transpose(inputs, (1, 0, 2)), self.kernel)
-        return ops.transpose(outputs, (1, 0, 2)) + self.bias
+        return multiply_members(inputs, self.kernel) + self.bias
 
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return ``(batch, n_members, units)``."""

@@ -1,5 +1,8 @@
 """Layers of RealMLP, with separate learning rates for kernels, biases, scales and activations.
 
+Inputs of shape ``(batch, n_members, n_features)`` are those of independent members, each of which
+has weights of its own.
+
 Adam moves every variable by about the learning rate. A weight computed as ``c`` times its variable
 therefore learns ``c`` times as fast, without any support from the optimizer.
 """
@@ -10,7 +13,9 @@ import math
 from typing import Any
 
 import keras
-from keras import activations, initializers, ops
+from keras import activations, initializers
+
+from keras_multiclass._network.layers.heads import multiply_members
 
 
 @keras.saving.register_keras_serializable(package="keras_multiclass")
@@ -26,6 +31,8 @@ class FeatureScale(keras.layers.Layer):
         Keyword arguments of ``keras.layers.Layer``.
     """
 
+    weights_per_position = True
+
     def __init__(self, learning_rate_factor: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.learning_rate_factor = learning_rate_factor
@@ -33,7 +40,7 @@ class FeatureScale(keras.layers.Layer):
     def build(self, input_shape: tuple[Any, ...]) -> None:
         """Create the variable."""
         one = initializers.Constant(1 / self.learning_rate_factor)
-        self.scale = self.add_weight(shape=(input_shape[-1],), initializer=one, name="scale")
+        self.scale = self.add_weight(shape=input_shape[1:], initializer=one, name="scale")
         # As in the authors' implementation (pytabkit 1.7.3); this matters on small tables.
         self.scale.decay_share = self.learning_rate_factor**2
 
@@ -67,6 +74,8 @@ class NTKDense(keras.layers.Layer):
         Keyword arguments of ``keras.layers.Layer``.
     """
 
+    weights_per_position = True
+
     def __init__(self, units: int, bias_learning_rate_factor: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = units
@@ -74,17 +83,17 @@ class NTKDense(keras.layers.Layer):
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
         """Create a kernel drawn from the standard normal distribution, and a zero bias."""
-        n_inputs = input_shape[-1]
+        *members, n_inputs = input_shape[1:]
         normal = initializers.RandomNormal(stddev=1.0)
         self.kernel = self.add_weight(
-            shape=(n_inputs, self.units), initializer=normal, name="kernel"
+            shape=(*members, n_inputs, self.units), initializer=normal, name="kernel"
         )
-        self.bias = self.add_weight(shape=(self.units,), initializer="zeros", name="bias")
+        self.bias = self.add_weight(shape=(*members, self.units), initializer="zeros", name="bias")
         self.gain = 1 / math.sqrt(max(1, n_inputs))
 
     def call(self, inputs: Any) -> Any:
         """Return the outputs."""
-        outputs = ops.matmul(inputs, self.gain * self.kernel)
+        outputs = multiply_members(inputs, self.gain * self.kernel)
         return outputs + self.bias_learning_rate_factor * self.bias
 
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -116,6 +125,8 @@ class ParametricActivation(keras.layers.Layer):
         Keyword arguments of ``keras.layers.Layer``.
     """
 
+    weights_per_position = True
+
     def __init__(self, activation: Any, learning_rate_factor: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
@@ -124,7 +135,7 @@ class ParametricActivation(keras.layers.Layer):
     def build(self, input_shape: tuple[Any, ...]) -> None:
         """Create the variable."""
         one = initializers.Constant(1 / self.learning_rate_factor)
-        self.share = self.add_weight(shape=(input_shape[-1],), initializer=one, name="share")
+        self.share = self.add_weight(shape=input_shape[1:], initializer=one, name="share")
 
     def call(self, inputs: Any) -> Any:
         """Return the activations."""
