@@ -24,8 +24,8 @@ from keras_multiclass._shared.keras.lookup import without_case
 from keras_multiclass._shared.keras.snapshots import copy_layer
 from keras_multiclass._shared.seeding import epoch_seed, resolve_seed, seeded
 from keras_multiclass._shared.typing import History
-from keras_multiclass._training.auto_parameters import compile_arguments
 from keras_multiclass._training.build import with_prediction_form
+from keras_multiclass._training.defaults import compile_arguments
 from keras_multiclass._training.fit_parameters import FitParameters
 from keras_multiclass._training.fitted import FittedNetwork, FittedState, TrainingRecord, name_modes
 from keras_multiclass._training.structure import structure_of

@@ -25,7 +25,7 @@ from keras_multiclass._network.user_networks import copy_if_used_before
 from keras_multiclass._shared.keras.earlier_layers import EarlierLayers
 from keras_multiclass._shared.keras.overrides import NOT_CALLED, overridden, overrides_prediction
 from keras_multiclass._shared.messages import warn
-from keras_multiclass._training.auto_parameters import (
+from keras_multiclass._training.defaults import (
     TrainingSettings,
     compile_arguments,
     resolved_parameters,

@@ -1,4 +1,4 @@
-"""The plain parameters, checked together; ``"auto"`` is resolved in `auto_parameters`."""
+"""The plain parameters, checked together; ``"auto"`` is resolved in `defaults`."""
 
 from __future__ import annotations
 

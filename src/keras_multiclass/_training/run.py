@@ -29,10 +29,10 @@ from keras_multiclass._shared.messages import warn, warnings_held_back
 from keras_multiclass._shared.seeding import Seeded, epoch_seed, resolve_seed, seeded
 from keras_multiclass._shared.typing import History
 from keras_multiclass._shared.upstream.keras_globals import own_seed_generator
-from keras_multiclass._training.auto_parameters import compile_arguments
 from keras_multiclass._training.build import build_and_compile
 from keras_multiclass._training.calibration import calibrate, set_temperature, temperature_of
 from keras_multiclass._training.callbacks import build_callbacks
+from keras_multiclass._training.defaults import compile_arguments
 from keras_multiclass._training.early_stopping import build_early_stopping, warn_of_undefined
 from keras_multiclass._training.engine import TrainingPlan, TrainingResult, is_due, train
 from keras_multiclass._training.fit_parameters import FitParameters

@@ -15,8 +15,8 @@ from keras_multiclass._network.compile import build_optimizer
 from keras_multiclass._network.objective import Objective
 from keras_multiclass._shared.keras.object_lists import build_objects
 from keras_multiclass._shared.keras.objects import extract
-from keras_multiclass._training.auto_parameters import DEFAULT_OPTIMIZER
 from keras_multiclass._training.callbacks import callback_lookup
+from keras_multiclass._training.defaults import DEFAULT_OPTIMIZER
 from keras_multiclass._training.parameter_checks import is_auto
 
 Values: TypeAlias = Mapping[str, object]

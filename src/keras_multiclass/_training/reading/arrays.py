@@ -17,7 +17,7 @@ from keras_multiclass._data.tokens import occurring_tokens
 from keras_multiclass._network.backbone_resolution import NetworkParameters
 from keras_multiclass._shared.keras.environment import array_dtype
 from keras_multiclass._shared.messages import describe, invalid
-from keras_multiclass._training.auto_parameters import resolve_auto
+from keras_multiclass._training.defaults import resolve_auto
 from keras_multiclass._training.fit_parameters import FitParameters
 from keras_multiclass._training.reading.meta_estimators import explaining_encoded_target
 from keras_multiclass._training.reading.rows import RowReader

@@ -13,7 +13,7 @@ from keras_multiclass._data.statistics import Statistics
 from keras_multiclass._network.backbone_resolution import ResolvedBackbone
 from keras_multiclass._network.build import InputDescription
 from keras_multiclass._network.objective import Objective
-from keras_multiclass._training.auto_parameters import TrainingSettings
+from keras_multiclass._training.defaults import TrainingSettings
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from keras_multiclass._data.streams import Batch, Stream
 from keras_multiclass._network.backbone_resolution import NetworkParameters, ResolvedBackbone
 from keras_multiclass._shared.keras.environment import array_dtype
 from keras_multiclass._shared.messages import describe, invalid
-from keras_multiclass._training.auto_parameters import resolve_auto
+from keras_multiclass._training.defaults import resolve_auto
 from keras_multiclass._training.engine import STREAMED, graph_refused
 from keras_multiclass._training.fit_parameters import FitParameters
 from keras_multiclass._training.parameter_checks import Settings
