@@ -86,6 +86,22 @@ def test_with_a_constant_schedule_it_equals_keras_adam():
     np.testing.assert_allclose(ours.predict_proba(X), keras_own.predict_proba(X), atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("schedule", "share"), [("constant", 1.0), ("cosine", 0.5), ("coslog4", 0.5), ("linear", 0.5)]
+)
+def test_without_a_length_the_rate_is_half_the_largest_one_unless_it_is_constant(schedule, share):
+    optimizer = ScheduledAdam(0.1, schedule=schedule)
+    variable = keras.Variable([1.0])
+    optimizer.build([variable])
+    optimizer.start_schedule(None)
+    # Gradients of equal size move a weight by the learning rate.
+    for _ in range(2):
+        optimizer.apply([keras.ops.convert_to_tensor([2.0])], [variable])
+    np.testing.assert_allclose(variable, [1 - 2 * 0.1 * share], rtol=1e-5)
+    optimizer.start_schedule(4)
+    np.testing.assert_allclose(optimizer.scheduled_rate(), 0.1 * factor(schedule, 0, 4), rtol=1e-5)
+
+
 def test_the_schedule_has_the_length_of_the_fit():
     """150 rows in batches of 50 are 3 steps per epoch; a warm start restarts the schedule."""
     params = {"optimizer": "scheduled_adam", "batch_size": 50, "warm_start": True}
