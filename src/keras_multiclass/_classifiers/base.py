@@ -23,7 +23,7 @@ from keras_multiclass._interop.sklearn_callbacks import (
     report_epochs,
 )
 from keras_multiclass._network.backbone_resolution import NetworkParameters
-from keras_multiclass._network.compile import PackedModel
+from keras_multiclass._network.compiled_model import PackedModel
 from keras_multiclass._network.objective import Objective
 from keras_multiclass._shared.interrupts import interruptible, shielded
 from keras_multiclass._shared.keras.copying import copy_state, sharing_variables_with

@@ -1,4 +1,4 @@
-"""The specification that a model is compiled from, and pickling of compiled models.
+"""The specification that a model is compiled from.
 
 A specification holds the optimizer, loss and metrics as the user passed them, not Keras objects
 built from them. A fitted classifier therefore pickles whenever its parameters do, and each call of
@@ -19,8 +19,6 @@ from keras_multiclass._network.objective import Objective, metric_modes
 from keras_multiclass._network.optimizers import optimizer_lookup
 from keras_multiclass._shared.keras.objects import build_object
 from keras_multiclass._shared.keras.optimizer_state import LEARNING_RATE, OptimizerState
-from keras_multiclass._shared.keras.snapshots import LayerSnapshot, restore_optimizer
-from keras_multiclass._shared.keras.variables import read_values, write_values
 from keras_multiclass.exceptions import BackboneError, ObjectiveError
 
 _COMPILED = ("optimizer", "loss", "weighted_metrics")
@@ -223,43 +221,3 @@ def same(first: Any, second: Any) -> bool:
         return bool(first == second)
     except (ValueError, TypeError):  # arrays among the arguments
         return False
-
-
-@contextlib.contextmanager
-def restored_on_failure(model: keras.Model, compile_spec: CompileSpec) -> Iterator[None]:
-    """Restore the weights, optimizer, loss and metrics of a model if the block raises."""
-    optimizer, loss = model.optimizer, model.loss
-    values = read_values(model)
-    optimizer_values = read_values(optimizer) if optimizer.built else None
-    try:
-        yield
-    except BaseException:
-        if optimizer_values is None:  # not used yet, so a new one is the same
-            compile_spec.compile(model)
-        elif model.optimizer is not optimizer or model.loss is not loss:
-            compile_spec.compile(model, optimizer)
-        write_values(model, values)
-        if optimizer_values is not None:
-            write_values(optimizer, optimizer_values)
-        raise
-
-
-@dataclass(frozen=True)
-class PackedModel:
-    """A compiled model as plain data, for pickling."""
-
-    snapshot: LayerSnapshot
-    optimizer_state: OptimizerState | None
-
-    @classmethod
-    def pack(cls, model: keras.Model) -> PackedModel:
-        """Pack a model and the state of its optimizer."""
-        state = OptimizerState.take(model.optimizer)
-        return cls(LayerSnapshot.take(model, with_compiled=False), state)
-
-    def unpack(self, compile_spec: CompileSpec) -> keras.Model:
-        """Rebuild the model, compiled with its specification and ready to continue training."""
-        model = self.snapshot.restore()
-        compile_spec.compile(model)
-        restore_optimizer(model, self.optimizer_state)
-        return model

@@ -17,7 +17,8 @@ import numpy as np
 
 from keras_multiclass._data.rows import Data, TrainingData
 from keras_multiclass._network.backbone_resolution import NetworkParameters, integer_input
-from keras_multiclass._network.compile import MetricMode, restored_on_failure
+from keras_multiclass._network.compile import MetricMode
+from keras_multiclass._network.compiled_model import restored_on_failure
 from keras_multiclass._shared.interrupts import interruptible
 from keras_multiclass._shared.keras.copying import sharing_variables_with
 from keras_multiclass._shared.keras.environment import check_dtype, keras_environment, start_quietly
