@@ -30,12 +30,12 @@ from keras_multiclass._shared.keras.copying import copy_state, sharing_variables
 from keras_multiclass._shared.keras.environment import keras_environment, start_quietly
 from keras_multiclass._shared.keras.pickling import pack_parameters
 from keras_multiclass._shared.keras.versions import current_versions, naming_versions
-from keras_multiclass._shared.messages import describe, invalid
 from keras_multiclass._shared.seeding import seeded
 from keras_multiclass._shared.signatures import accepted_parameters
 from keras_multiclass._shared.typing import ArrayLike, History
 from keras_multiclass._training.callers import is_called_by_user
 from keras_multiclass._training.engine import predict
+from keras_multiclass._training.engine.compiled import check_compiled
 from keras_multiclass._training.fit_parameters import FitParameters
 from keras_multiclass._training.fitted import FittedNetwork, FittedState, TrainingRecord
 from keras_multiclass._training.parameter_checks import resolve_prediction
@@ -346,16 +346,13 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
             return FitParameters.check(values, self._routed, type(self).__name__, task)
 
     def _fitted_network(self) -> FittedNetwork:
-        if type(self.model_.loss) is not type(self.loss_):
-            raise ValueError(
-                invalid(
-                    "The loss of `model_`",
-                    "as compiled by the classifier to continue training",
-                    describe(self.model_.loss),
-                    "Pass loss=classifier.loss_ to model_.compile, or set the parameter `loss` and "
-                    "call `fit`.",
-                )
-            )
+        check_compiled(
+            self.model_,
+            self.loss_,
+            "`model_`",
+            "Pass loss=classifier.loss_ and an optimizer to model_.compile, or set the parameters "
+            "`loss` and `optimizer` instead.",
+        )
         record = TrainingRecord(
             self.history_,
             self.n_iter_,
@@ -365,7 +362,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
             self.engine_reason_,
         )
         state = replace(self._state, thresholds=self._current_thresholds())
-        return FittedNetwork(self.model_, state, record)
+        return FittedNetwork(self.model_, state, self.loss_, record)
 
     def _set_fitted(self, network: FittedNetwork) -> None:
         others = {name: value for name, value in vars(self).items() if not _is_fitted(name)}

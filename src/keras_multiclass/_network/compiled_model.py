@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 
@@ -17,7 +19,7 @@ from keras_multiclass._shared.keras.variables import read_values, write_values
 @contextlib.contextmanager
 def restored_on_failure(model: keras.Model, compile_spec: CompileSpec) -> Iterator[None]:
     """Restore the weights, optimizer, loss and metrics of a model if the block raises."""
-    optimizer, loss = model.optimizer, model.loss
+    optimizer, compiled = model.optimizer, _made_by_compile(model)
     values = read_values(model)
     optimizer_values = read_values(optimizer) if optimizer.built else None
     try:
@@ -25,12 +27,16 @@ def restored_on_failure(model: keras.Model, compile_spec: CompileSpec) -> Iterat
     except BaseException:
         if optimizer_values is None:  # not used yet, so a new one is the same
             compile_spec.compile(model)
-        elif model.optimizer is not optimizer or model.loss is not loss:
+        elif any(map(operator.is_not, compiled, _made_by_compile(model))):
             compile_spec.compile(model, optimizer)
         write_values(model, values)
         if optimizer_values is not None:
             write_values(optimizer, optimizer_values)
         raise
+
+
+def _made_by_compile(model: keras.Model) -> list[Any]:
+    return [model.optimizer, model.loss, *model.metrics[:1]]  # the first averages the loss
 
 
 @dataclass(frozen=True)

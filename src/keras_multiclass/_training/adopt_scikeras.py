@@ -76,7 +76,8 @@ def adopt_fit(parameters: FitParameters, fit: SciKerasFit) -> FittedNetwork:
     n_epochs, n_validated = len(history.get("loss", [])), len(history.get("val_loss", []))
     # SciKeras does not record which epochs were validated, unless all were.
     validated = range(1, n_validated + 1) if n_validated == n_epochs else ()
-    return FittedNetwork(model, state, TrainingRecord(history, n_epochs, modes, tuple(validated)))
+    record = TrainingRecord(history, n_epochs, modes, tuple(validated))
+    return FittedNetwork(model, state, model.loss, record)
 
 
 def _read_compile_spec(

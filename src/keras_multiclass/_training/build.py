@@ -106,7 +106,7 @@ def build_and_compile(parameters: FitParameters, data: RunData, seed: int) -> Fi
         ),
         thresholds=data.thresholds,
     )
-    return FittedNetwork(model, state)
+    return FittedNetwork(model, state, model.loss)
 
 
 def _build_from_backbone(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import keras
 import numpy as np
@@ -132,6 +133,8 @@ class FittedNetwork:
         The compiled network.
     state : FittedState
         The private fitted state.
+    loss : keras.losses.Loss or None
+        What the classifier compiled the network with; a callback may have compiled it again.
     record : TrainingRecord
         What training has logged.
     callbacks : tuple of keras.callbacks.Callback
@@ -140,6 +143,7 @@ class FittedNetwork:
 
     model: keras.Model
     state: FittedState
+    loss: Any
     record: TrainingRecord = field(default_factory=TrainingRecord)
     callbacks: tuple[keras.callbacks.Callback, ...] = ()
 
@@ -165,7 +169,7 @@ class FittedNetwork:
             "n_features_in_": features.n_features_in,
             "input_shape_": features.input_shape,
             "model_": self.model,
-            "loss_": self.model.loss,
+            "loss_": self.loss,
             "callbacks_": list(self.callbacks),
             **self.record.attributes(),
             "engine_": self.record.engine,

@@ -177,7 +177,7 @@ def _continue(
         with restored_on_failure(model, state.compile_spec):
             spec.recompile(model, state.compile_spec)
             state = replace(state, codec=data.codec, compile_spec=spec, compile_arguments=arguments)
-            network = replace(previous, state=state)
+            network = replace(previous, state=state, loss=model.loss)
             block.share()
             return _train(parameters, request, data, network, progress, observer)
 

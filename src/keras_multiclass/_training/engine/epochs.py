@@ -17,6 +17,7 @@ from keras_multiclass._shared.keras.epoch_callbacks import EpochRecorder, Logs
 from keras_multiclass._shared.messages import warn
 from keras_multiclass._shared.upstream.keras_training import take_initial_epoch
 from keras_multiclass._training.engine.base import TrainingPlan, TrainingResult
+from keras_multiclass._training.engine.compiled import CompiledCheck
 from keras_multiclass._training.engine.file_errors import named_writers
 
 
@@ -47,7 +48,7 @@ def run_training(
     }
     with interruptible(), named_writers():
         callbacks = _Callbacks(
-            [*plan.callbacks, recorder],
+            [*plan.callbacks, recorder, CompiledCheck(model.loss)],
             model=model,
             **params,
         )
