@@ -21,6 +21,7 @@ from keras_multiclass._network.objective.classes.output import (
     to_logits,
     to_probabilities,
 )
+from keras_multiclass._network.objective.labels.losses import resolve_label_loss
 from keras_multiclass.exceptions import ObjectiveError
 
 RNG = np.random.default_rng(0)
@@ -706,3 +707,42 @@ def test_errors_of_losses_and_metrics_are_quoted_and_chained(resolve, made_from)
 def test_functions_that_return_nothing_are_told_so(resolve):
     with pytest.raises(ObjectiveError, match="TypeError: it returned None"):
         resolve(lambda y_true, y_pred: None, n_classes=C, output_form="logits")
+
+
+class Factor(keras.losses.Loss):
+    """A loss of Keras times a number that is 0 at first."""
+
+    def __init__(self, function, factor):
+        super().__init__()
+        self.function, self.factor = function, factor
+
+    def call(self, y_true, y_pred):
+        return self.factor * self.function(y_true, y_pred)
+
+
+@pytest.mark.parametrize("zero", [0.0, 0, np.float32(0), lambda: keras.Variable(0.0)])
+@pytest.mark.parametrize(
+    ("function", "form"),
+    [
+        (keras.losses.categorical_crossentropy, "logits"),
+        (keras.losses.sparse_categorical_crossentropy, "probabilities"),
+        (keras.losses.binary_crossentropy, "binary_logit"),
+        (keras.losses.binary_crossentropy, "label_logits"),
+    ],
+)
+def test_what_a_loss_takes_is_found_while_it_is_multiplied_by_0(function, form, zero):
+    def resolve(loss):
+        if form == "label_logits":
+            return resolve_label_loss(loss, n_labels=C, output_form=form)
+        n_classes = 2 if form.startswith("binary") else C
+        return resolve_loss(loss, n_classes=n_classes, output_form=form)
+
+    zero = zero() if callable(zero) else zero
+    loss = resolve(Factor(function, zero))
+    assert loss.forms == resolve(Factor(function, 1.0)).forms
+    assert float(loss.factor) == 0.0
+    metric = Factor(function, zero)
+    if form in ("logits", "probabilities"):
+        (found,) = resolve_metrics([metric], n_classes=C, output_form=form)
+        (expected,) = resolve_metrics([Factor(function, 1.0)], n_classes=C, output_form=form)
+        assert found.forms == expected.forms

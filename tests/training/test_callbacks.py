@@ -434,16 +434,54 @@ def layer_of_a_builder():
     return {"model": lambda: model}, layer.factor
 
 
+class WithRate(keras.layers.Layer):
+    rate = 0.5
+
+    def call(self, inputs):
+        return self.rate * inputs
+
+
+def attribute_of_a_layer():
+    layer = WithRate()
+    model = keras.Sequential([keras.Input((4,)), layer, keras.layers.Dense(3)])
+    return {"model": model}, lambda: setattr(layer, "rate", 2.0)
+
+
+def activation_of_a_layer():
+    params, _ = compiled_model()
+    return params, lambda: setattr(params["model"].layers[-1], "activation", keras.ops.sigmoid)
+
+
+def setting_of_an_optimizer():
+    optimizer = keras.optimizers.SGD(0.1)
+    return {"optimizer": optimizer}, lambda: setattr(optimizer, "clipnorm", 1e-6)
+
+
 @pytest.mark.parametrize(
-    "given", [sgd, sgd_of_a_schedule, routed_schedule, compiled_model, layer_of_a_builder]
+    "given",
+    [
+        *(sgd, sgd_of_a_schedule, routed_schedule, compiled_model, layer_of_a_builder),
+        *(attribute_of_a_layer, activation_of_a_layer, setting_of_an_optimizer),
+    ],
 )
 def test_changing_what_was_passed_causes_a_warning(given):
     params, rate = given()
-    change = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: rate.assign(0.0))
+    zero = rate if callable(rate) else lambda: rate.assign(0.0)
+    change = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: zero())
     defaults = {} if "model" in params else {"backbone__hidden_units": (8,)}
     fitted = KerasMulticlassClassifier(**defaults, **params, epochs=2, callbacks=[change])
     with pytest.warns(UserWarning, match=r"trains a copy.*self\.model\.optimizer\.learning"):
         fitted.fit(X, y)
+
+
+def test_a_builder_may_change_the_layers_that_it_uses():
+    base = keras.Sequential([keras.Input((4,)), keras.layers.Dense(5, name="unfrozen")])
+
+    def build():
+        base.trainable = False
+        return keras.Sequential([base, keras.layers.Dense(3)])
+
+    KerasMulticlassClassifier(model=build, epochs=1, callbacks=Recorder()).fit(X, y)
 
 
 def test_the_optimizer_that_a_callback_is_advised_to_change_is_the_one_that_trains():

@@ -26,7 +26,7 @@ from keras_multiclass._network.backbone_resolution import NetworkParameters
 from keras_multiclass._network.compiled_model import PackedModel
 from keras_multiclass._network.objective import Objective
 from keras_multiclass._shared.interrupts import interruptible, shielded
-from keras_multiclass._shared.keras.copying import copy_state, sharing_variables_with
+from keras_multiclass._shared.keras.copying import copy_state, sharing_with
 from keras_multiclass._shared.keras.environment import keras_environment, start_quietly
 from keras_multiclass._shared.keras.pickling import pack_parameters
 from keras_multiclass._shared.keras.versions import current_versions, naming_versions
@@ -592,7 +592,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
                     shielded(),
                     keras_environment(restored["_state"].dtype),
                     seeded(0),
-                    sharing_variables_with(restored["callbacks_"]),
+                    sharing_with(restored["callbacks_"]),
                     interruptible(),
                 ):
                     restored["model_"] = restored["model_"].unpack(restored["_state"].compile_spec)

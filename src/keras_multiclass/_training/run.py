@@ -20,7 +20,7 @@ from keras_multiclass._network.backbone_resolution import NetworkParameters, int
 from keras_multiclass._network.compile import MetricMode
 from keras_multiclass._network.compiled_model import restored_on_failure
 from keras_multiclass._shared.interrupts import interruptible
-from keras_multiclass._shared.keras.copying import sharing_variables_with
+from keras_multiclass._shared.keras.copying import sharing_with
 from keras_multiclass._shared.keras.environment import check_dtype, keras_environment, start_quietly
 from keras_multiclass._shared.keras.global_policy import warning_if_policy_differs
 from keras_multiclass._shared.keras.overrides import overrides_logs
@@ -96,8 +96,7 @@ def run_fit(
     with (
         warning_if_policy_differs(parameters.settings.dtype),
         show_progress(verbose) as progress,
-        sharing_variables_with(callbacks),
-        warning_if_optimizer_changes(parameters),
+        sharing_with(callbacks),
     ):
         if previous is None:
             return _start(parameters, request, progress, observer)
@@ -122,7 +121,8 @@ def _start(
         if request.task == "initialize":
             return network
         block.share()
-        return _train(parameters, request, data, network, progress, observer)
+        with warning_if_optimizer_changes(parameters):
+            return _train(parameters, request, data, network, progress, observer)
 
 
 def _network_parameters(parameters: FitParameters, request: FitRequest) -> NetworkParameters:
@@ -179,7 +179,8 @@ def _continue(
             state = replace(state, codec=data.codec, compile_spec=spec, compile_arguments=arguments)
             network = replace(previous, state=state, loss=model.loss)
             block.share()
-            return _train(parameters, request, data, network, progress, observer)
+            with warning_if_optimizer_changes(parameters):
+                return _train(parameters, request, data, network, progress, observer)
 
 
 @contextlib.contextmanager

@@ -106,6 +106,21 @@ class AdaptedLoss(keras.losses.Loss):
             and "sample_weight" in accepted_parameters(type(inner).__call__).names
         )
 
+    def __getattr__(self, name: str) -> Any:
+        # In callbacks, `self.model.loss` is a loss of the user's, as in Keras.
+        inner = vars(self).get("inner")
+        if name in getattr(inner, "__dict__", {}):
+            return getattr(inner, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        inner = vars(self).get("inner")
+        is_own = name in vars(self) or name in accepted_parameters(type(self)).names
+        if not is_own and name in getattr(inner, "__dict__", {}):
+            setattr(inner, name, value)
+        else:
+            super().__setattr__(name, value)
+
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Return the loss of a batch."""
         if sample_weight is None or not self.takes_weights:

@@ -7,6 +7,7 @@ labels does not look at them, and takes the first form.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, Protocol, Self, TypeAlias, TypeVar
@@ -16,6 +17,7 @@ import numpy as np
 from keras import ops
 
 from keras_multiclass._network.objective.forms import Forms
+from keras_multiclass._network.objective.zero_scales import without_zeros
 from keras_multiclass._shared.messages import quote_error
 
 __all__ = ["Attempts", "DetectedForms", "Trial", "call", "detect_forms"]
@@ -43,10 +45,13 @@ class Attempts:
         Descriptions of the labels by the outcome.
     errors : list of Exception
         What the calls raised.
+    is_constant : bool
+        Whether the function returned the same for right and wrong predictions.
     """
 
     forms: dict[str, list[str]] = field(default_factory=dict)
     errors: list[Exception] = field(default_factory=list)
+    is_constant: bool = False
 
     def add(self, labels: str, outcome: str, error: Exception | None = None) -> None:
         """Add the outcome for one form of labels."""
@@ -63,7 +68,13 @@ class Attempts:
         n_forms = sum(map(len, self.forms.values()))
         did = "raised an error" if len(self.errors) == n_forms else otherwise
         tried = "; ".join(f"{', '.join(f)}: {outcome}" for outcome, f in self.forms.items())
-        return f"it {did}. Tried: {tried}."
+        hint = ""
+        if self.is_constant:
+            hint = (
+                " It returned the same for right and wrong predictions. If it is multiplied by a "
+                "number that is 0 until a callback changes it, let that number begin at 1e-9."
+            )
+        return f"it {did}. Tried: {tried}.{hint}"
 
 
 class Trial(Protocol[F]):
@@ -118,6 +129,7 @@ def detect_forms(
     *,
     scores: bool = False,
     required: Literal["down"] | None = None,
+    of: Any = None,
 ) -> DetectedForms[F] | Attempts:
     """Find the forms of labels and predictions that a function expects.
 
@@ -132,12 +144,29 @@ def detect_forms(
     required : "down" or None, default=None
         Required direction of better values; None allows both, and functions without any that do
         not depend on the labels.
+    of : object, default=None
+        The loss or metric, whose variables and attributes may be 0 until a callback changes them.
 
     Returns
     -------
     DetectedForms or Attempts
         The attempts if no forms fit, for an error message.
     """
+    detected = _detect_forms(evaluate, trial, scores, required)
+    if isinstance(detected, Attempts):
+        detected.is_constant = _is_constant(evaluate, trial.candidates(scores=scores), trial)
+    elif detected.direction is not None:
+        return detected
+    if of is None or not getattr(detected, "is_constant", True):
+        return detected
+    with without_zeros(of) as had_zeros:
+        found = _detect_forms(evaluate, trial, scores, required) if had_zeros else detected
+    return detected if isinstance(found, Attempts) or found.direction is None else found
+
+
+def _detect_forms(
+    evaluate: Evaluate, trial: Trial[F], scores: bool, required: Literal["down"] | None
+) -> DetectedForms[F] | Attempts:
     candidates = trial.candidates(scores=scores)
     if required is None and _ignores_labels(evaluate, candidates, trial):
         return _without_direction(evaluate, candidates[0], trial)
@@ -189,6 +218,16 @@ def _ignores_labels(evaluate: Evaluate, candidates: Sequence[F], trial: Trial[F]
     except Exception:
         return False
     return True
+
+
+def _is_constant(evaluate: Evaluate, candidates: Sequence[F], trial: Trial[F]) -> bool:
+    """Whether a function gives the same for right and wrong predictions, with labels of a form."""
+    for forms in candidates:
+        with contextlib.suppress(Exception):
+            values = [_evaluate(evaluate, forms, trial, p) for p in (trial.right, trial.wrong)]
+            if _same(*values):
+                return True
+    return False
 
 
 def _varies_by_itself(evaluate: Evaluate, candidates: Sequence[F], trial: Trial[F]) -> bool:

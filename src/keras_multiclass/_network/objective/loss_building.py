@@ -100,7 +100,8 @@ def build_user_loss(spec: Any, arguments: Mapping[str, Any], takes_logits: bool)
     if has_option and getattr(spec, "from_logits", None) is not takes_logits:
         routed["from_logits"] = takes_logits
     built = build_object(spec, routed, lookup=loss_lookup, what="loss", base=keras.losses.Loss)
-    built.reduction = _reduction(spec, arguments)  # for an overridden `__call__` that calls Keras'
+    if built is not spec:  # for an overridden `__call__` that calls Keras'
+        built.reduction = _reduction(spec, arguments)
     return built
 
 

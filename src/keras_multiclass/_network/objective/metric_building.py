@@ -196,7 +196,8 @@ def adapt_own_metric(
     scores = "from_logits" in accepted_parameters(function).names
     if scores:
         arguments["from_logits"] = takes_logits
-    detected = detect_forms(functools.partial(function, **arguments), trial, scores=scores)
+    evaluate = functools.partial(function, **arguments)
+    detected = detect_forms(evaluate, trial, scores=scores, of=function)
     detected = _check(metric, detected, unusable)
     return MeanOfFunction(
         function,
@@ -229,7 +230,7 @@ def _adapt_instance(
         parts = [keras.ops.convert_to_numpy(part) for part in keras.tree.flatten(probe.result())]
         return sum(part.mean() for part in parts) / len(parts)
 
-    detected = _check(metric, detect_forms(evaluate, trial, scores=scores), unusable)
+    detected = _check(metric, detect_forms(evaluate, trial, scores=scores, of=probe), unusable)
     return AdaptedMetric(metric, detected.forms, detected.direction, name=name)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import keras
 
 from keras_multiclass._shared.keras.comparison import differences
-from keras_multiclass._shared.keras.copying import copy_state, shared_variables
+from keras_multiclass._shared.keras.copying import copy_state, shared_objects
 from keras_multiclass._shared.keras.weight_decay import (
     apply_patterns,
     read_exclusions,
@@ -50,8 +50,8 @@ def copy_instance(instance: Any, what: str) -> Any:
     what : str
         Name of the parameter in error messages.
     """
-    if isinstance(instance, keras.losses.Loss):
-        return copy_state(instance, share=shared_variables())
+    if isinstance(instance, (keras.losses.Loss, keras.metrics.Metric)):
+        return copy_state(instance, share=shared_objects())
     if not isinstance(instance, keras.optimizers.Optimizer):
         return copy_state(instance)
     read_patterns(instance, what)  # raises if variables are excluded one by one

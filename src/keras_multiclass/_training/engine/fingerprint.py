@@ -146,10 +146,12 @@ class _Describer:
             with contextlib.suppress(ValueError):  # an empty cell
                 cells.append(self.describe(cell.cell_contents))
         read: dict[str, Any] = {}
+        attributes: dict[str, Any] = {}
         if not is_library_code(function):
             names = names_in(function.__code__) & function.__globals__.keys()
             read = {name: function.__globals__[name] for name in sorted(names)}
-        others = (function.__defaults__, function.__kwdefaults__, read)
+            attributes = vars(function)
+        others = (function.__defaults__, function.__kwdefaults__, read, attributes)
         return function.__code__, tuple(cells), *map(self.describe, others)
 
     def _describe_class(self, cls: type) -> Hashable:

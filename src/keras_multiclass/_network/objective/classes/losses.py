@@ -209,6 +209,7 @@ def _user_loss(
         ClassTrial.make(n_classes, output_form, soft=soft, takes_indices=not soft),
         scores=scores,
         required="down",
+        of=built,
     )
     if isinstance(detected, Attempts):
         error = _unusable(spec, scores, n_classes, output_form, soft, detected)

@@ -237,7 +237,7 @@ def _detect(
     taken = accepted_parameters(type(built) if isinstance(built, keras.losses.Loss) else built)
     scores = "from_logits" in taken.names
     trial = LabelTrial.make(n_labels, output_form)
-    detected = detect_forms(function_of(built), trial, scores=scores, required="down")
+    detected = detect_forms(function_of(built), trial, scores=scores, required="down", of=built)
     if isinstance(detected, Attempts):
         inputs = "the model's output and matching from_logits" if scores else "probabilities"
         raise mismatch_error(
