@@ -16,7 +16,7 @@ from _custom_objects import Clipped, Filled, Penalty
 from keras_multiclass._shared.keras.copying import copy_state
 from keras_multiclass._shared.keras.object_names import fresh_names
 from keras_multiclass._shared.keras.packing import pack
-from keras_multiclass._shared.keras.snapshots import LayerSnapshot
+from keras_multiclass._shared.keras.snapshots import LayerSnapshot, copy_layer
 from keras_multiclass._training.engine.fingerprint import fingerprint
 
 
@@ -75,6 +75,80 @@ def test_a_copy_has_the_arguments_that_configurations_lack(is_built, pickled):
 def test_lambdas_that_keras_cannot_rebuild_are_named(layer, argument):
     with pytest.raises(TypeError, match=f"its `{argument}` is a lambda.*function with a name"):
         LayerSnapshot.take(keras.Sequential([layer]))
+
+
+class Needs(keras.layers.Layer):
+    """Its constructor needs an argument."""
+
+    def __init__(self, thing, **kwargs):
+        super().__init__(**kwargs)
+        self.thing = thing
+
+    def call(self, inputs):
+        return inputs
+
+
+class Incomplete(Needs):
+    def get_config(self):
+        return keras.layers.Layer.get_config(self)
+
+
+class Excessive(Needs):
+    def __init__(self, thing):
+        super().__init__(thing)
+
+    def get_config(self):
+        return {"thing": self.thing, "other": 0}
+
+
+class Failing(Needs):
+    def get_config(self):
+        raise RuntimeError("no " * 999)
+
+
+class Refusing(Needs):
+    """Its constructor refuses what `get_config` returns."""
+
+    def __init__(self, thing, **kwargs):
+        if thing is None:
+            raise ValueError("no thing")
+        super().__init__(thing, **kwargs)
+
+    def get_config(self):
+        return {**super().get_config(), "thing": None}
+
+
+class NeedsUnits(keras.Model):
+    def __init__(self, units):
+        super().__init__()
+        self.dense = keras.layers.Dense(units)
+
+    def call(self, inputs):
+        return self.dense(inputs)
+
+
+class WithoutUnits(NeedsUnits):
+    def get_config(self):
+        return {}
+
+
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        (Needs(object()), "layer Needs .* cannot save what the constructor was passed as 'thing'"),
+        (Incomplete(1), "layer Incomplete .* lacks 'thing'"),
+        (Excessive(1), "layer Excessive .* returns 'other', which the constructor does not take"),
+        (Failing(1), "layer Failing .* raises RuntimeError: no no"),
+        (Refusing(1), "building it from its configuration failed .ValueError: no thing"),
+        (NeedsUnits(2), "model NeedsUnits .* lacks the constructor arguments 'units'"),
+        (WithoutUnits(2), "model WithoutUnits .* lacks 'units'"),
+    ],
+)
+def test_what_cannot_be_copied_is_named_in_a_short_error(layer, words):
+    network = keras.Sequential([keras.Input((3,)), layer])
+    with pytest.raises(TypeError, match=words) as error:
+        copy_layer(network)
+    assert len(str(error.value)) < 400
 
 
 def test_lambda_layers_and_named_functions_are_copied():

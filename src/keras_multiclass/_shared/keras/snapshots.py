@@ -31,7 +31,7 @@ from keras_multiclass._shared.keras.unreported_state import (
 )
 from keras_multiclass._shared.keras.variables import read_values, write_values
 from keras_multiclass._shared.library_code import is_custom
-from keras_multiclass._shared.messages import describe
+from keras_multiclass._shared.messages import describe, quote_error
 from keras_multiclass._shared.upstream.keras_training import compile_arguments_of
 
 
@@ -116,9 +116,9 @@ class LayerSnapshot:
             }
         except Exception as error:
             raise TypeError(
-                f"{describe(layer)} cannot be copied, because one of its layers, or an object that "
-                f"it holds, has no usable configuration ({error}): give it a `get_config` method "
-                "that returns its constructor arguments."
+                f"{describe(layer)} cannot be copied or saved, because one of its layers, or an "
+                f"object that it holds, has no usable configuration ({quote_error(error)}): give "
+                "it a `get_config` method that returns its constructor arguments."
             ) from error
         values = tuple(read_values(layer)) if layer.built else None
         is_compiled = with_compiled and isinstance(layer, keras.Model) and layer.compiled
@@ -182,7 +182,17 @@ def copy_layer(layer: keras.Layer) -> Any:
 
     The copy of a model is not compiled.
     """
-    return LayerSnapshot.take(layer, with_compiled=False).restore()
+    snapshot = LayerSnapshot.take(layer, with_compiled=False)
+    try:
+        return snapshot.restore()
+    except Exception as error:
+        cause: BaseException = error
+        while cause.__context__ is not None:  # Keras prints whole configurations
+            cause = cause.__context__
+        raise TypeError(
+            f"{describe(layer)} cannot be copied, because building it from its configuration "
+            f"failed ({quote_error(cause)}): let `get_config` return what the constructor takes."
+        ) from error
 
 
 def collect_custom_objects(layer: keras.Layer) -> dict[str, Any]:
