@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import weakref
 
 import keras
 import numpy as np
@@ -90,15 +91,95 @@ def test_a_builder_of_an_instance_trains_like_the_instance():
     np.testing.assert_array_equal(found, expected)
 
 
-def test_new_layers_are_not_copied():
-    built = []
+def cached():
+    return functools.cache(network)
+
+
+def cached_with_others():
+    cache = functools.lru_cache(maxsize=2)(lambda name: network())
+    return lambda: cache("it")
+
+
+def kept_in_a_dict():
+    kept = {}
 
     def build():
-        built.append(network())
-        return built[-1]
+        if "it" not in kept:
+            kept["it"] = network()
+        return kept["it"]
+
+    return build
+
+
+class Keeper:
+    """Makes a network once, in a method."""
+
+    kept = None
+
+    def build(self):
+        self.kept = self.kept or network()
+        return self.kept
+
+
+def with_a_cached_body():
+    make_body = functools.cache(body)
+
+    def build():
+        made = make_body()
+        keras.utils.set_random_seed(0)
+        return ending(made)
+
+    return build
+
+
+def as_backbone():
+    make_body = functools.cache(body)
+
+    def build(inputs):
+        outputs = make_body()(inputs)
+        keras.utils.set_random_seed(0)
+        return outputs
+
+    return build
+
+
+KEEPING = {
+    "cached": cached,
+    "cached with others": cached_with_others,
+    "kept in a dict": kept_in_a_dict,
+    "kept by an instance": lambda: Keeper().build,
+    "a cached body": with_a_cached_body,
+    "a cached body as backbone": as_backbone,
+}
+
+
+@pytest.mark.parametrize("make", KEEPING.values(), ids=KEEPING)
+def test_a_network_that_its_builder_keeps_is_not_trained_itself(make):
+    """Otherwise a second fit would start from the weights of the first one."""
+    build = make()
+    name = "backbone" if make is as_backbone else "model"
+    fits = [
+        KerasMulticlassClassifier(
+            **{name: build}, epochs=2, optimizer__learning_rate=0.1, random_state=0
+        ).fit(X, Y)
+        for _ in range(2)
+    ]
+    probabilities = [fitted.predict_proba(X) for fitted in fits]
+    np.testing.assert_array_equal(*probabilities)
+    model = build() if name == "model" else keras.Model(x := keras.Input((4,)), build(x))
+    trained = {id(weight) for fitted in fits for weight in fitted.model_.weights}
+    assert not trained & {id(weight) for weight in model.weights}
+
+
+def test_new_layers_that_the_builder_does_not_keep_are_not_copied():
+    built = weakref.WeakSet()
+
+    def build():
+        built.add(model := network())
+        return model
 
     fitted = KerasMulticlassClassifier(model=build, epochs=1).fit(X, Y)
-    assert fitted.model_ is built[-1]
+    assert fitted.model_ in built
 
 
 class WithoutConfig(keras.layers.Dense):
@@ -115,3 +196,13 @@ def test_earlier_layers_that_cannot_be_copied_are_an_error():
         KerasMulticlassClassifier(model=lambda: ending(used)).fit(X, Y)
     fitted = KerasMulticlassClassifier(model=lambda: ending(WithoutConfig(3)), epochs=1).fit(X, Y)
     assert fitted.predict(X).shape == Y.shape
+    kept = []
+
+    def build():
+        kept.append(ending(WithoutConfig(3)))
+        return kept[0]
+
+    fitted = KerasMulticlassClassifier(model=build, epochs=1).fit(X, Y)
+    assert fitted.model_ is kept[0]
+    with pytest.raises(BackboneError, match="must create its layers in each call"):
+        KerasMulticlassClassifier(model=build, epochs=1).fit(X, Y)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import keras
 
 from keras_multiclass._shared.keras.earlier_layers import EarlierLayers
@@ -39,7 +41,7 @@ def copy_network(network: keras.Layer, parameter: str) -> keras.Layer:
 
 
 def copy_if_used_before(network: keras.Model, earlier: EarlierLayers, label: str) -> keras.Model:
-    """Copy a network that a function returned if it did not create all layers.
+    """Copy a network that a function returned if it did not create all layers, or keeps some.
 
     Parameters
     ----------
@@ -53,7 +55,8 @@ def copy_if_used_before(network: keras.Model, earlier: EarlierLayers, label: str
     Returns
     -------
     keras.Model
-        The same network if all of its layers are new.
+        The same network if all of its layers are new and nobody else's. One that cannot be copied
+        is trained itself, until the function returns its layers again.
 
     Raises
     ------
@@ -61,6 +64,9 @@ def copy_if_used_before(network: keras.Model, earlier: EarlierLayers, label: str
         If it cannot be copied.
     """
     if not earlier.are_in(network):
+        if earlier.keeps(network):
+            with contextlib.suppress(Exception):
+                return copy_layer(network)
         return network
     try:
         return copy_layer(network)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import types
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +14,8 @@ import keras
 from keras_multiclass._shared.keras.copying import values_in
 from keras_multiclass._shared.keras.layer_tree import iterate_layers
 from keras_multiclass._shared.library_code import is_library_code, top_module
+
+_CACHE = type(functools.cache(id))
 
 
 class EarlierLayers:
@@ -29,6 +32,7 @@ class EarlierLayers:
 
     def __init__(self, function: Any) -> None:
         is_function = isinstance(function, types.FunctionType)
+        self._function = function
         self._is_own = is_function and top_module(function) == "keras_multiclass"
         self._layers = set(map(id, layers_of(function)))
         self._created: list[Any] | None = None
@@ -67,6 +71,13 @@ class EarlierLayers:
         plain = [v for v in values if not isinstance(v, tf.distribute.DistributedValues)]
         return any(id(value) not in created for value in plain)
 
+    def keeps(self, network: keras.Model) -> bool:
+        """Whether the function keeps layers of the network, and may return them again."""
+        if self._is_own:
+            return False
+        kept = set(map(id, layers_of(self._function)))
+        return bool(kept) and any(id(layer) in kept for layer in iterate_layers(network))
+
 
 def layers_of(function: Any) -> list[keras.Layer]:
     """List the layers that a function refers to, also through the functions that it calls.
@@ -95,6 +106,8 @@ def _parts_of(value: Any) -> list[Any]:
     if isinstance(value, types.FunctionType):
         defaults = [*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()]
         return defaults + values_in(value)
+    if isinstance(value, _CACHE):
+        return gc.get_referents(value)  # its results, or a dict of them, and the function
     if isinstance(value, types.MethodType):
         return [value.__func__, value.__self__]
     if isinstance(value, functools.partial):
