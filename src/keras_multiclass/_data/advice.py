@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -49,10 +49,6 @@ _STRUCTURE = "Make a data frame: X = pandas.DataFrame(X)."
 _IMPUTE = (
     "Impute missing values first, for example with "
     "make_pipeline(SimpleImputer(keep_empty_features=True), classifier), or drop these rows."
-)
-_COLUMNS = (
-    "Make one table of its columns: pandas.DataFrame(X). For a network with several inputs, put "
-    "them side by side in one array and split it inside the network."
 )
 _EXPAND = "Expand the elements into separate columns, or drop these columns."
 _SETS = "Encode sets: X = sklearn.preprocessing.MultiLabelBinarizer().fit_transform(X)."
@@ -131,8 +127,6 @@ def advise_on_other_types(X: Any) -> str:
     X : object
         The user's X.
     """
-    if isinstance(X, Mapping):
-        return _COLUMNS
     if isinstance(X, (str, bytes, os.PathLike)):
         return "Read the file first, for example with pandas.read_csv."
     return ""

@@ -10,10 +10,12 @@ import numpy as np
 from keras_multiclass._data.cast_on_read import CastOnRead
 from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.column_names import Names, check_names, names_of
+from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.offsets import Offsets, has_precision, some_rows
 from keras_multiclass._data.precision import warn_of_precision
 from keras_multiclass._data.reader import Reader, stand_in
 from keras_multiclass._data.rows import Features
+from keras_multiclass._data.several_inputs import check_one_input
 from keras_multiclass._shared.messages import invalid
 
 
@@ -199,6 +201,8 @@ class FeatureSchema:
             If X holds anything but finite numbers, is empty, or differs from the learned shape
             or names.
         """
+        check_container(X)
+        check_one_input(X, row_shape=self.input_shape)
         check_names(X, self.names, self.estimator_name)
         self._check_length(X)
         estimator = stand_in(self.estimator_name)()

@@ -19,6 +19,7 @@ from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.frames import library_of_frame
 from keras_multiclass._data.offsets import Offsets
 from keras_multiclass._data.refusals import refuse_not_numbers, refuse_repeated
+from keras_multiclass._data.several_inputs import check_one_input
 from keras_multiclass._data.streams import is_stream
 from keras_multiclass._data.values import to_plain, without_integer_objects
 from keras_multiclass._shared.messages import describe, invalid
@@ -89,6 +90,7 @@ class Reader:
                 invalid("X", "one array, data frame or sparse matrix", describe(X), _STREAM_CURE)
             )
         check_container(X)
+        check_one_input(X)
         if library_of_frame(X):
             refuse_repeated(X)
         if self.columns is not None:

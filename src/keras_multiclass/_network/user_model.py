@@ -14,7 +14,11 @@ from keras_multiclass._interop.scikeras import build_scikeras_model, follows_sci
 from keras_multiclass._network.builder_arguments import check_arguments
 from keras_multiclass._network.name_collisions import NameCollisionError, is_name_collision
 from keras_multiclass._network.row_independence import check_stateless
-from keras_multiclass._network.user_networks import copy_if_used_before, copy_network
+from keras_multiclass._network.user_networks import (
+    check_network_input,
+    copy_if_used_before,
+    copy_network,
+)
 from keras_multiclass._shared.keras.earlier_layers import EarlierLayers
 from keras_multiclass._shared.messages import describe, format_list, full_error, invalid
 from keras_multiclass.exceptions import BackboneError
@@ -101,6 +105,7 @@ def check_model(model: Any, sample: np.ndarray) -> keras.Model:
             )
         )
     check_stateless(model, "model")
+    check_network_input(model, "model")
     try:
         model(ops.convert_to_tensor(sample), training=False)
     except Exception as error:

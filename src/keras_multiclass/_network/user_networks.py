@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 
 import keras
 
+from keras_multiclass._data.several_inputs import slices
 from keras_multiclass._shared.keras.earlier_layers import EarlierLayers
 from keras_multiclass._shared.keras.environment import array_dtype
 from keras_multiclass._shared.keras.layer_tree import iterate_layers
@@ -27,8 +29,10 @@ def copy_network(network: keras.Layer, parameter: str) -> keras.Layer:
     Raises
     ------
     BackboneError
-        If none of its layers has the precision that the parameter `dtype` asks for.
+        If it has several inputs, or none of its layers has the precision that the parameter
+        `dtype` asks for.
     """
+    check_network_input(network, parameter)
     policy = keras.config.dtype_policy().name
     if policy != "float32":  # the default leaves the network its own precision
         _check_precision(network, parameter, policy)
@@ -38,6 +42,44 @@ def copy_network(network: keras.Layer, parameter: str) -> keras.Layer:
         raise TypeError(
             f"{error} Alternatively, pass a function that builds it as `{parameter}`."
         ) from error
+
+
+def check_network_input(network: keras.Layer, parameter: str) -> None:
+    """Raise ``BackboneError`` if a network has several inputs, and say how to give it one.
+
+    Parameters
+    ----------
+    network : keras.Layer
+        The network.
+    parameter : {"backbone", "model"}
+        Name of the parameter.
+    """
+    tensors = getattr(network, "inputs", None) or []
+    if len(tensors) < 2:
+        return
+    raise BackboneError(
+        invalid(
+            f"`{parameter}`",
+            "a network with one input",
+            f"one with {len(tensors)} inputs",
+            "Wrap it in a network that splits one input for them" + _wrapped(network.input),
+        )
+    )
+
+
+def _wrapped(inputs: Any) -> str:
+    """Return code that passes parts of one input to a network whose inputs are vectors."""
+    tensors = list(inputs.values()) if isinstance(inputs, dict) else inputs
+    shapes = [tuple(getattr(tensor, "shape", ())) for tensor in tensors]
+    if not all(len(shape) == 2 and shape[1] for shape in shapes):
+        return "."
+    widths = [shape[1] for shape in shapes]
+    parts = slices(widths)
+    if isinstance(inputs, dict):
+        parts = [f"{name!r}: {part}" for name, part in zip(inputs, parts, strict=True)]
+    joined = ", ".join(parts)
+    code = f"{{{joined}}}" if isinstance(inputs, dict) else f"[{joined}]"
+    return f": keras.Model(inputs, network({code})), where inputs = keras.Input(({sum(widths)},))."
 
 
 def copy_if_used_before(network: keras.Model, earlier: EarlierLayers, label: str) -> keras.Model:

@@ -12,6 +12,7 @@ from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.given_split import is_given_split
 from keras_multiclass._data.rows import Data, Features
+from keras_multiclass._data.several_inputs import check_one_input, count_rows
 from keras_multiclass._data.statistics import ArrayStatistics
 from keras_multiclass._data.tokens import occurring_tokens
 from keras_multiclass._network.backbone_resolution import NetworkParameters
@@ -41,6 +42,7 @@ def read_arrays(
 ) -> RunData:
     """Read arrays; the arguments are those of `read_data`."""
     check_container(request.X)
+    check_one_input(request.X, n_rows=count_rows(request.y))
     _check_no_steps(parameters.settings.steps_per_epoch, request.X)
     has_validation = check_validation_arguments(
         request.X_val, request.y_val, request.sample_weight_val

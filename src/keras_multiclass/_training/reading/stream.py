@@ -15,6 +15,7 @@ from keras_multiclass._data.labels.target import IncrementalTarget
 from keras_multiclass._data.offsets import sample_size, take_rows
 from keras_multiclass._data.row_sample import RowSample
 from keras_multiclass._data.rows import Features, TrainingData
+from keras_multiclass._data.several_inputs import check_one_input, count_rows
 from keras_multiclass._data.statistics import most_quantile_rows
 from keras_multiclass._data.streams import Batch, Stream
 from keras_multiclass._network.backbone_resolution import NetworkParameters, ResolvedBackbone
@@ -57,6 +58,7 @@ def read_stream(
     batches = stream.first_pass()
     first = next(batches)
     with errors_name_batch(stream, 1):
+        check_one_input(first.X, n_rows=count_rows(first.y))
         task = parameters.task.for_target(first.y, known.codec if known else None)
         labels = task.incremental()
         features, X = _first_features(parameters, first.X, backbone, known)
