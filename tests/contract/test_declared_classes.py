@@ -104,7 +104,7 @@ def test_labels_of_indicators_are_named_by_declared_classes():
         "first",
         "rest",
     ]
-    with pytest.raises(ValueError, match="1 missing: 'last'"):
+    with pytest.raises(ValueError, match="1 missing label: 'last'"):
         classifier.fit(X, frame, classes=["first", "rest", "last"])
     with pytest.raises(ValueError, match="Only binary classification"):
         classifier.fit(X, INDEX == 0, classes=[0, 1, 2])

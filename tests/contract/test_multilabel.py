@@ -167,7 +167,8 @@ def test_a_frame_gives_labels_and_is_matched_by_name():
     classifier = tiny(epochs=2).fit(X, frame)
     assert classifier.classes_.tolist() == NAMES
     assert classifier.score(X, frame[NAMES[::-1]]) == classifier.score(X, frame)
-    with pytest.raises(ValueError, match=r"columns of y .* 1 missing: 'red' and 1 unknown: 'blue'"):
+    message = "columns of y .* 1 new label: 'blue' and 1 missing label: 'red'"
+    with pytest.raises(ValueError, match=message):
         classifier.score(X, frame.rename(columns={"red": "blue"}))
     assert classifier.predict(X).columns.tolist() == NAMES
 
@@ -377,7 +378,7 @@ def test_thresholds_are_matched_by_label():
     classifier.partial_fit(X, frame)
     np.testing.assert_array_equal(classifier.thresholds_, [0.1, 0.2, 0.3])
     wrong = {"fast": 0.1, "rde": 0.2}
-    message = "2 missing: 'red', 'small' and 1 unknown: 'rde'. Did you mean 'red'"
+    message = "1 new label: 'rde' and 2 missing labels: 'red', 'small'. Did you mean 'red'"
     with pytest.raises(ValueError, match=f"labels of `threshold` must be .*{message}"):
         tiny(threshold=wrong).fit(X, frame)
     with pytest.raises(ValueError, match=f"labels of `thresholds` must be .*{message}"):

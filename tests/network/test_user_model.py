@@ -303,7 +303,9 @@ def test_a_model_with_several_outputs_or_inputs_is_an_error():
     with pytest.raises(ObjectiveError, match="one tensor of shape .* 2 outputs"):
         classifier(two).fit(X, y)
     pair = [keras.Input((4,)), keras.Input((4,))]
-    with pytest.raises(BackboneError, match="`model` must be a network with one input; got one with 2"):
+    with pytest.raises(
+        BackboneError, match="`model` must be a network with one input; got one with 2"
+    ):
         classifier(keras.Model(pair, keras.layers.Add()(pair))).fit(X, y)
 
 

@@ -9,11 +9,9 @@ from collections.abc import Hashable
 from typing import Any, TypeAlias
 
 from keras_multiclass._data.frames import MISSING_TYPES, library_of_frame
-from keras_multiclass._shared.messages import format_list, invalid, warn
+from keras_multiclass._shared.messages import invalid, list_differences, warn
 
 Names: TypeAlias = tuple[Hashable, ...]
-
-_MAX_SHOWN = 5
 
 
 def names_of(X: Any) -> Names | None:
@@ -98,24 +96,11 @@ def _are_strings(names: Names | None) -> bool:
 
 
 def _raise_different(given: Names, fitted: Names) -> None:
-    known, found = set(fitted), set(given)
-    new = [name for name in given if name not in known]
-    missing = [name for name in fitted if name not in found]
-    parts = [_count(new, "new"), _count(missing, "missing")]
-    got = " and ".join(part for part in parts if part)
     raise ValueError(
         invalid(
             "The column names of X",
             "those of fit, in the same order",
-            got or "the same names in another order",
+            list_differences(given, fitted, "name") or "the same names in another order",
             "Select the columns of the frame passed to fit, for example X[X_train.columns].",
         )
     )
-
-
-def _count(names: list[Hashable], adjective: str) -> str:
-    if not names:
-        return ""
-    plural = "" if len(names) == 1 else "s"
-    tail = "" if len(names) <= _MAX_SHOWN else ", ..."
-    return f"{len(names)} {adjective} name{plural}: {format_list(names[:_MAX_SHOWN])}{tail}"

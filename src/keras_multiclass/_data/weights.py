@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils import check_array
 
+from keras_multiclass._data.labels.hints import hint_for
 from keras_multiclass._data.labels.target import class_indices
 from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid, quote
 
@@ -294,12 +295,13 @@ def _from_mapping(class_weight: Mapping[Any, Any], codec: LabelCodec) -> np.ndar
     positions = {label: position for position, label in enumerate(codec.classes)}
     unknown = [label for label in class_weight if label not in positions]
     if unknown:
+        known = codec.classes.tolist()
         raise ValueError(
             invalid(
                 "The labels of class_weight",
                 f"among the {codec.n_classes} classes",
                 f"unknown {format_list(unknown[:5])}",
-                f"The classes are {format_list(codec.classes.tolist())}." + codec.hint(unknown[:1]),
+                f"The classes are {format_list(known)}.{hint_for(unknown[:1], known)}",
             )
         )
     for label, weight in class_weight.items():

@@ -10,11 +10,12 @@ import numbers
 import re
 import unicodedata
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 _LONGEST_REPR = 80
 _LONGEST_QUOTE = 160
+_MOST_SHOWN = 5
 # Colors in messages of Keras, and names of operations in front of those of TensorFlow.
 _DECORATION = re.compile(r"\x1b\[[0-9;]*m|\{\{[^{}]*\}\} *")
 # What would change how the text around it is shown: control characters, lone surrogates, separators
@@ -84,6 +85,35 @@ def format_list(names: Iterable[Any]) -> str:
     if len(shown) > 12:
         return ", ".join(shown[:12]) + f", ... ({len(shown)} in all)"
     return ", ".join(shown)
+
+
+def list_first(names: Sequence[Any]) -> str:
+    """Join the first few names with commas."""
+    return format_list(names[:_MOST_SHOWN]) + ", ..." * (len(names) > _MOST_SHOWN)
+
+
+def count_and_list(names: Sequence[Any], noun: str) -> str:
+    """Return the number of names and the first few, such as ``2 new labels: 'a', 'b'``."""
+    plural = "" if len(names) == 1 else "s"
+    return f"{len(names)} {noun}{plural}: {list_first(names)}"
+
+
+def list_differences(given: Iterable[Any], known: Iterable[Any], noun: str) -> str:
+    """Return how many names are new, and how many are missing; empty if none is.
+
+    Parameters
+    ----------
+    given, known : iterable of hashable
+        Distinct names.
+    noun : str
+        What they are, in the singular.
+    """
+    given, known = dict.fromkeys(given), dict.fromkeys(known)
+    differences = {
+        f"new {noun}": [name for name in given if name not in known],
+        f"missing {noun}": [name for name in known if name not in given],
+    }
+    return " and ".join(count_and_list(names, what) for what, names in differences.items() if names)
 
 
 def quote(name: Any) -> str:

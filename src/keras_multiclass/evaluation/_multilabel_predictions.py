@@ -10,7 +10,7 @@ from sklearn.utils import check_array, get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from keras_multiclass._data.labels.by_label import thresholds_of_labels
-from keras_multiclass._data.labels.codec import parse_classes
+from keras_multiclass._data.labels.classes import parse_classes
 from keras_multiclass._data.labels.indicator import IndicatorCodec, parse_indicator
 from keras_multiclass._data.labels.parse import to_natural_dtype
 from keras_multiclass._data.weights import check_sample_weight

@@ -11,7 +11,8 @@ from sklearn.base import is_classifier
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from keras_multiclass._data.labels.codec import LabelCodec, parse_classes
+from keras_multiclass._data.labels.classes import parse_classes
+from keras_multiclass._data.labels.codec import LabelCodec
 from keras_multiclass._data.labels.parse import (
     ParsedTarget,
     parse_target,
@@ -20,9 +21,8 @@ from keras_multiclass._data.labels.parse import (
     unique_in_order,
 )
 from keras_multiclass._data.weights import check_sample_weight
-from keras_multiclass._shared.messages import describe, format_list, invalid
+from keras_multiclass._shared.messages import count_and_list, describe, invalid
 
-_MAX_SHOWN = 5
 # Allowed deviation of a row's sum of probabilities from 1; half precision stays within it.
 _SUM_TOLERANCE = 1e-3
 _ROUNDING = 1e-12
@@ -368,14 +368,11 @@ def _encode(codec: LabelCodec, y: Any, target: ParsedTarget, name: str) -> np.nd
 
 def _raise_unknown(codec: LabelCodec, unknown: np.ndarray, name: str) -> NoReturn:
     labels = unique_in_order(unknown)
-    plural = "" if len(labels) == 1 else "s"
-    tail = "" if len(labels) <= _MAX_SHOWN else ", ..."
-    got = f"{len(labels)} unknown label{plural}: {format_list(labels[:_MAX_SHOWN])}{tail}"
     raise ValueError(
         invalid(
             name,
             f"labels among the {codec.n_classes} classes",
-            got,
+            count_and_list(labels, "unknown label"),
             "Drop these rows, or use a classifier fitted on these labels.",
         )
     )

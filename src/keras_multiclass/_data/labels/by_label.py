@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from keras_multiclass._data.frames import library_of
-from keras_multiclass._data.labels.codec import type_hint
-from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
+from keras_multiclass._data.labels.hints import type_hint
+from keras_multiclass._shared.messages import (
+    describe,
+    did_you_mean,
+    invalid,
+    list_differences,
+    list_first,
+)
 from keras_multiclass._shared.typing import FloatArray
-
-_MAX_SHOWN = 5
 
 
 def thresholds_of_labels(values: Any, labels: np.ndarray, name: str) -> FloatArray:
@@ -54,26 +58,6 @@ def thresholds_of_labels(values: Any, labels: np.ndarray, name: str) -> FloatArr
     return np.broadcast_to(numbers, (len(labels),)).copy()
 
 
-def missing_and_unknown(given: Iterable[Any], known: Iterable[Any]) -> str:
-    """Return how many labels are missing and unknown, and the first of them; empty if none is.
-
-    Parameters
-    ----------
-    given, known : iterable
-        Distinct labels.
-    """
-    given, known = dict.fromkeys(given), dict.fromkeys(known)
-    differences = {
-        "missing": [label for label in known if label not in given],
-        "unknown": [label for label in given if label not in known],
-    }
-    return " and ".join(
-        f"{len(labels)} {what}: {format_list(labels[:_MAX_SHOWN])}"
-        for what, labels in differences.items()
-        if labels
-    )
-
-
 def _to_numbers(values: Any) -> FloatArray | None:
     """Return numbers in 64 bits; None for anything else, also for strings of numbers."""
     try:
@@ -92,7 +76,7 @@ def _in_order(values: Any, labels: np.ndarray, name: str) -> Any:
     else:
         return values
     by_label, known = dict(given), labels.tolist()
-    got = missing_and_unknown(by_label, known)
+    got = list_differences(by_label, known, "label")
     if not got and len(by_label) < len(given):
         got = "repeated ones"
     if got:
@@ -100,8 +84,7 @@ def _in_order(values: Any, labels: np.ndarray, name: str) -> Any:
         hint = type_hint(unknown, known, "The labels") if unknown else ""
         if not hint and unknown and isinstance(unknown[0], str):
             hint = did_you_mean(unknown[0], map(str, known))
-        allowed = f"the {len(known)} labels, {format_list(known[:_MAX_SHOWN])}"
-        allowed += ", ..." * (len(known) > _MAX_SHOWN)
+        allowed = f"the {len(known)} labels, {list_first(known)}"
         raise ValueError(invalid(f"The labels of {name}", allowed, got, hint.strip()))
     return [by_label[label] for label in known]
 

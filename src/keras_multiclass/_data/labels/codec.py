@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -12,28 +10,33 @@ from scipy import sparse
 from sklearn.metrics import accuracy_score
 from sklearn.utils.multiclass import type_of_target
 
-from keras_multiclass._data.frames import library_of
 from keras_multiclass._data.labels.checks import check_learned_labels
+from keras_multiclass._data.labels.classes import (
+    parse_classes,
+    positions_among,
+    table_classes,
+    vector_classes,
+)
 from keras_multiclass._data.labels.frame_format import build_frame
+from keras_multiclass._data.labels.hints import hint_for, type_hint
 from keras_multiclass._data.labels.parse import (
     Container,
     Form,
     ParsedTarget,
     parse_target,
-    raise_mixed_types,
-    to_array,
-    to_natural_dtype,
     unique_in_order,
 )
 from keras_multiclass._data.labels.target import Weighting, class_indices
 from keras_multiclass._data.splitting import validation_split
 from keras_multiclass._data.weights import nonzero_weight_mask, resolve_class_weight
-from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid, quote
+from keras_multiclass._shared.messages import (
+    count_and_list,
+    describe,
+    format_list,
+    invalid,
+    list_differences,
+)
 from keras_multiclass._shared.typing import FloatArray
-
-_MAX_SHOWN = 5
-# Kinds of dtypes that np.searchsorted compares without rounding.
-_EXACT_FAMILIES = ("bi", "bu", "f", "U", "M", "m")
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,9 +124,9 @@ class LabelCodec:
         """Return the classes and the format of a parsed target, see `learn_and_encode`."""
         allowed = None if classes is None else parse_classes(classes)
         if target.form == "vector":
-            learned = _vector_classes(target.values, allowed, name)
+            learned = vector_classes(target.values, allowed, name)
         else:
-            learned = _table_classes(target, allowed, name)
+            learned = table_classes(target, allowed, name)
         if len(learned) < 2:
             source = name if classes is None else "classes"
             raise ValueError(
@@ -179,7 +182,7 @@ class LabelCodec:
 
     def _indices_of(self, target: ParsedTarget, y: Any, name: str) -> np.ndarray:
         if target.form == "vector":
-            codes = _positions(self.classes, target.values)
+            codes = positions_among(self.classes, target.values)
             self._check_known(target.values, codes, name)
         else:
             codes = self._positions_of_columns(target, y, name)[target.values]
@@ -188,7 +191,7 @@ class LabelCodec:
     def _positions_of_columns(self, target: ParsedTarget, y: Any, name: str) -> np.ndarray:
         """Return the class index of each column of a table."""
         if target.form == "one_hot_frame":
-            positions = _positions(self.classes, target.names)
+            positions = positions_among(self.classes, target.names)
             self._check_known(target.names, positions, f"The columns of {name}")
             return positions
         if target.n_columns != self.n_classes:
@@ -225,7 +228,7 @@ class LabelCodec:
         target = parse_target(y, name, soft=True)
         if target.form != "vector":
             return self._indices_of(target, y, name)
-        codes = _positions(self.classes, target.values)
+        codes = positions_among(self.classes, target.values)
         if np.all(codes < 0) and not _types(target.values) & _types(self.classes):
             self._check_known(target.values, codes, name)
         return codes
@@ -238,7 +241,7 @@ class LabelCodec:
         labels : ndarray of shape (n_labels,)
             Labels, see `ParsedTarget.values`.
         """
-        return labels[_positions(self.classes, labels) < 0]
+        return labels[positions_among(self.classes, labels) < 0]
 
     def check_same_classes(self, classes: Any) -> None:
         """Raise unless the classes are the learned ones.
@@ -256,21 +259,18 @@ class LabelCodec:
         if classes is None:
             return
         labels = parse_classes(classes)
-        positions = _positions(self.classes, labels)
+        positions = positions_among(self.classes, labels)
         if np.all(positions >= 0) and len(labels) == self.n_classes:
             return
-        missing = np.delete(self.classes, positions[positions >= 0])
-        parts = [
-            _count_and_list(labels[positions < 0], "new label"),
-            _count_and_list(missing, "missing label"),
-        ]
+        new = labels[positions < 0].tolist()
+        missing = np.delete(self.classes, positions[positions >= 0]).tolist()
         raise ValueError(
             invalid(
                 "classes",
                 f"None or the {self.n_classes} classes that were fitted",
-                " and ".join(part for part in parts if not part.startswith("0 ")),
+                list_differences(new, missing, "label"),
                 "The output layer is fixed; fit a new classifier for other classes."
-                + type_hint(labels[positions < 0].tolist(), self.classes.tolist()),
+                + type_hint(new, self.classes.tolist()),
             )
         )
 
@@ -365,84 +365,23 @@ class LabelCodec:
             return build_frame(table, self.container, self.classes.tolist(), dtypes)
         return build_frame(table, self.container, self.columns, self.dtype)
 
-    def hint(self, unknown: Sequence[Any]) -> str:
-        """Return what unknown labels may have been meant to be; empty if there is no guess.
-
-        Parameters
-        ----------
-        unknown : sequence
-            Labels that are no classes.
-        """
-        classes = self.classes.tolist()
-        if hint := type_hint(unknown, classes):
-            return hint
-        if len(unknown) != 1 or not isinstance(unknown[0], str):
-            return ""
-        return self._spelling_hint(unknown[0])
-
-    def _spelling_hint(self, unknown: str) -> str:
-        if _composed(unknown) in map(_composed, self.classes.tolist()):
-            return (
-                " It differs from a class only in its Unicode form: apply "
-                "unicodedata.normalize('NFC', label) to all labels."
-            )
-        return did_you_mean(unknown, self.classes)
-
     def _check_known(self, labels: np.ndarray, codes: np.ndarray, name: str) -> None:
         if np.all(codes >= 0):
             return
         unknown = unique_in_order(labels[codes < 0])
+        advice = hint_for(unknown, self.classes.tolist())
         raise ValueError(
             invalid(
                 name,
                 f"labels among the {self.n_classes} known classes",
-                _count_and_list(unknown, "unknown label"),
-                f"Drop these rows, or fit with every class present.{self.hint(unknown)}",
+                count_and_list(unknown, "unknown label"),
+                f"Drop these rows, or fit with every class present.{advice}",
             )
         )
 
 
 def _types(labels: np.ndarray) -> set[type]:
     return set(map(type, labels.tolist()))
-
-
-def type_hint(labels: Sequence[Any], classes: Sequence[Any], name: str = "The classes") -> str:
-    """Return that labels are of another type than the classes; empty if they are not.
-
-    Parameters
-    ----------
-    labels : sequence
-        Labels that are no classes.
-    classes : sequence
-        The classes.
-    name : str, default="The classes"
-        What has them.
-    """
-    kinds, expected = (sorted(set(map(_kind, values))) for values in (labels, classes))
-    if not kinds or not expected or set(kinds) & set(expected):
-        return ""
-    texts = {str(known): known for known in classes}
-    twins = ((texts.get(_text(label)), label) for label in labels)
-    example = next(
-        (f": write {quote(k)}, not {quote(label)}" for k, label in twins if k is not None), ""
-    )
-    return f" {name} are {' and '.join(expected)}, not {' and '.join(kinds)}{example}."
-
-
-def _kind(label: Any) -> str:
-    if isinstance(label, (bool, np.bool_)):
-        return "booleans"
-    if isinstance(label, (int, np.integer)):
-        return "integers"
-    if isinstance(label, (float, np.floating)):
-        return "floats"
-    if isinstance(label, str):
-        return "strings"
-    return "bytes" if isinstance(label, bytes) else f"of type {type(label).__name__}"
-
-
-def _text(label: Any) -> str:
-    return label.decode(errors="replace") if isinstance(label, bytes) else str(label)
 
 
 def _sklearn_compares(y: Any) -> bool:
@@ -453,100 +392,3 @@ def _sklearn_compares(y: Any) -> bool:
         return bool(type_of_target(y) != "unknown")
     except TypeError:  # NumPy's StringDType
         return False
-
-
-def _composed(label: Any) -> Any:
-    return unicodedata.normalize("NFC", label) if isinstance(label, str) else label
-
-
-def parse_classes(classes: Any, name: str = "classes") -> np.ndarray:
-    """Return a list of classes as an array, or raise unless it is 1-d with distinct labels.
-
-    Parameters
-    ----------
-    classes : array-like of shape (n_classes,)
-        The labels; their order is kept.
-    name : str, default="classes"
-        Name of the classes in error messages.
-    """
-    values = to_array(classes, library_of(classes), name)
-    if values.ndim != 1 or len(values) == 0:
-        raise ValueError(
-            invalid(name, "a 1-d list of all labels", describe(classes), "Try np.unique(y).")
-        )
-    labels = to_natural_dtype(values, name)
-    if len(unique_in_order(labels)) < len(labels):
-        raise ValueError(
-            invalid(name, "different labels", "repeated labels", f"Try np.unique({name}).")
-        )
-    return labels
-
-
-def _vector_classes(labels: np.ndarray, classes: np.ndarray | None, name: str) -> np.ndarray:
-    observed = _sorted_unique(labels, name)
-    if classes is None:
-        return observed
-    classes = _sorted_unique(classes, "classes")
-    _check_listed(observed, classes, name)
-    return classes
-
-
-def _table_classes(target: ParsedTarget, classes: np.ndarray | None, name: str) -> np.ndarray:
-    if classes is None:
-        return np.arange(target.n_columns) if target.names is None else target.names
-    if target.names is not None:
-        _check_listed(target.names, classes, f"the columns of {name}")
-    elif len(classes) != target.n_columns:
-        raise ValueError(
-            invalid(
-                "classes",
-                f"{target.n_columns} names, one for each column of the one-hot {name}",
-                f"{len(classes)} names",
-            )
-        )
-    return classes
-
-
-def _check_listed(labels: np.ndarray, classes: np.ndarray, name: str) -> None:
-    unlisted = labels[_positions(classes, labels) < 0]
-    if len(unlisted):
-        raise ValueError(
-            invalid(
-                "classes",
-                f"all labels, including those of {name}",
-                f"a list without {_count_and_list(unlisted, 'label')}",
-                type_hint(classes.tolist(), unlisted.tolist(), "The labels").strip(),
-            )
-        )
-
-
-def _sorted_unique(labels: np.ndarray, name: str) -> np.ndarray:
-    try:
-        if labels.dtype.kind == "O":  # hashing millions of strings is faster than sorting them
-            unique = unique_in_order(labels)
-            labels = np.empty(len(unique), dtype=object)
-            labels[:] = unique
-        return np.unique(labels)
-    except TypeError:
-        raise_mixed_types(set(map(type, labels.tolist())), name)
-
-
-def _positions(known: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return the index of each label among the known labels, or -1."""
-    kinds = {known.dtype.kind, labels.dtype.kind}
-    if any(kinds <= set(family) for family in _EXACT_FAMILIES):
-        order = np.argsort(known, kind="stable")
-        insertion = np.searchsorted(known, labels, sorter=order)
-        positions = order[np.minimum(insertion, len(known) - 1)]
-        return np.where(known[positions] == labels, positions, -1)
-    # Hashes compare across types without rounding: 1, 1.0, True and any width of string.
-    index_of = {label: index for index, label in enumerate(known.tolist())}
-    return np.fromiter((index_of.get(label, -1) for label in labels.tolist()), np.intp, len(labels))
-
-
-def _count_and_list(labels: Any, noun: str) -> str:
-    """Return the number of labels and the first few; they name classes, not the user's data."""
-    labels = labels.tolist() if isinstance(labels, np.ndarray) else labels
-    plural = "" if len(labels) == 1 else "s"
-    tail = "" if len(labels) <= _MAX_SHOWN else ", ..."
-    return f"{len(labels)} {noun}{plural}: {format_list(labels[:_MAX_SHOWN])}{tail}"

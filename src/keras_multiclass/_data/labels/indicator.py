@@ -14,8 +14,7 @@ from sklearn.metrics import accuracy_score
 from keras_multiclass._data.frames import MISSING_TYPES, library_of
 from keras_multiclass._data.iterative_stratification import assign_parts
 from keras_multiclass._data.label_weights import resolve_label_weight, total_weights
-from keras_multiclass._data.labels.by_label import missing_and_unknown
-from keras_multiclass._data.labels.codec import parse_classes
+from keras_multiclass._data.labels.classes import parse_classes
 from keras_multiclass._data.labels.frame_format import build_frame, column_dtypes
 from keras_multiclass._data.labels.parse import (
     Container,
@@ -25,7 +24,14 @@ from keras_multiclass._data.labels.parse import (
 )
 from keras_multiclass._data.labels.target import Weighting
 from keras_multiclass._data.splitting import check_fraction
-from keras_multiclass._shared.messages import describe, format_list, invalid, warn
+from keras_multiclass._shared.messages import (
+    describe,
+    format_list,
+    invalid,
+    list_differences,
+    list_first,
+    warn,
+)
 from keras_multiclass._shared.typing import FloatArray
 
 _ALLOWED = "a matrix of zeros and ones with one column for each label"
@@ -33,7 +39,6 @@ _BINARIZE = "sklearn.preprocessing.MultiLabelBinarizer().fit_transform"
 _OF_STRINGS = (
     f"If its rows list labels, use {_BINARIZE}; for columns of two words, compare: (y == 'yes')."
 )
-_MAX_SHOWN = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -335,16 +340,18 @@ class IndicatorCodec:
 
     def check_same_classes(self, classes: Any) -> None:
         """Raise ``ValueError`` unless the labels are the learned ones; None passes."""
-        if classes is None or set(parse_classes(classes).tolist()) == set(self.classes.tolist()):
+        if classes is None:
             return
-        raise ValueError(
-            invalid(
-                "classes",
-                f"None or the {self.n_classes} labels that were fitted",
-                "other labels",
-                "The output layer is fixed; fit a new classifier for other labels.",
+        given = parse_classes(classes).tolist()
+        if different := list_differences(given, self.classes.tolist(), "label"):
+            raise ValueError(
+                invalid(
+                    "classes",
+                    f"None or the {self.n_classes} labels that were fitted",
+                    different,
+                    "The output layer is fixed; fit a new classifier for other labels.",
+                )
             )
-        )
 
     def check_learned(self, encoded: np.ndarray) -> None:
         """Warn of labels that no row has, or every row."""
@@ -356,7 +363,7 @@ class IndicatorCodec:
         for what, mask in (("no row has", never), ("every row has", always)):
             names = self.classes[mask].tolist()
             if names:
-                shown = format_list(names[:_MAX_SHOWN]) + ", ..." * (len(names) > _MAX_SHOWN)
+                shown = list_first(names)
                 warn(f"y has {len(names)} of {self.n_classes} labels that {what}: {shown}.")
 
     def check_present(self, encoded: np.ndarray, n_rows: int, min_classes: int) -> None:
@@ -426,7 +433,7 @@ class IndicatorCodec:
             return target.values
         positions = {label: i for i, label in enumerate(target.names.tolist())}
         known = self.classes.tolist()
-        if different := missing_and_unknown(positions, known):
+        if different := list_differences(positions, known, "label"):
             raise ValueError(
                 invalid(
                     f"The columns of {name}",
