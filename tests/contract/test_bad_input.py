@@ -7,6 +7,7 @@ afterwards. The features are between 987 and 996, so a message that shows data i
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 import re
 from typing import Any
@@ -17,10 +18,12 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 
 from _toy import stable_id
-from keras_multiclass import KerasMulticlassClassifier
+from keras_multiclass import KerasMulticlassClassifier, KerasMultilabelClassifier
+from keras_multiclass._data.labels.codec import LabelCodec
+from keras_multiclass._data.labels.indicator import IndicatorCodec
 from keras_multiclass.exceptions import (
     BackboneError,
     DivergenceError,
@@ -244,6 +247,60 @@ def test_an_error_about_validation_weights_names_their_parameter(fitted):
 def test_class_weights_are_validated(fitted, class_weight, error, words):
     message = error_message(fitted, error=error, class_weight=class_weight)
     assert all(word in message for word in words), message
+
+
+@pytest.mark.parametrize(
+    ("labels", "hint"),
+    [
+        (["setos"], "Did you mean 'setosa'?"),
+        (["foo", "setos"], "Did you mean 'setosa' for 'setos'?"),
+        (["Virginica", "versicolour"], "mean 'virginica' for 'Virginica', 'versicolor' for 'versi"),
+        ([0, 1], "are strings, not integers"),
+    ],
+)
+@pytest.mark.parametrize("several", [False, True], ids=["classes", "labels"])
+def test_misspelled_labels_in_class_weight_are_found(several, labels, hint):
+    codec = IndicatorCodec if several else LabelCodec
+    frame = pd.DataFrame(np.eye(3, dtype=int), columns=IRIS.target_names)
+    learned, codes = codec.learn_and_encode(frame)
+    with pytest.raises(ValueError, match="The labels of class_weight must be among") as caught:
+        learned.weighting(dict.fromkeys(labels, 2.0), codes, None)
+    assert hint in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        *((n, "FixedThresholdClassifier") for n in ("threshold", "thresholds")),
+        ("decision_threshold", "TunedThresholdClassifierCV"),
+        ("classes", "fit(X, y, classes=...)"),
+        ("sample_weight", "fit(X, y, sample_weight=...)"),
+        ("validation_data", "X_val=(X_val, y_val)"),
+    ],
+)
+def test_parameters_that_belong_elsewhere_say_where(name, advice):
+    for run in (KerasMulticlassClassifier, KerasMulticlassClassifier().set_params):
+        with pytest.raises((TypeError, ValueError), match=f"Unknown parameter '{name}'") as caught:
+            run(**{name: 0.5})
+        assert advice in str(caught.value)
+        assert "Did you mean" not in str(caught.value)
+
+
+def test_every_argument_of_fit_is_known_to_belong_there():
+    arguments = set(inspect.signature(KerasMulticlassClassifier.fit).parameters)
+    for name in arguments - {"self", "X", "y"}:
+        with pytest.raises(TypeError, match=rf"argument of fit: fit\(X, y, {name}=\.\.\.\)"):
+            KerasMulticlassClassifier(**{name: None})
+
+
+def test_the_advice_on_thresholds_works():
+    two = IRIS.target > 0
+    fixed = FixedThresholdClassifier(
+        tiny(), threshold=1.0, pos_label="virginica", response_method="predict_proba"
+    )
+    assert set(fixed.fit(X[two], y[two]).predict(X[two])) == {"versicolor"}
+    with pytest.raises(TypeError, match="Did you mean 'threshold'"):
+        KerasMultilabelClassifier(decision_threshold=0.5)
 
 
 def test_partial_fit_rejects_balanced_class_weights(fitted):

@@ -167,9 +167,9 @@ def test_a_frame_gives_labels_and_is_matched_by_name():
     classifier = tiny(epochs=2).fit(X, frame)
     assert classifier.classes_.tolist() == NAMES
     assert classifier.score(X, frame[NAMES[::-1]]) == classifier.score(X, frame)
-    message = "columns of y .* 1 new label: 'blue' and 1 missing label: 'red'"
+    message = "columns of y .* 1 new label: 'reed' and 1 missing label: 'red'.* Did you mean 'red'"
     with pytest.raises(ValueError, match=message):
-        classifier.score(X, frame.rename(columns={"red": "blue"}))
+        classifier.score(X, frame.rename(columns={"red": "reed"}))
     assert classifier.predict(X).columns.tolist() == NAMES
 
 

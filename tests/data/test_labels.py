@@ -416,3 +416,15 @@ def test_errors_say_that_labels_are_of_another_type_than_the_classes():
         codec.check_same_classes(["0", "1", "2"])
     with pytest.raises(ValueError, match=f"a list without 3 labels.* The labels {hint}"):
         LabelCodec.learn([0, 1, 2], classes=["0", "1", "2"])
+
+
+def test_errors_suggest_the_class_of_each_misspelled_label():
+    codec = LabelCodec.learn(["ash", "fir", "oak"])
+    for call, got in (
+        (codec.encode, "2 unknown labels"),
+        (codec.check_same_classes, "2 new labels: 'Ash', 'frr' and 2 missing labels"),
+    ):
+        with pytest.raises(
+            ValueError, match=f"{got}.* Did you mean 'ash' for 'Ash', 'fir' for 'frr'"
+        ):
+            call(["Ash", "frr", "oak"])

@@ -14,6 +14,7 @@ from sklearn.metrics import (
     balanced_accuracy_score,
     cohen_kappa_score,
     f1_score,
+    jaccard_score,
     log_loss,
     matthews_corrcoef,
     precision_score,
@@ -71,6 +72,7 @@ EXPECTED = {
             ("precision", precision_score),
             ("recall", recall_score),
             ("f1", f1_score),
+            ("jaccard", jaccard_score),
         )
         for average in ("macro", "micro", "weighted")
     },
@@ -191,7 +193,7 @@ def test_float64_metrics_are_accurate_to_float64(engine):
     [
         *(
             (f"{score}_{average}", f"{average}_{score}")
-            for score in ("precision", "recall", "f1")
+            for score in ("precision", "recall", "f1", "jaccard")
             for average in ("macro", "micro", "weighted")
         ),
         ("matthews_corrcoef", "matthews_correlation"),
@@ -213,6 +215,7 @@ EACH = {
     "precision": functools.partial(precision_score, average=None, zero_division=0),
     "recall": functools.partial(recall_score, average=None),
     "f1": functools.partial(f1_score, average=None),
+    "jaccard": functools.partial(jaccard_score, average=None),
 }
 
 

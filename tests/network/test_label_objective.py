@@ -50,6 +50,7 @@ FUNCTIONS = {
     "precision": sk.precision_score,
     "recall": sk.recall_score,
     "f1": sk.f1_score,
+    "jaccard": sk.jaccard_score,
 }
 EXPECTED = {
     "accuracy": lambda y, z, w: sk.accuracy_score(y, z > 0, sample_weight=w),

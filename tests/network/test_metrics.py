@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import pickle
+import re
 import time
 
 import keras
@@ -16,6 +17,7 @@ from sklearn.metrics import (
     balanced_accuracy_score,
     f1_score,
     fbeta_score,
+    get_scorer_names,
     jaccard_score,
     log_loss,
     precision_score,
@@ -28,6 +30,7 @@ from _toy import stable_id
 from keras_multiclass._network.objective import metric_modes
 from keras_multiclass._network.objective.adapters import AdaptedMetric
 from keras_multiclass._network.objective.classes.metrics import resolve_metrics
+from keras_multiclass._network.objective.labels.metrics import resolve_label_metrics
 from keras_multiclass.exceptions import ObjectiveError
 
 RNG = np.random.default_rng(1)
@@ -468,6 +471,48 @@ def test_unknown_names_suggest_ours_and_keras_names():
         resolve("balanced_acuracy", "logits")
     with pytest.raises(ValueError, match="metrics must be one of .*'precision'"):
         resolve("precison", "logits")
+
+
+@pytest.mark.parametrize(
+    "name", sorted({*get_scorer_names(), "log_loss", "brier_score_loss", "mcc"})
+)
+def test_every_scorer_of_scikit_learn_is_a_metric_or_an_error_with_others_that_are(name):
+    for resolve_all, size in (
+        (resolve_metrics, {"n_classes": 3, "output_form": "logits"}),
+        (resolve_label_metrics, {"n_labels": 3, "output_form": "label_logits"}),
+    ):
+        try:
+            (metric,) = resolve_all([name], **size)
+        except ValueError as error:
+            advice = re.search(r"(Did you mean|these are metrics here:) (.*)[?.]$", str(error))
+            if advice is None:
+                assert name not in get_scorer_names()
+                continue
+            suggested = re.findall(r"'(\w+)'", advice[2])
+            assert suggested
+            assert [m.name for m in resolve_all(suggested, **size)] == suggested
+        else:
+            assert metric.name == name
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("jaccard", "'macro_jaccard' or 'micro_jaccard' or 'weighted_jaccard'"),
+        ("neg_brier_score", "'mean_squared_error'"),
+        ("d2_log_loss_score", "'crossentropy'"),
+        ("neg_log_loss", "'crossentropy'"),
+        ("neg_root_mean_squared_error", "'root_mean_squared_error'"),
+        ("roc_auc_ovo_weighted", "'weighted_auc'"),
+        ("top_k_accuracy", "'top_3_accuracy'"),
+        ("kappa", "'cohen_kappa'"),
+        ("mcc", "'matthews_correlation'"),
+        ("zero_one_loss", "'accuracy'"),
+    ],
+)
+def test_names_from_elsewhere_suggest_what_they_mean(name, meant):
+    with pytest.raises(ValueError, match=rf"got '{name}'\. Did you mean {meant}\?$"):
+        resolve(name, "logits")
 
 
 # --- in a model -------------------------------------------------------------------------------

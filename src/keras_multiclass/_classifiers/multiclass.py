@@ -58,9 +58,9 @@ class KerasMulticlassClassifier(KerasClassifierBase):
 
         - ``"accuracy"``, ``"top_3_accuracy"`` (any number), ``"balanced_accuracy"``,
           ``"cohen_kappa"``, ``"matthews_correlation"``, ``"crossentropy"``.
-        - ``"macro_f1"``, ``"weighted_f1"``, ``"micro_f1"``, and likewise for ``precision`` and
-          ``recall``; ``"macro_auc"`` and ``"weighted_auc"``, each class against the rest.
-          scikit-learn's names (``"f1_macro"``, ``"roc_auc_ovr"``, ...) are accepted too.
+        - ``"macro_f1"``, ``"weighted_f1"``, ``"micro_f1"``, and likewise for ``precision``,
+          ``recall`` and ``jaccard``; ``"macro_auc"`` and ``"weighted_auc"``, each class against
+          the rest. scikit-learn's names (``"f1_macro"``, ``"roc_auc_ovr"``, ...) are accepted too.
         - ``"per_class_recall"``, ``"per_class_precision"``, ``"per_class_f1"`` and
           ``"per_class_auc"``: one value per class, reported as ``"recall/<label>"``.
         - Any Keras metric by name, class or instance, or a function ``(y_true, y_pred)``.

@@ -55,7 +55,7 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         - ``"accuracy"`` (all labels of a row are right, as in `score`), ``"hamming_loss"``,
           ``"crossentropy"``.
         - ``"micro_f1"``, ``"macro_f1"``, ``"weighted_f1"``, ``"samples_f1"``, and likewise for
-          ``precision`` and ``recall``.
+          ``precision``, ``recall`` and ``jaccard``.
         - ``"label_ranking_average_precision"``, ``"coverage_error"``, ``"label_ranking_loss"``.
         - ``"macro_average_precision"`` (also called ``"mean_average_precision"``) and
           ``"macro_auc"``; both with ``micro``, ``weighted`` and ``per_label``, too.

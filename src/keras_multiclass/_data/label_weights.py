@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keras_multiclass._data.labels.hints import hint_for
 from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid, quote
 
 if TYPE_CHECKING:
@@ -88,13 +89,13 @@ def _from_mapping(class_weight: Mapping[Any, Any], codec: IndicatorCodec) -> np.
     positions = {label: i for i, label in enumerate(codec.classes.tolist())}
     unknown = [label for label in class_weight if label not in positions]
     if unknown:
-        near = did_you_mean(str(unknown[0]), codec.classes)
+        known = codec.classes.tolist()
         raise ValueError(
             invalid(
                 "The labels of class_weight",
                 f"among the {codec.n_classes} labels",
                 f"unknown {format_list(unknown[:5])}",
-                f"The labels are {format_list(codec.classes.tolist())}.{near}",
+                f"The labels are {format_list(known)}.{hint_for(unknown, known, 'The labels')}",
             )
         )
     weights = np.ones((2, codec.n_classes))

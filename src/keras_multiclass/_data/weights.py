@@ -301,7 +301,7 @@ def _from_mapping(class_weight: Mapping[Any, Any], codec: LabelCodec) -> np.ndar
                 "The labels of class_weight",
                 f"among the {codec.n_classes} classes",
                 f"unknown {format_list(unknown[:5])}",
-                f"The classes are {format_list(known)}.{hint_for(unknown[:1], known)}",
+                f"The classes are {format_list(known)}.{hint_for(unknown, known)}",
             )
         )
     for label, weight in class_weight.items():

@@ -61,18 +61,22 @@ def did_you_mean(name: str, candidates: Iterable[str], prefix: str = "") -> str:
     Neither case nor underscores count; of candidates that differ in nothing else, the first one is
     suggested. ``prefix``, such as ``optimizer__``, is put in front of the suggestions.
     """
+    similar = similar_names(name, candidates)
+    return f" Did you mean {' or '.join(repr(prefix + n) for n in similar)}?" if similar else ""
+
+
+def similar_names(name: str, candidates: Iterable[str]) -> list[str]:
+    """Return up to three similar candidates, the most similar first, see `did_you_mean`."""
     if len(str(name)) > _LONGEST_REPR:
-        return ""
+        return []
     distinct: dict[str, str] = {}
     for candidate in map(str, candidates):
         distinct.setdefault(_bare(candidate), candidate)
     if _bare(str(name)) in distinct:
-        similar = [distinct[_bare(str(name))]]
-    else:
-        lowered = {candidate.lower(): candidate for candidate in distinct.values()}
-        found = difflib.get_close_matches(str(name).lower(), lowered, n=3, cutoff=0.6)
-        similar = [lowered[key] for key in found]
-    return f" Did you mean {' or '.join(repr(prefix + n) for n in similar)}?" if similar else ""
+        return [distinct[_bare(str(name))]]
+    lowered = {candidate.lower(): candidate for candidate in distinct.values()}
+    found = difflib.get_close_matches(str(name).lower(), lowered, n=3, cutoff=0.6)
+    return [lowered[key] for key in found]
 
 
 def _bare(name: str) -> str:

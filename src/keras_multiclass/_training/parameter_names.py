@@ -30,6 +30,7 @@ ROUTED_PREFIXES = (
 _ALIASES = {
     "alpha": "optimizer__weight_decay",
     "build_fn": "model",
+    "decision_threshold": "threshold",
     "hidden_layer_sizes": "backbone__hidden_units",
     "learning_rate_init": "optimizer__learning_rate",
     "lr": "optimizer__learning_rate",
@@ -42,6 +43,23 @@ _ALIASES = {
     "solver": "optimizer",
     "validation_fraction": "validation_split",
 }
+
+
+# Names that belong somewhere else.
+_OF_FIT = "It is an argument of fit: fit(X, y, {}=...)."
+_THRESHOLD = (
+    "Thresholds are for several labels per row, see KerasMultilabelClassifier. For two classes, "
+    "use FixedThresholdClassifier(classifier, threshold=...) or "
+    "TunedThresholdClassifierCV(classifier) of sklearn.model_selection."
+)
+_ELSEWHERE = {
+    **{
+        name: _OF_FIT.format(name)
+        for name in ("X_val", "classes", "groups", "sample_weight", "sample_weight_val", "y_val")
+    },
+    "validation_data": "Pass it to fit: fit(X, y, X_val=(X_val, y_val)).",
+}
+_OF_LABELS = dict.fromkeys(("decision_threshold", "threshold", "thresholds"), _THRESHOLD)
 
 
 def is_routed(name: str) -> bool:
@@ -70,7 +88,7 @@ def unknown_parameters(names: Iterable[str], own_names: Sequence[str]) -> str:
         return ""
     routed = list(_known_arguments())
     lines = [f"Unknown parameter {name!r}{_hint(name, own_names, routed)}" for name in unknown]
-    if not all(_meant(name, own_names, routed) for name in unknown):
+    if not all(_elsewhere(n, own_names) or _meant(n, own_names, routed) for n in unknown):
         lines.append(f"Parameters: {', '.join(sorted(own_names))}.")
     return "\n".join(lines)
 
@@ -79,6 +97,9 @@ def _hint(name: str, own_names: Sequence[str], routed: Sequence[str]) -> str:
     """Return what follows an unknown name: suggestions, or else what would be allowed."""
     if not name.isprintable():
         return ": it contains characters that cannot be printed."
+    own = f"An argument of your own builder is written model__{name} or backbone__{name}."
+    if elsewhere := _elsewhere(name, own_names):
+        return f". {elsewhere} {own}"
     meant = _meant(name, own_names, routed)
     hint = f". Did you mean {' or '.join(map(repr, meant))}?" if meant else ""
     if "__" in name:
@@ -87,8 +108,14 @@ def _hint(name: str, own_names: Sequence[str], routed: Sequence[str]) -> str:
     is_prefixed = name.startswith(tuple(f"{prefix}_" for prefix in ROUTED_PREFIXES))
     if is_prefixed or not name.isidentifier():
         return hint or "."
-    own = f"An argument of your own builder is written model__{name} or backbone__{name}."
     return f"{hint or '.'} {own}"
+
+
+def _elsewhere(name: str, own_names: Sequence[str]) -> str:
+    """Return where a name belongs; empty if it may be a misspelling."""
+    return _ELSEWHERE.get(name) or (
+        _OF_LABELS.get(name, "") if "threshold" not in own_names else ""
+    )
 
 
 def _meant(name: str, own_names: Sequence[str], routed: Sequence[str]) -> list[str]:
@@ -111,7 +138,7 @@ def _meant(name: str, own_names: Sequence[str], routed: Sequence[str]) -> list[s
     if name in arguments:
         return [arguments[name]]
     similar = _similar(name, [*own_names, *arguments], 3, 0.6)
-    return [arguments.get(found, found) for found in similar]
+    return list(dict.fromkeys(n if n in own_names else arguments[n] for n in similar))
 
 
 def _similar(name: str, names: Sequence[str], n: int, cutoff: float) -> list[str]:

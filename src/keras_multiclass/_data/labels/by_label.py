@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from keras_multiclass._data.frames import library_of
-from keras_multiclass._data.labels.hints import type_hint
+from keras_multiclass._data.labels.hints import hint_for
 from keras_multiclass._shared.messages import (
     describe,
-    did_you_mean,
     invalid,
     list_differences,
     list_first,
@@ -81,9 +80,7 @@ def _in_order(values: Any, labels: np.ndarray, name: str) -> Any:
         got = "repeated ones"
     if got:
         unknown = [label for label in by_label if label not in set(known)]
-        hint = type_hint(unknown, known, "The labels") if unknown else ""
-        if not hint and unknown and isinstance(unknown[0], str):
-            hint = did_you_mean(unknown[0], map(str, known))
+        hint = hint_for(unknown, known, "The labels")
         allowed = f"the {len(known)} labels, {list_first(known)}"
         raise ValueError(invalid(f"The labels of {name}", allowed, got, hint.strip()))
     return [by_label[label] for label in known]

@@ -18,7 +18,7 @@ from keras_multiclass._data.labels.classes import (
     vector_classes,
 )
 from keras_multiclass._data.labels.frame_format import build_frame
-from keras_multiclass._data.labels.hints import hint_for, type_hint
+from keras_multiclass._data.labels.hints import hint_for
 from keras_multiclass._data.labels.parse import (
     Container,
     Form,
@@ -270,7 +270,7 @@ class LabelCodec:
                 f"None or the {self.n_classes} classes that were fitted",
                 list_differences(new, missing, "label"),
                 "The output layer is fixed; fit a new classifier for other classes."
-                + type_hint(new, self.classes.tolist()),
+                + hint_for(new, self.classes.tolist()),
             )
         )
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from keras_multiclass._shared.messages import did_you_mean, quote
+from keras_multiclass._shared.messages import did_you_mean, quote, similar_names
+
+_MOST = 5  # labels for which others are suggested
 
 
 def hint_for(unknown: Sequence[Any], known: Sequence[Any], name: str = "The classes") -> str:
@@ -25,14 +27,17 @@ def hint_for(unknown: Sequence[Any], known: Sequence[Any], name: str = "The clas
     """
     if text := type_hint(unknown, known, name):
         return text
-    if len(unknown) != 1 or not isinstance(unknown[0], str):
-        return ""
-    if _composed(unknown[0]) in map(_composed, known):
+    strings = [label for label in unknown if isinstance(label, str)]
+    if any(_composed(label) in map(_composed, known) for label in strings[:_MOST]):
         return (
-            " It differs from a class only in its Unicode form: apply "
+            " Labels differ only in their Unicode form: apply "
             "unicodedata.normalize('NFC', label) to all labels."
         )
-    return did_you_mean(unknown[0], known)
+    if len(strings) == 1:
+        return did_you_mean(strings[0], known)
+    similar = {label: similar_names(label, known) for label in strings[:_MOST]}
+    pairs = [f"{quote(names[0])} for {quote(label)}" for label, names in similar.items() if names]
+    return f" Did you mean {', '.join(pairs)}?" if pairs else ""
 
 
 def type_hint(labels: Sequence[Any], classes: Sequence[Any], name: str = "The classes") -> str:

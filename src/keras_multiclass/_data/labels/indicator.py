@@ -16,6 +16,7 @@ from keras_multiclass._data.iterative_stratification import assign_parts
 from keras_multiclass._data.label_weights import resolve_label_weight, total_weights
 from keras_multiclass._data.labels.classes import parse_classes
 from keras_multiclass._data.labels.frame_format import build_frame, column_dtypes
+from keras_multiclass._data.labels.hints import hint_for
 from keras_multiclass._data.labels.parse import (
     Container,
     column_labels,
@@ -343,13 +344,15 @@ class IndicatorCodec:
         if classes is None:
             return
         given = parse_classes(classes).tolist()
-        if different := list_differences(given, self.classes.tolist(), "label"):
+        known = self.classes.tolist()
+        if different := list_differences(given, known, "label"):
             raise ValueError(
                 invalid(
                     "classes",
                     f"None or the {self.n_classes} labels that were fitted",
                     different,
-                    "The output layer is fixed; fit a new classifier for other labels.",
+                    "The output layer is fixed; fit a new classifier for other labels."
+                    + hint_for([x for x in given if x not in set(known)], known, "The labels"),
                 )
             )
 
@@ -439,7 +442,8 @@ class IndicatorCodec:
                     f"The columns of {name}",
                     f"the {self.n_classes} labels",
                     different,
-                    "Add a column of zeros for a label that does not occur.",
+                    "Add a column of zeros for a label that does not occur."
+                    + hint_for([x for x in positions if x not in set(known)], known, "The labels"),
                 )
             )
         return target.values[:, [positions[label] for label in known]]

@@ -44,7 +44,12 @@ def f1(true: Any, predicted: Any, correct: Any) -> Any:
     return ops.divide_no_nan(2 * correct, true + predicted)
 
 
-OF_COUNTS = {"precision": precision, "recall": recall, "f1": f1}
+def jaccard(true: Any, predicted: Any, correct: Any) -> Any:
+    """Return the share of the rows, true or predicted, that are both."""
+    return ops.divide_no_nan(correct, true + predicted - correct)
+
+
+OF_COUNTS = {"precision": precision, "recall": recall, "f1": f1, "jaccard": jaccard}
 
 
 def micro_average(score: Any, true: Any, predicted: Any, correct: Any) -> Any:

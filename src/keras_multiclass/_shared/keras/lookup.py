@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
+from sklearn.metrics import get_scorer_names
 
 from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
 
@@ -30,12 +31,20 @@ _SHORT_NAMES = {
     "kld": "KLDivergence",
 }
 
-# What users of other libraries may call our names, without underscores.
+# What users of other libraries may call our names, without underscores, or by their `_core`.
 _MEANT = {
-    **dict.fromkeys(("logloss", "neglogloss", "nll"), ("crossentropy",)),
-    **dict.fromkeys(("exactmatch", "exactmatchratio", "emr", "zerooneloss"), ("accuracy",)),
+    **dict.fromkeys(("log", "nll"), ("crossentropy",)),
+    **dict.fromkeys(("exactmatch", "exactmatchratio", "emr", "zeroone"), ("accuracy",)),
+    "hamming": ("hamming_loss", "binary_accuracy"),
+    "brier": ("mean_squared_error",),
+    **dict.fromkeys(("kappa", "cohenkappa"), ("cohen_kappa",)),
+    "mcc": ("matthews_correlation",),
+    "topkaccuracy": ("top_3_accuracy", "top_5_accuracy"),
+    "meansquaredlogerror": ("mean_squared_logarithmic_error",),
     **dict.fromkeys(("hammingscore", "hammingaccuracy", "labelaccuracy"), ("binary_accuracy",)),
     **dict.fromkeys(("auroc", "rocauc", "aucroc"), ("macro_auc", "micro_auc")),
+    **dict.fromkeys(("rocaucovr", "rocaucovo"), ("macro_auc",)),
+    **dict.fromkeys(("rocaucovrweighted", "rocaucovoweighted"), ("weighted_auc",)),
     **dict.fromkeys(
         ("ap", "map", "prauc", "aucpr", "auprc"),
         ("macro_average_precision", "micro_average_precision"),
@@ -63,7 +72,14 @@ def without_case(name: str) -> str:
     return name.replace("_", "").lower()
 
 
-def look_up(name: str, what: str, public: Mapping[str, Any], others: Sequence[str] = ()) -> Any:
+def look_up(
+    name: str,
+    what: str,
+    public: Mapping[str, Any],
+    others: Sequence[str] = (),
+    *,
+    instead: str = "",
+) -> Any:
     """Return the class or function of a name in CamelCase or snake_case.
 
     Parameters
@@ -76,6 +92,8 @@ def look_up(name: str, what: str, public: Mapping[str, Any], others: Sequence[st
         Known names.
     others : sequence of str, default=()
         Further names to list in the error message.
+    instead : str, default=""
+        What to say instead of names that are only spelled similarly, if the name has a meaning.
 
     Raises
     ------
@@ -86,30 +104,45 @@ def look_up(name: str, what: str, public: Mapping[str, Any], others: Sequence[st
     for public_name, target in public.items():
         if without_case(public_name) == normalized:
             return target
-    spelled = public if name != name.lower() else map(snake_name, public)
-    candidates = [*others, *spelled]
+    spelled = list(public) if name != name.lower() else list(map(snake_name, public))
     raise ValueError(
         invalid(
             what,
             f"one of {format_list([*others, *sorted(public)])}",
             describe(name),
-            _suggestion(name, candidates),
+            _suggestion(name, others, spelled, instead),
         )
     )
 
 
-def _suggestion(name: str, candidates: Sequence[str]) -> str:
+def _suggestion(name: str, others: Sequence[str], spelled: Sequence[str], instead: str) -> str:
     """Suggest the same words, what a name may mean, similar names, or names with its words."""
-    words = set(snake_name(name).split("_"))
-    words = words - {"score", "roc"} or words
-    found = [other for other in candidates if words == set(other.split("_"))]
-    found += [meant for meant in _MEANT.get(without_case(name), ()) if meant in candidates]
-    if not found:
+    candidates = [*others, *spelled]
+    words = _core(name)
+    core, same = "".join(words), set(words) - {"roc"} or set(words)
+    found = [c for c in candidates if same == set(c.split("_")) or without_case(c) == core]
+    found += [
+        meant
+        for meant in _MEANT.get(without_case(name), _MEANT.get(core, ()))
+        if meant in candidates
+    ]
+    if not found and not instead:
         similar = did_you_mean(name, candidates).strip()
         if similar:
             return similar
-        found = [other for other in candidates if words <= set(other.split("_"))]
-    return f"Did you mean {' or '.join(map(repr, found[:3]))}?" if found else ""
+    if not found:
+        found = [c for c in (others if instead else candidates) if same <= set(c.split("_"))]
+    return f"Did you mean {' or '.join(map(repr, found[:3]))}?" if found else instead
+
+
+def _core(name: str) -> list[str]:
+    """Return the words of a name without those that scikit-learn adds to names of metrics."""
+    words = snake_name(name).split("_")
+    while len(words) > 1 and words[0] in ("neg", "d2"):
+        del words[0]
+    while len(words) > 1 and words[-1] in ("score", "loss"):
+        del words[-1]
+    return words
 
 
 def public_members(module: Any, base: type, *, functions: bool = False) -> dict[str, Any]:
@@ -146,4 +179,7 @@ def loss_lookup(name: str) -> Any:
 def metric_lookup(name: str, others: Sequence[str] = ()) -> Any:
     """Return the Keras metric class or function of a name; an error lists ``others`` too."""
     known = public_members(keras.metrics, keras.metrics.Metric, functions=True)
-    return look_up(name, "metrics", known, others)
+    scorers = get_scorer_names()
+    usable = ", ".join(repr(other) for other in dict.fromkeys(others) if other in scorers)
+    of_scorer = f"Of scikit-learn's scorers, these are metrics here: {usable}."
+    return look_up(name, "metrics", known, others, instead=of_scorer if name in scorers else "")
