@@ -340,3 +340,9 @@ def test_the_advice_on_sparse_columns_works():
     assert Reader().fit(X.sparse.to_dense()).read_.tolist() == np.eye(3).tolist()
     read = Reader().fit(X.astype(pd.SparseDtype(float, 0))).read_
     assert read.toarray().tolist() == np.eye(3).tolist()
+
+
+def test_values_of_a_vector_are_not_printed():
+    message = error_of(np.array([9.25, 8.5, 9.75]), Reader())
+    assert "Reshape your data" in message
+    assert not re.search(r"9\.25|8\.5|9\.75", message)

@@ -211,6 +211,8 @@ def _table_of_objects(X: Any) -> np.ndarray | None:
 
 
 def _with_cure(error: ValueError, X: Any, *, token_ids: bool) -> ValueError:
+    # Only their texts tell scikit-learn's errors from one another; tests/data/test_advice.py fails
+    # if they change.
     text = str(error)
     head, shown, tail = text.partition(":\narray=")
     if shown:  # scikit-learn prints a whole 1-d X

@@ -17,26 +17,15 @@ from keras_multiclass._data.values import (
     kind_of_array,
     kinds_of_columns,
 )
+from keras_multiclass._shared.error_marks import mark
 from keras_multiclass._shared.messages import describe, format_list, invalid
 
-_TEXT = "_text_in_features"  # attribute of an error
 _KIND_NAMES = {
     "complex": "complex numbers",
     "dates": "dates or times",
     "text": "strings or categories",
     "objects": "objects",
 }
-
-
-def text_in(error: Exception) -> str | None:
-    """Return what X has, and where, if it was refused for strings or categories; else None.
-
-    Parameters
-    ----------
-    error : Exception
-        The error that was raised.
-    """
-    return vars(error).get(_TEXT)
 
 
 def refuse_not_numbers(X: Any, categorical: Collection[int], *, token_ids: bool) -> None:
@@ -110,6 +99,4 @@ def _refuse(kind: Kind, where: str, X: Any, positions: list[int], *, token_ids: 
     if kind == "objects":
         raise TypeError(f"float() argument must be a string or a real number. {message}")
     error = ValueError(f"Complex data not supported. {message}" if kind == "complex" else message)
-    if kind == "text":
-        vars(error)[_TEXT] = got
-    raise error
+    raise mark(error, "text in X", got) if kind == "text" else error

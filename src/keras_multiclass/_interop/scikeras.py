@@ -22,6 +22,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from keras_multiclass._shared.error_marks import mark
 from keras_multiclass._shared.keras.environment import DTYPES
 from keras_multiclass._shared.keras.objects import build_object, extract
 from keras_multiclass._shared.messages import describe, format_list, invalid
@@ -365,7 +366,8 @@ class SubclassBuilder:
         attributes = {name for name in vars(host) if name not in self.declared}
         unknown = [n for n in arguments if not (n in accepted or n in vars(host) or is_open)]
         if unknown:
-            raise TypeError(f"{self.__name__} takes no argument {format_list(unknown)}.")
+            error = TypeError(f"{self.__name__} takes no argument {format_list(unknown)}.")
+            raise mark(error, "unknown argument", "model")
         vars(host).update(meta)
         vars(host).update({n: v for n, v in arguments.items() if n in vars(self.template)})
         available = {"meta": meta, "compile_kwargs": compile_kwargs, "params": params, **arguments}

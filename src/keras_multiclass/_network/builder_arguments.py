@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from keras_multiclass._interop.scikeras import SCIKERAS_ARGUMENTS
+from keras_multiclass._shared.error_marks import mark
 from keras_multiclass._shared.messages import did_you_mean, format_list
 from keras_multiclass.exceptions import BackboneError
 
@@ -69,7 +70,8 @@ def check_arguments(
     if not any(p.kind is p.VAR_KEYWORD for p in parameters):
         unknown = [name for name in arguments if name not in named]
         if unknown:
-            raise BackboneError(_unknown_arguments(unknown, list(named), prefix, target))
+            error = BackboneError(_unknown_arguments(unknown, list(named), prefix, target))
+            raise mark(error, "unknown argument", prefix)
     missing = [name for name, p in named.items() if p.default is p.empty and name not in arguments]
     if missing:
         names = format_list(f"{prefix}__{name}" for name in missing)

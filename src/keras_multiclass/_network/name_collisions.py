@@ -13,7 +13,8 @@ from keras_multiclass._shared.keras.object_names import fresh_names
 from keras_multiclass.exceptions import BackboneError
 
 _HIGH_NUMBER = 10_000
-# Of functional and of sequential models.
+# Of functional and of sequential models. Only their texts tell these errors from others of Keras;
+# tests/network/test_name_collisions.py fails if they change.
 _KERAS_MESSAGES = ("names should be unique", "should have unique names")
 _Built = TypeVar("_Built")
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias, cast
 
 from keras_multiclass._data import given_split
 from keras_multiclass._shared.checks import is_count, is_flag, is_integer
+from keras_multiclass._shared.error_marks import mark
 from keras_multiclass._shared.keras.environment import DTYPES
 from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
 from keras_multiclass._training import thresholds
@@ -159,7 +160,7 @@ def resolve_settings(values: Mapping[str, object], routed: Mapping[str, object])
         got, cure = describe(threshold), thresholds.hint(threshold)
         errors.append(invalid("`threshold`", _THRESHOLD.allowed, got, cure))
     if errors:
-        raise ValueError("\n".join(errors))
+        raise mark(ValueError("\n".join(errors)), "unknown argument", *sorted(options.unknown))
     return Settings(
         epochs=_integer_or_auto(own["epochs"]),
         batch_size=_integer_or_auto(own["batch_size"]),
@@ -238,6 +239,7 @@ class _RoutedOptions:
         default_factory=lambda: {prefix: {} for prefix in ROUTED_OPTIONS}
     )
     errors: list[str] = field(default_factory=list)
+    unknown: set[str] = field(default_factory=set)  # prefixes of arguments that do not exist
 
 
 def _predict_batch_size(options: _RoutedOptions) -> int | None:
@@ -285,6 +287,7 @@ def _read_routed(routed: Mapping[str, object]) -> _RoutedOptions:
             options.parameters[argument] = value
         elif argument not in checks:
             names = {*checks, *(FIT_PARAMETERS | {"callbacks"} if prefix == "fit" else ())}
+            options.unknown.add(prefix)
             options.errors.append(
                 f"`{name}` must be a supported argument of {target} "
                 f"({format_list(sorted(names))}).{_instead(prefix, argument, names)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 import keras
@@ -13,6 +13,7 @@ from keras_multiclass._network.backbones import get_backbone
 from keras_multiclass._network.builder_arguments import check_arguments
 from keras_multiclass._network.compile import build_optimizer
 from keras_multiclass._network.objective import Objective
+from keras_multiclass._shared.error_marks import mark, marked
 from keras_multiclass._shared.keras.object_lists import build_objects
 from keras_multiclass._shared.keras.objects import extract
 from keras_multiclass._training.callbacks import callback_lookup
@@ -20,9 +21,6 @@ from keras_multiclass._training.defaults import DEFAULT_OPTIMIZER
 from keras_multiclass._training.parameter_checks import is_auto
 
 Values: TypeAlias = Mapping[str, object]
-
-# What the errors of `build_object` and `check_arguments` say.
-_PHRASES = ("takes no argument", "matches nothing", "must be an argument", "a supported argument")
 
 
 @contextlib.contextmanager
@@ -43,29 +41,31 @@ def reported_together(
     try:
         yield
     except ValueError as error:
-        message = str(error)
-        if not any(phrase in message for phrase in _PHRASES):
+        reported = marked(error, "unknown argument")
+        if not reported:
             raise
-        others = [
-            text for name, text in _find(values, routed, objective) if f"{name}__" not in message
-        ]
+        others = dict(_find(values, routed, objective, reported))
         if not others:
             raise
-        raise type(error)("\n".join([message, *others])) from error
+        together = type(error)("\n".join([str(error), *others.values()]))
+        raise mark(together, "unknown argument", *reported, *others) from error
 
 
 def _find(
-    values: Mapping[str, object], routed: Mapping[str, object], objective: Objective
+    values: Mapping[str, object],
+    routed: Mapping[str, object],
+    objective: Objective,
+    reported: Sequence[str],
 ) -> Iterator[tuple[str, str]]:
-    """Yield the targets that do not take some of their arguments, with the error messages."""
+    """Yield further targets that do not take some of their arguments, with the messages."""
     for name, build in _BUILD.items():
         arguments = extract(routed, name)
-        if not arguments:
+        if name in reported or not arguments:
             continue
         try:
             build(values, arguments, objective)
         except (ValueError, TypeError) as error:
-            if any(phrase in str(error) for phrase in _PHRASES):
+            if marked(error, "unknown argument"):
                 yield name, str(error)
 
 

@@ -15,6 +15,7 @@ from keras_multiclass._data.labels.parse import (
     to_natural_dtype,
     unique_in_order,
 )
+from keras_multiclass._shared.error_marks import mark
 from keras_multiclass._shared.messages import count_and_list, describe, invalid
 
 # Kinds of dtypes that np.searchsorted compares without rounding.
@@ -72,7 +73,7 @@ def table_classes(target: ParsedTarget, classes: np.ndarray | None, name: str) -
 def _check_listed(labels: np.ndarray, classes: np.ndarray, name: str) -> None:
     unlisted = labels[positions_among(classes, labels) < 0]
     if len(unlisted):
-        raise ValueError(
+        error = ValueError(
             invalid(
                 "classes",
                 f"all labels, including those of {name}",
@@ -80,6 +81,7 @@ def _check_listed(labels: np.ndarray, classes: np.ndarray, name: str) -> None:
                 type_hint(classes.tolist(), unlisted.tolist(), "The labels").strip(),
             )
         )
+        raise mark(error, "undeclared label", name)
 
 
 def _sorted_unique(labels: np.ndarray, name: str) -> np.ndarray:

@@ -29,6 +29,7 @@ from keras_multiclass._data.labels.parse import (
 from keras_multiclass._data.labels.target import Weighting, class_indices
 from keras_multiclass._data.splitting import validation_split
 from keras_multiclass._data.weights import nonzero_weight_mask, resolve_class_weight
+from keras_multiclass._shared.error_marks import mark
 from keras_multiclass._shared.messages import (
     count_and_list,
     describe,
@@ -370,7 +371,7 @@ class LabelCodec:
             return
         unknown = unique_in_order(labels[codes < 0])
         advice = hint_for(unknown, self.classes.tolist())
-        raise ValueError(
+        error = ValueError(
             invalid(
                 name,
                 f"labels among the {self.n_classes} known classes",
@@ -378,6 +379,7 @@ class LabelCodec:
                 f"Drop these rows, or fit with every class present.{advice}",
             )
         )
+        raise mark(error, "unknown label", name)
 
 
 def _types(labels: np.ndarray) -> set[type]:

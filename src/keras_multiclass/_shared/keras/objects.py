@@ -13,6 +13,7 @@ from typing import Any
 
 import keras
 
+from keras_multiclass._shared.error_marks import mark
 from keras_multiclass._shared.keras.lookup import schedule_lookup
 from keras_multiclass._shared.keras.rebuilding import copy_instance, reconstruct
 from keras_multiclass._shared.keras.routing import (
@@ -226,7 +227,8 @@ def _build_arguments(
         else:
             direct[name] = value
     if unknown:
-        raise ValueError(_unknown_arguments(unknown, accepted.names, target, what))
+        error = ValueError(_unknown_arguments(unknown, accepted.names, target, what))
+        raise mark(error, "unknown argument", what.partition("__")[0])
     arguments = {}
     for name in {**direct, **nested}:
         value = direct[name] if name in direct else _configured(config, name)

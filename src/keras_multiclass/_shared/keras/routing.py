@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from keras_multiclass._shared.error_marks import mark
 from keras_multiclass._shared.keras.lookup import snake_name
 from keras_multiclass._shared.messages import did_you_mean
 from keras_multiclass._shared.signatures import Accepted, accepted_parameters, target_name
@@ -121,7 +122,8 @@ def route_to_entries(
         for i in route.positions:
             (addressed if route.by_name else common)[i][route.argument] = argument
     if unmatched:
-        raise ValueError(_no_match(entries, accepted, unmatched, what))
+        error = ValueError(_no_match(entries, accepted, unmatched, what))
+        raise mark(error, "unknown argument", what.partition("__")[0])
     return [{**first, **second} for first, second in zip(common, addressed, strict=True)]
 
 

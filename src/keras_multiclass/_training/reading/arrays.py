@@ -50,7 +50,7 @@ def read_arrays(
     check_split_arguments(parameters.settings.validation_split, request, has_validation)
     task = parameters.task.for_target(request.y, known.codec if known else None)
     if known is None:
-        with explaining_encoded_target(request.classes):
+        with explaining_encoded_target():
             codec, codes = task.learn(request.y, request.classes)
         if request.classes is None:
             codec.check_learned(codes)

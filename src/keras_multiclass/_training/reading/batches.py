@@ -8,10 +8,10 @@ from functools import partial
 
 import numpy as np
 
-from keras_multiclass._data.refusals import text_in
 from keras_multiclass._data.rows import StreamData, TrainingData
 from keras_multiclass._data.streams import Batch, Stream
 from keras_multiclass._data.weights import ALL_WEIGHTS_ZERO, combine_weights, scale_exponent
+from keras_multiclass._shared.error_marks import marked
 from keras_multiclass._shared.messages import invalid
 from keras_multiclass._shared.typing import FloatArray
 from keras_multiclass._training.reading.rows import RowReader
@@ -105,8 +105,8 @@ def errors_name_batch(stream: Stream, number: int) -> Iterator[None]:
         yield
     except (ValueError, TypeError) as error:
         error_class = TypeError if isinstance(error, TypeError) else ValueError
-        text = text_in(error)
-        message = str(error) if text is None else _refuse_categories(text)
+        text = marked(error, "text in X")
+        message = _refuse_categories(*text) if text else str(error)
         raise error_class(f"Batch {number} of {stream.name} cannot be used: {message}") from error
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from keras_multiclass._data.frames import library_of_frame
+from keras_multiclass._shared.error_marks import marked
 from keras_multiclass._shared.messages import warn
 from keras_multiclass._training.callers import is_called_by, is_called_by_pipeline
 
@@ -73,7 +74,7 @@ def explaining_encoded_labels(classes: np.ndarray) -> Iterator[None]:
         yield
     except ValueError as error:
         is_encoded = np.array_equal(classes, np.arange(len(classes)))
-        if not (is_encoded and "unknown label" in str(error) and is_called_by(_ENCODERS)):
+        if not (is_encoded and marked(error, "unknown label") and is_called_by(_ENCODERS)):
             raise
         raise ValueError(
             f"{error}\nscikit-learn has probably encoded y, but not y_val: "
@@ -84,19 +85,12 @@ def explaining_encoded_labels(classes: np.ndarray) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def explaining_encoded_target(classes: object) -> Iterator[None]:
-    """Let errors about labels that were not declared say that `y` has been encoded.
-
-    Parameters
-    ----------
-    classes : object
-        The declared classes, or None.
-    """
+def explaining_encoded_target() -> Iterator[None]:
+    """Let errors about labels that were not declared say that `y` has been encoded."""
     try:
         yield
     except ValueError as error:
-        is_undeclared = classes is not None and "all labels, including those of y" in str(error)
-        if not (is_undeclared and is_called_by(_ENCODERS)):
+        if not (marked(error, "undeclared label") and is_called_by(_ENCODERS)):
             raise
         raise ValueError(
             f"{error}\nscikit-learn has probably encoded y, but not classes: cross_val_predict, "
