@@ -385,6 +385,45 @@ def test_input_layers_for_integers_receive_them_exactly(params, X, engine):
         np.testing.assert_array_equal(classifier.predict(IDS), GROUPS)
 
 
+FROM_2_24 = 2**24 + np.arange(4)[:, None]  # floats of 32 bits hold every other one
+
+
+def encode():
+    return keras.layers.IntegerLookup(vocabulary=FROM_2_24.ravel().tolist(), output_mode="one_hot")
+
+
+def sequential(*layers):
+    return keras.Sequential([*layers, keras.layers.Flatten(), keras.layers.Dense(2)])
+
+
+WITHOUT_INPUT = {
+    "lookup": lambda: {"model": sequential(encode())},
+    "builder": lambda: {"model": lambda: sequential(encode())},
+    "hashing": lambda: {
+        "model": lambda: sequential(keras.layers.Hashing(99, output_mode="one_hot"))
+    },
+    "nested": lambda: {"model": sequential(keras.Sequential([encode()]))},
+    "backbone": lambda: {"backbone": keras.Sequential([encode(), keras.layers.Flatten()])},
+    "embedding": lambda: {"model": sequential(keras.layers.Embedding(2**24 + 4, 1))},
+}
+
+
+@pytest.mark.parametrize("make", WITHOUT_INPUT.values(), ids=WITHOUT_INPUT)
+def test_networks_that_begin_with_ids_receive_integers_without_an_input_layer(make):
+    params = make()
+    given = next(iter(params.values()))
+    y = np.arange(40) % 4 % 2
+    classifier = KerasMulticlassClassifier(**params, optimizer="sgd", random_state=0)
+    classifier.set_params(optimizer__learning_rate=10.0, batch_size=-1, epochs=20)
+    X = np.tile(FROM_2_24, (10, 1))
+    np.testing.assert_array_equal(classifier.fit(X, y).predict(X), y)
+    assert classifier.model_.inputs[0].dtype.startswith("int")
+    if isinstance(given, keras.Model):
+        assert not given.built
+    copied = copy.deepcopy(classifier)
+    np.testing.assert_array_equal(copied.predict(X), y)
+
+
 def far_from_zero(parameter, **layer):
     """Return a network that subtracts an offset of its rows, or one that ends there."""
     layers = [keras.Input((1,), **layer), keras.layers.Rescaling(0.1, offset=-1.7e8, **layer)]
@@ -466,7 +505,7 @@ def test_integers_that_floats_may_have_rounded_are_an_error(X):
 )
 def test_numbers_that_an_input_layer_for_integers_would_change_are_an_error(dtype, X, got):
     fitted = KerasMulticlassClassifier(model=count_ids(True, dtype), epochs=1)
-    with pytest.raises(ValueError, match=f"X must be whole numbers .* {dtype}; got .*{got}. Give"):
+    with pytest.raises(ValueError, match=f"X must be whole numbers .* {dtype}; got .*{got}. Begin"):
         fitted.fit(X, GROUPS)
     if dtype == "int32":
         fitted.fit(IDS, GROUPS)

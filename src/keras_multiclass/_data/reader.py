@@ -232,15 +232,17 @@ def _check_dimensions(X: Any) -> None:
 
 
 def _to_integers(X: Any, dtype: str) -> Any:
-    """Cast X, or raise if an input layer for integers would change its numbers."""
+    """Cast X, or raise if a network that reads integers would change its numbers."""
     values, limits = X.data if sparse.issparse(X) else X, np.iinfo(dtype)
 
-    def refuse(got: str, cure: str = "Give keras.Input the dtype that X needs.") -> NoReturn:
+    def refuse(
+        got: str, cure: str = "Begin it with a keras.Input of the dtype that X needs."
+    ) -> NoReturn:
         raise ValueError(
             invalid(
                 "X",
-                f"whole numbers from {limits.min} to {limits.max}, because the network has an input"
-                f" layer of dtype {dtype}",
+                f"whole numbers from {limits.min} to {limits.max}, because the network reads "
+                f"integers of dtype {dtype}",
                 got,
                 cure,
             )

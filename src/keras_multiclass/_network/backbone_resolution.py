@@ -13,6 +13,7 @@ from keras_multiclass._data.statistics import Standardization
 from keras_multiclass._network.backbones import TrainingDefaults, get_backbone, list_backbones
 from keras_multiclass._network.backbones.registry import X_RANKS
 from keras_multiclass._network.builder_arguments import NAMED, takes
+from keras_multiclass._network.integer_inputs import integer_input, with_integer_input
 from keras_multiclass._network.user_networks import copy_network
 from keras_multiclass._shared.messages import describe, format_list, invalid, warn
 from keras_multiclass.exceptions import BackboneError
@@ -88,15 +89,6 @@ class ResolvedBackbone:
         """Return which values count when rows of this shape are standardized."""
         is_grey = self.kind == "image" and len(row_shape) == 2
         return Standardization(single_channel=is_grey, skip_padding=skip_padding)
-
-
-def integer_input(network: object) -> str | None:
-    """Return the dtype of the input layer of a network, if it has one for integers."""
-    inputs = getattr(network, "inputs", None) if isinstance(network, keras.Model) else None
-    if not inputs or len(inputs) != 1:
-        return None
-    dtype = str(keras.backend.standardize_dtype(inputs[0].dtype))
-    return dtype if dtype.startswith(("int", "uint")) else None
 
 
 @dataclass(frozen=True)
@@ -271,9 +263,7 @@ def _registered(name: str, shape: tuple[int, ...]) -> ResolvedBackbone:
 def _of_the_user(value: Any) -> ResolvedBackbone:
     if isinstance(value, keras.Layer):
         label = f"the {type(value).__name__} given as `backbone`"
-        return ResolvedBackbone(
-            lambda inputs: copy_network(value, "backbone")(inputs), label, None, False
-        )
+        return ResolvedBackbone(lambda inputs: _copy_for(inputs, value)(inputs), label, None, False)
     if inspect.isclass(value) and issubclass(value, keras.Layer):
         label = f"the layer class {value.__name__} given as `backbone`"
         return ResolvedBackbone(_LayerClassBuilder(value), label, None, True)
@@ -289,6 +279,10 @@ def _of_the_user(value: Any) -> ResolvedBackbone:
             "Pass a network that already ends in a softmax as `model` instead.",
         )
     )
+
+
+def _copy_for(inputs: Any, network: keras.Layer) -> keras.Layer:
+    return with_integer_input(copy_network(network, "backbone"), tuple(inputs.shape[1:]))
 
 
 class _LayerClassBuilder:

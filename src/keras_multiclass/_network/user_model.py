@@ -12,6 +12,7 @@ from keras import ops
 
 from keras_multiclass._interop.scikeras import build_scikeras_model, follows_scikeras
 from keras_multiclass._network.builder_arguments import check_arguments
+from keras_multiclass._network.integer_inputs import with_integer_input
 from keras_multiclass._network.name_collisions import NameCollisionError, is_name_collision
 from keras_multiclass._network.row_independence import check_stateless
 from keras_multiclass._network.user_networks import (
@@ -63,7 +64,8 @@ def build_whole_model(
                 "builds the model; got a finished keras.Model as `model`. Pass the function "
                 "instead."
             )
-        return check_model(copy_network(model, "model"), sample), model
+        copied = with_integer_input(copy_network(model, "model"), sample.shape[1:])
+        return check_model(copied, sample), model
     if not callable(model):
         raise BackboneError(
             invalid(
@@ -89,8 +91,8 @@ def build_whole_model(
         except Exception as error:
             error_class = NameCollisionError if is_name_collision(error) else BackboneError
             raise error_class(f"Building with {label} failed: {full_error(error)}") from error
-        check_model(built, sample)
-    return copy_if_used_before(built, earlier, label), built
+        network = check_model(with_integer_input(built, sample.shape[1:]), sample)
+    return copy_if_used_before(network, earlier, label), built
 
 
 def check_model(model: Any, sample: np.ndarray) -> keras.Model:

@@ -11,13 +11,13 @@ from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.labels.codec import LabelCodec
 from keras_multiclass._data.labels.target import Weighting
 from keras_multiclass._interop.scikeras import SciKerasFit
-from keras_multiclass._network.backbone_resolution import integer_input
 from keras_multiclass._network.compile import (
     CompileArguments,
     CompileSpec,
     build_optimizer,
     continue_optimizer,
 )
+from keras_multiclass._network.integer_inputs import integer_input
 from keras_multiclass._network.user_compile import adopt_compiled, build_compile_kwargs
 from keras_multiclass._shared.keras.environment import array_dtype, keras_environment, start_quietly
 from keras_multiclass._shared.keras.lookup import without_case

@@ -16,9 +16,10 @@ import keras
 import numpy as np
 
 from keras_multiclass._data.rows import Data, TrainingData
-from keras_multiclass._network.backbone_resolution import NetworkParameters, integer_input
+from keras_multiclass._network.backbone_resolution import NetworkParameters
 from keras_multiclass._network.compile import MetricMode
 from keras_multiclass._network.compiled_model import restored_on_failure
+from keras_multiclass._network.integer_inputs import integer_input
 from keras_multiclass._shared.interrupts import interruptible
 from keras_multiclass._shared.keras.copying import sharing_with
 from keras_multiclass._shared.keras.environment import check_dtype, keras_environment, start_quietly
