@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import keras
 import numpy as np
 import pandas as pd
@@ -92,6 +95,31 @@ def test_training_does_not_continue_without_an_optimizer():
     classifier.model_.compile(None, classifier.loss_)
     with pytest.raises(ObjectiveError, match="The optimizer of `model_` must be"):
         classifier.partial_fit(X, y)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda c: pickle.loads(pickle.dumps(c))])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"optimizer": keras.optimizers.SGD(0.5, momentum=0.9)},
+        {"optimizer": keras.optimizers.Adam(0.01, beta_1=0.5)},
+        {"optimizer": keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.5, 2))},
+        {"optimizer": keras.optimizers.Adam(0.05), "loss_weights": 0.5},
+    ],
+    ids=["class", "setting", "schedule", "weight"],
+)
+def test_copies_continue_with_what_the_model_was_compiled_with_after_the_fit(copied, arguments):
+    classifier = tiny(epochs=1).fit(X, y)
+    optimizer = arguments["optimizer"]
+    optimizer = optimizer.from_config(optimizer.get_config())  # not used before
+    classifier.model_.compile(loss=classifier.loss_, **{**arguments, "optimizer": optimizer})
+    copies = [copied(classifier), copied(classifier.partial_fit(X, y))]
+    copies[0].partial_fit(X, y)
+    expected = classifier.partial_fit(X, y).predict_proba(X)
+    for each in copies:
+        found = each.partial_fit(X, y).predict_proba(X)
+        np.testing.assert_allclose(found, expected, rtol=1e-4)
+        np.testing.assert_allclose(each.history_["loss"], classifier.history_["loss"], rtol=1e-4)
 
 
 class OwnCompile(keras.Model):

@@ -564,7 +564,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         }
         if "model_" in state:
             with shielded(), keras_environment(self._state.dtype), interruptible():
-                state["model_"] = PackedModel.pack(self.model_)
+                state["model_"] = PackedModel.pack(self.model_, self._state.compile_spec)
             del state["loss_"]
         # Packed together, so that what they share remains shared.
         names = {*self._get_param_names(), "_routed", *filter(_is_fitted, state)} - {"model_"}
