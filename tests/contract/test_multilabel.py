@@ -173,6 +173,51 @@ def test_a_frame_gives_labels_and_is_matched_by_name():
     assert classifier.predict(X).columns.tolist() == NAMES
 
 
+ONE_HOT = np.eye(4, dtype=int)[np.arange(60) % 4]
+ONE_HOT_WARNING = (
+    "Each of the 60 rows of y has exactly one of the 4 labels.*KerasMulticlassClassifier"
+)
+
+
+@pytest.mark.parametrize(
+    "y", [ONE_HOT, pd.DataFrame(ONE_HOT, columns=list("abcd")), sparse.csr_array(ONE_HOT)]
+)
+def test_a_one_hot_target_causes_one_warning_and_is_learned(y):
+    rows = np.random.default_rng(0).normal(size=(60, 2))
+    with pytest.warns(UserWarning, match=ONE_HOT_WARNING) as caught:
+        classifier = tiny(epochs=1, n_ensemble=2).fit(rows, y)
+    assert len(caught) == 1
+    assert classifier.predict_proba(rows).shape == (60, 4)
+    KerasMulticlassClassifier("mlp").initialize(rows, y)
+
+
+def test_a_one_hot_target_in_batches_causes_the_warning():
+    rows = np.zeros((60, 2), "float32")
+    parts = [slice(0, 30), slice(30, 60)]
+    with pytest.warns(UserWarning, match=ONE_HOT_WARNING):
+        tiny(epochs=1, batch_size="auto").fit(
+            lambda: ((rows[part], ONE_HOT[part]) for part in parts)
+        )
+    several = np.maximum(ONE_HOT, ONE_HOT[:, [1, 0, 2, 3]] * (np.arange(60) > 55)[:, None])
+    tiny(epochs=1, batch_size="auto").fit(lambda: ((rows[part], several[part]) for part in parts))
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        ONE_HOT[:49],
+        np.eye(2, dtype=int)[np.arange(60) % 2],
+        np.vstack([ONE_HOT, [1, 1, 0, 0]]),
+        np.vstack([ONE_HOT, [0, 0, 0, 0]]),
+        np.vstack([ONE_HOT, [0, 0, 0, 0], [1, 1, 0, 0]]),
+    ],
+    ids=["few rows", "two columns", "several labels", "no label", "one on average"],
+)
+def test_other_targets_cause_no_warning_of_one_hot_matrices(y):
+    codec, encoded = IndicatorCodec.learn_and_encode(y)
+    codec.check_learned(encoded)
+
+
 def test_column_names_that_are_tuples_are_an_error_with_a_cure():
     y = pd.DataFrame(Y, columns=pd.MultiIndex.from_tuples([("a", "x"), ("a", "y"), ("b", "x")]))
     one_hot = pd.DataFrame(np.eye(3, dtype=int)[np.arange(90) % 3], columns=y.columns)

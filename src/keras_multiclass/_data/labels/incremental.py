@@ -9,7 +9,7 @@ import numpy as np
 from keras_multiclass._data.label_weights import total_weights
 from keras_multiclass._data.labels.checks import check_learned_labels
 from keras_multiclass._data.labels.codec import LabelCodec
-from keras_multiclass._data.labels.indicator import IndicatorCodec
+from keras_multiclass._data.labels.indicator import IndicatorCodec, has_one_in_each_row
 from keras_multiclass._data.labels.parse import ParsedTarget, parse_target, raise_mixed_types
 from keras_multiclass._data.labels.soft import SoftLabelCodec, learn_classes
 from keras_multiclass._data.labels.target import Weighting, class_indices
@@ -152,6 +152,7 @@ class IncrementalIndicator:
         self._codec: IndicatorCodec | None = None
         self._first_y: Any = None
         self._totals: Any = 0.0
+        self._one_in_each = True
 
     def encode(self, y: Any, name: str = "y") -> np.ndarray:
         """Convert a batch to an indicator matrix."""
@@ -164,15 +165,17 @@ class IncrementalIndicator:
     def count(self, encoded: np.ndarray, weights: FloatArray | None) -> None:
         """Add rows that were encoded, with their weights."""
         self._totals = self._totals + total_weights(encoded, weights)
+        self._one_in_each = self._one_in_each and has_one_in_each_row(encoded)
 
     def learn(self, classes: Any, known: IndicatorCodec | None = None) -> IndicatorCodec:
         """Return the codec of all batches; ``classes`` names the columns of a matrix."""
         return known or IndicatorCodec.learn_and_encode(self._first_y, classes)[0]
 
     def check_learned(self, codec: IndicatorCodec, n_rows: int) -> None:
-        """Warn of labels that no row has, or every row."""
+        """Warn of labels that no row has, or every row, and if each row has exactly one."""
         negative, positive = self._totals
         codec.warn_of_constant(positive == 0, negative == 0)
+        codec.warn_if_one_hot(n_rows, one_in_each=self._one_in_each)
 
     def weighting(
         self, codec: IndicatorCodec, class_weight: object, n_rows: int, min_classes: int

@@ -42,6 +42,12 @@ _OF_STRINGS = (
 )
 
 
+# With fewer rows or labels, targets of several labels per row may look like one-hot matrices by
+# chance: in 50 rows once in 40 samples, if 93 % of all rows have one label.
+_FEWEST_ROWS = 50
+_FEWEST_LABELS = 3
+
+
 @dataclass(frozen=True, eq=False)
 class Indicator:
     """The content and the format of a multi-label target.
@@ -89,6 +95,17 @@ def is_one_column(y: Any) -> bool:
         return values.shape[1] == 1
     nested = (list, tuple, set, frozenset, np.ndarray)
     return values.ndim == 1 and not any(isinstance(v, nested) for v in values[:1])
+
+
+def has_one_in_each_row(indicator: np.ndarray) -> bool:
+    """Return whether each row has exactly one label.
+
+    Parameters
+    ----------
+    indicator : ndarray of shape (n_samples, n_labels)
+        1 where a row has a label.
+    """
+    return bool(np.all(indicator.sum(axis=1, dtype=np.int64) == 1))
 
 
 def parse_indicator(y: Any, name: str) -> Indicator:
@@ -357,9 +374,18 @@ class IndicatorCodec:
             )
 
     def check_learned(self, encoded: np.ndarray) -> None:
-        """Warn of labels that no row has, or every row."""
+        """Warn of labels that no row has, or every row, and if each row has exactly one."""
         counts = encoded.sum(axis=0, dtype=np.int64)
         self.warn_of_constant(counts == 0, counts == len(encoded))
+        self.warn_if_one_hot(len(encoded), one_in_each=has_one_in_each_row(encoded))
+
+    def warn_if_one_hot(self, n_rows: int, *, one_in_each: bool) -> None:
+        """Warn if each row has exactly one label, which is hardly chance if there are many rows."""
+        if one_in_each and n_rows >= _FEWEST_ROWS and self.n_classes >= _FEWEST_LABELS:
+            warn(
+                f"Each of the {n_rows} rows of y has exactly one of the {self.n_classes} labels. "
+                "If they exclude each other, use KerasMulticlassClassifier, which takes the same y."
+            )
 
     def warn_of_constant(self, never: np.ndarray, always: np.ndarray) -> None:
         """Warn of labels that no row has, or every row, by masks of shape (n_labels,)."""
