@@ -11,7 +11,8 @@ import sklearn
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_iris
-from sklearn.ensemble import BaggingClassifier
+from sklearn.ensemble import BaggingClassifier, StackingClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
@@ -233,6 +234,58 @@ def test_a_fit_with_several_labels_holds_out_the_rows_of_a_splitter(splitter):
 
 def stream():
     yield X, y
+
+
+@pytest.mark.parametrize("final", ["network", "search"])
+def test_a_stacking_classifier_passes_groups_to_classifiers_that_use_them(final):
+    seen = []
+
+    class Recording(type(make())):
+        def fit(self, X, y=None, *args, groups=None, **arguments):
+            seen.append(set(groups))
+            return super().fit(X, y, *args, groups=groups, **arguments)
+
+    folds = GroupKFold(2)
+    params = make(epochs=1, validation_split=BY_PATIENT).get_params()
+    with sklearn.config_context(enable_metadata_routing=True):
+        network = Recording(**params).set_fit_request(groups=True)
+        search = GridSearchCV(LogisticRegression(), {"C": [1.0, 10.0]}, cv=folds)
+        stacking = StackingClassifier(
+            [("network", network), ("linear", LogisticRegression(max_iter=500))],
+            final_estimator=clone(network) if final == "network" else search,
+            cv=list(folds.split(X, y, PATIENTS)),
+        )
+        stacking.fit(X, y, groups=PATIENTS)
+    everyone, first, second = seen[:3]
+    assert everyone == set(PATIENTS)
+    assert not first & second
+    assert len(seen) == (4 if final == "network" else 3)
+
+
+def test_unused_groups_of_a_meta_estimator_are_an_error_that_says_who_passes_them_on():
+    with sklearn.config_context(enable_metadata_routing=True):
+        network = make(epochs=1, validation_split=BY_PATIENT).set_fit_request(groups=True)
+        final = make(epochs=1).set_fit_request(groups=False)
+        stacking = StackingClassifier([("network", network)], final_estimator=final, cv=2)
+        message = (
+            r"validation_split=GroupShuffleSplit.* call set_fit_request\(groups=False\); Stack"
+        )
+        with pytest.raises(ValueError, match=message):
+            stacking.fit(X, y, groups=PATIENTS)
+        final.set_params(validation_split=GroupShuffleSplit(n_splits=1))
+        stacking.fit(X, y, groups=PATIENTS)
+        search = GridSearchCV(
+            make(epochs=1).set_fit_request(groups=True),
+            {"epochs": [1]},
+            cv=GroupKFold(2),
+            error_score="raise",
+        )
+        with pytest.raises(ValueError, match=message):
+            search.fit(X, y, groups=PATIENTS)
+        search.estimator.set_fit_request(groups=False)
+        search.fit(X, y, groups=PATIENTS)
+    with pytest.raises(ValueError, match=r"GroupShuffleSplit\(n_splits=1\)\.$"):
+        make().fit(X, y, groups=PATIENTS)
 
 
 FIT = {"X": X, "y": y}

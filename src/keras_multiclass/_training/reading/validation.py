@@ -19,7 +19,7 @@ from keras_multiclass._data.streams import Stream, is_stream
 from keras_multiclass._shared.messages import describe, invalid
 from keras_multiclass._shared.seeding import epoch_seed, seeded
 from keras_multiclass._shared.typing import FloatArray
-from keras_multiclass._training.callers import is_called_by_pipeline
+from keras_multiclass._training.callers import is_called_by, is_called_by_pipeline
 from keras_multiclass._training.reading.batches import validation_stream
 from keras_multiclass._training.reading.meta_estimators import (
     TRANSFORM_CURE,
@@ -29,6 +29,12 @@ from keras_multiclass._training.reading.meta_estimators import (
 )
 from keras_multiclass._training.reading.rows import RowReader, check_not_given_beside_stream
 from keras_multiclass._training.request import FitRequest
+
+_NOT_ROUTED = (
+    " If a meta-estimator of scikit-learn should not pass them on, call "
+    "set_fit_request(groups=False); StackingClassifier passes all arguments of its fit to its "
+    "final estimator anyway."
+)
 
 
 def unpack_validation(request: FitRequest) -> FitRequest:
@@ -194,6 +200,8 @@ def check_split_arguments(split: object, request: FitRequest, has_validation: bo
         cure = "Leave them out."
         if not (has_validation or is_stream(request.X)):
             cure = "To hold out whole groups, set validation_split=GroupShuffleSplit(n_splits=1)."
+        if is_called_by(("sklearn",)):
+            cure += _NOT_ROUTED
         raise ValueError(
             invalid(
                 "`groups`",
