@@ -110,7 +110,8 @@ def test_the_number_of_members_is_set_by_the_classifier_alone():
         realmlp(backbone__n_members=2).fit(X, y)
 
 
-def test_a_registered_builder_may_stack_its_members():
+@pytest.mark.parametrize("head", [None, NTKDense])
+def test_a_registered_builder_may_stack_its_members(head):
     given = []
 
     def build(inputs, *, units=4, n_members=1):
@@ -118,12 +119,13 @@ def test_a_registered_builder_may_stack_its_members():
         x = inputs if n_members == 1 else keras.layers.RepeatVector(n_members)(inputs)
         return NTKDense(units)(x)
 
-    register_backbone("one_stacked_layer", build, kind="table", head=NTKDense, stacked=True)
+    register_backbone("one_stacked_layer", build, kind="table", head=head, stacked=True)
     try:
         classifier = KerasMulticlassClassifier("one_stacked_layer", epochs=2, random_state=0)
         assert classifier.fit(X, y).predict_proba(X).shape == (150, 3)
         assert classifier.set_params(n_ensemble=4).fit(X, y).predict_proba(X).shape == (150, 3)
         assert given == [1, 4]
         assert not has_models(classifier)
+        assert classifier.model_.get_layer("member_logits").kernel.shape == (4, 4, 3)
     finally:
         registry._REGISTRY._backbones.pop("one_stacked_layer")

@@ -154,9 +154,12 @@ def check_scaling(scaling: str | None, is_table: bool) -> None:
 
 def _add_head(backbone: ResolvedBackbone, features: Any, n_classes: int, dtype: str) -> Any:
     """Add logits to features of rank 2, or of rank 3 with members on the second axis."""
-    head = MemberDense if backbone.ensemble else backbone.head
-    name = "logits" if len(features.shape) == 2 else "member_logits"
-    return head(n_classes, dtype=dtype, name=name)(features)
+    if len(features.shape) == 2:
+        return backbone.head(n_classes, dtype=dtype, name="logits")(features)
+    # A Dense layer would share its weights between members.
+    shares = backbone.ensemble or backbone.head is keras.layers.Dense
+    head = MemberDense if shares else backbone.head
+    return head(n_classes, dtype=dtype, name="member_logits")(features)
 
 
 def _preprocess(

@@ -60,8 +60,9 @@ class Backbone:
         logit per class; None for ``keras.layers.Dense``.
     stacked : bool, default=False
         Whether the builder takes ``n_members`` and then returns the features of as many independent
-        members, as a tensor of shape ``(batch, n_members, n_features)`` that `head` takes, too.
-        ``n_ensemble`` then builds one network instead of one for each member.
+        members, as a tensor of shape ``(batch, n_members, n_features)``. ``n_ensemble`` then builds
+        one network instead of one for each member. A `head` must give each member weights of its
+        own, as the default does.
 
     Raises
     ------
@@ -282,8 +283,9 @@ def register_backbone(
         logit per class; None for ``keras.layers.Dense``.
     stacked : bool, default=False
         Whether the builder takes ``n_members`` and then returns the features of as many independent
-        members, as a tensor of shape ``(batch, n_members, n_features)`` that `head` takes, too.
-        ``n_ensemble`` then builds one network instead of one for each member.
+        members, as a tensor of shape ``(batch, n_members, n_features)``. ``n_ensemble`` then builds
+        one network instead of one for each member. A `head` must give each member weights of its
+        own, as the default does.
     overwrite : bool, default=False
         Whether to replace an existing backbone of this name.
 
