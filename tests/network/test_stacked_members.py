@@ -105,6 +105,16 @@ def test_members_whose_steps_depend_on_norms_are_separate(params):
     assert has_models(realmlp(n_ensemble=2, epochs=1, **params).fit(X, y))
 
 
+def test_members_that_share_variables_keep_an_optimizer_that_suits_them():
+    fitted = realmlp(n_ensemble=2, epochs=1, warm_start=True).fit(X, y)
+    before = fitted.predict_proba(X)
+    with pytest.raises(ValueError, match="`optimizer` must be .* got 'lamb'. Call fit with warm_"):
+        fitted.set_params(optimizer="lamb").fit(X, y)
+    np.testing.assert_array_equal(fitted.predict_proba(X), before)
+    assert has_models(fitted.set_params(warm_start=False).fit(X, y))
+    assert not has_models(realmlp(n_ensemble=2, epochs=1, optimizer="adam").fit(X, y))
+
+
 def test_the_number_of_members_is_set_by_the_classifier_alone():
     with pytest.raises(BackboneError, match="`backbone__n_members` must be an argument"):
         realmlp(backbone__n_members=2).fit(X, y)

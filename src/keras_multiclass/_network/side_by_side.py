@@ -9,9 +9,11 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_multiclass._network.optimizers import acts_elementwise
 from keras_multiclass._shared.keras.layer_tree import iterate_layers
+from keras_multiclass._shared.messages import describe, invalid
 
-__all__ = ["EnsembleNetwork", "side_by_side"]
+__all__ = ["EnsembleNetwork", "check_steps", "side_by_side"]
 
 
 @keras.saving.register_keras_serializable(package="keras_multiclass")
@@ -32,8 +34,16 @@ class EnsembleNetwork(keras.Model):
     @property
     def n_members(self) -> int:
         """Number of members."""
-        models = sum(isinstance(layer, keras.Model) for layer in self.layers)
-        return models or self.get_layer("logits").input.shape[1]
+        return self._n_models or self.get_layer("logits").input.shape[1]
+
+    @property
+    def is_stacked(self) -> bool:
+        """Whether members share variables."""
+        return not self._n_models
+
+    @property
+    def _n_models(self) -> int:
+        return sum(isinstance(layer, keras.Model) for layer in self.layers)
 
     @property
     def losses(self) -> list[Any]:
@@ -56,6 +66,32 @@ class EnsembleNetwork(keras.Model):
         loss = super().compute_loss(*args, **kwargs)
         total = self.n_members * loss
         return total + ops.stop_gradient(loss - total)
+
+
+def check_steps(model: keras.Model, optimizer: Any, arguments: Mapping[str, Any]) -> None:
+    """Raise ``ValueError`` if members that share variables would not take the steps of their own.
+
+    Parameters
+    ----------
+    model : keras.Model
+        The network, which may be an ensemble.
+    optimizer : str, class or keras.optimizers.Optimizer
+        As passed by the user.
+    arguments : mapping
+        Its routed arguments.
+    """
+    if not (isinstance(model, EnsembleNetwork) and model.is_stacked):
+        return
+    if not acts_elementwise(optimizer, arguments):
+        raise ValueError(
+            invalid(
+                "`optimizer`",
+                "one that moves each weight by its own gradient alone, without clipnorm, because "
+                "the members of this ensemble were built with shared variables",
+                describe(optimizer),
+                "Call fit with warm_start=False to build separate members.",
+            )
+        )
 
 
 def side_by_side(

@@ -20,6 +20,7 @@ from keras_multiclass._network.backbone_resolution import NetworkParameters
 from keras_multiclass._network.compile import MetricMode
 from keras_multiclass._network.compiled_model import restored_on_failure
 from keras_multiclass._network.integer_inputs import integer_input
+from keras_multiclass._network.side_by_side import check_steps
 from keras_multiclass._shared.interrupts import interruptible
 from keras_multiclass._shared.keras.copying import sharing_with
 from keras_multiclass._shared.keras.environment import check_dtype, keras_environment, start_quietly
@@ -175,6 +176,7 @@ def _continue(
         arguments = compile_arguments(parameters, data.backbone)
         spec = state.compile_spec.with_changes(state.compile_arguments, arguments)
         spec = replace(spec, objective=spec.objective.continued(data.objective))
+        check_steps(model, spec.optimizer, spec.optimizer_arguments)
         with restored_on_failure(model, state.compile_spec):
             spec.recompile(model, state.compile_spec)
             state = replace(state, codec=data.codec, compile_spec=spec, compile_arguments=arguments)
