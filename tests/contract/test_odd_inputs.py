@@ -394,7 +394,7 @@ def test_two_unicode_forms_of_a_label_are_pointed_out():
         assert [warning.filename for warning in caught] == [__file__]
         assert classifier.n_classes_ == 3
     classifier = KerasMulticlassClassifier(one_layer).initialize(X, repeated([CAFE[0], "tea"]))
-    with pytest.raises(ValueError, match="differs from a class only in its Unicode form"):
+    with pytest.raises(ValueError, match="Labels differ only in their Unicode form"):
         classifier.partial_fit(X, repeated([CAFE[1], "tea"]))
 
 

@@ -101,6 +101,7 @@ def test_the_scores_of_each_class_are_logged_by_default(parameter, callbacks, me
 
 def test_the_scores_of_each_label_are_logged_by_default():
     labels = pd.DataFrame(np.eye(3, dtype=int)[iris.target], columns=iris.target_names)
+    labels[::5] = 1
     params = {"backbone__hidden_units": (4,), "epochs": 2, "validation_split": 0.3}
     classifier = KerasMultilabelClassifier("mlp", callbacks="tensorboard", **params).fit(X, labels)
     assert_logged(runs()[0], classifier.history_)
