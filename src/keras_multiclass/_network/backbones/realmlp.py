@@ -172,8 +172,8 @@ def realmlp_small(
     """Build a smaller `realmlp`, the default backbone for tables (``backbone="auto"``).
 
     It is narrower and trained for fewer epochs, with less label smoothing and weight decay, so that
-    its probabilities are better calibrated. Size, epochs and rates were chosen on nine of the tables
-    of ``benchmarks/tables``.
+    its probabilities are better calibrated. Size, epochs and rates were chosen on nine of the
+    tables of ``benchmarks/tables``.
 
     Parameters
     ----------
