@@ -108,9 +108,16 @@ def test_members_whose_steps_depend_on_norms_are_separate(params):
 def test_members_that_share_variables_keep_an_optimizer_that_suits_them():
     fitted = realmlp(n_ensemble=2, epochs=1, warm_start=True).fit(X, y)
     before = fitted.predict_proba(X)
-    with pytest.raises(ValueError, match="`optimizer` must be .* got 'lamb'. Call fit with warm_"):
+    with pytest.raises(
+        ValueError, match="optimizer of `model_` must be .* got an instance of Lamb"
+    ):
         fitted.set_params(optimizer="lamb").fit(X, y)
     np.testing.assert_array_equal(fitted.predict_proba(X), before)
+    fitted.set_params(optimizer="auto").fit(X, y)
+    fitted.model_.compile(keras.optimizers.Adam(clipnorm=1.0), fitted.loss_)
+    with pytest.raises(ValueError, match="without clipnorm"):
+        fitted.partial_fit(X, y)
+    fitted.set_params(optimizer="lamb")
     assert has_models(fitted.set_params(warm_start=False).fit(X, y))
     assert not has_models(realmlp(n_ensemble=2, epochs=1, optimizer="adam").fit(X, y))
 

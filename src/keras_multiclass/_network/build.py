@@ -86,7 +86,7 @@ def build_network(
     scaling : str or None
         How numbers are scaled.
     n_ensemble : int, default=1
-        Number of times that backbone and head are built, on the same preprocessing.
+        Number of members, each with backbone and head, on the same preprocessing.
     may_stack : bool, default=False
         Whether members may share variables that hold the weights of all of them.
     calibrated : bool, default=False
@@ -157,8 +157,8 @@ def _add_head(backbone: ResolvedBackbone, features: Any, n_classes: int, dtype: 
     if len(features.shape) == 2:
         return backbone.head(n_classes, dtype=dtype, name="logits")(features)
     # A Dense layer would share its weights between members.
-    shares = backbone.ensemble or backbone.head is keras.layers.Dense
-    head = MemberDense if shares else backbone.head
+    would_share = backbone.ensemble or backbone.head is keras.layers.Dense
+    head = MemberDense if would_share else backbone.head
     return head(n_classes, dtype=dtype, name="member_logits")(features)
 
 

@@ -21,7 +21,8 @@ class EnsembleNetwork(keras.Model):
     """An ensemble whose members are the models among its layers, or share stacked variables.
 
     Its loss is the mean of the members' losses, including regularization. The gradients are those
-    of the sum, so that each member takes the same steps as if trained alone, with any optimizer.
+    of the sum, so that each member takes the same steps as if trained alone, with any optimizer, or
+    if variables are shared with one that acts on each weight alone.
 
     Parameters
     ----------
@@ -68,24 +69,21 @@ class EnsembleNetwork(keras.Model):
         return total + ops.stop_gradient(loss - total)
 
 
-def check_steps(model: keras.Model, optimizer: Any, arguments: Mapping[str, Any]) -> None:
+def check_steps(model: keras.Model) -> None:
     """Raise ``ValueError`` if members that share variables would not take the steps of their own.
 
     Parameters
     ----------
     model : keras.Model
-        The network, which may be an ensemble.
-    optimizer : str, class or keras.optimizers.Optimizer
-        As passed by the user.
-    arguments : mapping
-        Its routed arguments.
+        Compiled; it may be an ensemble.
     """
     if not (isinstance(model, EnsembleNetwork) and model.is_stacked):
         return
-    if not acts_elementwise(optimizer, arguments):
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # of loss scaling
+    if not acts_elementwise(optimizer, {}):
         raise ValueError(
             invalid(
-                "`optimizer`",
+                "The optimizer of `model_`",
                 "one that moves each weight by its own gradient alone, without clipnorm, because "
                 "the members of this ensemble were built with shared variables",
                 describe(optimizer),

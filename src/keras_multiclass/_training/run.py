@@ -176,9 +176,9 @@ def _continue(
         arguments = compile_arguments(parameters, data.backbone)
         spec = state.compile_spec.with_changes(state.compile_arguments, arguments)
         spec = replace(spec, objective=spec.objective.continued(data.objective))
-        check_steps(model, spec.optimizer, spec.optimizer_arguments)
         with restored_on_failure(model, state.compile_spec):
             spec.recompile(model, state.compile_spec)
+            check_steps(model)
             state = replace(state, codec=data.codec, compile_spec=spec, compile_arguments=arguments)
             network = replace(previous, state=state, loss=model.loss)
             block.share()
