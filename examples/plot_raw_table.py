@@ -33,14 +33,14 @@ classifier = KerasMulticlassClassifier(random_state=0).fit(X_train, y_train)
 print(f"accuracy {classifier.score(X_test, y_test):.2f} for classes", *classifier.classes_)
 
 # %%
-# Inputs of the backbone: numbers and their missing-value indicators, one-hot columns for columns
-# with few categories, embeddings for columns with many.
+# Inputs of the backbone: numbers, their missing-value indicators, and one-hot columns for the
+# categories.
 
 print(*classifier.network_feature_names_, sep=", ")
 
 # %%
 # Permutation importance: the drop in test accuracy when a column is shuffled. The vigor of the
-# trees ("Vig") matters most, then their survival ("Surv") and species ("Sp").
+# trees ("Vig") matters most, then their survival ("Surv") and size ("Ht", "DBH").
 
 importance = permutation_importance(classifier, X_test, y_test, n_repeats=10, random_state=0)
 order = importance.importances_mean.argsort()

@@ -12,6 +12,7 @@ from keras_multiclass import KerasMulticlassClassifier
 # A shape of rows and small parameters for each backbone.
 SMALL_BACKBONES = {
     "mlp": ((5,), {"hidden_units": (8,), "dropout": 0.3, "normalization": "batch"}),
+    "mlp_plr": ((5,), {"hidden_units": (8,), "dropout": 0.3}),
     "realmlp": ((5,), {"hidden_units": (8, 8), "dropout": 0.3}),
     "realmlp_small": ((5,), {"hidden_units": (8,), "dropout": 0.3}),
     "resnet": ((5,), {"units": 8, "num_layers": 1, "dropout": 0.3, "normalization": "batch"}),

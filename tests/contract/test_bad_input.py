@@ -359,7 +359,7 @@ def fails(inputs):
         (returns_images, ["returns_images", "(batch, n_features)", "(None, 2, 2)", "Flatten"]),
         (fails, ["fails", "KeyError", "mistake"]),
         (3, ["`backbone` must be 'auto', one of", "got 3"]),
-        ("mpl", ["'mpl'", "Did you mean 'mlp'?"]),
+        ("mpl", ["'mpl'", "Did you mean 'mlp' or 'mlp_plr'?"]),
         ("cnn", ["backbone='cnn'", "(150, 4)", "'mlp'"]),
     ],
 )
@@ -467,7 +467,7 @@ def test_all_invalid_parameters_are_reported_together():
         "epochs": 0,
         "batch_size": 0,
         "shuffle": "yes",
-        "validation_split": 2,
+        "validation_split": 1,
         "early_stopping": "yes",
         "scaling": "no",
         "warm_start": "yes",
@@ -636,7 +636,7 @@ def test_weights_need_one_value_per_row(fitted, params):
     (name,) = params
     weights = np.linspace(1, 2, 150)
     message = error_message(fitted, lambda c: c.fit(X, y, sample_weight=weights), **params)
-    assert f"`{name}` must return one value for each row when rows are weighted" in message
+    assert f"`{name}` must return one value for each row when rows are weighted by" in message
     message = error_message(fitted, lambda c: c.fit(X, y), class_weight="balanced", **params)
     assert "class_weight" in message
     assert tiny(epochs=1, **params).fit(X, y).n_iter_ == 1  # works without weights
@@ -686,7 +686,7 @@ def test_early_stopping_arguments_are_validated(fitted, name, value, allowed):
     [
         ("acuracy", "Did you mean 'accuracy' or "),
         ("macro_f2", "Did you mean 'macro_f1' or "),
-        ("f1", "must be one of 'accuracy', 'crossentropy', 'top_3_accuracy', "),
+        ("f1", "must be one of 'accuracy', 'calibrated_crossentropy', 'crossentropy', "),
         ("top_0_accuracy", "Did you mean 'top_3_accuracy' or "),
     ],
 )

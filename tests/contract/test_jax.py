@@ -62,7 +62,7 @@ def eucalyptus():
 
 
 # Every kind of layer of the table backbones occurs, the first of a stack and a later one if they
-# differ. The program's first fit trains "realmlp_small", and most tests train an "mlp".
+# differ. The program's first fit trains "mlp_plr" on folds, and most tests train an "mlp".
 SMALL = {
     "ft_transformer": {"units": 8, "num_heads": 2, "num_layers": 2},
     "realmlp": {"hidden_units": (16, 16)},

@@ -378,7 +378,7 @@ def test_the_default_backbone_of_tables_is_that_of_the_task():
         return KerasMultilabelClassifier().initialize(X, y).resolved_params_["backbone"]
 
     assert backbone_of(X, Y) == "tabm_small"
-    assert backbone_of(X, Y[:, 0]) == "realmlp_small"  # one class for each row
+    assert backbone_of(X, Y[:, 0]) == "mlp_plr"  # one class for each row
     assert backbone_of(np.ones((90, 1001)), Y) == "mlp"
     assert backbone_of(np.ones((90, 12, 2)), Y) == "conv1d"
 

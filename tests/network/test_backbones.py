@@ -560,7 +560,7 @@ def test_an_existing_name_is_an_error_unless_overwritten():
         assert register_backbone("mlp", builder, kind="image", overwrite=True) is builder
         assert get_backbone("mlp") == Backbone("mlp", builder, "image")
     finally:
-        register_backbone("mlp", original.builder, kind=original.kind, overwrite=True)
+        register_backbone("mlp", original.builder, kind="table", stacked=True, overwrite=True)
     assert get_backbone("mlp") == original
 
 
@@ -571,7 +571,7 @@ def test_register_backbone_can_be_a_decorator():
         assert decorate(other_builder) is other_builder
         assert get_backbone("resnet").builder is other_builder
     finally:
-        register_backbone("resnet", original.builder, kind="table", overwrite=True)
+        register_backbone("resnet", original.builder, kind="table", stacked=True, overwrite=True)
 
 
 @pytest.mark.parametrize("name", ["", "1st", "two words", "a-b", "_hidden", "x\n", "auto"])

@@ -393,3 +393,39 @@ def test_metrics_survive_pickling_and_saving(tmp_path):
     assert predicted["macro_f1"] == pytest.approx(f1_score(y, labels, average="macro"), abs=1e-5)
     recalls = [value for name, value in predicted.items() if "recall/" in name]
     np.testing.assert_allclose(recalls, recall_score(y, labels, average=None), atol=1e-5)
+
+
+@pytest.mark.parametrize("soft", [False, True], ids=["labels", "soft_labels"])
+def test_the_calibrated_crossentropy_is_that_of_the_best_temperature(soft):
+    rng = np.random.default_rng(0)
+    logits = 5 * rng.normal(size=(N, 3)).astype("float32")
+    index, weights = rng.integers(0, 3, N), rng.uniform(0.2, 3.0, N).astype("float32")
+    logits[np.arange(N), index] += 5
+    targets = np.eye(3)[index]
+    if soft:
+        targets = 0.8 * targets + 0.2 / 3
+    metric = resolve_metrics(
+        ["calibrated_crossentropy"], n_classes=3, output_form="logits", soft=soft
+    )[0]
+    for batch in np.array_split(np.arange(N), 4):
+        metric.update_state((targets if soft else index)[batch], logits[batch], weights[batch])
+
+    def loss(temperature):
+        scaled = logits / temperature
+        logs = scaled - logsumexp(scaled, axis=1, keepdims=True)
+        return np.average(-(targets * logs).sum(axis=1), weights=weights)
+
+    best = min(map(loss, np.geomspace(0.25, 8, 1000)))
+    assert best < 0.98 * loss(1.0)
+    # The temperatures that are tried are a fifth apart.
+    assert best <= float(metric.result()) <= 1.005 * best
+
+
+def test_the_calibrated_crossentropy_is_monitored_without_being_listed_as_a_metric():
+    X, y, _ = rows(3)
+    monitor = {"monitor": "val_calibrated_crossentropy"}
+    fitted = tiny(epochs=3, early_stopping=monitor, metrics=["accuracy"]).fit(X, y)
+    assert {"val_accuracy", "val_calibrated_crossentropy"} <= set(fitted.history_)
+    calibrated = tiny(epochs=3, early_stopping=True, calibration="temperature").fit(X, y)
+    assert "val_calibrated_crossentropy" in calibrated.history_
+    assert "calibrated_crossentropy" not in tiny(epochs=1, early_stopping=True).fit(X, y).history_

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pickle
 
 import keras
@@ -13,9 +14,10 @@ from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.utils.class_weight import compute_sample_weight
 
+import _toy
 import keras_multiclass
-from _toy import tiny
-from keras_multiclass import KerasMulticlassClassifier
+from keras_multiclass import KerasMulticlassClassifier, get_backbone
+from keras_multiclass._network import table_preprocessing
 from keras_multiclass._network.backbones import TrainingDefaults, register_backbone
 from keras_multiclass._network.backbones import registry as _registry
 from keras_multiclass._shared.upstream.keras_optimizers import slots_of
@@ -23,6 +25,22 @@ from keras_multiclass._training.engine import programs as _programs
 
 RNG = np.random.default_rng(0)
 X, y = load_iris(return_X_y=True)
+
+
+def separate_mlp(
+    inputs, *, hidden_units=(16,), dropout=0.0, normalization=None, kernel_regularizer=None
+):
+    """Build a network whose copies cannot be stacked."""
+    return get_backbone("mlp").builder(
+        inputs,
+        hidden_units=hidden_units,
+        dropout=dropout,
+        normalization=normalization,
+        kernel_regularizer=kernel_regularizer,
+    )
+
+
+tiny = functools.partial(_toy.tiny, backbone=separate_mlp)
 
 
 def members_of(fitted):
@@ -127,7 +145,10 @@ def no_use_for_a_mask(inputs, mask=None):
 
 
 NETWORKS = {
-    "batch normalization and dropout": (X, {"backbone": "mlp", "backbone__normalization": "batch"}),
+    "batch normalization and dropout": (
+        X,
+        {"backbone": separate_mlp, "backbone__normalization": "batch"},
+    ),
     # Members whose gradients are clipped by their norm are separate networks.
     "realmlp": (
         X,
@@ -222,12 +243,14 @@ def test_ensembles_train_in_any_precision(dtype):
     np.testing.assert_allclose(fitted.predict_proba(X).sum(axis=1), 1.0)
 
 
-def test_members_share_the_category_embeddings():
+@pytest.mark.parametrize(("most_one_hot", "n_embeddings"), [(20, 0), (19, 2)])
+def test_members_share_no_category_embeddings(most_one_hot, n_embeddings, monkeypatch):
+    monkeypatch.setattr(table_preprocessing, "_MOST_ONE_HOT_COLUMNS", most_one_hot)
     frame = pd.DataFrame({"number": X[:, 0], "level": [f"l{i % 20}" for i in range(150)]})
     frame.loc[3, "number"] = np.nan
     fitted = tiny(n_ensemble=2, backbone="realmlp").fit(frame, y)
     paths = [v.path for v in fitted.model_.trainable_variables if "embedding" in v.path]
-    assert sum("code" in path for path in paths) == 1
+    assert sum("code" in path for path in paths) == n_embeddings
     assert fitted.predict_proba(frame).shape == (150, 3)
 
 

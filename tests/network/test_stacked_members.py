@@ -17,15 +17,19 @@ X[::5, 1] = np.nan
 N_MEMBERS = 3
 
 
-def realmlp(**params):
+def stackable(backbone="realmlp_small", **params):
+    width = {"units": 8} if backbone == "resnet" else {"hidden_units": (8,)}
     usual = {
-        "backbone__hidden_units": (8,),
+        **{f"backbone__{name}": value for name, value in width.items()},
         "backbone__dropout": 0.0,  # members draw their own masks
         "batch_size": 32,
         "epochs": 3,
+        "n_ensemble": 1,
+        "early_stopping": False,
+        "calibration": None,
         "random_state": 0,
     }
-    return KerasMulticlassClassifier("realmlp_small", **{**usual, **params})
+    return KerasMulticlassClassifier(backbone, **{**usual, **params})
 
 
 def has_models(fitted):
@@ -42,12 +46,35 @@ def assert_alike(ensemble, alone, **tolerance):
             np.testing.assert_allclose(part, np.ravel(variable), **tolerance)
 
 
+L2 = keras.regularizers.L2(0.1)
+STACKABLE = {
+    "realmlp_small": ("realmlp_small", {}),
+    "mlp": ("mlp", {"backbone__kernel_regularizer": L2}),
+    "mlp_with_layer_normalization": ("mlp", {"backbone__normalization": "layer"}),
+    "mlp_with_batch_normalization": ("mlp", {"backbone__normalization": "batch"}),
+    "mlp_without_layers": ("mlp", {"backbone__hidden_units": ()}),
+    "mlp_plr": ("mlp_plr", {}),
+    "resnet": ("resnet", {}),
+}
+
+
 @pytest.mark.parametrize("engine", ["graph", "keras"])
 @pytest.mark.parametrize("embedding", ["periodic", "piecewise", None])
 @pytest.mark.parametrize("optimizer", ["sgd", "scheduled_adam"])
 def test_each_member_trains_as_it_would_alone(optimizer, embedding, engine):
+    check_members("realmlp_small", optimizer, engine, backbone__numeric_embedding=embedding)
+
+
+@pytest.mark.parametrize("name", [name for name in STACKABLE if name != "realmlp_small"])
+def test_each_member_of_any_backbone_trains_as_it_would_alone(name):
+    backbone, params = STACKABLE[name]
+    check_members(backbone, "sgd", "graph", **params)
+
+
+def check_members(backbone, optimizer, engine, **params):
     params = {
-        "backbone__numeric_embedding": embedding,
+        **params,
+        "backbone": backbone,
         "optimizer": optimizer,
         "optimizer__learning_rate": 0.1 if optimizer == "sgd" else 0.01,
         "class_weight": {0: 1, 1: 2, 2: 3},
@@ -56,9 +83,9 @@ def test_each_member_trains_as_it_would_alone(optimizer, embedding, engine):
     }
     if optimizer == "scheduled_adam":
         params["optimizer__weight_decay"] = 0.1
-    ensemble = realmlp(n_ensemble=N_MEMBERS, **params).initialize(X, y)
+    ensemble = stackable(n_ensemble=N_MEMBERS, **params).initialize(X, y)
     assert not has_models(ensemble)
-    alone = [realmlp(**params, warm_start=True).initialize(X, y) for _ in range(N_MEMBERS)]
+    alone = [stackable(**params, warm_start=True).initialize(X, y) for _ in range(N_MEMBERS)]
     for k, single in enumerate(alone):
         variables = zip(
             single.model_.trainable_weights, ensemble.model_.trainable_weights, strict=True
@@ -77,7 +104,7 @@ def test_each_member_trains_as_it_would_alone(optimizer, embedding, engine):
 
 
 def test_members_differ_in_initial_weights_and_dropout():
-    fitted = realmlp(n_ensemble=N_MEMBERS, backbone__dropout=0.5).initialize(X, y)
+    fitted = stackable(n_ensemble=N_MEMBERS, backbone__dropout=0.5).initialize(X, y)
     kernels = fitted.model_.get_layer("member_logits").kernel
     assert kernels.shape == (N_MEMBERS, 8, 3)
     assert np.abs(np.diff(kernels, axis=0)).min(axis=(1, 2)).max() > 0
@@ -87,7 +114,7 @@ def test_members_differ_in_initial_weights_and_dropout():
 
 
 def test_the_network_does_not_grow_with_the_number_of_members():
-    n_layers = {n: len(realmlp(n_ensemble=n).initialize(X, y).model_.layers) for n in (2, 8)}
+    n_layers = {n: len(stackable(n_ensemble=n).initialize(X, y).model_.layers) for n in (2, 8)}
     assert n_layers[2] == n_layers[8]
 
 
@@ -102,11 +129,11 @@ def test_the_network_does_not_grow_with_the_number_of_members():
     ids=["lamb", "muon", "routed_clipnorm", "clipnorm"],
 )
 def test_members_whose_steps_depend_on_norms_are_separate(params):
-    assert has_models(realmlp(n_ensemble=2, epochs=1, **params).fit(X, y))
+    assert has_models(stackable(n_ensemble=2, epochs=1, **params).fit(X, y))
 
 
 def test_members_that_share_variables_keep_an_optimizer_that_suits_them():
-    fitted = realmlp(n_ensemble=2, epochs=1, warm_start=True).fit(X, y)
+    fitted = stackable(n_ensemble=2, epochs=1, warm_start=True).fit(X, y)
     before = fitted.predict_proba(X)
     with pytest.raises(
         ValueError, match="optimizer of `model_` must be .* got an instance of Lamb"
@@ -119,12 +146,12 @@ def test_members_that_share_variables_keep_an_optimizer_that_suits_them():
         fitted.partial_fit(X, y)
     fitted.set_params(optimizer="lamb")
     assert has_models(fitted.set_params(warm_start=False).fit(X, y))
-    assert not has_models(realmlp(n_ensemble=2, epochs=1, optimizer="adam").fit(X, y))
+    assert not has_models(stackable(n_ensemble=2, epochs=1, optimizer="adam").fit(X, y))
 
 
 def test_the_number_of_members_is_set_by_the_classifier_alone():
     with pytest.raises(BackboneError, match="`backbone__n_members` must be an argument"):
-        realmlp(backbone__n_members=2).fit(X, y)
+        stackable(backbone__n_members=2).fit(X, y)
 
 
 @pytest.mark.parametrize("head", [None, NTKDense])

@@ -26,9 +26,11 @@ class KerasMulticlassClassifier(KerasClassifierBase):
     backbone : str, callable, keras.Model or keras.Layer, default="auto"
         Hidden part of the network, from inputs to features.
 
-        - ``"auto"``: ``"realmlp_small"`` for tables (2-d X; ``"mlp"`` for more than 1000
-          columns), ``"conv1d"`` for sequences of vectors (3-d X), ``"cnn"`` for images (4-d and
-          5-d X, and 3-d X whose rows are squares of at least 8 x 8, with a warning).
+        - ``"auto"``: for tables (2-d X), ``"mlp_plr"`` up to 2,000 rows and ``"realmlp_small"``
+          for more rows and streams; ``"mlp"`` for more than 1000 columns. Up to 20,000 rows, the
+          first two train four networks on different rows, stop early and calibrate. ``"conv1d"``
+          for sequences of vectors (3-d X), ``"cnn"`` for images (4-d and 5-d X, and 3-d X whose
+          rows are squares of at least 8 x 8, with a warning).
         - The name of a registered backbone, see `list_backbones`. A sequence backbone reads 2-d
           X as token ids, with 0 as padding, and embeds them.
         - A function ``(inputs, **params) -> tensor`` of Keras tensors that returns features of
@@ -58,6 +60,8 @@ class KerasMulticlassClassifier(KerasClassifierBase):
 
         - ``"accuracy"``, ``"top_3_accuracy"`` (any number), ``"balanced_accuracy"``,
           ``"cohen_kappa"``, ``"matthews_correlation"``, ``"crossentropy"``.
+        - ``"calibrated_crossentropy"``: the cross-entropy at the temperature that is best for the
+          epoch, see `calibration`.
         - ``"macro_f1"``, ``"weighted_f1"``, ``"micro_f1"``, and likewise for ``precision``,
           ``recall`` and ``jaccard``; ``"macro_auc"`` and ``"weighted_auc"``, each class against
           the rest. scikit-learn's names (``"f1_macro"``, ``"roc_auc_ovr"``, ...) are accepted too.
@@ -79,18 +83,27 @@ class KerasMulticlassClassifier(KerasClassifierBase):
         Number of rows per step, or -1 for all rows. ``"auto"`` uses the backbone's default or, if
         it has none, the power of two nearest to 1/32 of the number of rows, between 64 and 1024.
         Must be ``"auto"`` for streams, which yield their own batches.
-    validation_split : float, splitter or list of one pair, default=None
-        Which rows to hold out for validation: a fraction, shuffled and stratified; a splitter of
-        scikit-learn, such as ``GroupShuffleSplit`` or ``TimeSeriesSplit``, whose last split is
-        used; or one split as row numbers or masks, ``[(train, validation)]``. Rows in neither
-        part are left out. Splitters without a seed of their own use `random_state`.
-        `partial_fit` holds out no rows.
+    validation_split : float, int, splitter or list of one pair, default=None
+        Which rows to hold out for validation. `partial_fit` holds out none.
+
+        - A fraction, shuffled and stratified.
+        - An integer of at least 2: a number of folds, shuffled and stratified. Each member of an
+          ensemble (`n_ensemble`) holds out another fold, and validation scores are those of the
+          members that have not trained on a row. If there are more members than folds, the next
+          ones hold out folds of another partition. The only row of a class is always trained on.
+          A single network holds out the first fold. The loss must return one value for each row.
+        - A splitter of scikit-learn, such as ``GroupShuffleSplit`` or ``TimeSeriesSplit``, whose
+          last split is used. Splitters without a seed of their own use `random_state`.
+        - One split as row numbers or masks, ``[(train, validation)]``. Rows in neither part are
+          left out.
     early_stopping : bool, int, dict or "auto", default="auto"
         Whether to stop when the validation loss has not improved for 10 epochs (or the given
-        number of epochs) and restore the weights of the best epoch. Holds out a tenth of the
-        rows unless `validation_split` or validation data are given. If the optimizer follows a
-        schedule over all epochs, as for ``"realmlp"``, True trains for all of them and then
-        restores the best. A dict holds arguments for
+        number of epochs) and restore the weights of the best epoch. If probabilities will be
+        calibrated (`calibration`), it is the automatic loss after calibration,
+        ``"val_calibrated_crossentropy"``. Holds out a tenth of the rows, or the folds that the
+        backbone recommends, unless `validation_split` or validation data are given. If the
+        optimizer follows a schedule over all epochs, as for ``"realmlp"``, True trains for all of
+        them and then restores the best. A dict holds arguments for
         ``keras.callbacks.EarlyStopping``, such as ``{"monitor": "val_macro_f1"}``; any of the
         `metrics` can be monitored, and ``mode`` is inferred from the metric. ``"auto"`` uses the
         backbone's default, or False if it has none.
@@ -113,18 +126,20 @@ class KerasMulticlassClassifier(KerasClassifierBase):
         Which columns of a table are categorical; all others are numeric. ``"from_dtype"`` selects
         data frame columns of dtype category, string, bool, or object containing strings; None
         selects no columns. Otherwise a mask, indices or names of columns. Columns with up to 9
-        categories are one-hot encoded, others are embedded. Categories that do not occur in the
-        training rows are encoded as zeros.
+        categories are one-hot encoded, others are embedded; in an ensemble, all are one-hot
+        encoded up to 2,048 categories in total. Categories that do not occur in the training rows
+        are encoded as zeros.
     n_ensemble : int or "auto", default="auto"
         Number of networks trained together on the same batches, each with its own initial
         weights and dropout. Each trains as it would alone, and their probabilities are averaged.
-        They share scaling and the embeddings of categories and token ids. ``"auto"`` uses the
-        backbone's default, or 1 if it has none. Not supported with a complete `model`.
-    calibration : {"temperature"} or None, default=None
+        They share scaling, but no embeddings. ``"auto"`` uses the backbone's default, or 1 if it
+        has none. Not supported with a complete `model`.
+    calibration : {"auto", "temperature"} or None, default="auto"
         Whether to calibrate probabilities after training. ``"temperature"`` divides the logits
         by the number that minimizes the cross-entropy of the validation rows; predicted labels
         do not change. The validation rows are those of `early_stopping`, held out in the same
-        way. `partial_fit` resets the temperature to 1. Not supported with a complete `model`.
+        way. `partial_fit` resets the temperature to 1. ``"auto"`` uses the backbone's default, or
+        None if it has none. Not supported with a complete `model`.
     warm_start : bool, default=False
         Whether `fit` continues from the last fit instead of starting over. Optimizer, loss,
         metrics and callbacks follow their current values; the classes and the seed are those of
@@ -177,8 +192,8 @@ class KerasMulticlassClassifier(KerasClassifierBase):
         Values used by the last new fit for parameters that were ``"auto"`` or not set, by
         parameter name.
     temperature_ : float
-        Only with `calibration`: number by which logits are divided; above 1 if the network was
-        overconfident.
+        Only if probabilities are calibrated: number by which logits are divided; above 1 if the
+        network was overconfident.
     n_iter_ : int
         Number of epochs trained.
     history_ : dict of str to list

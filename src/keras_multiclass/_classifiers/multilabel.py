@@ -81,21 +81,29 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         Number of rows per step, or -1 for all rows. ``"auto"`` uses the backbone's default or, if
         it has none, the power of two nearest to 1/32 of the number of rows, between 64 and 1024.
         Must be ``"auto"`` for streams, which yield their own batches.
-    validation_split : float, splitter or list of one pair, default=None
-        Which rows to hold out for validation: a fraction, shuffled and stratified by label
-        (iterative stratification); a splitter, such as scikit-learn's ``GroupShuffleSplit`` and
-        ``TimeSeriesSplit`` or `MultilabelStratifiedKFold`, whose last split is used; or one split
-        as row numbers or masks, ``[(train, validation)]``. Rows in neither part are left out.
-        Splitters without a seed of their own use `random_state`. `partial_fit` holds out no rows.
+    validation_split : float, int, splitter or list of one pair, default=None
+        Which rows to hold out for validation. `partial_fit` holds out none.
+
+        - A fraction, shuffled and stratified by label (iterative stratification).
+        - An integer of at least 2: a number of folds, shuffled and stratified by label. Each
+          member of an ensemble (`n_ensemble`) holds out another fold, and validation scores are
+          those of the members that have not trained on a row. If there are more members than
+          folds, the next ones hold out folds of another partition. A single network holds out
+          the first fold. The loss must return one value for each row.
+        - A splitter, such as scikit-learn's ``GroupShuffleSplit`` and ``TimeSeriesSplit`` or
+          `MultilabelStratifiedKFold`, whose last split is used. Splitters without a seed of their
+          own use `random_state`.
+        - One split as row numbers or masks, ``[(train, validation)]``. Rows in neither part are
+          left out.
     early_stopping : bool, int, dict or "auto", default="auto"
         Whether to stop when the validation loss has not improved for 10 epochs (or the given
         number of epochs) and restore the weights of the best epoch. Holds out a tenth of the
-        rows unless `validation_split` or validation data are given. If the optimizer follows a
-        schedule over all epochs, as for ``"realmlp"``, True trains for all of them and then
-        restores the best. A dict holds arguments for
-        ``keras.callbacks.EarlyStopping``, such as ``{"monitor": "val_macro_f1"}``; any of the
-        `metrics` can be monitored, and ``mode`` is inferred from the metric. ``"auto"`` uses the
-        backbone's default, or False if it has none.
+        rows, or the folds that the backbone recommends, unless `validation_split` or validation
+        data are given. If the optimizer follows a schedule over all epochs, as for
+        ``"realmlp"``, True trains for all of them and then restores the best. A dict holds
+        arguments for ``keras.callbacks.EarlyStopping``, such as ``{"monitor": "val_macro_f1"}``;
+        any of the `metrics` can be monitored, and ``mode`` is inferred from the metric.
+        ``"auto"`` uses the backbone's default, or False if it has none.
     shuffle : bool, default=True
         Whether to shuffle the training rows before each epoch. Streams keep their order.
     scaling : {"auto", "standard", "robust", "quantile"} or None, default="auto"
@@ -115,13 +123,14 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         Which columns of a table are categorical; all others are numeric. ``"from_dtype"`` selects
         data frame columns of dtype category, string, bool, or object containing strings; None
         selects no columns. Otherwise a mask, indices or names of columns. Columns with up to 9
-        categories are one-hot encoded, others are embedded. Categories that do not occur in the
-        training rows are encoded as zeros.
+        categories are one-hot encoded, others are embedded; in an ensemble, all are one-hot
+        encoded up to 2,048 categories in total. Categories that do not occur in the training rows
+        are encoded as zeros.
     n_ensemble : int or "auto", default="auto"
         Number of networks trained together on the same batches, each with its own initial
         weights and dropout. Each trains as it would alone, and their probabilities are averaged.
-        They share scaling and the embeddings of categories and token ids. ``"auto"`` uses the
-        backbone's default, or 1 if it has none. Not supported with a complete `model`.
+        They share scaling, but no embeddings. ``"auto"`` uses the backbone's default, or 1 if it
+        has none. Not supported with a complete `model`.
     threshold : float, array-like of shape (n_labels,), dict, str or callable, default=0.5
         Labels with a probability above it are predicted. A dict, or a pandas Series with an index
         of labels, gives the threshold of each label. ``"auto"`` chooses for each label the
@@ -129,11 +138,12 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         labels of the validation rows. The name of a scorer of scikit-learn, or a scorer, chooses
         the one with the best score on these rows. They are those of `early_stopping`, held out in
         the same way. `partial_fit` keeps the thresholds.
-    calibration : {"temperature"} or None, default=None
+    calibration : {"auto", "temperature"} or None, default="auto"
         Whether to calibrate probabilities after training. ``"temperature"`` divides the logits of
         each label by the number that minimizes their cross-entropy on the validation rows, which
         are those of `early_stopping`, held out in the same way. `partial_fit` resets the
-        temperatures to 1. Not supported with a complete `model`.
+        temperatures to 1. ``"auto"`` uses the backbone's default, or None if it has none, as
+        ``"tabm_small"``. Not supported with a complete `model`.
     warm_start : bool, default=False
         Whether `fit` continues from the last fit instead of starting over. Optimizer, loss,
         metrics and callbacks follow their current values; the classes and the seed are those of
@@ -187,8 +197,8 @@ class KerasMultilabelClassifier(KerasClassifierBase):
     thresholds_ : ndarray of shape (n_classes,)
         Labels with probabilities above these are predicted. May be changed.
     temperature_ : ndarray of shape (n_classes,)
-        Only with `calibration`: numbers by which logits are divided; above 1 if the network was
-        overconfident.
+        Only if probabilities are calibrated: numbers by which logits are divided; above 1 if the
+        network was overconfident.
     n_iter_ : int
         Number of epochs trained.
     history_ : dict of str to list
@@ -265,7 +275,7 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         categorical_features: Any = "from_dtype",
         n_ensemble: int | str = "auto",
         threshold: Any = 0.5,
-        calibration: str | None = None,
+        calibration: str | None = "auto",
         warm_start: bool = False,
         dtype: str = "float32",
         engine: str = "auto",

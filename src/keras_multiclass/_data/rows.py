@@ -26,8 +26,9 @@ class TrainingData:
         Features; training and validation rows may be in the same array.
     y : ndarray of int32 of shape (n_samples,), or of uint8 or float of shape (n_samples, n_labels)
         Class indices, an indicator matrix of labels, or soft labels.
-    sample_weight : ndarray of shape (n_samples,), default=None
-        Weights of the samples.
+    sample_weight : ndarray of shape (n_samples,) or (n_samples, n_members), default=None
+        Weights of the samples, or those that they have for each member of an ensemble; the latter
+        are boolean if the samples have no weights.
     rows : ndarray of shape (n_samples,), default=None
         The row of `X` that each sample is; None for all rows in their order. Selecting samples then
         does not copy `X`.
@@ -46,7 +47,20 @@ class TrainingData:
     @property
     def weighted(self) -> bool:
         """Whether there are weights."""
-        return self.sample_weight is not None
+        return self.weight_of_rows is not None
+
+    @property
+    def weighs_members(self) -> bool:
+        """Whether samples have another weight for each member of an ensemble."""
+        return self.sample_weight is not None and self.sample_weight.ndim == 2
+
+    @property
+    def weight_of_rows(self) -> FloatArray | None:
+        """One weight for each sample: the largest that it has for any member."""
+        weights = self.sample_weight
+        if weights is None or weights.ndim == 1:
+            return weights
+        return None if weights.dtype == bool else weights.max(axis=1)
 
     @property
     def largest_weight(self) -> float:

@@ -1,4 +1,4 @@
-"""The split into training and validation rows: stratified, with every class left in training."""
+"""Splits into training and validation rows: stratified, with every class left in training."""
 
 from __future__ import annotations
 
@@ -57,6 +57,32 @@ def validation_split(codes: np.ndarray, fraction: Any, seed: int) -> tuple[np.nd
         if len(np.unique(codes[train])) == n_classes:
             return np.sort(train), np.sort(val)
     return _split_by_quota(codes, counts, n_val, seed)
+
+
+def assign_folds(codes: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
+    """Assign rows to folds of equal size, stratified by class.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_samples,)
+        Class indices of the rows.
+    n_folds : int
+        Number of folds.
+    seed : int
+        Seed for shuffling.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        Index of the fold of each row; -1 for a row that is the only one of its class, which would
+        be missing if it was held out.
+    """
+    order = np.random.default_rng(np.random.SeedSequence(seed)).permutation(len(codes))
+    order = order[np.argsort(codes[order], kind="stable")]
+    folds = np.empty(len(codes), dtype=np.int64)
+    folds[order] = np.arange(len(codes)) % n_folds
+    folds[np.bincount(codes)[codes] == 1] = -1
+    return folds
 
 
 def check_fraction(fraction: Any) -> None:

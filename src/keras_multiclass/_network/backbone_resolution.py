@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
@@ -19,6 +19,7 @@ from keras_multiclass._shared.messages import describe, format_list, invalid, wa
 from keras_multiclass.exceptions import BackboneError
 
 _MOST_EMBEDDED_COLUMNS = 1000  # "auto" embeds the numbers of tables with at most so many columns
+_MOST_ROWS_OF_SMALL_TABLE = 2000
 # Of rows of rank 2, squares of this size are images; others may be if their sides are long enough
 # and not too different.
 _SHORTEST_SQUARE = 8
@@ -35,6 +36,22 @@ _SHAPES = {
     "(n_samples, depth, height, width, channels)",
     "sequence": "(n_samples, n_steps, n_features), or (n_samples, n_steps) for token ids",
 }
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """The registered backbone of a network, and what it recommended for the training rows.
+
+    Attributes
+    ----------
+    backbone : str
+        Name of the backbone.
+    defaults : TrainingDefaults
+        Training parameters.
+    """
+
+    backbone: str
+    defaults: TrainingDefaults
 
 
 @dataclass(frozen=True)
@@ -74,6 +91,11 @@ class ResolvedBackbone:
     ensemble: bool = False
     stacked: bool = False
 
+    @property
+    def recommendation(self) -> Recommendation | None:
+        """What further training of the network keeps; None for a builder of the user's own."""
+        return None if self.name is None else Recommendation(self.name, self.defaults)
+
     def takes(self, argument: str) -> bool:
         """Whether the builder has a parameter of this name."""
         return takes(self.build, argument)
@@ -99,8 +121,8 @@ class NetworkParameters:
     ----------
     backbone, model : object
         The values of the parameters.
-    table_default : str
-        The backbone that ``"auto"`` is for tables.
+    table_default, small_table_default : str
+        The backbones that ``"auto"`` is for tables, and for those of up to 2,000 rows.
     integer_dtype : str or None
         Dtype of the user's own input layer, if it is for integers and known.
     """
@@ -108,13 +130,16 @@ class NetworkParameters:
     backbone: object
     model: object = None
     table_default: str = "mlp"
+    small_table_default: str = "mlp"
     integer_dtype: str | None = None
 
     @classmethod
-    def of(cls, backbone: object, model: object, table_default: str) -> NetworkParameters:
+    def of(
+        cls, backbone: object, model: object, table_default: str, small_table_default: str
+    ) -> NetworkParameters:
         """Return the parameters, and how an input layer in one of them reads X."""
         dtype = integer_input(backbone if model is None else model)
-        return cls(backbone, model, table_default, dtype)
+        return cls(backbone, model, table_default, small_table_default, dtype)
 
     @property
     def reads_tables(self) -> bool:
@@ -144,13 +169,22 @@ class NetworkParameters:
             return get_backbone(self.backbone).kind
         return None
 
-    def resolve(self, shape: tuple[int, ...]) -> ResolvedBackbone | None:
+    def resolve(
+        self,
+        shape: tuple[int, ...],
+        n_rows: int | None = None,
+        known: Recommendation | None = None,
+    ) -> ResolvedBackbone | None:
         """Choose the builder for X.
 
         Parameters
         ----------
         shape : tuple of int
             Shape of X.
+        n_rows : int, default=None
+            Number of rows to train on; None if it is not known.
+        known : Recommendation, default=None
+            What was recommended when the network was built; None for a new one.
 
         Returns
         -------
@@ -164,16 +198,23 @@ class NetworkParameters:
         """
         if self.model is not None:
             return None
-        if isinstance(self.backbone, str):
-            automatic = self.backbone == "auto"
-            return _registered(self._automatic(shape) if automatic else self.backbone, shape)
-        return _of_the_user(self.backbone)
+        if not isinstance(self.backbone, str):
+            return _of_the_user(self.backbone)
+        if known is not None:
+            return replace(_registered(known.backbone, shape), defaults=known.defaults)
+        automatic = self.backbone == "auto"
+        name = self._automatic(shape, n_rows) if automatic else self.backbone
+        resolved = _registered(name, shape)
+        return replace(resolved, defaults=resolved.defaults.for_rows(n_rows))
 
-    def _automatic(self, shape: tuple[int, ...]) -> str:
+    def _automatic(self, shape: tuple[int, ...], n_rows: int | None) -> str:
         """Rank 2 is a table; rank 4 and 5, and squares of rank 3, images; the rest, sequences."""
         rank = len(shape)
         if rank == 2:
-            return self.table_default if shape[1] <= _MOST_EMBEDDED_COLUMNS else "mlp"
+            if shape[1] > _MOST_EMBEDDED_COLUMNS:
+                return "mlp"
+            is_small = n_rows is not None and n_rows <= _MOST_ROWS_OF_SMALL_TABLE
+            return self.small_table_default if is_small else self.table_default
         return "cnn" if rank > 3 or _is_square(*shape[1:]) else "conv1d"
 
     def warn_if_ambiguous(self, shape: tuple[int, ...]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -17,12 +18,17 @@ from keras_multiclass._network.backbones.padding import every_step
 from keras_multiclass._network.builder_arguments import check_arguments, is_required
 from keras_multiclass._network.layers.embedding import Embedding
 from keras_multiclass._network.layers.heads import MemberDense, Temperature
+from keras_multiclass._network.layers.stacked_dense import StackedDense
 from keras_multiclass._network.name_collisions import NameCollisionError, is_name_collision
 from keras_multiclass._network.objective import Objective
 from keras_multiclass._network.row_independence import check_stateless
 from keras_multiclass._network.scaling import standardized
 from keras_multiclass._network.side_by_side import EnsembleNetwork, side_by_side
-from keras_multiclass._network.table_preprocessing import read_table
+from keras_multiclass._network.table_preprocessing import (
+    MAX_ONE_HOT_CATEGORIES,
+    can_be_one_hot,
+    read_table,
+)
 from keras_multiclass._shared.messages import describe, full_error, invalid, warn
 from keras_multiclass.exceptions import BackboneError
 
@@ -114,19 +120,29 @@ def build_network(
         supplied=("n_members",) if backbone.stacked else (),
     )
     inputs = keras.Input(rows.shape, dtype=rows.dtype, name="features")
-    x, supplied, names = _preprocess(inputs, backbone, rows, scaling)
 
     def build_logits(x: Any, supplied: Mapping[str, Any]) -> Any:
         features = _call_builder(backbone, x, {**arguments, **supplied})
         _check_features(features, backbone, members="n_members" in supplied)
         return _add_head(backbone, features, objective.n_classes, float_dtype)
 
-    if n_ensemble > 1 and backbone.stacked and may_stack:
-        logits = build_logits(x, {**supplied, "n_members": n_ensemble})
-    elif n_ensemble > 1:
-        logits = side_by_side(build_logits, x, supplied, n_ensemble)
-    else:
-        logits = build_logits(x, supplied)
+    if n_ensemble == 1:
+        read = _preprocess(inputs, backbone, rows, scaling)
+        logits = build_logits(read.x, read.supplied)
+    elif rows.tokens is None and can_be_one_hot(rows.columns):
+        read = _preprocess(inputs, backbone, rows, scaling, max_one_hot=math.inf)
+        if backbone.stacked and may_stack:
+            logits = build_logits(read.x, {**read.supplied, "n_members": n_ensemble})
+        else:
+            logits = side_by_side(build_logits, read.x, read.supplied, n_ensemble)
+    else:  # Each member learns embeddings of its own.
+
+        def read_and_build(inputs: Any, _: Mapping[str, Any]) -> Any:
+            nonlocal read
+            read = _preprocess(inputs, backbone, rows, scaling)
+            return build_logits(read.x, read.supplied)
+
+        logits = side_by_side(read_and_build, inputs, {}, n_ensemble)
     if n_ensemble > 1 or backbone.ensemble:
         logits = objective.average_layer(dtype=float_dtype, name="logits")(logits)
     if calibrated:
@@ -137,7 +153,7 @@ def build_network(
     model_class = EnsembleNetwork if n_ensemble > 1 else keras.Model
     model = model_class(inputs, logits)
     check_stateless(model, "backbone")
-    return model, names
+    return model, read.names
 
 
 def check_scaling(scaling: str | None, is_table: bool) -> None:
@@ -156,29 +172,45 @@ def _add_head(backbone: ResolvedBackbone, features: Any, n_classes: int, dtype: 
     """Add logits to features of rank 2, or of rank 3 with members on the second axis."""
     if len(features.shape) == 2:
         return backbone.head(n_classes, dtype=dtype, name="logits")(features)
-    # A Dense layer would share its weights between members.
-    would_share = backbone.ensemble or backbone.head is keras.layers.Dense
-    head = MemberDense if would_share else backbone.head
+    head = backbone.head
+    if backbone.ensemble:
+        head = MemberDense
+    elif head is keras.layers.Dense:  # which would share its weights between members
+        head = StackedDense
     return head(n_classes, dtype=dtype, name="member_logits")(features)
 
 
-def _preprocess(
-    inputs: Any, backbone: ResolvedBackbone, rows: InputDescription, scaling: str | None
-) -> tuple[Any, dict[str, Any], list[str]]:
-    """Add the layers between the input and the backbone.
+@dataclass(frozen=True)
+class _Preprocessed:
+    """The input of a backbone.
 
-    Returns
-    -------
+    Attributes
+    ----------
     x : KerasTensor
-        The input of the backbone.
-    supplied : dict
-        Further arguments that its builder has parameters for.
-    names : list of str
+        The input.
+    supplied : mapping
+        Further arguments that the builder has parameters for.
+    names : list of str, default=[]
         Names of the columns of ``x``, if X is a table.
     """
+
+    x: Any
+    supplied: Mapping[str, Any]
+    names: list[str] = field(default_factory=list)
+
+
+def _preprocess(
+    inputs: Any,
+    backbone: ResolvedBackbone,
+    rows: InputDescription,
+    scaling: str | None,
+    max_one_hot: float = MAX_ONE_HOT_CATEGORIES,
+) -> _Preprocessed:
+    """Add the layers between the input and the backbone."""
     if rows.is_table:
-        table = read_table(inputs, rows.columns, rows.statistics, scaling, rows.names)
-        return table.x, {"table": table.table} if backbone.takes("table") else {}, table.names
+        table = read_table(inputs, rows.columns, rows.statistics, scaling, rows.names, max_one_hot)
+        supplied = {"table": table.table} if backbone.takes("table") else {}
+        return _Preprocessed(table.x, supplied, table.names)
     masked = backbone.takes_mask(rows.shape)
     mask = None
     if rows.tokens is not None:
@@ -193,7 +225,7 @@ def _preprocess(
             x = standardized(x, *rows.statistics.moments(axes), grey=axes.single_channel)
     if masked and mask is None and is_required(backbone.build, "mask"):
         mask = every_step(inputs)
-    return x, {"mask": mask} if masked and mask is not None else {}, []
+    return _Preprocessed(x, {"mask": mask} if masked and mask is not None else {})
 
 
 def _embed(inputs: Any, tokens: np.ndarray) -> Any:

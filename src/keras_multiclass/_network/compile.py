@@ -23,9 +23,8 @@ from keras_multiclass.exceptions import BackboneError, ObjectiveError
 
 _COMPILED = ("optimizer", "loss", "weighted_metrics")
 _UNWEIGHTABLE = (
-    "`{}` must return one value for each row when rows are weighted; got a single value for the "
-    "whole batch, together with `sample_weight` or `class_weight`. Return the values before they "
-    "are averaged."
+    "`{}` must return one value for each row {}; got a single value for the whole batch. Return "
+    "the values before they are averaged."
 )
 
 
@@ -43,6 +42,7 @@ class CompileArguments(TypedDict):
     metrics: object
     metrics_arguments: Mapping[str, Any]
     class_scores: bool
+    calibrated_loss: bool
     options: Mapping[str, Any]
     adopted: NotRequired[frozenset[str]]
     adopted_options: NotRequired[Mapping[str, Any]]
@@ -53,8 +53,9 @@ class CompileSpec:
     """Optimizer, loss and metrics as the user passed them, and the labels and output they are for.
 
     The ``objective`` says what the output stands for. With ``class_scores``, precision, recall and
-    F1 of each class are added to the metrics. What is named in ``adopted``, and the
-    ``adopted_options``, are from the user's own ``compile`` call.
+    F1 of each class are added to the metrics, with ``calibrated_loss`` the loss after calibration.
+    What is named in ``adopted``, and the ``adopted_options``, are from the user's own ``compile``
+    call.
     """
 
     optimizer: Any
@@ -62,6 +63,7 @@ class CompileSpec:
     metrics: Any
     objective: Objective
     class_scores: bool = False
+    calibrated_loss: bool = False
     optimizer_arguments: Mapping[str, Any] = field(default_factory=dict)
     loss_arguments: Mapping[str, Any] = field(default_factory=dict)
     metrics_arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -101,7 +103,10 @@ class CompileSpec:
         """Build the metrics, which take encoded targets and raw model output."""
         with self._naming_origin("metrics"):
             return self.objective.build_metrics(
-                self.metrics, self.metrics_arguments, of_each=self.class_scores
+                self.metrics,
+                self.metrics_arguments,
+                of_each=self.class_scores,
+                calibrated=self.calibrated_loss,
             )
 
     @property
@@ -119,14 +124,29 @@ class CompileSpec:
         """Return "min" or "max" for the loss and each logged metric; None if unknown."""
         return {"loss": "min", **metric_modes(self.build_metrics())}
 
-    def check_weightable(self) -> None:
-        """Raise unless loss and metrics can be weighted: they return one value for each row."""
+    def check_weightable(self, *, rows: bool, members: bool) -> None:
+        """Raise unless loss and metrics can be weighted: they return one value for each row.
+
+        Parameters
+        ----------
+        rows : bool
+            Whether rows have weights.
+        members : bool
+            Whether each member of an ensemble trains on other rows, which concerns the loss alone.
+        """
+        if not (rows or members):
+            return
+        reason = (
+            "when rows are weighted by `sample_weight` or `class_weight`"
+            if rows
+            else "when members of an ensemble hold out folds (`validation_split`)"
+        )
         loss = self.build_loss()
         if not (getattr(loss, "per_sample", True) or getattr(loss, "takes_weights", False)):
-            raise ObjectiveError(_UNWEIGHTABLE.format("loss"))
-        for metric in self.build_metrics():
+            raise ObjectiveError(_UNWEIGHTABLE.format("loss", reason))
+        for metric in self.build_metrics() if rows else ():
             if not getattr(metric, "takes_weights", True):
-                raise ObjectiveError(_UNWEIGHTABLE.format("metrics"))
+                raise ObjectiveError(_UNWEIGHTABLE.format("metrics", reason))
 
     def compile(
         self, model: keras.Model, optimizer: keras.optimizers.Optimizer | None = None

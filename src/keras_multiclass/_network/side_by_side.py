@@ -9,11 +9,12 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_multiclass._network.layers.heads import repeat_for_members
 from keras_multiclass._network.optimizers import acts_elementwise
 from keras_multiclass._shared.keras.layer_tree import iterate_layers
 from keras_multiclass._shared.messages import describe, invalid
 
-__all__ = ["EnsembleNetwork", "check_steps", "side_by_side"]
+__all__ = ["EnsembleNetwork", "check_steps", "largest_weights", "side_by_side"]
 
 
 @keras.saving.register_keras_serializable(package="keras_multiclass")
@@ -51,22 +52,81 @@ class EnsembleNetwork(keras.Model):
         """Regularization losses, divided by the number of members."""
         return [loss / self.n_members for loss in super().losses]
 
-    def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        **kwargs: Any,
+    ) -> Any:
         """Compute the mean loss, with the gradients of the sum.
 
         Parameters
         ----------
-        *args, **kwargs
-            As in ``keras.Model.compute_loss``.
+        x, y, y_pred, sample_weight, **kwargs
+            As in ``keras.Model.compute_loss``. Weights of shape ``(batch, n_ensemble)`` say how
+            much rows count for each member.
 
         Returns
         -------
         tensor
             Scalar loss.
         """
-        loss = super().compute_loss(*args, **kwargs)
+        if sample_weight is not None and len(sample_weight.shape) == 2:
+            if len(y_pred.shape) == 3:
+                y, y_pred, sample_weight = self._rows_of_members(y, y_pred, sample_weight)
+            else:
+                sample_weight = largest_weights(sample_weight)
+        loss = super().compute_loss(x, y, y_pred, sample_weight, **kwargs)
         total = self.n_members * loss
         return total + ops.stop_gradient(loss - total)
+
+    def _rows_of_members(self, y: Any, logits: Any, weights: Any) -> tuple[Any, Any, Any]:
+        """Return targets, logits and weights with a row for each member of each row."""
+        n_members, units = logits.shape[1:]
+        weights = repeat_for_members(weights, n_members)
+        if getattr(self.loss, "reduction", None) == "sum":
+            weights = weights / n_members
+        else:  # Members count equally, however many rows of the batch they train on.
+            weights = ops.divide_no_nan(weights, ops.sum(weights, axis=0, keepdims=True))
+        return (
+            ops.repeat(y, n_members, axis=0),
+            ops.reshape(logits, (-1, units)),
+            ops.reshape(weights, (-1,)),
+        )
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Update the metrics with a batch, and return them.
+
+        Parameters
+        ----------
+        x, y, y_pred, sample_weight
+            As in ``keras.Model.compute_metrics``. Of weights of shape ``(batch, n_ensemble)``, the
+            largest of each row counts.
+
+        Returns
+        -------
+        dict
+            The logs.
+        """
+        if sample_weight is not None and len(sample_weight.shape) == 2:
+            sample_weight = largest_weights(sample_weight)
+        return super().compute_metrics(x, y, y_pred, sample_weight)
+
+    compute_metrics.logs_like_keras = True  # type: ignore[attr-defined]
+
+
+def largest_weights(weights: Any) -> Any:
+    """Return the largest weight of each row; None for masks, whose rows all count the same.
+
+    Parameters
+    ----------
+    weights : tensor of shape (batch, n_ensemble)
+        Weights, or a mask, of the rows for each member.
+    """
+    is_mask = keras.backend.standardize_dtype(weights.dtype) == "bool"
+    return None if is_mask else ops.max(weights, axis=1)
 
 
 def check_steps(model: keras.Model) -> None:

@@ -27,6 +27,8 @@ from keras_multiclass._shared.typing import FloatArray
 
 # Columns with more categories are embedded.
 MAX_ONE_HOT_CATEGORIES = 9
+# The members of an ensemble share one-hot columns, up to so many, but not learned embeddings.
+_MOST_ONE_HOT_COLUMNS = 2048
 EMBEDDING_UNITS = 8
 _QUARTILES = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
 
@@ -56,6 +58,7 @@ def read_table(
     statistics: Statistics,
     scaling: str | None,
     names: Sequence[str],
+    max_one_hot: float = MAX_ONE_HOT_CATEGORIES,
 ) -> TableInputs:
     """Build the layers between the raw columns and the backbone.
 
@@ -71,6 +74,8 @@ def read_table(
         Scaling of the numbers.
     names : sequence of str
         Names of the columns.
+    max_one_hot : float, default=9
+        Columns with more categories are embedded.
     """
     numeric = list(range(inputs.shape[-1])) if columns is None else columns.numeric
     has_missing = statistics.has_missing()
@@ -84,7 +89,7 @@ def read_table(
         indicator = GapIndicator(dtype=inputs.dtype)(_select(inputs, incomplete))
         parts.add(indicator, [f"{names[i]}_missing" for i in incomplete], [1] * len(incomplete))
     if columns is not None:
-        _add_categories(parts, inputs, columns, names)
+        _add_categories(parts, inputs, columns, names, max_one_hot)
     x = parts.tensors[0]
     if len(parts.tensors) > 1:
         x = keras.layers.Concatenate(dtype=inputs.dtype)(parts.tensors)
@@ -157,9 +162,13 @@ def _scaled_quantiles(
 
 
 def _add_categories(
-    parts: _Parts, inputs: Any, columns: CategoricalColumns, names: Sequence[str]
+    parts: _Parts,
+    inputs: Any,
+    columns: CategoricalColumns,
+    names: Sequence[str],
+    max_one_hot: float,
 ) -> None:
-    few = [c for c in columns.categorical if _n_values(c) <= MAX_ONE_HOT_CATEGORIES]
+    few = [c for c in columns.categorical if _n_values(c) <= max_one_hot]
     many = [c for c in columns.categorical if c not in few]
     if few:
         one_hot = OneHotCodes(
@@ -174,6 +183,17 @@ def _add_categories(
         )
         encoded_names = [f"{names[column.position]}_embedding{i}" for i in range(EMBEDDING_UNITS)]
         parts.add(embedding(_select(inputs, [column.position])), encoded_names, [EMBEDDING_UNITS])
+
+
+def can_be_one_hot(columns: CategoricalColumns | None) -> bool:
+    """Whether all categories together are few enough to be one-hot encoded.
+
+    Parameters
+    ----------
+    columns : CategoricalColumns or None
+        The categorical columns.
+    """
+    return columns is None or sum(map(_n_values, columns.categorical)) <= _MOST_ONE_HOT_COLUMNS
 
 
 def _n_values(column: CategoricalColumn) -> int:

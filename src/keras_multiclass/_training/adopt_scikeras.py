@@ -55,7 +55,7 @@ def adopt_fit(parameters: FitParameters, fit: SciKerasFit) -> FittedNetwork:
     codec = LabelCodec(fit.classes, fit.form, dtype=fit.label_dtype)
     with keras_environment(settings.dtype), seeded(epoch_seed(seed, 0)):
         model = copy_layer(fit.model)
-        arguments = compile_arguments(parameters, None)
+        arguments = compile_arguments(parameters, None, None)
         spec = _read_compile_spec(model, fit, parameters, codec, arguments)
         spec.compile(model)
         spec = with_prediction_form(spec, model, _sample_rows(fit, settings.dtype))

@@ -83,7 +83,7 @@ def build_and_compile(parameters: FitParameters, data: RunData, seed: int) -> Fi
     BackboneError, ValueError
         If a parameter does not fit the network, or a builder fails.
     """
-    arguments = compile_arguments(parameters, data.backbone)
+    arguments = compile_arguments(parameters, data.backbone, data.settings.early_stopping)
     build = _build_from_backbone if parameters.model is None else _build_whole_model
     built = build_without_collisions(partial(build, parameters, data, arguments))
     model, spec = built.model, built.compile_spec
@@ -105,6 +105,7 @@ def build_and_compile(parameters: FitParameters, data: RunData, seed: int) -> Fi
             data.settings, data.backbone, arguments, data.batch_size
         ),
         thresholds=data.thresholds,
+        recommendation=None if data.backbone is None else data.backbone.recommendation,
     )
     return FittedNetwork(model, state, model.loss)
 

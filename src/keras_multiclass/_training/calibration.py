@@ -7,6 +7,7 @@ Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks" (ICM
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,6 +16,7 @@ from scipy.special import log_softmax
 
 from keras_multiclass._data.rows import Data, StreamData, TrainingData
 from keras_multiclass._network.layers.heads import Temperature
+from keras_multiclass._network.objective import PRIOR_PRECISION
 from keras_multiclass._shared.interrupts import interruptible, interruptibly
 from keras_multiclass._shared.typing import FloatArray, IndexArray
 from keras_multiclass._training.engine import predict
@@ -22,6 +24,7 @@ from keras_multiclass._training.engine.base import EngineName
 
 _LOWEST, _HIGHEST = 0.05, 20.0
 _CHUNK_BYTES = 2**26
+_ROWS_AT_ONCE = 1024
 
 
 def temperature_of(model: keras.Model) -> float | FloatArray | None:
@@ -29,7 +32,7 @@ def temperature_of(model: keras.Model) -> float | FloatArray | None:
     layer = _temperature_layer(model)
     if layer is None:
         return None
-    temperatures = 1 / keras.ops.convert_to_numpy(layer.inverse_temperature)
+    temperatures = 1 / layer.inverse_temperature.numpy()
     return temperatures if layer.per_unit else float(temperatures)
 
 
@@ -83,18 +86,45 @@ def _temperature_of_units(
 def predict_validation(
     model: keras.Model, validation: Data, engine: EngineName, batch_size: int | None
 ) -> tuple[FloatArray, IndexArray, FloatArray]:
-    """Return the output of a network for all validation rows, the targets and the weights."""
+    """Return the output of a network for all validation rows, the targets and the weights.
+
+    The output for a row that some members of an ensemble have not trained on is that of these.
+    """
     outputs, y, weights = [], [], []
     for chunk in interruptibly(_chunks(validation, batch_size)):
-        outputs.append(predict(engine, model, chunk.features(slice(None)), batch_size))
+        X = chunk.features(slice(None))
+        if chunk.weighs_members:
+            outputs.append(_predict_by_others(model, X, chunk.sample_weight, batch_size))
+        else:
+            outputs.append(predict(engine, model, X, batch_size))
         y.append(chunk.y)
-        weight = chunk.sample_weight
+        weight = chunk.weight_of_rows
         weights.append(np.ones(chunk.n_samples) if weight is None else weight)
     return np.concatenate(outputs), np.concatenate(y), np.concatenate(weights)
 
 
+def _predict_by_others(
+    model: keras.Model, X: FloatArray, weights: Any, batch_size: int | None
+) -> FloatArray:
+    """Return the output for rows that only some members of an ensemble predict.
+
+    The few batches are predicted without a trace of their own.
+    """
+    average = model.get_layer("logits")
+    outputs = []
+    for start in interruptibly(iter(range(0, len(X), batch_size or _ROWS_AT_ONCE))):
+        rows = slice(start, start + (batch_size or _ROWS_AT_ONCE))
+        with average.weighted_by(keras.ops.convert_to_tensor(weights[rows])):
+            output = model(keras.ops.convert_to_tensor(X[rows]), training=False)
+        outputs.append(keras.ops.convert_to_numpy(output))
+    return np.concatenate(outputs)
+
+
 def find_temperature(logits: FloatArray, y: IndexArray, sample_weight: FloatArray) -> float:
-    """Return the temperature that minimizes the weighted cross-entropy.
+    """Return the temperature that minimizes the weighted cross-entropy, with a prior.
+
+    The logarithm of the temperature has a normal prior with mean 0 and variance 0.1. Without it,
+    the temperature would fall towards 0 if all of a few rows are predicted correctly.
 
     Parameters
     ----------
@@ -112,19 +142,21 @@ def find_temperature(logits: FloatArray, y: IndexArray, sample_weight: FloatArra
     """
     values = np.asarray(logits, np.float64)
     rows = np.arange(len(y))
+    n_effective = sample_weight.sum() ** 2 / np.square(sample_weight).sum()
 
-    def cross_entropy(log_temperature: float) -> float:
+    def penalized_loss(log_temperature: float) -> float:
         logs = log_softmax(values / np.exp(log_temperature), axis=1)
         losses = -logs[rows, y] if y.ndim == 1 else -np.sum(y * logs, axis=1)
-        return float(np.average(losses, weights=sample_weight))
+        loss = float(np.average(losses, weights=sample_weight))
+        return loss + PRIOR_PRECISION / 2 * log_temperature**2 / n_effective
 
     result = minimize_scalar(
-        cross_entropy,
+        penalized_loss,
         bounds=(np.log(_LOWEST), np.log(_HIGHEST)),
         method="bounded",
         options={"xatol": 1e-8},
     )
-    return float(np.exp(result.x)) if result.fun < cross_entropy(0.0) else 1.0
+    return float(np.exp(result.x)) if result.fun < penalized_loss(0.0) else 1.0
 
 
 def _temperature_layer(model: keras.Model) -> Temperature | None:

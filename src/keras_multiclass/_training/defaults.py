@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from keras_multiclass._network.backbone_resolution import ResolvedBackbone
 from keras_multiclass._network.backbones import TrainingDefaults
 from keras_multiclass._network.compile import CompileArguments
+from keras_multiclass._network.objective import CALIBRATED_LOSS, Objective, is_automatic
 from keras_multiclass._network.optimizers import follows_schedule
 from keras_multiclass._training.callbacks import names_tensorboard
 from keras_multiclass._training.early_stopping import (
@@ -80,7 +81,13 @@ class TrainingSettings:
 
 
 def resolve_auto(
-    parameters: FitParameters, backbone: ResolvedBackbone | None, *, can_hold_out: bool
+    parameters: FitParameters,
+    backbone: ResolvedBackbone | None,
+    objective: Objective,
+    *,
+    can_hold_out: bool,
+    has_enough_rows: bool = True,
+    n_ensemble: int | None = None,
 ) -> TrainingSettings:
     """Replace ``"auto"`` by what the backbone recommends, else by our own defaults.
 
@@ -90,8 +97,14 @@ def resolve_auto(
         The parameters of the estimator.
     backbone : ResolvedBackbone or None
         The backbone; None for a whole model.
+    objective : Objective
+        An objective of the target's kind.
     can_hold_out : bool
         Whether there are validation rows, or rows that can be held out.
+    has_enough_rows : bool, default=True
+        Whether there are enough rows to hold out some because the backbone recommends it.
+    n_ensemble : int, default=None
+        Number of networks that exist; None before they are built.
 
     Returns
     -------
@@ -101,32 +114,34 @@ def resolve_auto(
     settings = parameters.settings
     defaults = TrainingDefaults() if backbone is None else backbone.defaults
     scales = backbone is not None and backbone.scales_inputs
-    stopping: object = settings.early_stopping
-    split: object = DEFAULT_VALIDATION_SPLIT
-    if is_auto(stopping):
-        stopping = can_hold_out and (defaults.early_stopping or False)
-        split = defaults.validation_split or split
+    n_ensemble = n_ensemble or _first(settings.n_ensemble, defaults.n_ensemble, 1)
+    has_loss = is_automatic(parameters.loss)
+    # Folds are for an ensemble, whose members validate each other.
+    validates = can_hold_out and (
+        not defaults.has_folds or (has_enough_rows and n_ensemble > 1 and has_loss)
+    )
+    if not validates:
+        defaults = replace(defaults, early_stopping=None, calibration=None, validation_split=None)
+    calibration = _first(settings.calibration, defaults.calibration, None)
     epochs = _first(settings.epochs, defaults.epochs, DEFAULT_EPOCHS)
+    metric = objective.calibrated_metric if calibration is not None and has_loss else None
     early_stopping = resolve_early_stopping(
-        stopping, _default_patience(parameters, backbone, epochs)
+        _first(settings.early_stopping, defaults.early_stopping, False),
+        _default_patience(parameters, defaults, epochs),
+        metric or "loss",
     )
-    needs_rows = (
-        early_stopping is not None
-        or settings.calibration is not None
-        or is_chosen(settings.threshold)
-    )
-    if settings.validation_split is not None:
-        split = settings.validation_split
-    elif not needs_rows:
-        split = None
+    split = settings.validation_split
+    holds_out = early_stopping is not None or calibration is not None
+    if split is None and (holds_out or is_chosen(settings.threshold)):
+        split = defaults.validation_split or DEFAULT_VALIDATION_SPLIT
     return TrainingSettings(
         epochs=epochs,
         shuffle=settings.shuffle,
         scaling=_first(settings.scaling, defaults.scaling, "standard" if scales else None),
         early_stopping=early_stopping,
         validation_split=split,
-        n_ensemble=_first(settings.n_ensemble, defaults.n_ensemble, 1),
-        calibration=settings.calibration,
+        n_ensemble=n_ensemble,
+        calibration=calibration,
         engine=settings.engine,
         fit_options=settings.fit_options,
         batch_size=_first(settings.batch_size, defaults.batch_size, "auto"),
@@ -134,17 +149,14 @@ def resolve_auto(
     )
 
 
-def _default_patience(
-    parameters: FitParameters, backbone: ResolvedBackbone | None, epochs: int
-) -> int:
+def _default_patience(parameters: FitParameters, defaults: TrainingDefaults, epochs: int) -> int:
     """Return the number of epochs without progress after which training stops.
 
     A learning rate that follows a schedule rises and falls over the whole run, and the loss with
     it, so that there is no progress in most of a cycle: all epochs are trained, and the best one is
     restored.
     """
-    compiled = compile_arguments(parameters, backbone)
-    if follows_schedule(compiled["optimizer"], compiled["optimizer_arguments"]):
+    if follows_schedule(*_optimizer(parameters, defaults)):
         return max(epochs, DEFAULT_PATIENCE)
     return DEFAULT_PATIENCE
 
@@ -155,8 +167,20 @@ def _first(value: _T | Auto, recommended: _T | None, default: _T) -> _T:
     return default if recommended is None else recommended
 
 
+def _optimizer(
+    parameters: FitParameters, defaults: TrainingDefaults
+) -> tuple[object, Mapping[str, object]]:
+    """Return the optimizer and its arguments."""
+    optimizer, arguments = parameters.optimizer, parameters.routed_to("optimizer")
+    if not is_auto(optimizer):
+        return optimizer, arguments
+    return defaults.optimizer or DEFAULT_OPTIMIZER, {**defaults.optimizer_arguments, **arguments}
+
+
 def compile_arguments(
-    parameters: FitParameters, backbone: ResolvedBackbone | None
+    parameters: FitParameters,
+    backbone: ResolvedBackbone | None,
+    early_stopping: StoppingArguments | None,
 ) -> CompileArguments:
     """Collect what to compile with.
 
@@ -166,6 +190,8 @@ def compile_arguments(
         The parameters of the estimator.
     backbone : ResolvedBackbone or None
         The backbone, which may recommend an optimizer and arguments of the loss.
+    early_stopping : mapping or None
+        Arguments of the callback, which may monitor a metric that is then added.
 
     Returns
     -------
@@ -173,14 +199,12 @@ def compile_arguments(
         Optimizer, loss and metrics, their arguments, and options of compiling.
     """
     defaults = TrainingDefaults() if backbone is None else backbone.defaults
-    optimizer, optimizer_arguments = parameters.optimizer, parameters.routed_to("optimizer")
-    if is_auto(optimizer):
-        optimizer = defaults.optimizer or DEFAULT_OPTIMIZER
-        optimizer_arguments = {**defaults.optimizer_arguments, **optimizer_arguments}
+    optimizer, optimizer_arguments = _optimizer(parameters, defaults)
     loss_arguments = parameters.routed_to("loss")
     if is_auto(parameters.loss):
         loss_arguments = {**defaults.loss_arguments, **loss_arguments}
     callbacks = (parameters.callbacks, parameters.routed.get("fit__callbacks"))
+    monitor = str(early_stopping["monitor"]) if early_stopping else ""
     return {
         "optimizer": optimizer,
         "optimizer_arguments": optimizer_arguments,
@@ -189,6 +213,7 @@ def compile_arguments(
         "metrics": parameters.metrics,
         "metrics_arguments": parameters.routed_to("metrics"),
         "class_scores": any(map(names_tensorboard, callbacks)),
+        "calibrated_loss": monitor.removeprefix("val_") == CALIBRATED_LOSS,
         "options": parameters.settings.compile_options,
     }
 
@@ -227,6 +252,7 @@ def resolved_parameters(
         "batch_size": batch_size,
         "scaling": settings.scaling,
         "n_ensemble": settings.n_ensemble,
+        "calibration": settings.calibration,
         "validation_split": settings.validation_split,
         "early_stopping": dict(settings.early_stopping) if settings.early_stopping else False,
     }

@@ -44,7 +44,7 @@ def invalid_arguments(arguments: StoppingArguments) -> list[str]:
 
 
 def resolve_early_stopping(
-    value: object, patience: int = DEFAULT_PATIENCE
+    value: object, patience: int = DEFAULT_PATIENCE, metric: str = "loss"
 ) -> StoppingArguments | None:
     """Convert the parameter `early_stopping`, without ``"auto"``, to arguments of the callback.
 
@@ -54,13 +54,15 @@ def resolve_early_stopping(
         The checked parameter.
     patience : int, default=10
         The patience unless the parameter holds one.
+    metric : str, default="loss"
+        What is monitored on the validation rows unless the parameter says so.
 
     Returns
     -------
     mapping or None
         None for no early stopping.
     """
-    defaults = {"monitor": "val_loss", "patience": patience, "restore_best_weights": True}
+    defaults = {"monitor": f"val_{metric}", "patience": patience, "restore_best_weights": True}
     if isinstance(value, Mapping):
         return {**defaults, **value}
     if is_flag(value):

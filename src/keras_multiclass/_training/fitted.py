@@ -12,6 +12,7 @@ import numpy as np
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.labels.target import TargetCodec
 from keras_multiclass._interop.tensorboard import name_of_run
+from keras_multiclass._network.backbone_resolution import Recommendation
 from keras_multiclass._network.compile import CompileArguments, CompileSpec, MetricMode
 from keras_multiclass._shared.typing import History
 from keras_multiclass._training.calibration import temperature_of
@@ -45,6 +46,8 @@ class FittedState:
         Name of the folder of TensorBoard logs.
     thresholds : ndarray or None
         Probabilities above which labels are predicted; None if each row has one class.
+    recommendation : Recommendation or None
+        The backbone, and what it recommended for the rows that the network was built for.
     """
 
     codec: TargetCodec
@@ -58,6 +61,14 @@ class FittedState:
     resolved_params: Mapping[str, object] | None = None
     run: str = field(default_factory=name_of_run)
     thresholds: np.ndarray | None = None
+    recommendation: Recommendation | None = None
+
+    @property
+    def n_ensemble(self) -> int:
+        """Number of networks side by side."""
+        n_ensemble = (self.resolved_params or {}).get("n_ensemble", 1)
+        assert isinstance(n_ensemble, int)
+        return n_ensemble
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from keras_multiclass._training.engine import ENGINES, EngineName
 
 Auto: TypeAlias = Literal["auto"]
 
-CALIBRATIONS = ("temperature", None)
+CALIBRATIONS = ("auto", "temperature", None)
 SCALINGS = ("auto", "standard", "robust", "quantile", None)
 
 # Arguments of `keras.Model.fit` that are parameters of the estimator under the same name.
@@ -31,7 +31,8 @@ FIT_PARAMETERS = frozenset({"epochs", "batch_size", "verbose", "shuffle", "valid
 class Settings:
     """Checked values of the plain parameters; ``"auto"`` stays where the user left it.
 
-    `validation_split` is None, a float above 0, or a split of the user's (`is_given_split`).
+    `validation_split` is None, a float above 0, a number of folds, or a split of the user's
+    (`is_given_split`).
     """
 
     epochs: int | Auto
@@ -106,8 +107,9 @@ _CHECKS = {
     ),
     "shuffle": _FLAG,
     "validation_split": Check(
-        f"None, a fraction of at least 0 and below 1, {given_split.ALLOWED}",
-        lambda v: v is None or _is_fraction(v) or given_split.is_given_split(v),
+        "None, a fraction of at least 0 and below 1, a number of folds (at least 2), "
+        f"{given_split.ALLOWED}",
+        lambda v: v is None or _is_fraction(v) or _is_folds(v) or given_split.is_given_split(v),
     ),
     "early_stopping": Check(
         "True, False, 'auto', a number of epochs without progress (at least 1), or a dict of "
@@ -124,6 +126,10 @@ _CHECKS = {
 }
 # Of `KerasMultilabelClassifier` alone.
 _THRESHOLD = Check(thresholds.ALLOWED, thresholds.is_valid)
+
+
+def _is_folds(value: object) -> bool:
+    return is_count(value) and value >= 2
 
 
 def resolve_settings(values: Mapping[str, object], routed: Mapping[str, object]) -> Settings:
@@ -181,7 +187,9 @@ def resolve_settings(values: Mapping[str, object], routed: Mapping[str, object])
 
 
 def _split(value: object) -> object:
-    return value if given_split.is_given_split(value) else float(value or 0) or None  # type: ignore[arg-type]
+    if given_split.is_given_split(value):
+        return value
+    return int(value) if _is_folds(value) else float(value or 0) or None  # type: ignore[call-overload,arg-type]
 
 
 def _hint(name: str, value: object, check: Check) -> str:

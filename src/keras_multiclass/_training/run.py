@@ -15,7 +15,7 @@ from typing import TypeAlias
 import keras
 import numpy as np
 
-from keras_multiclass._data.rows import Data, TrainingData
+from keras_multiclass._data.rows import TrainingData
 from keras_multiclass._network.backbone_resolution import NetworkParameters
 from keras_multiclass._network.compile import MetricMode
 from keras_multiclass._network.compiled_model import restored_on_failure
@@ -41,6 +41,7 @@ from keras_multiclass._training.engine import TrainingPlan, TrainingResult, is_d
 from keras_multiclass._training.fit_parameters import FitParameters
 from keras_multiclass._training.fitted import FittedNetwork, TrainingRecord, name_modes
 from keras_multiclass._training.given_optimizer import warning_if_optimizer_changes
+from keras_multiclass._training.parameter_checks import is_auto
 from keras_multiclass._training.progress import Progress, show_progress
 from keras_multiclass._training.reading.data import read_data
 from keras_multiclass._training.reading.run_data import KnownData, RunData
@@ -49,6 +50,8 @@ from keras_multiclass._training.structure import check_unchanged
 from keras_multiclass._training.thresholds import choose_thresholds, is_chosen
 from keras_multiclass._training.unknown_arguments import reported_together
 from keras_multiclass.exceptions import DivergenceError, TrainingInterruptedWarning
+
+_HELD_OUT_ROWS_PER_BATCH = 256
 
 Train: TypeAlias = Callable[[tuple[keras.callbacks.Callback, ...]], FittedNetwork]
 """Trains with further Keras callbacks."""
@@ -128,8 +131,13 @@ def _start(
 
 
 def _network_parameters(parameters: FitParameters, request: FitRequest) -> NetworkParameters:
-    default = parameters.task.for_target(request.y).any_objective.table_backbone
-    return NetworkParameters.of(parameters.backbone, parameters.model, default)
+    objective = parameters.task.for_target(request.y).any_objective
+    return NetworkParameters.of(
+        parameters.backbone,
+        parameters.model,
+        objective.table_backbone,
+        objective.small_table_backbone,
+    )
 
 
 def _read_and_build(
@@ -170,10 +178,10 @@ def _continue(
         reported_together(parameters.values, parameters.routed, parameters.task.any_objective),
     ):
         state.codec.check_same_classes(request.classes)
-        known = KnownData(state.codec, state.features)
+        known = KnownData(state.codec, state.features, state.recommendation, state.n_ensemble)
         with interruptible():
             data = read_data(parameters, request, backbone, state.seed, known)
-        arguments = compile_arguments(parameters, data.backbone)
+        arguments = compile_arguments(parameters, data.backbone, data.settings.early_stopping)
         spec = state.compile_spec.with_changes(state.compile_arguments, arguments)
         spec = replace(spec, objective=spec.objective.continued(data.objective))
         with restored_on_failure(model, state.compile_spec):
@@ -203,12 +211,16 @@ def _train(
 ) -> FittedNetwork:
     """Plan the training of a compiled network, train it, and finish."""
     calibrates = request.task == "fit" and data.settings.calibration is not None
+    if is_auto(parameters.settings.calibration) and temperature_of(network.model) is None:
+        calibrates = False  # it was not recommended when the network was built
     modes = network.state.compile_spec.metric_modes()
     callbacks = _build_callbacks(parameters, network.state.run)
     network = replace(network, callbacks=(*callbacks["callbacks"], *callbacks["fit__callbacks"]))
     plan = _plan(
         parameters, request, data, network, progress, modes, callbacks, calibrates=calibrates
     )
+    temperature = temperature_of(network.model)
+    set_temperature(network.model, 1.0)
     interrupted = False
     result: TrainingResult | None = None
 
@@ -232,6 +244,8 @@ def _train(
     if calibrates and data.validation is not None:
         batch_size = parameters.settings.predict_batch_size
         calibrate(network.model, data.validation, data.settings.engine, batch_size)
+    elif temperature is not None:
+        set_temperature(network.model, temperature)
     if request.task == "fit":
         trained = _with_thresholds(parameters, data, trained)
     if interrupted:
@@ -291,12 +305,11 @@ def _plan(
     """Decide how to train, and prepare the network for it."""
     model, state, settings = network.model, network.state, data.settings
     is_part = request.task == "partial_fit"
-    if data.weighted:
-        state.compile_spec.check_weightable()
+    state.compile_spec.check_weightable(rows=data.weighted, members=data.weighs_members)
     if calibrates and temperature_of(model) is None:
         raise ValueError(
-            "`calibration` must be None to continue with a network that was fitted without it; got "
-            f"{settings.calibration!r}. Set warm_start=False to fit a new one."
+            "`calibration` must be None or 'auto' to continue with a network that was fitted "
+            f"without it; got {settings.calibration!r}. Set warm_start=False to fit a new one."
         )
     stopping: tuple[keras.callbacks.Callback, ...] = ()
     if settings.early_stopping is not None and not is_part:
@@ -312,21 +325,29 @@ def _plan(
             (*callbacks["callbacks"], *stopping, *callbacks["fit__callbacks"])
         ),
         jit_compile=state.compile_spec.jit_compile,
-        options=_fit_options(settings.fit_options, data.validation),
+        options=_fit_options(settings.fit_options, data),
         verbose=int(parameters.settings.verbose),
         keeps_interrupted=request.keeps_interrupted,
     )
-    set_temperature(model, 1.0)
     steps_per_epoch = None if is_part else data.training.n_steps(data.batch_size)
     start_schedules(model, None if steps_per_epoch is None else steps_per_epoch * plan.epochs)
     return plan
 
 
-def _fit_options(options: Mapping[str, object], validation: Data | None) -> Mapping[str, object]:
-    """Replace -1, which means all rows; the batches of a stream are its own."""
-    if options.get("validation_batch_size") != -1 or not isinstance(validation, TrainingData):
+def _fit_options(options: Mapping[str, object], data: RunData) -> Mapping[str, object]:
+    """Replace -1, which means all rows; the batches of a stream are its own.
+
+    An ensemble predicts the folds that it holds out, which may be all rows, in larger batches.
+    """
+    validation = data.validation
+    if not isinstance(validation, TrainingData):
         return options
-    return {**options, "validation_batch_size": validation.n_samples}
+    size = options.get("validation_batch_size")
+    if size == -1:
+        size = validation.n_samples
+    elif size is None and validation.weighs_members:
+        size = max(data.batch_size, _HELD_OUT_ROWS_PER_BATCH)
+    return options if size is None else {**options, "validation_batch_size": size}
 
 
 def _extend(

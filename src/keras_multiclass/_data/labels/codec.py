@@ -27,7 +27,7 @@ from keras_multiclass._data.labels.parse import (
     unique_in_order,
 )
 from keras_multiclass._data.labels.target import Weighting, class_indices
-from keras_multiclass._data.splitting import validation_split
+from keras_multiclass._data.splitting import assign_folds, validation_split
 from keras_multiclass._data.weights import nonzero_weight_mask, resolve_class_weight
 from keras_multiclass._shared.error_marks import mark
 from keras_multiclass._shared.messages import (
@@ -331,6 +331,13 @@ class LabelCodec:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Split rows into training and validation rows, stratified by class."""
         return validation_split(encoded, fraction, seed)
+
+    def folds(self, encoded: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
+        """Return the fold of each row, stratified by class; -1 for the only row of a class.
+
+        Of soft labels, the largest counts.
+        """
+        return assign_folds(class_indices(encoded), n_folds, seed)
 
     def splitter_target(self, encoded: np.ndarray) -> np.ndarray:
         """Return one label for each row; of soft labels, the largest."""

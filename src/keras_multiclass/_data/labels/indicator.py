@@ -434,6 +434,15 @@ class IndicatorCodec:
             parts[np.random.default_rng(seed).integers(len(parts))] = 1
         return np.flatnonzero(parts == 0), np.flatnonzero(parts)
 
+    def folds(self, encoded: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
+        """Return the fold of each row, stratified by label; of few rows, the first folds have one.
+
+        The only row of a label may be held out, because labels need not occur.
+        """
+        shares = (1 / n_folds,) * n_folds
+        parts = assign_parts(sparse.csr_array(encoded), shares, order=1, seed=seed)
+        return np.unique(parts, return_inverse=True)[1]
+
     def splitter_target(self, encoded: np.ndarray) -> np.ndarray:
         """Return the matrix of zeros and ones."""
         return encoded

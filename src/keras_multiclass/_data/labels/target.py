@@ -83,6 +83,9 @@ class TargetCodec(Protocol):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Split rows into training and validation rows, stratified."""
 
+    def folds(self, encoded: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
+        """Return the fold of each row, stratified; -1 for a row that must not be held out."""
+
     def splitter_target(self, encoded: np.ndarray) -> np.ndarray:
         """Return the labels that a splitter gets as y."""
 

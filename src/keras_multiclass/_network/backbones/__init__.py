@@ -9,6 +9,7 @@ from __future__ import annotations
 from keras_multiclass._network.backbones import (  # noqa: F401  (importing them registers the built-ins)
     ft_transformer,
     image,
+    mlp_plr,
     realmlp,
     recurrent,
     sequence,

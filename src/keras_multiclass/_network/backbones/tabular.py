@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from keras_multiclass._network.backbones.building_blocks import activate, normalize
+from keras_multiclass._network.backbones.building_blocks import activate, dense, normalize_rows
 from keras_multiclass._network.backbones.checks import (
     check_choice,
     check_inputs,
@@ -25,7 +25,7 @@ from keras_multiclass._network.layers.dropout import RowDropout
 _NORMALIZATIONS = ("layer", "batch", None)
 
 
-@register_backbone("mlp", kind="table")
+@register_backbone("mlp", kind="table", stacked=True)
 def mlp(
     inputs: keras.KerasTensor,
     *,
@@ -38,6 +38,7 @@ def mlp(
     kernel_regularizer: Any = None,
     numeric_embedding: str | None = None,
     embedding_units: int = 16,
+    n_members: int = 1,
 ) -> keras.KerasTensor:
     """Build a multilayer perceptron.
 
@@ -67,10 +68,12 @@ def mlp(
         Embedding of the numbers [1]_; None for the numbers themselves.
     embedding_units : int, default=16
         Length of each number's embedding.
+    n_members : int, default=1
+        Number of independent members, passed by the classifier.
 
     Returns
     -------
-    KerasTensor of shape (batch, n_features)
+    KerasTensor of shape (batch, n_features), or (batch, n_members, n_features) for several members
         ``n_features`` is the last value of ``hidden_units``.
 
     Raises
@@ -97,10 +100,11 @@ def mlp(
     normalization = check_choice("normalization", normalization, _NORMALIZATIONS)
     initializer = check_keras_object("kernel_initializer", kernel_initializer, keras.initializers)
     regularizer = check_keras_object("kernel_regularizer", kernel_regularizer, keras.regularizers)
-    x = embed_numbers(x, table, numeric_embedding, embedding_units)
+    x = embed_numbers(x, table, numeric_embedding, embedding_units, n_members=n_members)
     drop = RowDropout(inputs)
     for width in widths:
-        x = layers.Dense(
+        x = dense(
+            x,
             width,
             # Without normalization, the layer applies the activation itself: half the layers.
             activation=activation if normalization is None else None,
@@ -108,14 +112,14 @@ def mlp(
             use_bias=normalization != "batch",
             kernel_initializer=_fresh(initializer),
             kernel_regularizer=regularizer,
-        )(x)
+        )
         if normalization is not None:
-            x = activate(normalize(x, normalization), activation)
+            x = activate(normalize_rows(x, normalization), activation)
         x = drop(x, dropout)
     return x
 
 
-@register_backbone("resnet", kind="table")
+@register_backbone("resnet", kind="table", stacked=True)
 def resnet(
     inputs: keras.KerasTensor,
     *,
@@ -129,6 +133,7 @@ def resnet(
     normalization: str | None = "layer",
     numeric_embedding: str | None = None,
     embedding_units: int = 16,
+    n_members: int = 1,
 ) -> keras.KerasTensor:
     r"""Build the residual network of Gorishniy et al. [1]_ for tables.
 
@@ -165,10 +170,12 @@ def resnet(
         Embedding of the numbers [2]_; None for the numbers themselves.
     embedding_units : int, default=16
         Length of each number's embedding.
+    n_members : int, default=1
+        Number of independent members, passed by the classifier.
 
     Returns
     -------
-    KerasTensor of shape (batch, units)
+    KerasTensor of shape (batch, units), or (batch, n_members, units) for several members
         The features.
 
     Raises
@@ -198,18 +205,18 @@ def resnet(
     dropout = check_rate("dropout", dropout)
     residual_dropout = check_rate("residual_dropout", residual_dropout)
     normalization = check_choice("normalization", normalization, _NORMALIZATIONS)
-    x = embed_numbers(x, table, numeric_embedding, embedding_units)
+    x = embed_numbers(x, table, numeric_embedding, embedding_units, n_members=n_members)
 
     # Everything that reads the residual stream starts with Norm, and batch normalization would
     # subtract any bias.
     use_bias = normalization != "batch"
     drop = RowDropout(inputs)
-    x = layers.Dense(units, use_bias=use_bias)(x)
+    x = dense(x, units, use_bias=use_bias)
     for _ in range(num_layers):
-        hidden = layers.Dense(hidden_units, activation=activation)(normalize(x, normalization))
-        change = layers.Dense(units, use_bias=use_bias)(drop(hidden, dropout))
+        hidden = dense(normalize_rows(x, normalization), hidden_units, activation=activation)
+        change = dense(drop(hidden, dropout), units, use_bias=use_bias)
         x = layers.Add()([x, drop(change, residual_dropout)])
-    return activate(normalize(x, normalization), activation)
+    return activate(normalize_rows(x, normalization), activation)
 
 
 def _fresh(initializer: Any) -> Any:

@@ -31,12 +31,22 @@ class TrainingDefaults:
         Lower bound of ``batch_size="auto"``, used if `batch_size` is None.
     early_stopping : bool, int, mapping or None, default=None
         As in the classifier.
-    validation_split : float or None, default=None
-        Fraction of the rows held out for `early_stopping`.
+    validation_split : float, int or None, default=None
+        Fraction of the rows held out for `early_stopping` and `calibration`, or number of folds.
     scaling : str or None, default=None
         Scaling of the numbers: ``"standard"``, ``"robust"`` or ``"quantile"``.
     n_ensemble : int or None, default=None
         Number of ensemble members.
+    calibration : {"temperature"} or None, default=None
+        As in the classifier.
+    up_to_rows : mapping of int to TrainingDefaults, default={}
+        Other recommendations for at most so many training rows.
+
+    Notes
+    -----
+    If `validation_split` is a number of folds, `early_stopping` and `calibration` are recommended
+    for ensembles that are trained with the cross-entropy. They are off if the user chooses a single
+    network or another loss, or if there are fewer than 60 rows, or four for each class.
     """
 
     optimizer: Any = None
@@ -46,6 +56,29 @@ class TrainingDefaults:
     batch_size: int | None = None
     least_batch_size: int = 64
     early_stopping: Any = None
-    validation_split: float | None = None
+    validation_split: float | int | None = None
     scaling: str | None = None
     n_ensemble: int | None = None
+    calibration: str | None = None
+    up_to_rows: Mapping[int, TrainingDefaults] = field(default_factory=dict)
+
+    @property
+    def has_folds(self) -> bool:
+        """Whether each member of an ensemble should hold out another fold of the rows."""
+        return isinstance(self.validation_split, int)
+
+    def for_rows(self, n_rows: int | None) -> TrainingDefaults:
+        """Return the recommendations for a number of training rows.
+
+        Parameters
+        ----------
+        n_rows : int or None
+            The number; None if it is not known, as that of a stream.
+
+        Returns
+        -------
+        TrainingDefaults
+            Those of the smallest key of `up_to_rows` that is not exceeded, else these.
+        """
+        sizes = [size for size in self.up_to_rows if n_rows is not None and n_rows <= size]
+        return self.up_to_rows[min(sizes)] if sizes else self

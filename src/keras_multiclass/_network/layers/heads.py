@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -15,35 +17,39 @@ __all__ = [
     "Temperature",
     "average_labels",
     "average_members",
+    "repeat_for_members",
 ]
 
 _register = keras.saving.register_keras_serializable(package="keras_multiclass")
 
 
-def average_members(logits: Any) -> Any:
+def average_members(logits: Any, weights: Any = None) -> Any:
     """Average the probabilities of ensemble members.
 
     Parameters
     ----------
     logits : tensor of shape (batch, n_members, n_classes)
         Logits of each member.
+    weights : tensor of shape (batch, n_members), default=None
+        Weights of the members; None if all are equal.
 
     Returns
     -------
     tensor of shape (batch, n_classes)
         Logarithms of the mean probabilities, which are valid logits.
     """
-    logs = ops.log_softmax(logits, axis=-1)
-    return ops.logsumexp(logs, axis=1) - float(np.log(logits.shape[1]))
+    return _log_average(ops.log_softmax(logits, axis=-1), weights)
 
 
-def average_labels(logits: Any) -> Any:
+def average_labels(logits: Any, weights: Any = None) -> Any:
     """Average the probabilities of ensemble members for labels that do not exclude each other.
 
     Parameters
     ----------
     logits : tensor of shape (batch, n_members, n_labels)
         Logits of each member.
+    weights : tensor of shape (batch, n_members), default=None
+        Weights of the members; None if all are equal.
 
     Returns
     -------
@@ -51,9 +57,33 @@ def average_labels(logits: Any) -> Any:
         Logits of the mean probabilities.
     """
     present, absent = (
-        ops.logsumexp(ops.log_sigmoid(values), axis=1) for values in (logits, -logits)
+        _log_average(ops.log_sigmoid(values), weights) for values in (logits, -logits)
     )
     return present - absent
+
+
+def _log_average(logs: Any, weights: Any) -> Any:
+    """Return the logarithm of the weighted mean over the members of what ``logs`` are logs of."""
+    if weights is None:
+        return ops.logsumexp(logs, axis=1) - float(np.log(logs.shape[1]))
+    weights = ops.cast(weights, logs.dtype)
+    shares = weights / ops.sum(weights, axis=1, keepdims=True)
+    return ops.logsumexp(logs + ops.log(shares)[..., None], axis=1)
+
+
+def repeat_for_members(weights: Any, n_members: int) -> Any:
+    """Repeat the weights of ensemble members, each of which may be an ensemble itself.
+
+    Parameters
+    ----------
+    weights : tensor of shape (batch, n_ensemble)
+        Weights.
+    n_members : int
+        A multiple of `n_ensemble`.
+    """
+    weights = ops.cast(weights, keras.config.floatx())
+    n_inner = n_members // weights.shape[1]
+    return weights if n_inner == 1 else ops.repeat(weights, n_inner, axis=1)
 
 
 def multiply_members(inputs: Any, kernel: Any) -> Any:
@@ -148,10 +178,35 @@ class MemberAverage(keras.layers.Layer):
     """
 
     xla_is_fast = True
+    _weights_of_batch: Any = None
+
+    @contextlib.contextmanager
+    def weighted_by(self, weights: Any) -> Iterator[None]:
+        """Weigh the members of the batch that is processed inside.
+
+        Parameters
+        ----------
+        weights : tensor of shape (batch, n_ensemble)
+            Weights of the members of each row.
+        """
+        self._weights_of_batch = weights
+        try:
+            yield
+        finally:
+            self._weights_of_batch = None
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Return the logits."""
-        return inputs if training else average_members(inputs)
+        if training:
+            return inputs
+        weights = self._weights_of_batch
+        if weights is not None:
+            weights = repeat_for_members(weights, inputs.shape[1])
+        return self.average(inputs, weights)
+
+    def average(self, logits: Any, weights: Any = None) -> Any:
+        """Average logits, as `average_members` does."""
+        return average_members(logits, weights)
 
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return the shape outside training."""
@@ -170,9 +225,9 @@ class LabelAverage(MemberAverage):
 
     xla_is_fast = True
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Return the logits."""
-        return inputs if training else average_labels(inputs)
+    def average(self, logits: Any, weights: Any = None) -> Any:
+        """Average logits, as `average_labels` does."""
+        return average_labels(logits, weights)
 
 
 @_register

@@ -30,6 +30,17 @@ Adapted = TypeVar("Adapted", bound=AdaptedLoss)
 _MEAN = "mean_with_sample_weight"
 
 
+def is_automatic(loss: Any) -> bool:
+    """Whether a loss is the cross-entropy that ``"auto"`` stands for, by any of its names.
+
+    Parameters
+    ----------
+    loss : object
+        As passed by the user.
+    """
+    return loss is None or (isinstance(loss, str) and loss in ("auto", "crossentropy", "ce"))
+
+
 def as_class(loss: Any) -> Any:
     """Replace names and Keras functions by the corresponding Keras class."""
     if isinstance(loss, str):

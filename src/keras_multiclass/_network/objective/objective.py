@@ -31,10 +31,12 @@ class Objective(ABC):
         Layer that averages the members of an ensemble.
     automatic_loss : str
         Keras' name of the loss that ``"auto"`` stands for.
-    table_backbone : str
-        The backbone that ``"auto"`` is for tables.
+    table_backbone, small_table_backbone : str
+        The backbones that ``"auto"`` is for tables, and for those of few rows.
     temperature_of_each : bool
         Whether calibration gives each unit a temperature of its own.
+    calibrated_metric : str or None
+        The metric that is the automatic loss after calibration.
     metrics_of_each : tuple of str
         Metrics of each class, for TensorBoard.
     """
@@ -46,7 +48,9 @@ class Objective(ABC):
     average_layer: ClassVar[type[MemberAverage]]
     automatic_loss: ClassVar[str]
     table_backbone: ClassVar[str]
+    small_table_backbone: ClassVar[str]
     temperature_of_each: ClassVar[bool]
+    calibrated_metric: ClassVar[str | None] = None
     metrics_of_each: ClassVar[tuple[str, ...]]
 
     def with_ensemble(self, ensemble: bool) -> Self:
@@ -54,16 +58,24 @@ class Objective(ABC):
         return replace(self, ensemble=ensemble)
 
     def build_metrics(
-        self, metrics: Any, arguments: Mapping[str, Any], *, of_each: bool = False
+        self,
+        metrics: Any,
+        arguments: Mapping[str, Any],
+        *,
+        of_each: bool = False,
+        calibrated: bool = False,
     ) -> list[keras.metrics.Metric]:
         """Build metrics of encoded targets and raw model output.
 
-        With ``of_each``, precision, recall and F1 of each class are added.
+        With ``of_each``, precision, recall and F1 of each class are added, with ``calibrated`` the
+        loss after calibration.
         """
         built = self.resolve_metrics(metrics, arguments)
         names = {metric.name for metric in built}
-        added = [name for name in self.metrics_of_each if of_each and name not in names]
-        return built + self.resolve_metrics(added, {})
+        added = list(self.metrics_of_each) if of_each else []
+        if calibrated and self.calibrated_metric is not None:
+            added.append(self.calibrated_metric)
+        return built + self.resolve_metrics([name for name in added if name not in names], {})
 
     @abstractmethod
     def resolve_metrics(

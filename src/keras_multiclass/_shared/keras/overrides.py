@@ -19,6 +19,8 @@ NOT_CALLED = ("fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "
 def overridden(model: keras.Model, names: Iterable[str]) -> list[str]:
     """List the methods that a model has of its own, in its class or set on the instance.
 
+    Those that declare that they are ``logs_like_keras`` do not count.
+
     Parameters
     ----------
     model : keras.Model
@@ -26,8 +28,13 @@ def overridden(model: keras.Model, names: Iterable[str]) -> list[str]:
     names : iterable of str
         Names of methods of `keras.Model`.
     """
-    own = vars(model)
-    return [n for n in names if n in own or getattr(type(model), n) is not getattr(keras.Model, n)]
+    return [name for name in names if name in vars(model) or _replaces(type(model), name)]
+
+
+def _replaces(model_class: type, name: str) -> bool:
+    method = getattr(model_class, name)
+    is_known = getattr(method, "logs_like_keras", False)
+    return method is not getattr(keras.Model, name) and not is_known
 
 
 def overrides_prediction(model: keras.Model) -> bool:

@@ -2,17 +2,20 @@
 
 The loss of a batch is the weighted mean over its rows. Keras averages these means by the numbers of
 rows, so that the average depends on which rows share a batch. Here each counts by its sum of
-weights, which gives the weighted mean over all rows, whatever the batches.
+weights, which gives the weighted mean over all rows, whatever the batches. (In an ensemble whose
+members train on different rows, the loss of a batch is the mean of the members' means.)
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 
+from keras_multiclass._network.side_by_side import largest_weights
 from keras_multiclass._shared.keras.overrides import overridden
 from keras_multiclass._shared.upstream.keras_training import loss_tracker_weight
 from keras_multiclass.exceptions import EngineError
@@ -40,18 +43,28 @@ def step_of(model: keras.Model, name: str) -> Callable[..., Any]:
     @functools.wraps(own)
     def step(*arguments: Any) -> Any:
         *_, sample_weight = keras.utils.unpack_x_y_sample_weight(arguments[-1])
-        if sample_weight is None or getattr(model.loss, "reduction", None) != _MEAN:
+        with contextlib.ExitStack() as stack:
+            if sample_weight is not None and len(sample_weight.shape) == 2:
+                average = model.get_layer("logits")  # of the members of an ensemble
+                stack.enter_context(average.weighted_by(sample_weight))
+                sample_weight = largest_weights(sample_weight)
+            if sample_weight is not None and getattr(model.loss, "reduction", None) == _MEAN:
+                stack.enter_context(_averaging(model, keras.ops.sum(sample_weight)))
             return own(*arguments)
-        try:
-            with loss_tracker_weight(model, keras.ops.sum(sample_weight)):
-                return own(*arguments)
-        except NotImplementedError as error:
-            raise EngineError(
-                f"The loss of weighted rows cannot be averaged: {error}. Install another version "
-                "of Keras, or train without weights."
-            ) from error
 
     return step
+
+
+@contextlib.contextmanager
+def _averaging(model: keras.Model, weight: Any) -> Iterator[None]:
+    try:
+        with loss_tracker_weight(model, weight):
+            yield
+    except NotImplementedError as error:
+        raise EngineError(
+            f"The loss of weighted rows cannot be averaged: {error}. Install another version of "
+            "Keras, or train without weights."
+        ) from error
 
 
 def prepare_functions(model: keras.Model) -> None:

@@ -44,8 +44,8 @@ class DeviceData:
         Features, of the network's dtype or of fewer than 32 bits; see `widened`.
     y : tf.Tensor of int32 of shape (n_rows,)
         Class indices.
-    sample_weight : tf.Tensor of shape (n_rows,) or None
-        Weights.
+    sample_weight : tf.Tensor of shape (n_rows,) or (n_rows, n_members), or None
+        Weights, or a mask of the rows that each member of an ensemble trains on.
     """
 
     X: tf.Tensor
@@ -297,7 +297,7 @@ def widened(X: tf.Tensor) -> tf.Tensor:
 
 
 def _wide_dtype(dtype: tf.DType) -> tf.DType:
-    return tf.as_dtype(keras.config.floatx()) if dtype.size < 4 else dtype
+    return tf.as_dtype(keras.config.floatx()) if dtype.size < 4 and not dtype.is_bool else dtype
 
 
 def _results(model: keras.Model) -> Any:

@@ -27,10 +27,16 @@ from keras_multiclass._training.reading.validation import (
     check_split_arguments,
     check_validation_arguments,
     hold_out,
+    hold_out_folds,
     hold_out_given,
     read_validation,
 )
 from keras_multiclass._training.request import FitRequest
+
+
+def _least_rows(n_classes: int) -> int:
+    """Return the number of rows from which on a backbone may recommend to hold out some."""
+    return max(60, 4 * n_classes)
 
 
 def read_arrays(
@@ -60,10 +66,19 @@ def read_arrays(
         codec, codes = task.learn(request.y, known=known.codec)
     rows = RowReader(features, codec)
     data = rows.combine(X, codes, request.sample_weight)
-    resolved = backbone.resolve(X.shape)
+    resolved = backbone.resolve(
+        X.shape, X.shape[0], None if known is None else known.recommendation
+    )
     if known is None:
         backbone.warn_if_ambiguous(X.shape)
-    settings = resolve_auto(parameters, resolved, can_hold_out=True)
+    settings = resolve_auto(
+        parameters,
+        resolved,
+        task.any_objective,
+        can_hold_out=True,
+        has_enough_rows=has_validation or X.shape[0] >= _least_rows(codec.n_classes),
+        n_ensemble=None if known is None else known.n_ensemble,
+    )
     holds_out = request.task == "fit" and not has_validation
     split = settings.validation_split if holds_out else None
     held_out = None
@@ -74,6 +89,8 @@ def read_arrays(
     )
     if held_out is not None:
         held_out = rows.with_class_weights(held_out, weighting.rows)
+    elif isinstance(split, int):
+        data, held_out = hold_out_folds(data, codec, split, settings.n_ensemble, seed)
     elif split is not None:
         data, held_out = hold_out(data, codec, split, seed)
     if known is None:
@@ -102,7 +119,7 @@ def read_arrays(
         training=data,
         validation=validation,
         batch_size=settings.rows_per_batch(data.n_samples),
-        statistics=ArrayStatistics(data.X, data.sample_weight, data.rows),
+        statistics=ArrayStatistics(data.X, data.weight_of_rows, data.rows),
         sample=data,
         y=request.y,
         tokens=tokens,

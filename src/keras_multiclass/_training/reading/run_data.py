@@ -10,7 +10,7 @@ from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.labels.target import TargetCodec
 from keras_multiclass._data.rows import Data, TrainingData
 from keras_multiclass._data.statistics import Statistics
-from keras_multiclass._network.backbone_resolution import ResolvedBackbone
+from keras_multiclass._network.backbone_resolution import Recommendation, ResolvedBackbone
 from keras_multiclass._network.build import InputDescription
 from keras_multiclass._network.objective import Objective
 from keras_multiclass._training.defaults import TrainingSettings
@@ -74,6 +74,11 @@ class RunData:
         """Whether any rows have weights."""
         return self.training.weighted or (self.validation is not None and self.validation.weighted)
 
+    @property
+    def weighs_members(self) -> bool:
+        """Whether each member of an ensemble trains on other rows."""
+        return isinstance(self.training, TrainingData) and self.training.weighs_members
+
     def describe_inputs(self) -> InputDescription:
         """Describe the rows to the function that builds a network."""
         return InputDescription(
@@ -89,7 +94,21 @@ class RunData:
 
 @dataclass(frozen=True)
 class KnownData:
-    """What an earlier run learned, which further data must agree with."""
+    """What an earlier run learned and chose, which further data must agree with.
+
+    Attributes
+    ----------
+    codec : TargetCodec
+        The classes or labels.
+    features : FeatureSchema
+        Checks X.
+    recommendation : Recommendation or None
+        The backbone, and what it recommended.
+    n_ensemble : int
+        Number of networks side by side.
+    """
 
     codec: TargetCodec
     features: FeatureSchema
+    recommendation: Recommendation | None
+    n_ensemble: int

@@ -69,10 +69,16 @@ def read_stream(
                 features, first.X, sample, is_raw=backbone.reads_raw(parameters.settings.scaling)
             )
             learning_rows = RowReader(features, labels)
-    resolved = backbone.resolve(X.shape)
+    resolved = backbone.resolve(X.shape, known=None if known is None else known.recommendation)
     if known is None:
         backbone.warn_if_ambiguous(X.shape)
-    settings = resolve_auto(parameters, resolved, can_hold_out=has_validation)
+    settings = resolve_auto(
+        parameters,
+        resolved,
+        task.any_objective,
+        can_hold_out=has_validation,
+        n_ensemble=None if known is None else known.n_ensemble,
+    )
     precision = _PrecisionCheck(features, sample.X, is_active=known is None)
     precision.add(first.X, sample)
     rest = _rest(batches, stream, learning_rows, precision)
@@ -238,7 +244,7 @@ def _check_settings(settings: Settings, request: FitRequest, has_validation: boo
     needs_rows = {
         "validation_split": settings.validation_split is not None,
         "early_stopping": settings.early_stopping not in (False, "auto"),
-        "calibration": settings.calibration is not None,
+        "calibration": settings.calibration not in (None, "auto"),
         "threshold": is_chosen(settings.threshold),
     }
     names = [name for name, needed in needs_rows.items() if needed]

@@ -126,6 +126,66 @@ def hold_out(
     return data.take(train), data.take(validation)
 
 
+def hold_out_folds(
+    data: TrainingData, codec: TargetCodec, n_folds: int, n_members: int, seed: int
+) -> tuple[TrainingData, TrainingData]:
+    """Hold out another fold for each member of an ensemble, in turn.
+
+    Parameters
+    ----------
+    data : TrainingData
+        All rows.
+    codec : TargetCodec
+        The classes or labels.
+    n_folds : int
+        Number of folds. If there are more members, rows are assigned to other folds for the next
+        `n_folds` of them.
+    n_members : int
+        Number of members.
+    seed : int
+        Seed of the folds.
+
+    Returns
+    -------
+    training, validation : TrainingData
+        Of several members, both have weights of shape (n_samples, n_members): zero for the rows
+        that a member does not train on, or that it does.
+
+    Raises
+    ------
+    ValueError
+        If no row can be held out, because each is the only one of its class.
+    """
+    folds = [
+        codec.folds(data.y, n_folds, epoch_seed(seed, repetition))
+        for repetition in range(-(-n_members // n_folds))
+    ]
+    members = np.arange(n_members)
+    held_out = np.stack(folds, axis=1)[:, members // n_folds] == members % n_folds
+    validated = np.flatnonzero(held_out.any(axis=1)).astype(np.int32)
+    if not len(validated):
+        raise ValueError(
+            invalid(
+                "`validation_split`",
+                "None if each row is the only one of its class",
+                describe(n_folds),
+                "Pass X_val and y_val, or more rows.",
+            )
+        )
+    if n_members == 1:
+        return data.take(np.flatnonzero(~held_out[:, 0]).astype(np.int32)), data.take(validated)
+    training, validation = ~held_out, held_out
+    if data.sample_weight is not None:
+        training, validation = (
+            np.where(used, data.sample_weight[:, None], 0).astype(data.sample_weight.dtype)
+            for used in (training, validation)
+        )
+    return (
+        replace(data, sample_weight=training),
+        replace(data, sample_weight=validation).take(validated),
+    )
+
+
 def hold_out_given(
     data: TrainingData, codec: TargetCodec, split: object, request: FitRequest, seed: int
 ) -> tuple[TrainingData, TrainingData]:

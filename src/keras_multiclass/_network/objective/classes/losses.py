@@ -27,6 +27,7 @@ from keras_multiclass._network.objective.loss_building import (
     as_class,
     build_keras_loss,
     build_user_loss,
+    is_automatic,
     keras_name,
 )
 from keras_multiclass._shared.keras.lookup import snake_name
@@ -36,7 +37,6 @@ from keras_multiclass.exceptions import ObjectiveError
 
 __all__ = ["resolve_loss"]
 
-_AUTOMATIC = ("auto", "crossentropy", "ce")
 
 # Input forms of the Keras losses for exclusive classes. "scores" are the raw output, with the
 # matching `from_logits` where the loss has one.
@@ -119,10 +119,8 @@ def resolve_loss(
         If `loss` has an invalid type.
     """
     arguments = dict(routed or {})
-    if loss is None or (isinstance(loss, str) and loss in _AUTOMATIC):
-        spec = _automatic(arguments, output_form, soft)
-    else:
-        spec = as_class(loss)
+    automatic = is_automatic(loss)
+    spec = _automatic(arguments, output_form, soft) if automatic else as_class(loss)
     known = _known_name(spec)
     if known is None:
         return _user_loss(spec, arguments, n_classes, output_form, soft)

@@ -10,6 +10,10 @@ from typing import Any
 import keras
 
 from keras_multiclass._network.objective.adapters import AdaptedMetric
+from keras_multiclass._network.objective.classes.calibrated_loss import (
+    CALIBRATED_LOSS,
+    CalibratedCrossentropy,
+)
 from keras_multiclass._network.objective.classes.scores import (
     AUCS,
     COUNTED,
@@ -65,6 +69,7 @@ _OF_PROBABILITIES = (
 _FORMS: dict[str, tuple[TargetForm, PredictionForm]] = {
     "ClassScore": _INDEX,
     "ClassAUC": ("index", "logits"),
+    "CalibratedCrossentropy": ("one_hot", "logits"),
     "Accuracy": ("index", "labels"),
     "SparseCategoricalAccuracy": _INDEX,
     "SparseTopKCategoricalAccuracy": _INDEX,
@@ -98,7 +103,13 @@ _TWO_CLASSES: dict[str, tuple[TargetForm, PredictionForm]] = {
     "SquaredHinge": ("float_column", "margin"),
 }
 # Metrics that compare soft labels with probabilities; all others compare classes.
-_OF_SOFT_LABELS = (*_OF_PROBABILITIES, "CategoricalCrossentropy", "BinaryCrossentropy")
+_OF_SOFT_LABELS = (
+    *_OF_PROBABILITIES,
+    "BinaryCrossentropy",
+    "CalibratedCrossentropy",
+    "CategoricalCrossentropy",
+)
+_OURS = (ClassAUC, ClassScore, CalibratedCrossentropy)
 _OVERLAP = ("IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU")
 _RANKED = ("TopKCategoricalAccuracy", "SparseTopKCategoricalAccuracy")
 
@@ -121,9 +132,9 @@ def resolve_metrics(
     ----------
     metrics : None, one metric, list, tuple or dict
         Each is a Keras metric's name, class or instance, with any input form; a function
-        ``(y_true, y_pred)``; ``"accuracy"``, ``"crossentropy"``, ``"top_3_accuracy"`` (or any other
-        number); or a name in `COUNTED`, `AUCS` or `SCIKIT_LEARN_NAMES`. The keys of a dict name the
-        metrics.
+        ``(y_true, y_pred)``; ``"accuracy"``, ``"crossentropy"``, ``"calibrated_crossentropy"``,
+        ``"top_3_accuracy"`` (or any other number); or a name in `COUNTED`, `AUCS` or
+        `SCIKIT_LEARN_NAMES`. The keys of a dict name the metrics.
     routed : mapping of str to object, default=None
         Routed arguments, such as ``{"0__threshold": 0.5}``.
     n_classes : int
@@ -173,6 +184,8 @@ def _lookup(name: str, n_classes: int, class_names: Sequence[str] | None, soft: 
     if name in ("crossentropy", "ce"):
         sparse, soft_labels = metrics.SparseCategoricalCrossentropy, metrics.CategoricalCrossentropy
         return functools.partial(soft_labels if soft else sparse, name=name)
+    if name == CALIBRATED_LOSS:
+        return functools.partial(CalibratedCrossentropy, name=name)
     if match := _TOP_K.fullmatch(name):
         k = int(match[1])
         return functools.partial(metrics.SparseTopKCategoricalAccuracy, k=k, name=name)
@@ -184,7 +197,7 @@ def _lookup(name: str, n_classes: int, class_names: Sequence[str] | None, soft: 
         return functools.partial(
             cls, n_classes=n_classes, score=score, class_names=names, name=name
         )
-    own = ["accuracy", "crossentropy", "top_3_accuracy"]
+    own = ["accuracy", CALIBRATED_LOSS, "crossentropy", "top_3_accuracy"]
     own += [*COUNTED, *AUCS, *SCIKIT_LEARN_NAMES]
     return with_classes(metric_lookup(name, own), n_classes)
 
@@ -195,7 +208,7 @@ def _lookup(name: str, n_classes: int, class_names: Sequence[str] | None, soft: 
 def _adapt(
     metric: Any, name: str, n_classes: int, output_form: OutputForm, ensemble: bool, soft: bool
 ) -> keras.metrics.Metric:
-    if not isinstance(metric, (ClassScore, ClassAUC)) and not _has_known_form(metric):
+    if not isinstance(metric, _OURS) and not _has_known_form(metric):
         return adapt_own_metric(
             metric,
             name,

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from keras_multiclass._network.layers.heads import MemberAverage
+from keras_multiclass._network.objective.classes.calibrated_loss import CALIBRATED_LOSS
 from keras_multiclass._network.objective.classes.losses import resolve_loss
 from keras_multiclass._network.objective.classes.metrics import resolve_metrics
 from keras_multiclass._network.objective.classes.output import (
@@ -45,6 +46,7 @@ class ClassObjective(Objective):
 
     average_layer: ClassVar[type[MemberAverage]] = MemberAverage
     table_backbone: ClassVar[str] = "realmlp_small"
+    small_table_backbone: ClassVar[str] = "mlp_plr"
     metrics_of_each: ClassVar[tuple[str, ...]] = (
         "per_class_precision",
         "per_class_recall",
@@ -52,6 +54,7 @@ class ClassObjective(Objective):
     )
     automatic_loss: ClassVar[str] = "sparse_categorical_crossentropy"
     temperature_of_each: ClassVar[bool] = False
+    calibrated_metric: ClassVar[str | None] = CALIBRATED_LOSS
 
     def of_model(self, model: keras.Model, sample: Any, loss: Any) -> ClassObjective:
         """Return the objective of a whole model; raise ``ObjectiveError`` if it does not fit."""

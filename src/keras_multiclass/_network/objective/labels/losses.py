@@ -23,6 +23,7 @@ from keras_multiclass._network.objective.loss_building import (
     as_class,
     build_keras_loss,
     build_user_loss,
+    is_automatic,
     keras_name,
 )
 from keras_multiclass._shared.keras.lookup import snake_name
@@ -34,7 +35,6 @@ __all__ = ["AsymmetricLoss", "LabelLoss", "resolve_label_loss"]
 
 _register = keras.saving.register_keras_serializable(package="keras_multiclass")
 
-_AUTOMATIC = ("auto", "crossentropy", "ce")
 _ASYMMETRIC = ("asymmetric", "asymmetric_loss", "AsymmetricLoss")
 _KNOWN: Mapping[str, Literal["scores", "logits", "probabilities"]] = {
     "BinaryCrossentropy": "scores",
@@ -207,7 +207,7 @@ def resolve_label_loss(
     """
     arguments = dict(routed or {})
     logits = output_form == "label_logits"
-    if loss is None or (isinstance(loss, str) and loss in _AUTOMATIC):
+    if is_automatic(loss):
         spec: Any = keras.losses.BinaryCrossentropy
     elif isinstance(loss, str) and loss in _ASYMMETRIC:
         spec = AsymmetricLoss

@@ -45,6 +45,7 @@ class LabelObjective(Objective):
 
     average_layer: ClassVar[type[MemberAverage]] = LabelAverage
     table_backbone: ClassVar[str] = "tabm_small"
+    small_table_backbone: ClassVar[str] = "tabm_small"
     metrics_of_each: ClassVar[tuple[str, ...]] = (
         "per_label_precision",
         "per_label_recall",
