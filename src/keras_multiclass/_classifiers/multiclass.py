@@ -136,10 +136,11 @@ class KerasMulticlassClassifier(KerasClassifierBase):
         has none. Not supported with a complete `model`.
     calibration : {"auto", "temperature"} or None, default="auto"
         Whether to calibrate probabilities after training. ``"temperature"`` divides the logits
-        by the number that minimizes the cross-entropy of the validation rows; predicted labels
-        do not change. The validation rows are those of `early_stopping`, held out in the same
-        way. `partial_fit` resets the temperature to 1. ``"auto"`` uses the backbone's default, or
-        None if it has none. Not supported with a complete `model`.
+        by the number that minimizes the cross-entropy of the validation rows, with a prior that
+        keeps it near 1 if these are few; predicted labels do not change. The validation rows are
+        those of `early_stopping`, held out in the same way. `partial_fit` keeps the temperature.
+        ``"auto"`` uses the backbone's default, or None if it has none. Not supported with a
+        complete `model`.
     warm_start : bool, default=False
         Whether `fit` continues from the last fit instead of starting over. Optimizer, loss,
         metrics and callbacks follow their current values; the classes and the seed are those of

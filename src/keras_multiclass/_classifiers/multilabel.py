@@ -140,10 +140,11 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         the same way. `partial_fit` keeps the thresholds.
     calibration : {"auto", "temperature"} or None, default="auto"
         Whether to calibrate probabilities after training. ``"temperature"`` divides the logits of
-        each label by the number that minimizes their cross-entropy on the validation rows, which
-        are those of `early_stopping`, held out in the same way. `partial_fit` resets the
-        temperatures to 1. ``"auto"`` uses the backbone's default, or None if it has none, as
-        ``"tabm_small"``. Not supported with a complete `model`.
+        each label by the number that minimizes their cross-entropy on the validation rows, with a
+        prior that keeps it near 1 if these are few; they are those of `early_stopping`, held out
+        in the same way. `partial_fit` keeps the temperatures. ``"auto"`` uses the backbone's
+        default, or None if it has none, as ``"tabm_small"``. Not supported with a complete
+        `model`.
     warm_start : bool, default=False
         Whether `fit` continues from the last fit instead of starting over. Optimizer, loss,
         metrics and callbacks follow their current values; the classes and the seed are those of

@@ -52,7 +52,8 @@ def mlp_plr(
     MLP-PLR [1]_: each number becomes itself and three learned periodic features.
 
     On tables of up to 20,000 rows, the classifier trains four of these networks by default, each on
-    another seven eighths of the rows; beyond, and for streams, one on all rows.
+    another seven eighths of the rows; beyond, and if the number of rows is unknown (streams,
+    `partial_fit`), one on all rows.
 
     The epoch whose predictions for the rows held out are best after calibration is kept, and the
     temperature is fitted to these predictions ("refine, then calibrate" [3]_). Networks that

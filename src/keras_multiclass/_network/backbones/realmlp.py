@@ -188,7 +188,8 @@ def realmlp_small(
 
     On tables of up to 20,000 rows, the classifier trains four of these networks by default, each on
     another three quarters of the rows, and keeps the epoch whose predictions for the rows held out
-    are best after calibration, as for ``mlp_plr``; beyond, and for streams, one on all rows.
+    are best after calibration, as for ``mlp_plr``; beyond, and if the number of rows is unknown
+    (streams, `partial_fit`), one on all rows.
 
     Parameters
     ----------

@@ -67,7 +67,9 @@ def read_arrays(
     rows = RowReader(features, codec)
     data = rows.combine(X, codes, request.sample_weight)
     resolved = backbone.resolve(
-        X.shape, X.shape[0], None if known is None else known.recommendation
+        X.shape,
+        None if request.task == "partial_fit" else X.shape[0],  # others may follow
+        None if known is None else known.recommendation,
     )
     if known is None:
         backbone.warn_if_ambiguous(X.shape)
