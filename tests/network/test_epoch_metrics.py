@@ -417,8 +417,8 @@ def test_the_calibrated_crossentropy_is_that_of_the_best_temperature(soft):
 
     best = min(map(loss, np.geomspace(0.25, 8, 1000)))
     assert best < 0.98 * loss(1.0)
-    # The temperatures that are tried are a fifth apart.
-    assert best <= float(metric.result()) <= 1.005 * best
+    # The temperatures that are tried are a fifth apart, and have a prior around 1.
+    assert best <= float(metric.result()) <= 1.01 * best
 
 
 def test_the_calibrated_crossentropy_is_monitored_without_being_listed_as_a_metric():

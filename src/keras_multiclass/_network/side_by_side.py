@@ -12,9 +12,10 @@ from keras import ops
 from keras_multiclass._network.layers.heads import repeat_for_members
 from keras_multiclass._network.optimizers import acts_elementwise
 from keras_multiclass._shared.keras.layer_tree import iterate_layers
+from keras_multiclass._shared.keras.member_weights import largest_weights
 from keras_multiclass._shared.messages import describe, invalid
 
-__all__ = ["EnsembleNetwork", "check_steps", "largest_weights", "side_by_side"]
+__all__ = ["EnsembleNetwork", "check_steps", "side_by_side"]
 
 
 @keras.saving.register_keras_serializable(package="keras_multiclass")
@@ -115,18 +116,6 @@ class EnsembleNetwork(keras.Model):
         return super().compute_metrics(x, y, y_pred, sample_weight)
 
     compute_metrics.logs_like_keras = True  # type: ignore[attr-defined]
-
-
-def largest_weights(weights: Any) -> Any:
-    """Return the largest weight of each row; None for masks, whose rows all count the same.
-
-    Parameters
-    ----------
-    weights : tensor of shape (batch, n_ensemble)
-        Weights, or a mask, of the rows for each member.
-    """
-    is_mask = keras.backend.standardize_dtype(weights.dtype) == "bool"
-    return None if is_mask else ops.max(weights, axis=1)
 
 
 def check_steps(model: keras.Model) -> None:

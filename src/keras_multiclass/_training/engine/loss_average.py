@@ -15,7 +15,7 @@ from typing import Any
 
 import keras
 
-from keras_multiclass._network.side_by_side import largest_weights
+from keras_multiclass._shared.keras.member_weights import largest_weights
 from keras_multiclass._shared.keras.overrides import overridden
 from keras_multiclass._shared.upstream.keras_training import loss_tracker_weight
 from keras_multiclass.exceptions import EngineError
