@@ -606,7 +606,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
 
 # Incremented whenever the attributes of a fitted classifier change, so that an older version of the
 # package rejects what it cannot read.
-_PICKLE_FORMAT = 5
+_PICKLE_FORMAT = 6
 
 # Estimators with locks as attributes could not be copied or pickled.
 _locks: weakref.WeakKeyDictionary[KerasClassifierBase, threading.RLock] = (
