@@ -130,3 +130,37 @@ def test_a_registered_backbone_may_recommend_by_rows():
     finally:
         registry._REGISTRY._backbones.pop("by_rows")
     assert epochs == [2, 3, 1]
+
+
+@pytest.mark.parametrize(("n_rows", "members", "epochs"), [(200, 16, 40), (2_001, 8, 128)])
+def test_the_best_preset_trains_more_members_for_more_epochs(n_rows, members, epochs):
+    values = resolved(*rows(n_rows), preset="best", epochs="auto")
+    assert (values["n_ensemble"], values["validation_split"]) == (members, members)
+    assert values["epochs"] == epochs
+    assert values["calibration"] == "temperature"
+
+
+def test_a_preset_replaces_only_what_is_left_open():
+    values = resolved(X, y, preset="best", epochs=3, n_ensemble=2, optimizer="sgd")
+    assert [values[name] for name in ("epochs", "n_ensemble", "optimizer")] == [3, 2, "sgd"]
+
+
+@pytest.mark.parametrize(
+    ("params", "reason"),
+    [
+        ({"backbone": "mlp"}, "backbone 'mlp' has no recommendations for it"),
+        ({"backbone": lambda inputs, hidden_units: inputs}, "`backbone` is your own"),
+    ],
+)
+def test_a_preset_without_effect_is_a_warning(params, reason):
+    with pytest.warns(UserWarning, match=f"preset='best' has no effect, because {reason}"):
+        with_preset = resolved(X, y, preset="best", **params)
+    assert with_preset == resolved(X, y, **params)
+
+
+def test_a_preset_cannot_change_once_the_network_exists():
+    classifier = KerasMulticlassClassifier(
+        epochs=1, n_ensemble=2, backbone__hidden_units=(4,), warm_start=True, random_state=0
+    ).fit(X, y)
+    with pytest.raises(ValueError, match="`preset` must stay None once the network exists"):
+        classifier.set_params(preset="best").fit(X, y)

@@ -56,6 +56,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         backbone: Any = "auto",
         *,
         model: Any = None,
+        preset: str | None = None,
         loss: Any = "auto",
         optimizer: Any = "auto",
         metrics: Any = None,
@@ -81,6 +82,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
     ) -> None:
         self.backbone = backbone
         self.model = model
+        self.preset = preset
         self.loss = loss
         self.optimizer = optimizer
         self.metrics = metrics

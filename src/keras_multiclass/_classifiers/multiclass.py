@@ -47,6 +47,10 @@ class KerasMulticlassClassifier(KerasClassifierBase):
         two classes, a single unit (sigmoid or logit). If the network is compiled, its ``compile``
         arguments replace the defaults. A custom ``train_step``, ``test_step`` or ``predict_step``
         is called; a custom ``fit`` or ``predict`` is not.
+    preset : {"best"} or None, default=None
+        Which recommendations of the backbone replace parameters at ``"auto"``. With ``"best"``,
+        the default for tables trains more networks for more epochs; parameters that you set stay as
+        they are. Backbones without recommendations for it train as usual, with a warning.
     loss : str, keras.losses.Loss, class or callable, default="auto"
         Loss function; ``"auto"`` is cross-entropy. The loss is given what it expects: class
         indices or one-hot targets, logits or probabilities. Soft labels need a loss that takes
@@ -145,7 +149,8 @@ class KerasMulticlassClassifier(KerasClassifierBase):
         Whether `fit` continues from the last fit instead of starting over. Optimizer, loss,
         metrics and callbacks follow their current values; the classes and the seed are those of
         the first fit. Parameters that determine the network (`backbone` or `model` and their
-        arguments, `scaling`, `categorical_features`, `n_ensemble`, `dtype`) must not change.
+        arguments, `preset`, `scaling`, `categorical_features`, `n_ensemble`, `dtype`) must not
+        change.
     dtype : {"float32", "float64", "mixed_float16", "mixed_bfloat16"}, default="float32"
         Keras dtype policy of the network. Keras' global policy and float type have no effect; a
         fit warns of a global policy of lower precision.

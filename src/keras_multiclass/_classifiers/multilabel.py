@@ -40,6 +40,10 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         network is compiled, its ``compile`` arguments replace the defaults. A custom
         ``train_step``, ``test_step`` or ``predict_step`` is called; a custom ``fit`` or ``predict``
         is not.
+    preset : {"best"} or None, default=None
+        Which recommendations of the backbone replace parameters at ``"auto"``. With ``"best"``,
+        ``"mlp_plr"`` and ``"realmlp_small"`` train more networks for more epochs; other backbones,
+        such as the default, train as usual, with a warning.
     loss : str, keras.losses.Loss, class or callable, default="auto"
         Loss function; ``"auto"`` is binary cross-entropy, averaged over the labels.
         ``"asymmetric"`` is the loss of Ridnik et al. (ICCV 2021) for many labels that are rare,
@@ -149,7 +153,8 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         Whether `fit` continues from the last fit instead of starting over. Optimizer, loss,
         metrics and callbacks follow their current values; the classes and the seed are those of
         the first fit. Parameters that determine the network (`backbone` or `model` and their
-        arguments, `scaling`, `categorical_features`, `n_ensemble`, `dtype`) must not change.
+        arguments, `preset`, `scaling`, `categorical_features`, `n_ensemble`, `dtype`) must not
+        change.
     dtype : {"float32", "float64", "mixed_float16", "mixed_bfloat16"}, default="float32"
         Keras dtype policy of the network. Keras' global policy and float type have no effect; a
         fit warns of a global policy of lower precision.
@@ -262,6 +267,7 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         backbone: Any = "auto",
         *,
         model: Any = None,
+        preset: str | None = None,
         loss: Any = "auto",
         optimizer: Any = "auto",
         metrics: Any = None,
@@ -287,6 +293,7 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         super().__init__(
             backbone,
             model=model,
+            preset=preset,
             loss=loss,
             optimizer=optimizer,
             metrics=metrics,

@@ -123,6 +123,8 @@ class NetworkParameters:
         The values of the parameters.
     table_default, small_table_default : str
         The backbones that ``"auto"`` is for tables, and for those of up to 2,000 rows.
+    preset : {"best"} or None
+        Which recommendations of a registered backbone apply.
     integer_dtype : str or None
         Dtype of the user's own input layer, if it is for integers and known.
     """
@@ -131,15 +133,21 @@ class NetworkParameters:
     model: object = None
     table_default: str = "mlp"
     small_table_default: str = "mlp"
+    preset: str | None = None
     integer_dtype: str | None = None
 
     @classmethod
     def of(
-        cls, backbone: object, model: object, table_default: str, small_table_default: str
+        cls,
+        backbone: object,
+        model: object,
+        table_default: str,
+        small_table_default: str,
+        preset: str | None = None,
     ) -> NetworkParameters:
         """Return the parameters, and how an input layer in one of them reads X."""
         dtype = integer_input(backbone if model is None else model)
-        return cls(backbone, model, table_default, small_table_default, dtype)
+        return cls(backbone, model, table_default, small_table_default, preset, dtype)
 
     @property
     def reads_tables(self) -> bool:
@@ -197,15 +205,29 @@ class NetworkParameters:
             If `backbone` is of a wrong type, is unknown, or cannot read X of this shape.
         """
         if self.model is not None:
+            self._warn_of_preset("`model` is given")
             return None
         if not isinstance(self.backbone, str):
+            self._warn_of_preset("`backbone` is your own")
             return _of_the_user(self.backbone)
         if known is not None:
             return replace(_registered(known.backbone, shape), defaults=known.defaults)
         automatic = self.backbone == "auto"
         name = self._automatic(shape, n_rows) if automatic else self.backbone
         resolved = _registered(name, shape)
-        return replace(resolved, defaults=resolved.defaults.for_rows(n_rows))
+        defaults = resolved.defaults.for_preset(self.preset)
+        if defaults is None:
+            self._warn_of_preset(f"backbone {name!r} has no recommendations for it")
+            defaults = resolved.defaults
+        return replace(resolved, defaults=defaults.for_rows(n_rows))
+
+    def _warn_of_preset(self, reason: str) -> None:
+        if self.preset is not None:
+            names = [name for name in list_backbones() if _defaults_of(name).best is not None]
+            warn(
+                f"preset={self.preset!r} has no effect, because {reason}. Backbones with "
+                f"recommendations for it: {format_list(names)}."
+            )
 
     def _automatic(self, shape: tuple[int, ...], n_rows: int | None) -> str:
         """Rank 2 is a table; rank 4 and 5, and squares of rank 3, images; the rest, sequences."""
@@ -246,6 +268,10 @@ class NetworkParameters:
                 f"shape {tuple(shape[1:])} as having {shape[-1]} channels. If they are first, "
                 f"pass {swap}."
             )
+
+
+def _defaults_of(name: str) -> TrainingDefaults:
+    return get_backbone(name).defaults or TrainingDefaults()
 
 
 def _has_channels_first(row_shape: tuple[int, ...]) -> bool:
@@ -294,7 +320,7 @@ def _registered(name: str, shape: tuple[int, ...]) -> ResolvedBackbone:
         backbone.kind,
         scales_inputs=True,
         name=name,
-        defaults=backbone.defaults or TrainingDefaults(),
+        defaults=_defaults_of(name),
         head=backbone.head or keras.layers.Dense,
         ensemble=backbone.ensemble,
         stacked=backbone.stacked,

@@ -21,6 +21,7 @@ from keras_multiclass._training.engine import ENGINES, EngineName
 Auto: TypeAlias = Literal["auto"]
 
 CALIBRATIONS = ("auto", "temperature", None)
+PRESETS = ("best", None)
 SCALINGS = ("auto", "standard", "robust", "quantile", None)
 
 # Arguments of `keras.Model.fit` that are parameters of the estimator under the same name.
@@ -46,6 +47,7 @@ class Settings:
     engine: EngineName
     n_ensemble: int | Auto
     calibration: str | None
+    preset: str | None = None
     threshold: object = None
     predict_batch_size: int | None = None
     fit_options: Mapping[str, object] = field(default_factory=dict)
@@ -121,6 +123,7 @@ _CHECKS = {
     "scaling": Check(f"one of {format_list(SCALINGS)}", one_of(*SCALINGS)),
     "n_ensemble": _COUNT_OR_AUTO,
     "calibration": Check(f"one of {format_list(CALIBRATIONS)}", one_of(*CALIBRATIONS)),
+    "preset": Check(f"one of {format_list(PRESETS)}", one_of(*PRESETS)),
     "warm_start": _FLAG,
     "engine": Check(f"one of {format_list(ENGINES)}", one_of(*ENGINES)),
 }
@@ -179,6 +182,7 @@ def resolve_settings(values: Mapping[str, object], routed: Mapping[str, object])
         engine=own["engine"],
         n_ensemble=_integer_or_auto(own["n_ensemble"]),
         calibration=own["calibration"],
+        preset=own["preset"],
         threshold=threshold,
         predict_batch_size=_predict_batch_size(options),
         fit_options=options.of["fit"],

@@ -137,6 +137,7 @@ def _network_parameters(parameters: FitParameters, request: FitRequest) -> Netwo
         parameters.model,
         objective.table_backbone,
         objective.small_table_backbone,
+        parameters.settings.preset,
     )
 
 

@@ -62,6 +62,7 @@ _SMALL_ENSEMBLE = replace(
     early_stopping=True,
     calibration="temperature",
 )
+_SMALL_BEST = replace(_SMALL_ENSEMBLE, epochs=128, n_ensemble=8, validation_split=8)
 _HEAD = partial(NTKDense, bias_learning_rate_factor=_BIAS_FACTOR)
 
 
@@ -167,7 +168,7 @@ def realmlp(
 @register_backbone(
     "realmlp_small",
     kind="table",
-    defaults=replace(_SMALL_DEFAULTS, up_to_rows={20_000: _SMALL_ENSEMBLE}),
+    defaults=replace(_SMALL_DEFAULTS, up_to_rows={20_000: _SMALL_ENSEMBLE}, best=_SMALL_BEST),
     head=_HEAD,
     stacked=True,
 )
@@ -189,7 +190,8 @@ def realmlp_small(
     On tables of up to 20,000 rows, the classifier trains four of these networks by default, each on
     another three quarters of the rows, and keeps the epoch whose predictions for the rows held out
     are best after calibration, as for ``mlp_plr``; beyond, and if the number of rows is unknown
-    (streams, `partial_fit`), one on all rows.
+    (streams, `partial_fit`), one on all rows. With ``preset="best"``, there are eight networks,
+    each of which holds out another eighth of the rows, and 128 epochs.
 
     Parameters
     ----------

@@ -41,6 +41,8 @@ class TrainingDefaults:
         As in the classifier.
     up_to_rows : mapping of int to TrainingDefaults, default={}
         Other recommendations for at most so many training rows.
+    best : TrainingDefaults or None, default=None
+        Recommendations for ``preset="best"``: training takes longer, predictions are better.
 
     Notes
     -----
@@ -61,11 +63,27 @@ class TrainingDefaults:
     n_ensemble: int | None = None
     calibration: str | None = None
     up_to_rows: Mapping[int, TrainingDefaults] = field(default_factory=dict)
+    best: TrainingDefaults | None = None
 
     @property
     def has_folds(self) -> bool:
         """Whether each member of an ensemble should hold out another fold of the rows."""
         return isinstance(self.validation_split, int)
+
+    def for_preset(self, preset: str | None) -> TrainingDefaults | None:
+        """Return the recommendations for the classifier's ``preset``.
+
+        Parameters
+        ----------
+        preset : {"best"} or None
+            The parameter.
+
+        Returns
+        -------
+        TrainingDefaults or None
+            None if there are none for this preset.
+        """
+        return self if preset is None else self.best
 
     def for_rows(self, n_rows: int | None) -> TrainingDefaults:
         """Return the recommendations for a number of training rows.
