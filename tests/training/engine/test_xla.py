@@ -179,7 +179,7 @@ def test_the_graph_engine_trains_without_xla_where_xla_fails(eager_to_compile, c
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("engine", ["auto", "graph"])
+@pytest.mark.parametrize("engine", ["auto", "graph", "keras"])
 def test_requesting_xla_where_it_fails_is_an_error(engine):
     with pytest.raises(EngineError, match="`compile__jit_compile` must be False or 'auto' here"):
         fit(loss=unsupported_loss, metrics=None, compile__jit_compile=True, engine=engine)

@@ -14,12 +14,14 @@ import numpy as np
 import tensorflow as tf
 
 from keras_multiclass._shared.keras.epoch_callbacks import Logs
+from keras_multiclass._shared.keras.native_logs import without_native_logs
 from keras_multiclass._training.engine.binding import create_variables, state_of, values_of
 from keras_multiclass._training.engine.cache import Step, programs
 from keras_multiclass._training.engine.epochs import flat
 from keras_multiclass._training.engine.loss_average import prepare_functions
 from keras_multiclass._training.engine.programs import Program
 from keras_multiclass._training.engine.traceable import tracing
+from keras_multiclass._training.engine.xla import compilation_error
 
 
 class SharedSteps:
@@ -35,6 +37,7 @@ class SharedSteps:
         self._model = model
         self._own_function: Any = None  # Keras drops it whenever a model is compiled
         self._traces: dict[Any, tuple[Any, list[tf.Variable]]] = {}
+        self._compiled: set[Any] = set()  # names of steps, and sizes of batches
 
     def prepare(self, name: Step, batch: tuple[Any, ...]) -> Callable[[], Logs]:
         """Return a function that takes a step, and returns numbers by name.
@@ -54,7 +57,7 @@ class SharedSteps:
         model = self._model
         if self._own_function is None or model.train_function is not self._own_function:
             # At first, or after a callback compiled the model.
-            self._traces = {}
+            self._traces, self._compiled = {}, set()
             prepare_functions(model)
             self._own_function = model.train_function
         tensors = [tf.constant(part) for part in batch]
@@ -71,7 +74,20 @@ class SharedSteps:
         def take() -> Logs:
             return flat(tf.nest.map_structure(_plain, step(state, *tensors)))
 
-        return take
+        size = name, len(batch[0])
+        if not model.jit_compile or size in self._compiled:
+            return take
+
+        def compile_and_take() -> Logs:
+            try:
+                with without_native_logs():  # XLA logs its start
+                    logs = take()
+            except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
+                raise compilation_error(error) from error
+            self._compiled.add(size)
+            return logs
+
+        return compile_and_take
 
 
 def _plain(value: tf.Tensor) -> Any:

@@ -47,6 +47,7 @@ from keras_multiclass._training.engine.programs import (
 from keras_multiclass._training.engine.traceable import TracingError, tracing
 from keras_multiclass._training.engine.work import multiplications
 from keras_multiclass._training.engine.xla import (
+    compilation_error,
     draws_random_numbers,
     is_worth_compiling,
     steps_per_block,
@@ -230,11 +231,7 @@ class _Run:
                 blocks.append((n_rows, batch_size, block))
         except Exception as error:
             if required:
-                raise EngineError(
-                    "`compile__jit_compile` must be False or 'auto' here; got True, and XLA cannot "
-                    f"compile the training step ({type(error).__name__}). Usual causes: a loss, "
-                    "metric or layer that calls back into Python or works on strings."
-                ) from error
+                raise compilation_error(error) from error
         else:
             self.blocks = blocks
 

@@ -94,8 +94,7 @@ class _Steps:
         self.model = model
         self.reason = ""  # why Keras traces the steps of this model itself, if that is a surprise
         self._shared: SharedSteps | None = None
-        # XLA compiles for each size of a batch.
-        if why_no_graph_of(model) is None and not model.jit_compile:
+        if why_no_graph_of(model) is None:
             from keras_multiclass._training.engine.batch_steps import SharedSteps
 
             self._shared = SharedSteps(model)

@@ -161,15 +161,19 @@ class Program:
         return self._training(trainee, "train", train, (*data.signature, _ROWS, _COUNT))
 
     def step(self, model: keras.Model, name: str, batch: Sequence[tf.TensorSpec]) -> Any:
-        """Get ``f(state, *batch) -> logs``, which takes one step; the metrics are not reset."""
+        """Get ``f(state, *batch) -> logs``, which takes one step; the metrics are not reset.
+
+        With ``jit_compile``, XLA compiles it for each size of a batch when it is first called.
+        """
 
         def step(*batch: tf.Tensor) -> Any:
             return step_of(model, name)(batch)
 
         def make() -> Any:
-            return trace(model, state_of(model, with_training=True), step, batch)
+            state = state_of(model, with_training=True)
+            return trace(model, state, step, batch, jit_compile=model.jit_compile)
 
-        return self._get(model, (name, batch), make)
+        return self._get(model, (name, batch, model.jit_compile), make)
 
     def block(self, trainee: Trainee, data: DeviceData, n_rows: int, batch_size: int) -> Any:
         """Get ``f(state, *rows, n_steps) -> logs``, compiled by XLA.

@@ -17,6 +17,7 @@ from keras_multiclass._data.rows import TrainingData
 from keras_multiclass._shared.upstream.tensorflow import operations_of
 from keras_multiclass._training.engine.base import TrainingPlan
 from keras_multiclass._training.engine.work import multiplications
+from keras_multiclass.exceptions import EngineError
 
 # Fewer steps, shorter epochs and steps of more multiplications are faster without XLA.
 _FEWEST_STEPS = 2**15
@@ -88,6 +89,21 @@ def steps_per_block(data: TrainingData, batch_size: int) -> int:
     fitting = _MOST_BLOCK_BYTES // (row_bytes * batch_size)
     whole = max(1, data.n_samples // batch_size)
     return max(1, min(fitting, _MOST_STEPS_PER_BLOCK, 1 << (whole - 1).bit_length()))
+
+
+def compilation_error(cause: Exception) -> EngineError:
+    """Return the error to raise if the user requested XLA and it fails.
+
+    Parameters
+    ----------
+    cause : Exception
+        What TensorFlow raised.
+    """
+    return EngineError(
+        "`compile__jit_compile` must be False or 'auto' here; got True, and XLA cannot compile the "
+        f"step ({type(cause).__name__}). Usual causes: a loss, metric or layer that calls back "
+        "into Python or works on strings."
+    )
 
 
 def draws_random_numbers(traced: Any) -> bool:
