@@ -630,7 +630,8 @@ def _run_once(model: keras.Model, state: FittedState) -> None:
     features = state.features
     with warnings.catch_warnings():  # of the structure that some versions give single inputs
         warnings.simplefilter("ignore")
-        model(np.zeros((1, *features.input_shape), features.input_dtype), training=False)
+        shape = [size or 1 for size in features.input_shape]
+        model(np.zeros((1, *shape), features.input_dtype), training=False)
 
 
 def _is_fitted(name: str) -> bool:

@@ -13,8 +13,10 @@ from keras_multiclass._data.column_names import Names, check_names, names_of
 from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.offsets import Offsets, has_precision, some_rows
 from keras_multiclass._data.precision import warn_of_precision
+from keras_multiclass._data.ragged import Layout, arrange, as_sequences
 from keras_multiclass._data.reader import Reader, stand_in
 from keras_multiclass._data.rows import Features
+from keras_multiclass._data.sequences import Sequences
 from keras_multiclass._data.several_inputs import check_one_input
 from keras_multiclass._shared.messages import invalid
 
@@ -28,9 +30,9 @@ class FeatureSchema:
     Attributes
     ----------
     input_shape : tuple of int
-        Shape of one row.
+        Shape of one row; its number of steps is None for sequences of any length.
     n_features_in : int
-        Size of the second axis of X.
+        Size of the second axis of X; the number of channels of sequences of any length.
     feature_names_in : ndarray of str of shape (n_features_in,) or None
         Column names, if X was a data frame whose column names are all strings.
     dtype : {"float32", "float64"}
@@ -42,16 +44,18 @@ class FeatureSchema:
     columns : CategoricalColumns or None
         The categorical columns, which become codes; None if all columns are numeric.
     allow_nan : bool
-        Whether a table may have NaN, for a network that fills missing values.
+        Whether X may have NaN, for a network that fills missing values.
     estimator_name : str
         Name of the estimator in scikit-learn's messages.
     names : tuple or None
         Column names of any type, if X was a data frame.
     offsets : Offsets or None
         What is subtracted from X before it is cast; None if nothing is.
+    layout : {"channels_last", "channels_first"}
+        Where the channels of the user's X are.
     """
 
-    input_shape: tuple[int, ...]
+    input_shape: tuple[int | None, ...]
     n_features_in: int
     feature_names_in: np.ndarray | None
     dtype: str = "float32"
@@ -62,6 +66,7 @@ class FeatureSchema:
     names: Names | None = None
     offsets: Offsets | None = None
     integer_dtype: str | None = None
+    layout: Layout = "channels_last"
 
     @classmethod
     def learn(
@@ -74,14 +79,16 @@ class FeatureSchema:
         allow_nan: bool = False,
         estimator_name: str = "Estimator",
         integer_dtype: str | None = None,
+        layout: Layout = "channels_last",
     ) -> tuple[FeatureSchema, Features]:
         """Learn shape and names of X, and check it.
 
         Parameters
         ----------
         X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...)
-            The features: 2 to 5 dimensions, 2 for frames and sparse matrices.
-        dtype, token_ids, columns, allow_nan, estimator_name, integer_dtype
+            The features: 2 to 5 dimensions, 2 for frames and sparse matrices, or `Sequences`; as
+            `arrange` returns them.
+        dtype, token_ids, columns, allow_nan, estimator_name, integer_dtype, layout
             As the attributes.
 
         Returns
@@ -101,8 +108,9 @@ class FeatureSchema:
         )
         estimator = stand_in(estimator_name)()
         checked = reader.read(X, estimator, reset=True)
+        shape = tuple(int(size) for size in checked.shape[1:])
         schema = cls(
-            tuple(int(size) for size in checked.shape[1:]),
+            (None, shape[1]) if isinstance(checked, Sequences) else shape,
             int(estimator.n_features_in_),
             getattr(estimator, "feature_names_in_", None),
             dtype,
@@ -112,6 +120,7 @@ class FeatureSchema:
             estimator_name,
             names=names_of(X),
             integer_dtype=integer_dtype,
+            layout=layout,
         )
         return schema, checked
 
@@ -129,7 +138,7 @@ class FeatureSchema:
         Parameters
         ----------
         X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...)
-            The features.
+            The features, as `arrange` returns them.
         checked : ndarray, CSR matrix or CastOnRead
             The same, checked; its codes of categories may be changed.
         rows : ndarray of int, default=None
@@ -158,7 +167,7 @@ class FeatureSchema:
             schema = replace(schema, offsets=schema._find_offsets(sample))
         if not is_part:
             schema.warn_of_precision(sample, is_raw=not subtract_offsets)
-        return schema, checked if schema.offsets is None else schema.check(X)
+        return schema, checked if schema.offsets is None else schema._check(X)
 
     def _find_offsets(self, sample: Any) -> Offsets | None:
         offsets = Offsets.learn(sample, self.dtype)
@@ -171,9 +180,13 @@ class FeatureSchema:
         return not self._reader.reads_integers and has_precision(X, self.dtype)
 
     def sample(self, X: Any) -> Any:
-        """Check some rows, and return them in 64 bits and without offsets."""
+        """Check some rows, and return them in 64 bits and without offsets.
+
+        Of sequences of any length, the steps are returned.
+        """
         reader = replace(self._reader, dtype="float64", offsets=None)
         checked = reader.read(X, stand_in(self.estimator_name)(), reset=True)
+        checked = checked.steps if isinstance(checked, Sequences) else checked
         return checked[:] if isinstance(checked, CastOnRead) else checked
 
     def warn_of_precision(self, sample: Any, **options: bool) -> None:
@@ -202,19 +215,40 @@ class FeatureSchema:
             or names.
         """
         check_container(X)
-        check_one_input(X, row_shape=self.input_shape)
-        check_names(X, self.names, self.estimator_name)
-        self._check_length(X)
+        if not self.any_length:
+            check_one_input(X, row_shape=self.input_shape)  # type: ignore[arg-type]
+        return self._check(arrange(X, self.layout))
+
+    def _check(self, X: Any) -> Features:
+        """Check what `arrange` returned."""
+        if self.any_length:
+            X = as_sequences(X)
+        elif isinstance(X, Sequences):
+            self._refuse_unequal(X)
+        if not isinstance(X, Sequences):
+            check_names(X, self.names, self.estimator_name)
+            self._check_length(X)
         estimator = stand_in(self.estimator_name)()
         estimator.n_features_in_ = self.n_features_in
         if self.feature_names_in is not None:
             estimator.feature_names_in_ = self.feature_names_in
         checked = self._reader.read(X, estimator, reset=False)
         shape = tuple(int(size) for size in checked.shape[1:])
-        self._check_shape(shape)
+        self._check_shape((None, shape[1]) if isinstance(checked, Sequences) else shape)
         return checked
 
-    def _check_shape(self, shape: tuple[int, ...]) -> None:
+    def _refuse_unequal(self, X: Sequences) -> None:
+        raise ValueError(
+            invalid(
+                "Each row of X",
+                f"of shape {self.input_shape}, as in fit",
+                f"sequences of {X.lengths.min()} to {X.lengths.max()} steps",
+                "To classify sequences of any length, pass some of unequal length to fit, or an "
+                "array of dtype object with one array for each sequence.",
+            )
+        )
+
+    def _check_shape(self, shape: tuple[int | None, ...]) -> None:
         if shape != self.input_shape:
             raise ValueError(
                 invalid(
@@ -245,6 +279,11 @@ class FeatureSchema:
             )
         if len(shape) > 1 and len(expected) > 1:
             self._check_shape(shape)
+
+    @property
+    def any_length(self) -> bool:
+        """Whether X holds sequences of any length."""
+        return self.input_shape[0] is None
 
     @property
     def _reader(self) -> Reader:

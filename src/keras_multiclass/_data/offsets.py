@@ -18,6 +18,7 @@ from sklearn.utils import check_array
 
 from keras_multiclass._data.frames import MISSING_TYPES, library_of_frame
 from keras_multiclass._data.padding import padding_mask
+from keras_multiclass._data.sequences import Sequences
 from keras_multiclass._shared.checks import is_integer
 
 _SAMPLE_ROWS = 2**8
@@ -191,6 +192,8 @@ def take_rows(X: Any, n_rows: int, selected: slice | np.ndarray) -> Any:
     library = library_of_frame(X)
     if library is not None:
         return X.iloc[selected] if library == "pandas" else X[selected]
+    if isinstance(X, Sequences):
+        return X.take(selected)
     if sparse.issparse(X):
         return X.tocsr()[selected]
     if isinstance(X, (list, tuple)):

@@ -19,6 +19,7 @@ from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.frames import library_of_frame
 from keras_multiclass._data.offsets import Offsets
 from keras_multiclass._data.refusals import refuse_not_numbers, refuse_repeated
+from keras_multiclass._data.sequences import Sequences
 from keras_multiclass._data.several_inputs import check_one_input
 from keras_multiclass._data.streams import is_stream
 from keras_multiclass._data.values import to_plain, without_integer_objects
@@ -85,6 +86,8 @@ class Reader:
         ndarray, CSR matrix or CastOnRead
             Shape as X.
         """
+        if isinstance(X, Sequences):
+            return X.with_steps(self.read(X.steps, estimator, reset=reset))
         if is_stream(X):
             raise TypeError(
                 invalid("X", "one array, data frame or sparse matrix", describe(X), _STREAM_CURE)

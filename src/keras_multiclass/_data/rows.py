@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from keras_multiclass._data.cast_on_read import CastOnRead
+from keras_multiclass._data.sequences import Sequences
 from keras_multiclass._shared.typing import FloatArray, IndexArray
 
-Features: TypeAlias = NDArray[Any] | sparse.csr_matrix | sparse.csr_array | CastOnRead
+Features: TypeAlias = NDArray[Any] | sparse.csr_matrix | sparse.csr_array | CastOnRead | Sequences
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,13 @@ class TrainingData:
             Dense and contiguous.
         """
         return dense(self.X[samples if self.rows is None else self.rows[samples]])
+
+    @property
+    def chosen(self) -> NDArray[Any] | Sequences:
+        """A copy of the features of all samples, without padding if they are `Sequences`."""
+        if isinstance(self.X, Sequences):
+            return self.X if self.rows is None else self.X.take(self.rows)
+        return self.features(slice(None))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -12,6 +13,7 @@ from scipy.stats import norm
 from sklearn.preprocessing import StandardScaler
 
 from keras_multiclass._data.padding import ZeroSteps, padding_mask
+from keras_multiclass._data.sequences import Sequences
 
 OUTERMOST_LEVEL = 1e-3  # normal quantiles are infinite at levels 0 and 1
 _CHUNK_VALUES = 2**22  # numbers converted to float64 at a time: 32 MiB
@@ -81,6 +83,8 @@ class Standardization:
         self, X: Any, sample_weight: np.ndarray | None = None, rows: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Compute mean and variance, see :func:`mean_and_variance`."""
+        if isinstance(X, Sequences):
+            return mean_and_variance(*X.table(rows, sample_weight))
         mask = padding_mask(X) if self.skip_padding else None
         return mean_and_variance(
             X[..., None] if self.single_channel else X, sample_weight, mask, rows
@@ -97,7 +101,7 @@ class Statistics(Protocol):
         """Return quantiles of some columns of a table, see :func:`weighted_quantiles`."""
 
     def has_missing(self) -> np.ndarray:
-        """Return for each column of a table whether it has NaN in some row."""
+        """Return for each column or channel whether it has NaN in some row."""
 
     def padding(self) -> Literal["end", "start"] | None:
         """Return where sequences are padded, see :class:`ZeroSteps`."""
@@ -139,9 +143,12 @@ class ArrayStatistics:
         return quantiles
 
     def has_missing(self) -> np.ndarray:
-        """Return for each column whether it has NaN in some row."""
-        missing = np.zeros(self.X.shape[1], bool)
-        size = max(1, _CHUNK_VALUES // 16 // self.X.shape[1])
+        """Return for each column or channel whether it has NaN in some row."""
+        if isinstance(self.X, Sequences):
+            return ArrayStatistics(*self.X.table(self.rows)).has_missing()
+        missing = np.zeros(self.X.shape[-1], bool)
+        row_values = max(1, math.prod(self.X.shape[1:]))
+        size = max(1, _CHUNK_VALUES // 16 // row_values)
         n_samples = self.X.shape[0] if self.rows is None else len(self.rows)
         for start in range(0, n_samples, size):
             part = slice(start, start + size)
@@ -149,7 +156,7 @@ class ArrayStatistics:
             if sparse.issparse(values):
                 missing[values.indices[np.isnan(values.data)]] = True
             else:
-                missing |= np.isnan(values).any(axis=0)
+                missing |= np.isnan(values).any(axis=tuple(range(values.ndim - 1)))
         return missing
 
     def padding(self) -> Literal["end", "start"] | None:
@@ -250,8 +257,11 @@ class Moments:
         groups : ndarray of int of shape (n_rows,) or None
             Group of each row; :meth:`combine` weights the groups.
         """
-        mask = padding_mask(X) if self.standardization.skip_padding else None
+        is_padded = self.standardization.skip_padding and not isinstance(X, Sequences)
+        mask = padding_mask(X) if is_padded else None
         X = X[..., None] if self.standardization.single_channel else X
+        if isinstance(X, Sequences):
+            X, sample_weight, groups = X.table(None, sample_weight, groups)
         self._n_features = X.shape[-1]
         # Always pass weights: without, scikit-learn counts rows as integers and would truncate the
         # fractional weights of earlier batches.

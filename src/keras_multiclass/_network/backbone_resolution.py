@@ -100,13 +100,13 @@ class ResolvedBackbone:
         """Whether the builder has a parameter of this name."""
         return takes(self.build, argument)
 
-    def takes_mask(self, row_shape: tuple[int, ...]) -> bool:
+    def takes_mask(self, row_shape: tuple[int | None, ...]) -> bool:
         """Whether the builder wants the mask of the steps of rows of this shape."""
         may_be_sequence = self.kind == "sequence" or (self.kind is None and len(row_shape) == 2)
         return may_be_sequence and self.takes("mask")
 
     def standardization(
-        self, row_shape: tuple[int, ...], *, skip_padding: bool = False
+        self, row_shape: tuple[int | None, ...], *, skip_padding: bool = False
     ) -> Standardization:
         """Return which values count when rows of this shape are standardized."""
         is_grey = self.kind == "image" and len(row_shape) == 2
@@ -171,6 +171,53 @@ class NetworkParameters:
         """Whether X of rank 2 holds token ids."""
         return self.model is None and self._registered_kind == "sequence"
 
+    def check_unequal(self, X: object) -> None:
+        """Raise if the network cannot read sequences of unequal length.
+
+        Parameters
+        ----------
+        X : object
+            The user's X.
+
+        Raises
+        ------
+        ValueError
+            If it takes no mask of the real steps.
+        """
+        kind = self._registered_kind
+        if self._takes_mask:
+            return
+        if kind in ("table", "image"):
+            of = f"for backbone={self.backbone!r}"
+            others = [
+                n for n in list_backbones("sequence") if takes(get_backbone(n).builder, "mask")
+            ]
+            names = " or ".join(map(repr, ["auto", *others]))
+            cure = f"For sequences, use backbone={names}, which need no padding."
+        else:
+            of = "for a network that takes no mask"
+            cure = "Or pass a function backbone(inputs, mask), whose mask is True at real steps."
+        raise ValueError(
+            invalid(
+                "X",
+                f"rows of equal length {of}",
+                f"{describe(X)} with rows of different lengths",
+                "Pad them to one length: X = keras.utils.pad_sequences(list(X), padding='post', "
+                f"dtype='float32'). {cure}",
+            )
+        )
+
+    @property
+    def _takes_mask(self) -> bool:
+        """Whether the network gets a mask of the real steps of sequences."""
+        if self.model is not None:
+            return False
+        if isinstance(self.backbone, str):
+            kind = self._registered_kind
+            is_masked = kind == "sequence" and takes(get_backbone(self.backbone).builder, "mask")
+            return kind is None or is_masked
+        return callable(self.backbone) and takes(self.backbone, "mask")
+
     @property
     def _registered_kind(self) -> str | None:
         if isinstance(self.backbone, str) and self.backbone != "auto":
@@ -179,7 +226,7 @@ class NetworkParameters:
 
     def resolve(
         self,
-        shape: tuple[int, ...],
+        shape: tuple[int | None, ...],
         n_rows: int | None = None,
         known: Recommendation | None = None,
     ) -> ResolvedBackbone | None:
@@ -188,7 +235,7 @@ class NetworkParameters:
         Parameters
         ----------
         shape : tuple of int
-            Shape of X.
+            Shape of X; None for the steps of sequences of any length.
         n_rows : int, default=None
             Number of rows to train on; None if it is not known.
         known : Recommendation, default=None
@@ -229,25 +276,25 @@ class NetworkParameters:
                 f"recommendations for it: {format_list(names)}."
             )
 
-    def _automatic(self, shape: tuple[int, ...], n_rows: int | None) -> str:
+    def _automatic(self, shape: tuple[int | None, ...], n_rows: int | None) -> str:
         """Rank 2 is a table; rank 4 and 5, and squares of rank 3, images; the rest, sequences."""
         rank = len(shape)
         if rank == 2:
-            if shape[1] > _MOST_EMBEDDED_COLUMNS:
+            if (shape[1] or 0) > _MOST_EMBEDDED_COLUMNS:
                 return "mlp"
             is_small = n_rows is not None and n_rows <= _MOST_ROWS_OF_SMALL_TABLE
             return self.small_table_default if is_small else self.table_default
         return "cnn" if rank > 3 or _is_square(*shape[1:]) else "conv1d"
 
-    def warn_if_ambiguous(self, shape: tuple[int, ...]) -> None:
+    def warn_if_ambiguous(self, shape: tuple[int | None, ...]) -> None:
         """Warn if the shape of X is ambiguous, or read otherwise than Keras' settings suggest.
 
         Parameters
         ----------
         shape : tuple of int
-            Shape of X.
+            Shape of X; nothing is ambiguous about sequences of any length.
         """
-        if self.model is not None or isinstance(self.backbone, keras.Layer):
+        if self.model is not None or isinstance(self.backbone, keras.Layer) or None in shape:
             return
         if len(shape) > 2 and keras.config.image_data_format() == "channels_first":
             warn(
@@ -259,9 +306,10 @@ class NetworkParameters:
             return
         if not isinstance(self.backbone, str):
             return
+        row_shape = tuple(size for size in shape[1:] if size is not None)
         if self.backbone == "auto" and len(shape) == 3:
-            _warn_if_ambiguous(*shape[1:])
-        if _has_channels_first(shape[1:]):
+            _warn_if_ambiguous(*row_shape)
+        if _has_channels_first(row_shape):
             swap = "np.swapaxes(X, 1, 2)" if len(shape) == 3 else "np.moveaxis(X, 1, -1)"
             warn(
                 f"X seems to have its channels first: backbone={self.backbone!r} reads rows of "
@@ -284,8 +332,8 @@ def _has_channels_first(row_shape: tuple[int, ...]) -> bool:
     return first in _CHANNELS and last not in _CHANNELS and min(row_shape[1:]) >= _SHORTEST_SQUARE
 
 
-def _is_square(height: int, width: int) -> bool:
-    return height == width >= _SHORTEST_SQUARE
+def _is_square(height: int | None, width: int | None) -> bool:
+    return height is not None and height == width and height >= _SHORTEST_SQUARE
 
 
 def _warn_if_ambiguous(height: int, width: int) -> None:
@@ -302,7 +350,7 @@ def _warn_if_ambiguous(height: int, width: int) -> None:
     warn(f"backbone='auto' reads rows of shape {(height, width)} as {read}. " + " ".join(cures))
 
 
-def _registered(name: str, shape: tuple[int, ...]) -> ResolvedBackbone:
+def _registered(name: str, shape: tuple[int | None, ...]) -> ResolvedBackbone:
     backbone = get_backbone(name)
     if len(shape) not in X_RANKS[backbone.kind]:
         suited = [n for n in list_backbones() if len(shape) in X_RANKS[get_backbone(n).kind]]

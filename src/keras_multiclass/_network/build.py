@@ -12,12 +12,13 @@ import numpy as np
 from keras import ops
 
 from keras_multiclass._data.categories import CategoricalColumns
-from keras_multiclass._data.statistics import Statistics
+from keras_multiclass._data.statistics import Standardization, Statistics
 from keras_multiclass._network.backbone_resolution import ResolvedBackbone
-from keras_multiclass._network.backbones.padding import every_step
+from keras_multiclass._network.backbones.padding import blank_padding, every_step
 from keras_multiclass._network.builder_arguments import check_arguments, is_required
 from keras_multiclass._network.layers.embedding import Embedding
 from keras_multiclass._network.layers.heads import MemberDense, Temperature
+from keras_multiclass._network.layers.real_steps import RealSteps
 from keras_multiclass._network.layers.stacked_dense import StackedDense
 from keras_multiclass._network.name_collisions import NameCollisionError, is_name_collision
 from keras_multiclass._network.objective import Objective
@@ -42,7 +43,7 @@ class InputDescription:
     Attributes
     ----------
     shape : tuple of int
-        Shape of one row.
+        Shape of one row; None for the steps of sequences of any length.
     statistics : Statistics
         Statistics of the weighted training rows.
     dtype : str
@@ -57,7 +58,7 @@ class InputDescription:
         Names of the columns of a table.
     """
 
-    shape: tuple[int, ...]
+    shape: tuple[int | None, ...]
     statistics: Statistics
     dtype: str
     tokens: np.ndarray | None = None
@@ -211,6 +212,8 @@ def _preprocess(
         table = read_table(inputs, rows.columns, rows.statistics, scaling, rows.names, max_one_hot)
         supplied = {"table": table.table} if backbone.takes("table") else {}
         return _Preprocessed(table.x, supplied, table.names)
+    if rows.shape[0] is None:
+        return _preprocess_any_length(inputs, rows, scaling)
     masked = backbone.takes_mask(rows.shape)
     mask = None
     if rows.tokens is not None:
@@ -226,6 +229,16 @@ def _preprocess(
     if masked and mask is None and is_required(backbone.build, "mask"):
         mask = every_step(inputs)
     return _Preprocessed(x, {"mask": mask} if masked and mask is not None else {})
+
+
+def _preprocess_any_length(
+    inputs: Any, rows: InputDescription, scaling: str | None
+) -> _Preprocessed:
+    """Add the layers for sequences of any length, whose padding is zero for the backbone."""
+    x, mask = RealSteps(dtype=inputs.dtype, name="real_steps")(inputs)
+    if scaling is not None:
+        x = standardized(x, *rows.statistics.moments(Standardization()))
+    return _Preprocessed(blank_padding(x, mask), {"mask": mask})
 
 
 def _embed(inputs: Any, tokens: np.ndarray) -> Any:

@@ -15,6 +15,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 from keras_multiclass._data.rows import Data, StreamData, TrainingData
+from keras_multiclass._data.sequences import Sequences
 from keras_multiclass._network.layers.heads import Temperature
 from keras_multiclass._network.objective import PRIOR_PRECISION
 from keras_multiclass._shared.interrupts import interruptible, interruptibly
@@ -92,7 +93,7 @@ def predict_validation(
     """
     outputs, y, weights = [], [], []
     for chunk in interruptibly(_chunks(validation, batch_size)):
-        X = chunk.features(slice(None))
+        X = chunk.chosen
         if chunk.weighs_members:
             outputs.append(_predict_by_others(model, X, chunk.sample_weight, batch_size))
         else:
@@ -104,7 +105,7 @@ def predict_validation(
 
 
 def _predict_by_others(
-    model: keras.Model, X: FloatArray, weights: Any, batch_size: int | None
+    model: keras.Model, X: FloatArray | Sequences, weights: Any, batch_size: int | None
 ) -> FloatArray:
     """Return the output for rows that only some members of an ensemble predict.
 

@@ -61,7 +61,11 @@ class SharedSteps:
             prepare_functions(model)
             self._own_function = model.train_function
         tensors = [tf.constant(part) for part in batch]
-        key = name, tuple(tf.TensorSpec([None, *t.shape[1:]], t.dtype) for t in tensors)
+        shapes = [[None, *t.shape[1:]] for t in tensors]
+        if None in (getattr(model, "input_shape", None) or ())[1:2]:  # sequences of any length
+            shapes[0][1] = None
+        specs = zip(shapes, tensors, strict=True)
+        key = name, tuple(tf.TensorSpec(shape, t.dtype) for shape, t in specs)
         if key not in self._traces:
             with tracing():
                 create_variables(model, batch[0][:1], batch[1][:1])

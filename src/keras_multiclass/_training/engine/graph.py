@@ -45,7 +45,7 @@ from keras_multiclass._training.engine.programs import (
     widened,
 )
 from keras_multiclass._training.engine.traceable import TracingError, tracing
-from keras_multiclass._training.engine.work import multiplications
+from keras_multiclass._training.engine.work import multiplications, open_steps
 from keras_multiclass._training.engine.xla import (
     compilation_error,
     draws_random_numbers,
@@ -92,8 +92,8 @@ class GraphEngine:
         state = values_of(state_of(model, with_training=False))
         spec = tf.TensorSpec([None, *X.shape[1:]], X.dtype)
         with tracing():
-            predict = program.predict(model, spec, batch_size)
-        work = batch_size * multiplications(model)
+            predict = program.predict(model, spec, batch_size, open_steps(X))
+        work = batch_size * multiplications(model, open_steps(X))
         steps = _fitting(_MULTIPLICATIONS_PER_SECOND * _SECONDS_PER_CALL, work)
         n_values = program.values_per_row(model, X.shape[1:])
         if n_values is None:
@@ -188,7 +188,7 @@ class _Run:
         create_variables(self.model, *self.first_row)
         self.loss_tracker, self.optimizer = self.model.metrics[:1], self.model.optimizer
         self.program = programs.get(self.model, Program)
-        self.trainee = Trainee(self.model, self.plan.batch_size)
+        self.trainee = Trainee(self.model, self.plan.batch_size, self.data.n_steps)
         self.state = values_of(self.trainee.variables)
         self.own_state = values_of(state_of(self.model, with_training=True))
 
@@ -376,7 +376,8 @@ class _Run:
 def _has_long_epochs(model: keras.Model, data: TrainingData, plan: TrainingPlan) -> bool:
     """Whether an epoch probably takes longer than a call of the graph should."""
     # A training step takes three times as long as a forward pass.
-    work = 3 * data.n_samples * multiplications(model) / _MULTIPLICATIONS_PER_SECOND
+    each = multiplications(model, open_steps(data.X))
+    work = 3 * data.n_samples * each / _MULTIPLICATIONS_PER_SECOND
     seconds = data.n_steps(plan.batch_size) * _SECONDS_PER_STEP + work
     # If the work is unknown, the first epoch tells.
     return _SECONDS_PER_CALL < seconds < float("inf")
@@ -416,7 +417,8 @@ def _upload(data: TrainingData, X: tf.Tensor | None = None) -> DeviceData:
         return tf.constant(full)
 
     weights = None if data.sample_weight is None else placed(data.sample_weight)
-    return DeviceData(_copy_features(data.X) if X is None else X, placed(data.y), weights)
+    X = _copy_features(data.X) if X is None else X
+    return DeviceData(X, placed(data.y), weights, open_steps(data.X))
 
 
 def _copy_features(X: Features) -> tf.Tensor:

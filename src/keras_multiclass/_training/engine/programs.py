@@ -46,11 +46,14 @@ class DeviceData:
         Class indices.
     sample_weight : tf.Tensor of shape (n_rows,) or (n_rows, n_members), or None
         Weights, or a mask of the rows that each member of an ensemble trains on.
+    n_steps : int, default=None
+        Typical number of steps of sequences of any length.
     """
 
     X: tf.Tensor
     y: tf.Tensor
     sample_weight: tf.Tensor | None
+    n_steps: int | None = None
 
     @property
     def tensors(self) -> tuple[tf.Tensor, ...]:
@@ -59,8 +62,9 @@ class DeviceData:
 
     @property
     def signature(self) -> tuple[tf.TensorSpec, ...]:
-        """Their specs, for any number of rows."""
-        return tuple(tf.TensorSpec([None, *t.shape[1:]], t.dtype) for t in self.tensors)
+        """Their specs, for any number of rows, and of steps if these are open."""
+        X, *others = (tf.TensorSpec([None, *t.shape[1:]], t.dtype) for t in self.tensors)
+        return (X if self.n_steps is None else _with_open_steps(X)), *others
 
 
 class Trainee:
@@ -76,9 +80,9 @@ class Trainee:
         The threads that run its steps.
     """
 
-    def __init__(self, model: keras.Model, batch_size: int) -> None:
+    def __init__(self, model: keras.Model, batch_size: int, n_steps: int | None = None) -> None:
         self.model = model
-        self.threads = choose_threads(model, batch_size)
+        self.threads = choose_threads(model, batch_size, n_steps)
         self._stand_in = KernelAdam.of(model) or FlatOptimizer.of(model)
         self.variables = state_of(model, with_training=True)
         if self._stand_in is not None:
@@ -110,7 +114,7 @@ class Program:
         self._own: weakref.WeakKeyDictionary[keras.Model, dict[Hashable, Any]] = (
             weakref.WeakKeyDictionary()
         )
-        self._threads: dict[int, Threads] = {}
+        self._threads: dict[tuple[int, int | None], Threads] = {}
         self._values_per_row: dict[tuple[int, ...], int | None] = {}
         self._lock = threading.RLock()
 
@@ -262,7 +266,9 @@ class Program:
             signature += (validation.signature, _ROWS, _COUNT, _FLAGS)
         return self._training(trainee, "epochs", epochs, signature)
 
-    def predict(self, model: keras.Model, X: tf.TensorSpec, batch_size: int) -> Any:
+    def predict(
+        self, model: keras.Model, X: tf.TensorSpec, batch_size: int, n_steps: int | None = None
+    ) -> Any:
         """Get ``f(state, X, batch_size) -> output``; X must consist of full batches."""
 
         def predict(X: tf.Tensor, batch_size: tf.Tensor) -> tf.Tensor:
@@ -279,10 +285,12 @@ class Program:
             return trace(model, state, predict, (X, _COUNT), threads=threads)
 
         own_step = overrides_prediction(model)
-        if batch_size not in self._threads:
+        size = batch_size, n_steps
+        if size not in self._threads:
             # The forward pass is a third of a training step.
-            self._threads[batch_size] = choose_threads(model, batch_size / 3)
-        threads = self._threads[batch_size]
+            self._threads[size] = choose_threads(model, batch_size / 3, n_steps)
+        threads = self._threads[size]
+        X = X if n_steps is None else _with_open_steps(X)
         return self._get(model, ("predict", X, threads), make)
 
     def _training(
@@ -298,6 +306,10 @@ class Program:
 def widened(X: tf.Tensor) -> tf.Tensor:
     """Cast the features of a batch that are kept in fewer than 32 bits to save memory."""
     return tf.cast(X, _wide_dtype(X.dtype))
+
+
+def _with_open_steps(X: tf.TensorSpec) -> tf.TensorSpec:
+    return tf.TensorSpec([X.shape[0], None, *X.shape[2:]], X.dtype)
 
 
 def _wide_dtype(dtype: tf.DType) -> tf.DType:

@@ -12,6 +12,7 @@ import numpy as np
 
 from keras_multiclass._data.cast_on_read import CastOnRead
 from keras_multiclass._data.rows import Data, Features, StreamData, TrainingData
+from keras_multiclass._data.sequences import Sequences
 from keras_multiclass._shared.keras.epoch_callbacks import EpochListener
 from keras_multiclass._shared.messages import format_list
 from keras_multiclass._shared.upstream.keras_training import profiles_batches
@@ -142,6 +143,22 @@ def predict(
         batch_size = _prediction_batch_size(X)
     elif batch_size == -1:
         batch_size = X.shape[0]
+    if isinstance(X, Sequences):  # batches of similar lengths have little padding
+        order = np.argsort(X.lengths, kind="stable")
+        in_order = _predict(requested, model, X.take(order), batch_size, convert)
+        predicted = np.empty_like(in_order)
+        predicted[order] = in_order
+        return predicted
+    return _predict(requested, model, X, batch_size, convert)
+
+
+def _predict(
+    requested: EngineName,
+    model: keras.Model,
+    X: Features,
+    batch_size: int,
+    convert: Callable[[np.ndarray], np.ndarray],
+) -> np.ndarray:
     if requested != "keras" and why_no_graph_of(model, PREDICTING) is None:
         from keras_multiclass._training.engine.graph import GraphEngine
 

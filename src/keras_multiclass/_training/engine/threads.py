@@ -41,7 +41,7 @@ class Threads(enum.Enum):
     POOL = "TensorFlow's pool, without restrictions"
 
 
-def choose_threads(model: keras.Model, batch_size: float) -> Threads:
+def choose_threads(model: keras.Model, batch_size: float, n_steps: int | None = None) -> Threads:
     """Choose the threads for the steps of a model by the size of a step.
 
     Parameters
@@ -50,6 +50,8 @@ def choose_threads(model: keras.Model, batch_size: float) -> Threads:
         Built.
     batch_size : float
         Rows per step.
+    n_steps : int, default=None
+        Steps of a sequence, if the model leaves them open.
 
     Returns
     -------
@@ -61,7 +63,7 @@ def choose_threads(model: keras.Model, batch_size: float) -> Threads:
     # The pool fuses some operations, and then rounds once where the others round twice.
     if any(layer.compute_dtype in ("float16", "bfloat16") for layer in iterate_layers(model)):
         return Threads.POOL
-    work = batch_size * multiplications(model)
+    work = batch_size * multiplications(model, n_steps)
     if work <= _MOST_ON_ONE_THREAD:
         return Threads.ONE
     return Threads.UNSPLIT if work <= _MOST_UNSPLIT else Threads.POOL

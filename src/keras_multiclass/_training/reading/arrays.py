@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.column_choice import is_open_choice
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.given_split import is_given_split
+from keras_multiclass._data.ragged import arrange, shape_of
 from keras_multiclass._data.rows import Data, Features
+from keras_multiclass._data.sequences import Sequences
 from keras_multiclass._data.several_inputs import check_one_input, count_rows
 from keras_multiclass._data.statistics import ArrayStatistics
 from keras_multiclass._data.tokens import occurring_tokens
@@ -60,19 +60,20 @@ def read_arrays(
             codec, codes = task.learn(request.y, request.classes)
         if request.classes is None:
             codec.check_learned(codes)
-        features, X = _learn_features(parameters, request.X, backbone)
+        arranged = arrange(request.X)
+        features, X = _learn_features(parameters, arranged, backbone, request.X)
     else:
         features, X = known.features, known.features.check(request.X)
         codec, codes = task.learn(request.y, known=known.codec)
     rows = RowReader(features, codec)
     data = rows.combine(X, codes, request.sample_weight)
     resolved = backbone.resolve(
-        X.shape,
+        shape_of(X),
         None if request.task == "partial_fit" else X.shape[0],  # others may follow
         None if known is None else known.recommendation,
     )
     if known is None:
-        backbone.warn_if_ambiguous(X.shape)
+        backbone.warn_if_ambiguous(shape_of(X))
     settings = resolve_auto(
         parameters,
         resolved,
@@ -97,7 +98,7 @@ def read_arrays(
         data, held_out = hold_out(data, codec, split, seed)
     if known is None:
         features, X = features.learn_values(
-            request.X,
+            arranged,
             X,
             data.rows,
             subtract_offsets=not backbone.reads_raw(parameters.settings.scaling),
@@ -129,9 +130,11 @@ def read_arrays(
 
 
 def _learn_features(
-    parameters: FitParameters, X: object, backbone: NetworkParameters
+    parameters: FitParameters, X: object, backbone: NetworkParameters, given: object
 ) -> tuple[FeatureSchema, Features]:
-    token_ids = backbone.reads_token_ids and np.asarray(X).ndim == 2
+    if isinstance(X, Sequences):
+        backbone.check_unequal(given)
+    token_ids = backbone.reads_token_ids and len(shape_of(X)) == 2
     return FeatureSchema.learn(
         X,
         dtype=array_dtype(parameters.settings.dtype),
@@ -146,7 +149,7 @@ def _learn_features(
 def _learn_columns(
     categorical_features: object, X: object, backbone: NetworkParameters
 ) -> CategoricalColumns | None:
-    if backbone.reads_tables:
+    if backbone.reads_tables and not isinstance(X, Sequences):
         return CategoricalColumns.learn(X, categorical_features)
     if is_open_choice(categorical_features):
         return None

@@ -13,8 +13,10 @@ from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.given_split import is_given_split
 from keras_multiclass._data.labels.target import IncrementalTarget
 from keras_multiclass._data.offsets import sample_size, take_rows
+from keras_multiclass._data.ragged import arrange, shape_of
 from keras_multiclass._data.row_sample import RowSample
 from keras_multiclass._data.rows import Features, TrainingData
+from keras_multiclass._data.sequences import Sequences
 from keras_multiclass._data.several_inputs import check_one_input, count_rows
 from keras_multiclass._data.statistics import most_quantile_rows
 from keras_multiclass._data.streams import Batch, Stream
@@ -59,19 +61,23 @@ def read_stream(
     first = next(batches)
     with errors_name_batch(stream, 1):
         check_one_input(first.X, n_rows=count_rows(first.y))
+        first_X = arrange(first.X)
+        if isinstance(first_X, Sequences):
+            backbone.check_unequal(first.X)
         task = parameters.task.for_target(first.y, known.codec if known else None)
         labels = task.incremental()
-        features, X = _first_features(parameters, first.X, backbone, known)
+        features, X = _first_features(parameters, first_X, backbone, known)
         learning_rows = RowReader(features, labels)
         sample = learning_rows.combine(X, labels.encode(first.y), first.sample_weight, is_part=True)
         if known is None:
             features, sample = _learn_values(
-                features, first.X, sample, is_raw=backbone.reads_raw(parameters.settings.scaling)
+                features, first_X, sample, is_raw=backbone.reads_raw(parameters.settings.scaling)
             )
             learning_rows = RowReader(features, labels)
-    resolved = backbone.resolve(X.shape, known=None if known is None else known.recommendation)
+    recommended = None if known is None else known.recommendation
+    resolved = backbone.resolve(shape_of(X), known=recommended)
     if known is None:
-        backbone.warn_if_ambiguous(X.shape)
+        backbone.warn_if_ambiguous(shape_of(X))
     settings = resolve_auto(
         parameters,
         resolved,
@@ -80,7 +86,7 @@ def read_stream(
         n_ensemble=None if known is None else known.n_ensemble,
     )
     precision = _PrecisionCheck(features, sample.X, is_active=known is None)
-    precision.add(first.X, sample)
+    precision.add(first_X, sample)
     rest = _rest(batches, stream, learning_rows, precision)
     by_class = parameters.class_weight is not None and labels.weighs_rows
     summary = _summarize(
@@ -134,7 +140,7 @@ def _first_features(
     return FeatureSchema.learn(
         X,
         dtype=array_dtype(parameters.settings.dtype),
-        token_ids=backbone.reads_token_ids and np.asarray(X).ndim == 2,
+        token_ids=backbone.reads_token_ids and len(shape_of(X)) == 2,
         allow_nan=backbone.reads_tables,
         estimator_name=parameters.estimator_name,
         integer_dtype=backbone.integer_dtype,
@@ -182,7 +188,7 @@ def _rest(
     for number, batch in enumerate(batches, start=2):
         with errors_name_batch(stream, number):
             part = rows.read(*batch, is_part=True)
-            precision.add(batch.X, part)
+            precision.add(arrange(batch.X), part)
         yield part
 
 
@@ -198,9 +204,10 @@ def _summarize(
     standardizations, shape, n_sampled = [], features.input_shape, 0
     if backbone is not None and features.allow_nan and len(shape) == 1:
         needs_quantiles = scaling in ("robust", "quantile") or backbone.takes("table")
-        n_sampled = most_quantile_rows(shape[0]) if needs_quantiles else 0
+        n_sampled = most_quantile_rows(features.n_features_in) if needs_quantiles else 0
     if backbone is not None and not features.token_ids:
-        options = (False, True) if backbone.takes_mask(shape) else (False,)
+        may_be_padded = backbone.takes_mask(shape) and not features.any_length
+        options = (False, True) if may_be_padded else (False,)
         standardizations = [backbone.standardization(shape, skip_padding=skip) for skip in options]
     first_pass = FirstPass(
         standardizations,
