@@ -164,3 +164,8 @@ def test_a_preset_cannot_change_once_the_network_exists():
     ).fit(X, y)
     with pytest.raises(ValueError, match="`preset` must stay None once the network exists"):
         classifier.set_params(preset="best").fit(X, y)
+
+
+def test_a_misspelled_calibrated_loss_is_recognized():
+    with pytest.raises(ValueError, match="Did you mean 'val_calibrated_crossentropy'"):
+        resolved(X, y, fit="fit", early_stopping={"monitor": "val_calibrated_crosentropy"})

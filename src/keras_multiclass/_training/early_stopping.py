@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import keras
 import numpy as np
 
+from keras_multiclass._network.objective import CALIBRATED_LOSS
 from keras_multiclass._shared.checks import is_count, is_flag, is_integer, is_number
 from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid, warn
 from keras_multiclass._shared.signatures import accepted_parameters
@@ -113,10 +114,11 @@ def _with_mode(
         return arguments
     known = {**{f"val_{name}": mode for name, mode in metric_modes.items()}, **metric_modes}
     if monitor not in known and not logs_any:
+        # The calibrated loss need not be a metric to be monitored.
+        similar = did_you_mean(str(monitor), [*known, f"val_{CALIBRATED_LOSS}"])
         raise ValueError(
             f"`early_stopping` must monitor one of {format_list(known)}; got {describe(monitor)}."
-            f"{did_you_mean(str(monitor), known)} A monitored metric must be in `metrics` "
-            "and be a single number."
+            f"{similar} A monitored metric must be in `metrics` and be a single number."
         )
     if arguments.get("mode", "auto") != "auto":
         return arguments
