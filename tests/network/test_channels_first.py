@@ -2,36 +2,48 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 
 import numpy as np
 import pytest
 
 from keras_multiclass import KerasMulticlassClassifier
+from keras_multiclass._data.ragged import arrange, shape_of
 from keras_multiclass._network.backbone_resolution import NetworkParameters
 
 
 @pytest.mark.parametrize(
-    ("backbone", "shape", "cure"),
+    ("backbone", "shape", "layout"),
     [
-        ("auto", (9, 3, 32, 32), "np.moveaxis(X, 1, -1)"),
-        ("cnn", (9, 1, 28, 28), "np.moveaxis(X, 1, -1)"),
-        ("auto", (9, 4, 64, 48), "np.moveaxis(X, 1, -1)"),
-        ("cnn", (9, 1, 16, 32, 32), "np.moveaxis(X, 1, -1)"),
-        ("auto", (9, 1, 150), "np.swapaxes(X, 1, 2)"),
-        ("gru", (9, 6, 500), "np.swapaxes(X, 1, 2)"),
-        ("conv1d", (9, 12, 1000), "np.swapaxes(X, 1, 2)"),
+        ("auto", (9, 3, 32, 32), "channels_last"),
+        ("cnn", (9, 1, 28, 28), "channels_last"),
+        ("auto", (9, 4, 64, 48), "channels_last"),
+        ("cnn", (9, 1, 16, 32, 32), "channels_last"),
+        ("auto", (9, 1, 150), "channels_last"),
+        ("gru", (9, 6, 500), "channels_last"),
+        ("conv1d", (9, 12, 1000), "channels_last"),
+        ("auto", (9, 32, 32, 3), "channels_first"),
+        ("cnn", (9, 16, 32, 32, 1), "channels_first"),
+        ("auto", (9, 150, 1), "channels_first"),
     ],
 )
-def test_the_warning_names_the_parameter_and_a_cure_that_silences_it(backbone, shape, cure):
-    with pytest.warns(UserWarning, match=f"backbone='{backbone}' reads .* {shape[-1]} chan") as w:
-        NetworkParameters(backbone).warn_if_ambiguous(shape)
-    assert str(w[0].message).endswith(f"pass {cure}.")
+def test_the_warning_names_the_parameter_and_a_cure_that_silences_it(backbone, shape, layout):
+    def warn_if_ambiguous(layout):
+        arranged = shape_of(arrange(np.empty(shape), layout))
+        NetworkParameters(backbone).warn_if_ambiguous(arranged, layout)
+
+    n_channels = shape[-1] if layout == "channels_last" else shape[1]
+    message = f"with layout='{layout}', backbone='{backbone}' reads .* {n_channels} channels"
+    with pytest.warns(UserWarning, match=message) as w:
+        warn_if_ambiguous(layout)
     assert w[0].filename == __file__
-    X = eval(cure, {"X": np.empty(shape), "np": np})
+    assert str(tuple(shape[1:])) in str(w[0].message)
+    other = re.search(r"set layout='(\w+)'\.$", str(w[0].message))[1]
+    assert other != layout
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        NetworkParameters(backbone).warn_if_ambiguous(X.shape)
+        warn_if_ambiguous(other)
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         shuffle: bool = True,
         scaling: str | None = "auto",
         categorical_features: Any = "from_dtype",
+        layout: str = "channels_last",
         n_ensemble: int | str = "auto",
         calibration: str | None = "auto",
         warm_start: bool = False,
@@ -95,6 +96,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         self.shuffle = shuffle
         self.scaling = scaling
         self.categorical_features = categorical_features
+        self.layout = layout
         self.n_ensemble = n_ensemble
         self.calibration = calibration
         self.warm_start = warm_start

@@ -130,6 +130,10 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         categories are one-hot encoded, others are embedded; in an ensemble, all are one-hot
         encoded up to 2,048 categories in total. Categories that do not occur in the training rows
         are encoded as zeros.
+    layout : {"channels_last", "channels_first"}, default="channels_last"
+        Where the channels of sequences, images and volumes in X are: on the last axis, or on the
+        axis after the rows, as in ``(n_samples, channels, n_steps)`` and ``(n_samples, channels,
+        height, width)``. Networks always get them on the last axis. No effect on tables.
     n_ensemble : int or "auto", default="auto"
         Number of networks trained together on the same batches, each with its own initial
         weights and dropout. Each trains as it would alone, and their probabilities are averaged.
@@ -153,8 +157,8 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         Whether `fit` continues from the last fit instead of starting over. Optimizer, loss,
         metrics and callbacks follow their current values; the classes and the seed are those of
         the first fit. Parameters that determine the network (`backbone` or `model` and their
-        arguments, `preset`, `scaling`, `categorical_features`, `n_ensemble`, `dtype`) must not
-        change.
+        arguments, `preset`, `scaling`, `categorical_features`, `layout`, `n_ensemble`, `dtype`) must
+        not change.
     dtype : {"float32", "float64", "mixed_float16", "mixed_bfloat16"}, default="float32"
         Keras dtype policy of the network. Keras' global policy and float type have no effect; a
         fit warns of a global policy of lower precision.
@@ -280,6 +284,7 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         shuffle: bool = True,
         scaling: str | None = "auto",
         categorical_features: Any = "from_dtype",
+        layout: str = "channels_last",
         n_ensemble: int | str = "auto",
         threshold: Any = 0.5,
         calibration: str | None = "auto",
@@ -306,6 +311,7 @@ class KerasMultilabelClassifier(KerasClassifierBase):
             shuffle=shuffle,
             scaling=scaling,
             categorical_features=categorical_features,
+            layout=layout,
             n_ensemble=n_ensemble,
             calibration=calibration,
             warm_start=warm_start,

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from keras_multiclass._data.ragged import LAYOUTS
 from keras_multiclass._data.statistics import Standardization
 from keras_multiclass._network.backbones import TrainingDefaults, get_backbone, list_backbones
 from keras_multiclass._network.backbones.registry import X_RANKS
@@ -286,21 +287,26 @@ class NetworkParameters:
             return self.small_table_default if is_small else self.table_default
         return "cnn" if rank > 3 or _is_square(*shape[1:]) else "conv1d"
 
-    def warn_if_ambiguous(self, shape: tuple[int | None, ...]) -> None:
+    def warn_if_ambiguous(
+        self, shape: tuple[int | None, ...], layout: str = "channels_last"
+    ) -> None:
         """Warn if the shape of X is ambiguous, or read otherwise than Keras' settings suggest.
 
         Parameters
         ----------
         shape : tuple of int
             Shape of X; nothing is ambiguous about sequences of any length.
+        layout : {"channels_last", "channels_first"}, default="channels_last"
+            Where the channels of the user's X are. The shape is always that of the former.
         """
         if self.model is not None or isinstance(self.backbone, keras.Layer) or None in shape:
             return
-        if len(shape) > 2 and keras.config.image_data_format() == "channels_first":
+        is_default = layout == "channels_last"
+        if len(shape) > 2 and is_default and keras.config.image_data_format() == "channels_first":
             warn(
                 "Keras' image_data_format 'channels_first' has no effect on how X is read: its "
-                f"last axis holds the channels, {shape[-1]} here. Move them if they are first, "
-                "np.moveaxis(X, 1, -1), and reset the setting: "
+                f"last axis holds the channels, {shape[-1]} here. If they are first, set "
+                "layout='channels_first'; otherwise, reset the setting: "
                 "keras.config.set_image_data_format('channels_last')."
             )
             return
@@ -309,12 +315,13 @@ class NetworkParameters:
         row_shape = tuple(size for size in shape[1:] if size is not None)
         if self.backbone == "auto" and len(shape) == 3:
             _warn_if_ambiguous(*row_shape)
-        if _has_channels_first(row_shape):
-            swap = "np.swapaxes(X, 1, 2)" if len(shape) == 3 else "np.moveaxis(X, 1, -1)"
+        given = row_shape if is_default else (row_shape[-1], *row_shape[:-1])
+        if _has_channels_first(given if is_default else given[::-1]):
+            first, other = ("first", LAYOUTS[1]) if is_default else ("last", LAYOUTS[0])
             warn(
-                f"X seems to have its channels first: backbone={self.backbone!r} reads rows of "
-                f"shape {tuple(shape[1:])} as having {shape[-1]} channels. If they are first, "
-                f"pass {swap}."
+                f"X seems to have its channels {first}: with layout={layout!r}, "
+                f"backbone={self.backbone!r} reads rows of shape {given} as having "
+                f"{shape[-1]} channels. If they are {first}, set layout={other!r}."
             )
 
 

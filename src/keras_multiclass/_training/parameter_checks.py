@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, cast
 
 from keras_multiclass._data import given_split
+from keras_multiclass._data.ragged import LAYOUTS, Layout
 from keras_multiclass._shared.checks import is_count, is_flag, is_integer
 from keras_multiclass._shared.error_marks import mark
 from keras_multiclass._shared.keras.environment import DTYPES
@@ -44,6 +45,7 @@ class Settings:
     verbose: int
     dtype: str
     scaling: str | None
+    layout: Layout
     engine: EngineName
     n_ensemble: int | Auto
     calibration: str | None
@@ -121,6 +123,7 @@ _CHECKS = {
     "verbose": Check("0, 1 or 2", lambda v: is_flag(v) or (is_integer(v) and v in (0, 1, 2))),
     "dtype": Check(f"one of {format_list(DTYPES)}", lambda v: isinstance(v, str) and v in DTYPES),
     "scaling": Check(f"one of {format_list(SCALINGS)}", one_of(*SCALINGS)),
+    "layout": Check(f"one of {format_list(LAYOUTS)}", one_of(*LAYOUTS)),
     "n_ensemble": _COUNT_OR_AUTO,
     "calibration": Check(f"one of {format_list(CALIBRATIONS)}", one_of(*CALIBRATIONS)),
     "preset": Check(f"one of {format_list(PRESETS)}", one_of(*PRESETS)),
@@ -179,6 +182,7 @@ def resolve_settings(values: Mapping[str, object], routed: Mapping[str, object])
         verbose=int(own["verbose"]),
         dtype=own["dtype"],
         scaling=own["scaling"],
+        layout=own["layout"],
         engine=own["engine"],
         n_ensemble=_integer_or_auto(own["n_ensemble"]),
         calibration=own["calibration"],

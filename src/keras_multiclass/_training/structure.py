@@ -10,7 +10,16 @@ from keras_multiclass._network.compile import same
 from keras_multiclass._shared.messages import describe
 from keras_multiclass._training.fit_parameters import FitParameters
 
-_OWN = ("backbone", "model", "preset", "scaling", "categorical_features", "n_ensemble", "dtype")
+_OWN = (
+    "backbone",
+    "model",
+    "preset",
+    "scaling",
+    "categorical_features",
+    "layout",
+    "n_ensemble",
+    "dtype",
+)
 _ROUTED = ("backbone__", "model__")
 _UNSET = "unset"
 _LONGEST = 60

@@ -60,7 +60,7 @@ def read_arrays(
             codec, codes = task.learn(request.y, request.classes)
         if request.classes is None:
             codec.check_learned(codes)
-        arranged = arrange(request.X)
+        arranged = arrange(request.X, parameters.settings.layout)
         features, X = _learn_features(parameters, arranged, backbone, request.X)
     else:
         features, X = known.features, known.features.check(request.X)
@@ -73,7 +73,7 @@ def read_arrays(
         None if known is None else known.recommendation,
     )
     if known is None:
-        backbone.warn_if_ambiguous(shape_of(X))
+        backbone.warn_if_ambiguous(shape_of(X), parameters.settings.layout)
     settings = resolve_auto(
         parameters,
         resolved,
@@ -143,6 +143,7 @@ def _learn_features(
         allow_nan=backbone.reads_tables,
         estimator_name=parameters.estimator_name,
         integer_dtype=backbone.integer_dtype,
+        layout=parameters.settings.layout,
     )
 
 

@@ -61,7 +61,8 @@ def read_stream(
     first = next(batches)
     with errors_name_batch(stream, 1):
         check_one_input(first.X, n_rows=count_rows(first.y))
-        first_X = arrange(first.X)
+        layout = parameters.settings.layout if known is None else known.features.layout
+        first_X = arrange(first.X, layout)
         if isinstance(first_X, Sequences):
             backbone.check_unequal(first.X)
         task = parameters.task.for_target(first.y, known.codec if known else None)
@@ -77,7 +78,7 @@ def read_stream(
     recommended = None if known is None else known.recommendation
     resolved = backbone.resolve(shape_of(X), known=recommended)
     if known is None:
-        backbone.warn_if_ambiguous(shape_of(X))
+        backbone.warn_if_ambiguous(shape_of(X), layout)
     settings = resolve_auto(
         parameters,
         resolved,
@@ -144,6 +145,7 @@ def _first_features(
         allow_nan=backbone.reads_tables,
         estimator_name=parameters.estimator_name,
         integer_dtype=backbone.integer_dtype,
+        layout=parameters.settings.layout,
     )
 
 
@@ -188,7 +190,7 @@ def _rest(
     for number, batch in enumerate(batches, start=2):
         with errors_name_batch(stream, number):
             part = rows.read(*batch, is_part=True)
-            precision.add(arrange(batch.X), part)
+            precision.add(arrange(batch.X, rows.features.layout), part)
         yield part
 
 
