@@ -241,6 +241,13 @@ class KerasMulticlassClassifier(KerasClassifierBase):
     (accuracy and other scores, class weights, stratification), it is the largest, and the first of
     the largest. Predictions are one-hot, as for a one-hot y.
 
+    X may be a dict of several inputs, each read as if it were X alone (see `Inputs`). Their
+    features are joined before the output layer. `backbone`, `scaling` and `categorical_features`
+    may then be dicts by input, routed arguments name an input (``backbone__photo__filters``), and a
+    function or network as `backbone` takes a dict of tensors. `n_features_in_` and
+    `feature_names_in_` are number and names of the inputs; `input_shape_` and `input_offset_` are
+    dicts. `model_` reads the inputs side by side, as columns of one matrix.
+
     With scikit-learn 1.9 or newer, ``set_callbacks`` accepts scikit-learn's callbacks, such as
     ``sklearn.callback.ProgressBar``; `fit` notifies them after each epoch.
 

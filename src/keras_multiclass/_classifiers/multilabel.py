@@ -243,6 +243,13 @@ class KerasMultilabelClassifier(KerasClassifierBase):
     never larger than the data. Weighting a row therefore equals repeating it, and only the ratios
     of weights matter: very large and very small ones are divided by a common power of two.
 
+    X may be a dict of several inputs, each read as if it were X alone (see `Inputs`). Their
+    features are joined before the output layer. `backbone`, `scaling` and `categorical_features`
+    may then be dicts by input, routed arguments name an input (``backbone__photo__filters``), and a
+    function or network as `backbone` takes a dict of tensors. `n_features_in_` and
+    `feature_names_in_` are number and names of the inputs; `input_shape_` and `input_offset_` are
+    dicts. `model_` reads the inputs side by side, as columns of one matrix.
+
     With scikit-learn 1.9 or newer, ``set_callbacks`` accepts scikit-learn's callbacks, such as
     ``sklearn.callback.ProgressBar``; `fit` notifies them after each epoch.
 
