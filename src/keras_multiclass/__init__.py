@@ -5,6 +5,7 @@ from importlib.metadata import version
 import keras_multiclass._shared.keras.environment  # noqa: F401  (first: it imports Keras quietly)
 from keras_multiclass._classifiers.multiclass import KerasMulticlassClassifier
 from keras_multiclass._classifiers.multilabel import KerasMultilabelClassifier
+from keras_multiclass._data.inputs import Inputs
 from keras_multiclass._network.backbones import (
     Backbone,
     TableLayout,
@@ -19,6 +20,7 @@ __version__ = version("keras-multiclass")
 
 __all__ = [
     "Backbone",
+    "Inputs",
     "KerasMulticlassClassifier",
     "KerasMultilabelClassifier",
     "TableLayout",

@@ -37,7 +37,7 @@ MAY_IMPORT = {
     "_training": "_shared _interop _data _network",
     "evaluation": "_shared _data",
     "_classifiers": "_shared _interop _data _network _training",
-    "__init__": "_shared _network _training _classifiers",
+    "__init__": "_shared _data _network _training _classifiers",
 }
 # Where the name to import is not that of the distribution; scikit-learn itself requires the others.
 IMPORT_NAMES = {"scikit-learn": {"sklearn", "joblib", "scipy", "threadpoolctl"}}

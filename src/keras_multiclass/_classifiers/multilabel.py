@@ -157,8 +157,8 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         Whether `fit` continues from the last fit instead of starting over. Optimizer, loss,
         metrics and callbacks follow their current values; the classes and the seed are those of
         the first fit. Parameters that determine the network (`backbone` or `model` and their
-        arguments, `preset`, `scaling`, `categorical_features`, `layout`, `n_ensemble`, `dtype`) must
-        not change.
+        arguments, `preset`, `scaling`, `categorical_features`, `layout`, `n_ensemble`, `dtype`)
+        must not change.
     dtype : {"float32", "float64", "mixed_float16", "mixed_bfloat16"}, default="float32"
         Keras dtype policy of the network. Keras' global policy and float type have no effect; a
         fit warns of a global policy of lower precision.
@@ -246,6 +246,13 @@ class KerasMultilabelClassifier(KerasClassifierBase):
     The loss of a batch is its weighted mean, rows of weight zero are dropped, and a batch is
     never larger than the data. Weighting a row therefore equals repeating it, and only the ratios
     of weights matter: very large and very small ones are divided by a common power of two.
+
+    X may be a dict of several inputs, each read as if it were X alone (see `Inputs`). Their
+    features are joined before the output layer. `backbone`, `scaling` and `categorical_features`
+    may then be dicts by input, routed arguments name an input (``backbone__photo__filters``), and a
+    function or network as `backbone` takes a dict of tensors. `n_features_in_` and
+    `feature_names_in_` are number and names of the inputs; `input_shape_` and `input_offset_` are
+    dicts. `model_` reads the inputs side by side, as columns of one matrix.
 
     With scikit-learn 1.9 or newer, ``set_callbacks`` accepts scikit-learn's callbacks, such as
     ``sklearn.callback.ProgressBar``; `fit` notifies them after each epoch.

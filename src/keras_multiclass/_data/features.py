@@ -13,7 +13,7 @@ from keras_multiclass._data.column_names import Names, check_names, names_of
 from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.offsets import Offsets, has_precision, some_rows
 from keras_multiclass._data.precision import warn_of_precision
-from keras_multiclass._data.ragged import Layout, arrange, as_sequences
+from keras_multiclass._data.ragged import Layout, arrange, as_sequences, shape_of
 from keras_multiclass._data.reader import Reader, stand_in
 from keras_multiclass._data.rows import Features
 from keras_multiclass._data.sequences import Sequences
@@ -296,6 +296,20 @@ class FeatureSchema:
             offsets=self.offsets,
             integer_dtype=self.integer_dtype,
         )
+
+    @property
+    def row_shape(self) -> Any:
+        """Shape of one row, as users see it."""
+        return self.input_shape
+
+    def shape_of(self, checked: Features) -> Any:
+        """Return the shape of checked rows; None for the steps of sequences of any length."""
+        return shape_of(checked)
+
+    @property
+    def offset_values(self) -> Any:
+        """What is subtracted from X; None if nothing is."""
+        return None if self.offsets is None else self.offsets.values.copy()
 
     @property
     def input_dtype(self) -> str:

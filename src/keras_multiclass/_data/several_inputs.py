@@ -1,26 +1,34 @@
-"""Several arrays passed as X, as Keras takes them for networks with several inputs."""
+"""Several arrays passed as X where one is needed, or in a list, which holds rows."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from keras_multiclass._data.frames import library_of_frame
+from keras_multiclass._data.inputs import Inputs
 from keras_multiclass._shared.messages import describe, invalid
 
 _ALLOWED = "one array, data frame or sparse matrix"
-_MOST_SLICES = 3  # an example
+_MOST_NAMES = 3  # that are written out
+_STREAM = (
+    "Streams of several inputs are not supported. Pass all rows as arrays, or put the arrays side "
+    "by side: "
+)
 _BUNCH = "Pass its features and its labels: X['data'] and X['target']."
 _RECORD = "Make one table: pandas.DataFrame([X]) for one row, pandas.DataFrame(X) for columns."
 
 
 def check_one_input(
-    X: Any, n_rows: int | None = None, row_shape: tuple[int, ...] | None = None
+    X: Any,
+    n_rows: int | None = None,
+    row_shape: tuple[int, ...] | None = None,
+    *,
+    in_stream: bool = False,
 ) -> None:
     """Raise if X holds one array for each input of a network instead of the rows of one array.
 
@@ -33,20 +41,24 @@ def check_one_input(
     n_rows : int, default=None
         The number of rows of y, if there is one.
     row_shape : tuple of int, default=None
-        The shape of each row, if it is known.
+        The shape of each row in fit, if X was one array there.
+    in_stream : bool, default=False
+        Whether X is that of a batch of a stream.
 
     Raises
     ------
     TypeError
         If X is a mapping, or such a list or tuple.
     """
-    if isinstance(X, Mapping):
+    may_name = row_shape is None and not in_stream
+    if isinstance(X, (Mapping, Inputs)):
         shapes = _shapes(list(X.values()))
         if not shapes or len({shape[:1] for shape in shapes}) > 1 or () in shapes:
             raise _error(X, _BUNCH if {"data", "target"} <= X.keys() else _RECORD)
         if all(len(shape) == 1 for shape in shapes):
             raise _error(X, "Make one table of its columns: X = pandas.DataFrame(X).")
-        raise _error(X, _advise(list(X.values()), shapes, "list(X.values())"))
+        cure = _side_by_side(list(X.values()), shapes, "list(X.values())", in_stream=in_stream)
+        raise _error(X, cure)
     is_vector = isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype.kind == "O"
     if not (is_vector or isinstance(X, (list, tuple))) or not len(X):
         return
@@ -56,7 +68,10 @@ def check_one_input(
     if len({shape[:1] for shape in shapes}) > 1 or () in shapes:
         return
     if n_rows == shapes[0][0] or (row_shape is not None and _are_parts(shapes, row_shape)):
-        raise _error(X, _advise(list(X), shapes, "X"))
+        are_columns = all(len(shape) == 1 for shape in shapes)
+        if may_name and len(shapes) > 1 and not are_columns:
+            raise _error(X, f"A list holds rows. Name the inputs: X = {_named(len(X))}.")
+        raise _error(X, _side_by_side(list(X), shapes, "X", in_stream=in_stream))
 
 
 def count_rows(y: Any) -> int | None:
@@ -73,20 +88,6 @@ def count_rows(y: Any) -> int | None:
     return shape[0] if len(shape) else None
 
 
-def slices(widths: Sequence[int]) -> list[str]:
-    """Return the code that takes each input out of the tensor `inputs` of all.
-
-    Parameters
-    ----------
-    widths : sequence of int
-        The sizes of the last axis of each.
-    """
-    ends = list(accumulate(widths))
-    starts = ["", *map(str, ends)]
-    stops = [*map(str, ends[:-1]), ""]
-    return [f"inputs[..., {start}:{stop}]" for start, stop in zip(starts, stops, strict=False)]
-
-
 def _are_parts(shapes: list[tuple[int, ...]], row_shape: tuple[int, ...]) -> bool:
     """Whether arrays have too many dimensions for rows, or their rows make one when joined."""
     if any(len(shape) > len(row_shape) for shape in shapes):
@@ -95,41 +96,38 @@ def _are_parts(shapes: list[tuple[int, ...]], row_shape: tuple[int, ...]) -> boo
     return size == math.prod(row_shape) and all(len(shape) > 1 for shape in shapes)
 
 
-def _advise(arrays: list[Any], shapes: list[tuple[int, ...]], name: str) -> str:
-    if len(arrays) == 1:
-        return f"Pass the array alone: X = {name}[0]."
-    code, widths = _side_by_side(arrays, shapes, name)
-    cure = f"Put the arrays side by side: X = {code}."
-    if all(len(shape) == 1 for shape in shapes):
-        return cure
-    shown = slices(widths)
-    dots = ", ..." if len(shown) > _MOST_SLICES else ""
-    return (
-        f"Networks with several inputs are not supported. {cure} Split them again inside the "
-        f"network, in a function passed as `backbone`: {', '.join(shown[:_MOST_SLICES])}{dots}."
-    )
+def _named(n_inputs: int) -> str:
+    """Return the code that makes a dict of the inputs in a list."""
+    if n_inputs > _MOST_NAMES:
+        return "{f'input{i}': part for i, part in enumerate(X)}"
+    return "{" + ", ".join(f"'input{i}': X[{i}]" for i in range(n_inputs)) + "}"
 
 
 def _side_by_side(
-    arrays: list[Any], shapes: list[tuple[int, ...]], name: str
-) -> tuple[str, list[int]]:
-    """Return the code that joins arrays, and the sizes of its last axis that each takes."""
+    arrays: list[Any], shapes: list[tuple[int, ...]], name: str, *, in_stream: bool
+) -> str:
+    """Return the advice to join arrays, with the code."""
+    if len(arrays) == 1:
+        return f"Pass the array alone: X = {name}[0]."
+    advice = _STREAM if in_stream else "Put the arrays side by side: "
+    return f"{advice}X = {_join(arrays, shapes, name)}."
+
+
+def _join(arrays: list[Any], shapes: list[tuple[int, ...]], name: str) -> str:
     libraries = {library_of_frame(array) for array in arrays}
     rows = [shape if len(shape) > 1 else (*shape, 1) for shape in shapes]
-    widths = [shape[-1] for shape in rows]
     if libraries == {"pandas"}:
-        return f"pandas.concat({name}, axis=1)", widths
+        return f"pandas.concat({name}, axis=1)"
     if libraries == {"polars"}:
-        return f"polars.concat({name}, how='horizontal')", widths
+        return f"polars.concat({name}, how='horizontal')"
     if any(map(sparse.issparse, arrays)):
-        return f"scipy.sparse.hstack({name}, format='csr')", widths
+        return f"scipy.sparse.hstack({name}, format='csr')"
     if len({shape[:-1] for shape in rows}) > 1:
-        code = f"np.hstack([np.reshape(part, (len(part), -1)) for part in {name}])"
-        return code, [math.prod(shape[1:]) for shape in rows]
+        return f"np.hstack([np.reshape(part, (len(part), -1)) for part in {name}])"
     if all(type(array).__module__.startswith("tensorflow") for array in arrays):
-        return f"tf.concat({name}, axis=-1)", widths
+        return f"tf.concat({name}, axis=-1)"
     is_table = len(rows[0]) == 2
-    return f"np.column_stack({name})" if is_table else f"np.concatenate({name}, axis=-1)", widths
+    return f"np.column_stack({name})" if is_table else f"np.concatenate({name}, axis=-1)"
 
 
 def _shapes(arrays: Sequence[Any]) -> list[tuple[int, ...]]:

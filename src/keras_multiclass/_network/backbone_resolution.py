@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from keras_multiclass._data.ragged import LAYOUTS
 from keras_multiclass._data.statistics import Standardization
 from keras_multiclass._network.backbones import TrainingDefaults, get_backbone, list_backbones
 from keras_multiclass._network.backbones.registry import X_RANKS
-from keras_multiclass._network.builder_arguments import NAMED, takes
+from keras_multiclass._network.builder_arguments import NAMED, check_arguments, takes
 from keras_multiclass._network.integer_inputs import integer_input, with_integer_input
 from keras_multiclass._network.user_networks import copy_network
 from keras_multiclass._shared.messages import describe, format_list, invalid, warn
@@ -97,6 +97,36 @@ class ResolvedBackbone:
         """What further training of the network keeps; None for a builder of the user's own."""
         return None if self.name is None else Recommendation(self.name, self.defaults)
 
+    @property
+    def builders(self) -> object:
+        """The functions that build."""
+        return self.build
+
+    @property
+    def named(self) -> object:
+        """Value of the parameter `backbone` that stands for this one; None if it is not a name."""
+        return self.name
+
+    def check_arguments(self, arguments: Mapping[str, Any], supplied: Collection[str] = ()) -> None:
+        """Raise ``BackboneError`` for arguments that the builder does not take, or lacks.
+
+        Parameters
+        ----------
+        arguments : mapping
+            Routed arguments without their prefix.
+        supplied : collection of str, default=()
+            Further parameters that are not for the user.
+        """
+        check_arguments(
+            self.build, arguments, prefix="backbone", target=self.label, skip=1, supplied=supplied
+        )
+
+    def resolve_scaling(self, scaling: Any) -> str | None:
+        """Return how numbers are scaled, for the value of the parameter `scaling`."""
+        if scaling != "auto":
+            return scaling
+        return self.defaults.scaling or ("standard" if self.scales_inputs else None)
+
     def takes(self, argument: str) -> bool:
         """Whether the builder has a parameter of this name."""
         return takes(self.build, argument)
@@ -166,6 +196,10 @@ class NetworkParameters:
         if self.model is not None or isinstance(self.backbone, keras.Layer):
             return True
         return scaling is None and not isinstance(self.backbone, str)
+
+    def subtracts_offsets(self, scaling: object) -> bool:
+        """Whether offsets may be subtracted from X, with this parameter `scaling`."""
+        return not self.reads_raw(scaling)
 
     @property
     def reads_token_ids(self) -> bool:
@@ -398,7 +432,9 @@ def _of_the_user(value: Any) -> ResolvedBackbone:
             f"'auto', one of {format_list(list_backbones())}, a function (inputs, **params) -> "
             "tensor, or a headless keras.Model or keras.Layer",
             describe(value),
-            "Pass a network that already ends in a softmax as `model` instead.",
+            "A dict of backbones is for X with several inputs, which is a dict with the same keys."
+            if isinstance(value, Mapping)
+            else "Pass a network that already ends in a softmax as `model` instead.",
         )
     )
 

@@ -12,26 +12,27 @@ import numpy as np
 from keras import ops
 
 from keras_multiclass._data.categories import CategoricalColumns
+from keras_multiclass._data.packed import Block
 from keras_multiclass._data.statistics import Standardization, Statistics
+from keras_multiclass._network.backbone_calls import call_builder, check_features
 from keras_multiclass._network.backbone_resolution import ResolvedBackbone
 from keras_multiclass._network.backbones.padding import blank_padding, every_step
-from keras_multiclass._network.builder_arguments import check_arguments, is_required
+from keras_multiclass._network.builder_arguments import is_required
 from keras_multiclass._network.layers.embedding import Embedding
 from keras_multiclass._network.layers.heads import MemberDense, Temperature
 from keras_multiclass._network.layers.real_steps import RealSteps
 from keras_multiclass._network.layers.stacked_dense import StackedDense
-from keras_multiclass._network.name_collisions import NameCollisionError, is_name_collision
 from keras_multiclass._network.objective import Objective
 from keras_multiclass._network.row_independence import check_stateless
 from keras_multiclass._network.scaling import standardized
+from keras_multiclass._network.several_inputs import PreparedInputs, prepare_inputs
 from keras_multiclass._network.side_by_side import EnsembleNetwork, side_by_side
 from keras_multiclass._network.table_preprocessing import (
     MAX_ONE_HOT_CATEGORIES,
     can_be_one_hot,
     read_table,
 )
-from keras_multiclass._shared.messages import describe, full_error, invalid, warn
-from keras_multiclass.exceptions import BackboneError
+from keras_multiclass._shared.messages import describe, invalid, warn
 
 EMBEDDING_UNITS = 32
 
@@ -56,6 +57,8 @@ class InputDescription:
         The categorical columns.
     names : sequence of str
         Names of the columns of a table.
+    inputs : mapping of str to (Block, InputDescription)
+        If rows hold several inputs side by side, the columns and the rows of each.
     """
 
     shape: tuple[int | None, ...]
@@ -65,6 +68,7 @@ class InputDescription:
     is_table: bool = False
     columns: CategoricalColumns | None = None
     names: Sequence[str] = ()
+    inputs: Mapping[str, tuple[Block, InputDescription]] = field(default_factory=dict)
 
 
 def build_network(
@@ -73,7 +77,7 @@ def build_network(
     rows: InputDescription,
     *,
     objective: Objective,
-    scaling: str | None,
+    scaling: Any,
     n_ensemble: int = 1,
     may_stack: bool = False,
     calibrated: bool = False,
@@ -90,8 +94,8 @@ def build_network(
         The rows that the network reads.
     objective : Objective
         What the network predicts.
-    scaling : str or None
-        How numbers are scaled.
+    scaling : str, None, or mapping of str to either
+        How numbers are scaled, for several inputs those of each.
     n_ensemble : int, default=1
         Number of members, each with backbone and head, on the same preprocessing.
     may_stack : bool, default=False
@@ -112,25 +116,18 @@ def build_network(
         If the builder fails, or returns something other than features.
     """
     float_dtype = "float64" if keras.config.floatx() == "float64" else "float32"
-    check_arguments(
-        backbone.build,
-        arguments,
-        prefix="backbone",
-        target=backbone.label,
-        skip=1,
-        supplied=("n_members",) if backbone.stacked else (),
-    )
+    backbone.check_arguments(arguments, ("n_members",) if backbone.stacked else ())
     inputs = keras.Input(rows.shape, dtype=rows.dtype, name="features")
 
     def build_logits(x: Any, supplied: Mapping[str, Any]) -> Any:
-        features = _call_builder(backbone, x, {**arguments, **supplied})
-        _check_features(features, backbone, members="n_members" in supplied)
+        features = call_builder(backbone, x, {**arguments, **supplied})
+        check_features(features, backbone, members="n_members" in supplied)
         return _add_head(backbone, features, objective.n_classes, float_dtype)
 
     if n_ensemble == 1:
         read = _preprocess(inputs, backbone, rows, scaling)
         logits = build_logits(read.x, read.supplied)
-    elif rows.tokens is None and can_be_one_hot(rows.columns):
+    elif not rows.inputs and rows.tokens is None and can_be_one_hot(rows.columns):
         read = _preprocess(inputs, backbone, rows, scaling, max_one_hot=math.inf)
         if backbone.stacked and may_stack:
             logits = build_logits(read.x, {**read.supplied, "n_members": n_ensemble})
@@ -157,8 +154,11 @@ def build_network(
     return model, read.names
 
 
-def check_scaling(scaling: str | None, is_table: bool) -> None:
-    """Raise ``ValueError`` if `scaling` is only for tables and X is not one."""
+def check_scaling(scaling: Any, is_table: bool) -> None:
+    """Raise ``ValueError`` if `scaling` is only for tables and X is not one, or for inputs."""
+    if isinstance(scaling, Mapping):
+        allowed = "one value unless X is a dict of inputs"
+        raise ValueError(invalid("`scaling`", allowed, describe(scaling)))
     if not is_table and scaling in ("robust", "quantile"):
         raise ValueError(
             invalid(
@@ -204,10 +204,12 @@ def _preprocess(
     inputs: Any,
     backbone: ResolvedBackbone,
     rows: InputDescription,
-    scaling: str | None,
+    scaling: Any,
     max_one_hot: float = MAX_ONE_HOT_CATEGORIES,
-) -> _Preprocessed:
+) -> _Preprocessed | PreparedInputs:
     """Add the layers between the input and the backbone."""
+    if rows.inputs:
+        return prepare_inputs(inputs, backbone, rows, scaling, _preprocess)
     if rows.is_table:
         table = read_table(inputs, rows.columns, rows.statistics, scaling, rows.names, max_one_hot)
         supplied = {"table": table.table} if backbone.takes("table") else {}
@@ -270,43 +272,3 @@ def _up_to_last_step(inputs: Any) -> Any:
     nonzero = ops.cast(ops.any(ops.not_equal(inputs, 0), axis=-1), "float32")
     following = ops.flip(ops.cumsum(ops.flip(nonzero, axis=1), axis=1), axis=1)
     return ops.greater(following, 0)
-
-
-def _call_builder(backbone: ResolvedBackbone, x: Any, arguments: Mapping[str, Any]) -> Any:
-    try:
-        return backbone.build(x, **arguments)
-    except BackboneError:
-        raise
-    except Exception as error:
-        error_class = NameCollisionError if is_name_collision(error) else BackboneError
-        raise error_class(
-            f"Building with {backbone.label} failed on inputs of shape {x.shape}: "
-            + full_error(error)
-        ) from error
-
-
-def _check_features(features: Any, backbone: ResolvedBackbone, *, members: bool) -> None:
-    members = members or backbone.ensemble
-    shape = "(batch, n_members, n_features)" if members else "(batch, n_features)"
-    if not keras.backend.is_keras_tensor(features):
-        raise BackboneError(
-            invalid(
-                f"The return value of {backbone.label}",
-                f"one Keras tensor of features of shape {shape}",
-                describe(features),
-                "Return the output of the last layer; pass a whole keras.Model as `model`.",
-            )
-        )
-    sizes = features.shape[1:]
-    if len(sizes) != 1 + members or None in sizes:
-        raise BackboneError(
-            invalid(
-                f"The return value of {backbone.label}",
-                f"a tensor of shape {shape} with a known number of features",
-                f"shape {tuple(features.shape)}",
-                "Register it without `ensemble` and `stacked`, or put members on the second axis."
-                if members
-                else "End it with a Flatten or global pooling layer (pooling='avg' in "
-                "keras.applications).",
-            )
-        )

@@ -47,8 +47,8 @@ def check_arguments(
         The builder.
     arguments : mapping
         Routed arguments without their prefix.
-    prefix : {"backbone", "model"}
-        The prefix.
+    prefix : str
+        The prefix: ``"backbone"``, ``"model"``, or ``"backbone__"`` and the name of an input.
     target : str
         The builder's name in messages.
     skip : int, default=0
@@ -65,13 +65,14 @@ def check_arguments(
         parameters = list(inspect.signature(function).parameters.values())[skip:]
     except (TypeError, ValueError):  # no signature to compare with
         return
-    reserved = {*SUPPLIED[prefix], *supplied}
+    parameter = prefix.partition("__")[0]
+    reserved = {*SUPPLIED[parameter], *supplied}
     named = {p.name: p for p in parameters if p.kind in NAMED and p.name not in reserved}
     if not any(p.kind is p.VAR_KEYWORD for p in parameters):
         unknown = [name for name in arguments if name not in named]
         if unknown:
             error = BackboneError(_unknown_arguments(unknown, list(named), prefix, target))
-            raise mark(error, "unknown argument", prefix)
+            raise mark(error, "unknown argument", parameter)
     missing = [name for name, p in named.items() if p.default is p.empty and name not in arguments]
     if missing:
         names = format_list(f"{prefix}__{name}" for name in missing)

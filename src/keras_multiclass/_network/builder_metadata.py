@@ -24,7 +24,7 @@ def describe_features(features: FeatureSchema, X: Features) -> dict[str, Any]:
     names = features.feature_names_in
     return {
         "n_features_in_": features.n_features_in,
-        "X_shape_": X.shape,
+        "X_shape_": features.shape_of(X),
         "X_dtype_": X.dtype,
         **({} if names is None else {"feature_names_in_": names}),
     }

@@ -15,7 +15,7 @@ from keras_multiclass._shared.keras.layer_tree import iterate_layers
 from keras_multiclass._shared.keras.member_weights import largest_weights
 from keras_multiclass._shared.messages import describe, invalid
 
-__all__ = ["EnsembleNetwork", "check_steps", "side_by_side"]
+__all__ = ["EnsembleNetwork", "as_model", "check_steps", "side_by_side"]
 
 
 @keras.saving.register_keras_serializable(package="keras_multiclass")
@@ -168,17 +168,43 @@ def side_by_side(
     KerasTensor of shape (batch, n_members, n_classes)
         The members' logits.
     """
-    others = {name: t for name, t in provided.items() if keras.backend.is_keras_tensor(t)}
     outputs = []
     for number in range(n_members):
-        first, *rest = (keras.Input(t.shape[1:], dtype=t.dtype) for t in (x, *others.values()))
-        logits = build(first, {**provided, **dict(zip(others, rest, strict=True))})
-        own = [first, *rest] if rest else first
-        member = keras.Model(own, logits, name=f"member{number}")
+        member, read = as_model(build, x, provided, f"member{number}")
         if number:
             _reseed(member)
-        outputs.append(member([x, *others.values()] if rest else x))
+        outputs.append(member(read))
     return (ops.stack if len(outputs[0].shape) == 2 else ops.concatenate)(outputs, axis=1)
+
+
+def as_model(
+    build: Callable[[Any, Mapping[str, Any]], Any], x: Any, provided: Mapping[str, Any], name: str
+) -> tuple[keras.Model, Any]:
+    """Build a part of a network as a model of its own, whose layers may have any names.
+
+    Parameters
+    ----------
+    build : callable
+        ``build(x, provided)`` returns a tensor.
+    x : KerasTensor
+        The input.
+    provided : mapping
+        Further arguments of the builder, which may include tensors.
+    name : str
+        Name of the model.
+
+    Returns
+    -------
+    model : keras.Model
+        The model.
+    inputs : KerasTensor or list of KerasTensor
+        What to call it with.
+    """
+    others = {name: t for name, t in provided.items() if keras.backend.is_keras_tensor(t)}
+    first, *rest = (keras.Input(t.shape[1:], dtype=t.dtype) for t in (x, *others.values()))
+    output = build(first, {**provided, **dict(zip(others, rest, strict=True))})
+    model = keras.Model([first, *rest] if rest else first, output, name=name)
+    return model, [x, *others.values()] if rest else x
 
 
 def _reseed(member: keras.Model) -> None:

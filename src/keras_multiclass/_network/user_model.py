@@ -10,10 +10,12 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_multiclass._data.packed import PackedSchema
 from keras_multiclass._interop.scikeras import build_scikeras_model, follows_scikeras
 from keras_multiclass._network.builder_arguments import check_arguments
 from keras_multiclass._network.integer_inputs import with_integer_input
 from keras_multiclass._network.name_collisions import NameCollisionError, is_name_collision
+from keras_multiclass._network.named_inputs import as_one_input
 from keras_multiclass._network.row_independence import check_stateless
 from keras_multiclass._network.user_networks import (
     check_network_input,
@@ -32,6 +34,7 @@ def build_whole_model(
     compile_kwargs: Mapping[str, Any],
     metadata: Mapping[str, Any],
     sample: np.ndarray,
+    inputs: PackedSchema | None = None,
 ) -> tuple[keras.Model, keras.Model]:
     """Build or copy the user's model.
 
@@ -49,6 +52,8 @@ def build_whole_model(
         Metadata of the data, for SciKeras-style builders.
     sample : ndarray
         A few rows of X.
+    inputs : PackedSchema, default=None
+        The inputs that these rows hold, if there are several.
 
     Returns
     -------
@@ -57,6 +62,12 @@ def build_whole_model(
     compiled : keras.Model
         The model that the user may have compiled: the same one, or the original of a copy.
     """
+
+    def reading_rows(network: Any) -> Any:
+        if inputs is not None:
+            return as_one_input(network, inputs)
+        return with_integer_input(network, sample.shape[1:])
+
     if isinstance(model, keras.Model):
         if arguments:
             raise BackboneError(
@@ -64,8 +75,8 @@ def build_whole_model(
                 "builds the model; got a finished keras.Model as `model`. Pass the function "
                 "instead."
             )
-        copied = with_integer_input(copy_network(model, "model"), sample.shape[1:])
-        return check_model(copied, sample), model
+        copied = copy_network(model, "model", n_inputs=1 if inputs is None else None)
+        return check_model(reading_rows(copied), sample), model
     if not callable(model):
         raise BackboneError(
             invalid(
@@ -91,7 +102,7 @@ def build_whole_model(
         except Exception as error:
             error_class = NameCollisionError if is_name_collision(error) else BackboneError
             raise error_class(f"Building with {label} failed: {full_error(error)}") from error
-        network = check_model(with_integer_input(built, sample.shape[1:]), sample)
+        network = check_model(reading_rows(built), sample)
     return copy_if_used_before(network, earlier, label), built
 
 

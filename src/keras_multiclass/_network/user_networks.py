@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
 
 import keras
 
-from keras_multiclass._data.several_inputs import slices
 from keras_multiclass._shared.keras.earlier_layers import EarlierLayers
 from keras_multiclass._shared.keras.environment import array_dtype
 from keras_multiclass._shared.keras.layer_tree import iterate_layers
@@ -16,7 +14,7 @@ from keras_multiclass._shared.messages import describe, format_list, invalid
 from keras_multiclass.exceptions import BackboneError
 
 
-def copy_network(network: keras.Layer, parameter: str) -> keras.Layer:
+def copy_network(network: keras.Layer, parameter: str, n_inputs: int | None = 1) -> keras.Layer:
     """Copy a layer or model that the user passed as a parameter.
 
     Parameters
@@ -25,6 +23,8 @@ def copy_network(network: keras.Layer, parameter: str) -> keras.Layer:
         Value of the parameter.
     parameter : {"backbone", "model"}
         Name of the parameter.
+    n_inputs : int or None, default=1
+        Number of inputs that it must have; None for any.
 
     Raises
     ------
@@ -32,7 +32,8 @@ def copy_network(network: keras.Layer, parameter: str) -> keras.Layer:
         If it has several inputs, or none of its layers has the precision that the parameter
         `dtype` asks for.
     """
-    check_network_input(network, parameter)
+    if n_inputs is not None:
+        check_network_input(network, parameter)
     policy = keras.config.dtype_policy().name
     if policy != "float32":  # the default leaves the network its own precision
         _check_precision(network, parameter, policy)
@@ -57,29 +58,16 @@ def check_network_input(network: keras.Layer, parameter: str) -> None:
     tensors = getattr(network, "inputs", None) or []
     if len(tensors) < 2:
         return
+    struct = network.input
+    names = list(struct) if isinstance(struct, dict) else [tensor.name for tensor in tensors]
     raise BackboneError(
         invalid(
             f"`{parameter}`",
-            "a network with one input",
+            "a network with one input if X is one array",
             f"one with {len(tensors)} inputs",
-            "Wrap it in a network that splits one input for them" + _wrapped(network.input),
+            f"Pass X as a dict of its inputs, with the keys {format_list(names)}.",
         )
     )
-
-
-def _wrapped(inputs: Any) -> str:
-    """Return code that passes parts of one input to a network whose inputs are vectors."""
-    tensors = list(inputs.values()) if isinstance(inputs, dict) else inputs
-    shapes = [tuple(getattr(tensor, "shape", ())) for tensor in tensors]
-    if not all(len(shape) == 2 and shape[1] for shape in shapes):
-        return "."
-    widths = [shape[1] for shape in shapes]
-    parts = slices(widths)
-    if isinstance(inputs, dict):
-        parts = [f"{name!r}: {part}" for name, part in zip(inputs, parts, strict=True)]
-    joined = ", ".join(parts)
-    code = f"{{{joined}}}" if isinstance(inputs, dict) else f"[{joined}]"
-    return f": keras.Model(inputs, network({code})), where inputs = keras.Input(({sum(widths)},))."
 
 
 def copy_if_used_before(network: keras.Model, earlier: EarlierLayers, label: str) -> keras.Model:

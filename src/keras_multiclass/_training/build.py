@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_multiclass._data.packed import PackedSchema
 from keras_multiclass._network.backbone_resolution import check_backbone_unused, check_not_routed
 from keras_multiclass._network.build import build_network
 from keras_multiclass._network.builder_metadata import describe_features, describe_target
@@ -116,7 +117,7 @@ def _build_from_backbone(
     check_not_routed(parameters.routed, "model", "`model` is None")
     backbone, settings = data.backbone, data.settings
     assert backbone is not None
-    earlier = EarlierLayers(backbone.build)
+    earlier = EarlierLayers(backbone.builders)
     with earlier.while_building():
         model, names = build_network(
             backbone,
@@ -131,7 +132,7 @@ def _build_from_backbone(
     model = copy_if_used_before(model, earlier, backbone.label)
     ensemble = backbone.ensemble or settings.n_ensemble != 1
     spec = CompileSpec(objective=data.objective.with_ensemble(ensemble), **arguments)
-    return _Built(model, spec, input_names=tuple(names) if data.is_table else None)
+    return _Built(model, spec, input_names=tuple(names) if names or data.is_table else None)
 
 
 def _build_whole_model(
@@ -151,6 +152,7 @@ def _build_whole_model(
             **describe_target(data.codec, data.y),
         },
         sample,
+        data.features if isinstance(data.features, PackedSchema) else None,
     )
     check_own_compile(model)
     adopted = adopt_compiled(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from keras_multiclass._network.backbone_resolution import ResolvedBackbone
 from keras_multiclass._network.backbones import TrainingDefaults
@@ -40,8 +40,8 @@ class TrainingSettings:
         Number of epochs.
     shuffle : bool
         Whether rows are shuffled before each epoch.
-    scaling : str or None
-        How the network scales numbers.
+    scaling : str, None, or mapping of str to either
+        How the network scales numbers, for several inputs those of each.
     early_stopping : mapping or None
         Arguments of the callback.
     validation_split : float, splitter, list of one pair or None
@@ -62,7 +62,7 @@ class TrainingSettings:
 
     epochs: int
     shuffle: bool
-    scaling: str | None
+    scaling: Any
     early_stopping: StoppingArguments | None
     validation_split: object
     n_ensemble: int
@@ -113,7 +113,10 @@ def resolve_auto(
     """
     settings = parameters.settings
     defaults = TrainingDefaults() if backbone is None else backbone.defaults
-    scales = backbone is not None and backbone.scales_inputs
+    if backbone is None:
+        scaling = _first(settings.scaling, None, None)
+    else:
+        scaling = backbone.resolve_scaling(settings.scaling)
     n_ensemble = n_ensemble or _first(settings.n_ensemble, defaults.n_ensemble, 1)
     has_loss = is_automatic(parameters.loss)
     # Folds are for an ensemble, whose members validate each other.
@@ -137,7 +140,7 @@ def resolve_auto(
     return TrainingSettings(
         epochs=epochs,
         shuffle=settings.shuffle,
-        scaling=_first(settings.scaling, defaults.scaling, "standard" if scales else None),
+        scaling=scaling,
         early_stopping=early_stopping,
         validation_split=split,
         n_ensemble=n_ensemble,
@@ -243,7 +246,7 @@ def resolved_parameters(
         Values by parameter name, routed ones included.
     """
     return {
-        **({} if backbone is None or backbone.name is None else {"backbone": backbone.name}),
+        **({} if backbone is None or backbone.named is None else {"backbone": backbone.named}),
         "optimizer": arguments["optimizer"],
         **{f"optimizer__{name}": v for name, v in arguments["optimizer_arguments"].items()},
         "loss": arguments["loss"],

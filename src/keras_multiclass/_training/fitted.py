@@ -164,7 +164,7 @@ class FittedNetwork:
         temperature = temperature_of(self.model)
         optional = {
             "feature_names_in_": features.feature_names_in,
-            "input_offset_": None if features.offsets is None else features.offsets.values.copy(),
+            "input_offset_": features.offset_values,
             "network_feature_names_": None
             if state.input_names is None
             else np.array(state.input_names, dtype=object),
@@ -178,7 +178,7 @@ class FittedNetwork:
             "classes_": state.codec.classes,
             "n_classes_": state.codec.n_classes,
             "n_features_in_": features.n_features_in,
-            "input_shape_": features.input_shape,
+            "input_shape_": features.row_shape,
             "model_": self.model,
             "loss_": self.loss,
             "callbacks_": list(self.callbacks),

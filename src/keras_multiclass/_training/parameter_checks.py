@@ -44,7 +44,7 @@ class Settings:
     early_stopping: bool | int | Mapping[str, object] | Auto
     verbose: int
     dtype: str
-    scaling: str | None
+    scaling: Any
     layout: Layout
     engine: EngineName
     n_ensemble: int | Auto
@@ -122,7 +122,10 @@ _CHECKS = {
     ),
     "verbose": Check("0, 1 or 2", lambda v: is_flag(v) or (is_integer(v) and v in (0, 1, 2))),
     "dtype": Check(f"one of {format_list(DTYPES)}", lambda v: isinstance(v, str) and v in DTYPES),
-    "scaling": Check(f"one of {format_list(SCALINGS)}", one_of(*SCALINGS)),
+    "scaling": Check(
+        f"one of {format_list(SCALINGS)}, or a dict of these by input",
+        lambda v: all(map(one_of(*SCALINGS), v.values() if isinstance(v, Mapping) else [v])),
+    ),
     "layout": Check(f"one of {format_list(LAYOUTS)}", one_of(*LAYOUTS)),
     "n_ensemble": _COUNT_OR_AUTO,
     "calibration": Check(f"one of {format_list(CALIBRATIONS)}", one_of(*CALIBRATIONS)),

@@ -13,6 +13,7 @@ from sklearn.model_selection import check_cv
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import has_fit_parameter
 
+from keras_multiclass._data.inputs import as_inputs
 from keras_multiclass._data.labels.codec import LabelCodec
 from keras_multiclass._data.labels.indicator import parse_indicator
 from keras_multiclass._data.weights import check_sample_weight
@@ -189,7 +190,7 @@ def cross_validated_report(
     ----------
     estimator : classifier
         Any scikit-learn classifier, fitted or not; it is not modified.
-    X : array-like, data frame or sparse matrix of shape (n_samples, ...)
+    X : array-like, data frame, sparse matrix, or dict of inputs, of shape (n_samples, ...)
         Features.
     y : array-like of shape (n_samples,) or (n_samples, n_classes)
         Labels in any format that the estimator supports. A matrix of zeros and ones is a
@@ -250,6 +251,8 @@ def cross_validated_report(
     options = ReportOptions(top_k, zero_division, n_bins)
     check_classifier(estimator)
     classes, true = _read_target(estimator, y, options)
+    if isinstance(X, Mapping):
+        X = as_inputs(X) or X
     by_row = {"X": X, **({} if groups is None else {"groups": groups})}
     check_lengths({**{name: row_count(v) for name, v in by_row.items()}, "y": len(true)})
     if params is not None and not isinstance(params, Mapping):

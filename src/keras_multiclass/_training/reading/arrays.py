@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.column_choice import is_open_choice
@@ -16,6 +17,7 @@ from keras_multiclass._data.several_inputs import check_one_input, count_rows
 from keras_multiclass._data.statistics import ArrayStatistics
 from keras_multiclass._data.tokens import occurring_tokens
 from keras_multiclass._network.backbone_resolution import NetworkParameters
+from keras_multiclass._network.input_backbones import InputNetworks
 from keras_multiclass._shared.keras.environment import array_dtype
 from keras_multiclass._shared.messages import describe, invalid
 from keras_multiclass._training.defaults import resolve_auto
@@ -23,6 +25,7 @@ from keras_multiclass._training.fit_parameters import FitParameters
 from keras_multiclass._training.reading.meta_estimators import explaining_encoded_target
 from keras_multiclass._training.reading.rows import RowReader
 from keras_multiclass._training.reading.run_data import KnownData, RunData
+from keras_multiclass._training.reading.several_inputs import learn_inputs
 from keras_multiclass._training.reading.validation import (
     check_split_arguments,
     check_validation_arguments,
@@ -48,7 +51,10 @@ def read_arrays(
 ) -> RunData:
     """Read arrays; the arguments are those of `read_data`."""
     check_container(request.X)
-    check_one_input(request.X, n_rows=count_rows(request.y))
+    if not isinstance(backbone, InputNetworks):
+        fixed = known is not None and not known.features.any_length
+        row_shape = known.features.input_shape if known and fixed else None
+        check_one_input(request.X, count_rows(request.y), row_shape)  # type: ignore[arg-type]
     _check_no_steps(parameters.settings.steps_per_epoch, request.X)
     has_validation = check_validation_arguments(
         request.X_val, request.y_val, request.sample_weight_val
@@ -67,13 +73,14 @@ def read_arrays(
         codec, codes = task.learn(request.y, known=known.codec)
     rows = RowReader(features, codec)
     data = rows.combine(X, codes, request.sample_weight)
+    shape = features.shape_of(X)
     resolved = backbone.resolve(
-        shape_of(X),
+        shape,
         None if request.task == "partial_fit" else X.shape[0],  # others may follow
         None if known is None else known.recommendation,
     )
     if known is None:
-        backbone.warn_if_ambiguous(shape_of(X), parameters.settings.layout)
+        backbone.warn_if_ambiguous(shape, parameters.settings.layout)
     settings = resolve_auto(
         parameters,
         resolved,
@@ -101,7 +108,7 @@ def read_arrays(
             arranged,
             X,
             data.rows,
-            subtract_offsets=not backbone.reads_raw(parameters.settings.scaling),
+            subtract_offsets=backbone.subtracts_offsets(parameters.settings.scaling),
         )
         data = replace(data, X=X)
         held_out = None if held_out is None else replace(held_out, X=X)
@@ -130,8 +137,10 @@ def read_arrays(
 
 
 def _learn_features(
-    parameters: FitParameters, X: object, backbone: NetworkParameters, given: object
+    parameters: FitParameters, X: Any, backbone: NetworkParameters, given: object
 ) -> tuple[FeatureSchema, Features]:
+    if isinstance(backbone, InputNetworks):
+        return learn_inputs(parameters, X, backbone, _learn_features)
     if isinstance(X, Sequences):
         backbone.check_unequal(given)
     token_ids = backbone.reads_token_ids and len(shape_of(X)) == 2

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from keras_multiclass._data.packed import PackedSchema
 from keras_multiclass._data.streams import is_stream
 from keras_multiclass._network.backbone_resolution import NetworkParameters
 from keras_multiclass._network.build import check_scaling
 from keras_multiclass._training.fit_parameters import FitParameters
 from keras_multiclass._training.reading.arrays import read_arrays
 from keras_multiclass._training.reading.run_data import KnownData, RunData
+from keras_multiclass._training.reading.several_inputs import check_scalings, with_inputs
 from keras_multiclass._training.reading.stream import read_stream
 from keras_multiclass._training.reading.validation import unpack_validation
 from keras_multiclass._training.request import FitRequest
@@ -45,7 +47,16 @@ def read_data(
     ValueError, TypeError
         If the data, or a parameter together with them, cannot be used.
     """
-    read = read_stream if is_stream(request.X) else read_arrays
-    data = read(parameters, unpack_validation(request), backbone, seed, known)
-    check_scaling(data.settings.scaling, data.is_table)
+    request = unpack_validation(request)
+    if is_stream(request.X):
+        data = read_stream(parameters, request, backbone, seed, known)
+    else:
+        request, backbone = with_inputs(
+            request, backbone, None if known is None else known.features
+        )
+        data = read_arrays(parameters, request, backbone, seed, known)
+    if isinstance(data.features, PackedSchema):
+        check_scalings(data.settings.scaling or {}, data.features)
+    else:
+        check_scaling(data.settings.scaling, data.is_table)
     return data

@@ -8,12 +8,14 @@ import numpy as np
 
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.labels.target import TargetCodec
+from keras_multiclass._data.packed import PackedSchema
 from keras_multiclass._data.rows import Data, TrainingData
 from keras_multiclass._data.statistics import Statistics
 from keras_multiclass._network.backbone_resolution import Recommendation, ResolvedBackbone
 from keras_multiclass._network.build import InputDescription
 from keras_multiclass._network.objective import Objective
 from keras_multiclass._training.defaults import TrainingSettings
+from keras_multiclass._training.reading.several_inputs import describe_several
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,9 @@ class RunData:
 
     def describe_inputs(self) -> InputDescription:
         """Describe the rows to the function that builds a network."""
+        if isinstance(self.features, PackedSchema):
+            assert isinstance(self.training, TrainingData)  # streams hold one input
+            return describe_several(self.features, self.training)
         return InputDescription(
             self.features.input_shape,
             self.statistics,

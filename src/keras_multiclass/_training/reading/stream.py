@@ -60,7 +60,7 @@ def read_stream(
     batches = stream.first_pass()
     first = next(batches)
     with errors_name_batch(stream, 1):
-        check_one_input(first.X, n_rows=count_rows(first.y))
+        check_one_input(first.X, n_rows=count_rows(first.y), in_stream=True)
         layout = parameters.settings.layout if known is None else known.features.layout
         first_X = arrange(first.X, layout)
         if isinstance(first_X, Sequences):

@@ -1,0 +1,163 @@
+"""Several inputs: how each is read, and what the network is told about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from keras_multiclass._data.column_choice import is_open_choice
+from keras_multiclass._data.features import FeatureSchema
+from keras_multiclass._data.inputs import Inputs, as_inputs, check_keys
+from keras_multiclass._data.packed import PackedSchema, about_input
+from keras_multiclass._data.ragged import arrange
+from keras_multiclass._data.rows import Features, TrainingData
+from keras_multiclass._data.statistics import ArrayStatistics
+from keras_multiclass._data.tokens import occurring_tokens
+from keras_multiclass._network.backbone_resolution import NetworkParameters
+from keras_multiclass._network.build import InputDescription, check_scaling
+from keras_multiclass._network.input_backbones import InputNetworks
+from keras_multiclass._shared.keras.environment import array_dtype
+from keras_multiclass._shared.messages import describe, format_list, invalid
+from keras_multiclass._training.fit_parameters import FitParameters
+from keras_multiclass._training.request import FitRequest
+
+LearnFeatures = Callable[
+    [FitParameters, Any, NetworkParameters, object], tuple[FeatureSchema, Features]
+]
+
+
+def with_inputs(
+    request: FitRequest, backbone: NetworkParameters, known: FeatureSchema | None
+) -> tuple[FitRequest, NetworkParameters]:
+    """Return the request with X as `Inputs`, and how these are read, if X holds several inputs.
+
+    Parameters
+    ----------
+    request : FitRequest
+        The user's data.
+    backbone : NetworkParameters
+        How one array would be read.
+    known : FeatureSchema or None
+        What an earlier fit has learned about X.
+    """
+    inputs = as_inputs(request.X) if known is None or isinstance(known, PackedSchema) else None
+    if inputs is None and isinstance(known, PackedSchema):
+        names = list(known.schemas)
+    elif inputs is None:
+        return request, backbone
+    else:
+        names = list(inputs)
+        request = replace(request, X=inputs)
+    return request, InputNetworks.of_inputs(backbone, names)
+
+
+def learn_inputs(
+    parameters: FitParameters, X: Inputs, backbone: InputNetworks, learn_one: LearnFeatures
+) -> tuple[FeatureSchema, Features]:
+    """Learn shapes and names of several inputs, and put them side by side.
+
+    Parameters
+    ----------
+    parameters : FitParameters
+        The parameters of the estimator.
+    X : Inputs
+        The inputs.
+    backbone : InputNetworks
+        How they are read.
+    learn_one : callable
+        Learns about a single X.
+    """
+    layout = parameters.settings.layout
+    choices = _categorical_features(parameters.categorical_features, X, backbone)
+
+    def learn(name: str, part: Any) -> tuple[FeatureSchema, Features]:
+        own = replace(parameters, categorical_features=choices[name])
+        return learn_one(own, arrange(part, layout), backbone.parts[name], part)
+
+    return PackedSchema.learn_inputs(
+        X,
+        learn,
+        dtype=array_dtype(parameters.settings.dtype),
+        estimator_name=parameters.estimator_name,
+    )
+
+
+def _categorical_features(
+    value: object, X: Inputs, backbone: InputNetworks
+) -> Mapping[str, object]:
+    """Return the parameter for each input; one value is for all, columns are of the only table."""
+    if isinstance(value, Mapping):
+        check_keys(value, list(X), "`categorical_features`")
+        return {name: value.get(name, "from_dtype") for name in X}
+    if is_open_choice(value):
+        return dict.fromkeys(X, value)
+    tables = [
+        name
+        for name, part in X.items()
+        if backbone.parts[name].reads_tables and len(np.shape(part)) == 2
+    ]
+    if len(tables) == 1:
+        return {name: value if name in tables else "from_dtype" for name in X}
+    raise ValueError(
+        invalid(
+            "`categorical_features`",
+            f"'from_dtype', None, or a dict by input if {len(tables)} of the inputs are tables",
+            describe(value),
+            f"The inputs are {format_list(X)}.",
+        )
+    )
+
+
+def describe_several(features: PackedSchema, rows: TrainingData) -> InputDescription:
+    """Describe the rows of several inputs to the function that builds a network.
+
+    Parameters
+    ----------
+    features : PackedSchema
+        What was learned about the inputs.
+    rows : TrainingData
+        The training rows.
+    """
+    statistics = ArrayStatistics(rows.X, rows.weight_of_rows, rows.rows)
+    inputs = {}
+    for name, block in features.blocks.items():
+        schema = features.schemas[name]
+        own = replace(statistics, X=block.of(statistics.X))
+        tokens = None
+        if schema.token_ids:
+            ids = own.X if rows.rows is None else own.X[rows.rows]
+            with about_input(name):
+                tokens = occurring_tokens(np.asarray(ids).astype(np.int32))
+        description = InputDescription(
+            schema.input_shape,
+            own,
+            schema.input_dtype,
+            tokens=tokens,
+            is_table=_is_table(schema),
+            columns=schema.columns,
+            names=schema.column_names,
+        )
+        inputs[name] = (block, description)
+    return InputDescription(features.input_shape, statistics, features.dtype, inputs=inputs)
+
+
+def check_scalings(scaling: Mapping[str, str | None], features: PackedSchema) -> None:
+    """Raise ``ValueError`` if the scaling of an input is only for tables, and it is not one.
+
+    Parameters
+    ----------
+    scaling : mapping of str to str or None
+        The scaling of each input; empty for a whole model.
+    features : PackedSchema
+        What was learned about the inputs.
+    """
+    for name, own in scaling.items():
+        with about_input(name):
+            check_scaling(own, _is_table(features.schemas[name]))
+
+
+def _is_table(schema: FeatureSchema) -> bool:
+    return schema.allow_nan and len(schema.input_shape) == 1

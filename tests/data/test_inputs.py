@@ -1,0 +1,183 @@
+"""`Inputs` selects rows of several arrays at once; each becomes columns of one matrix."""
+
+import pickle
+
+import joblib
+import numpy as np
+import pytest
+import scipy.sparse
+from sklearn.model_selection import train_test_split
+from sklearn.utils import resample, shuffle
+from sklearn.utils.validation import check_consistent_length
+
+from keras_multiclass import Inputs
+from keras_multiclass._data.features import FeatureSchema
+from keras_multiclass._data.inputs import as_inputs
+from keras_multiclass._data.packed import PackedSchema
+from keras_multiclass._data.ragged import arrange
+
+pd = pytest.importorskip("pandas")
+pl = pytest.importorskip("polars")
+
+N = 7
+NUMBERS = np.arange(N)
+IMAGES = np.arange(N * 6.0).reshape(N, 3, 2)
+PARTS = {
+    "array": IMAGES,
+    "vector": NUMBERS * 1.0,
+    "list": NUMBERS.tolist(),
+    "nested list": IMAGES.tolist(),
+    "pandas": pd.DataFrame({"a": NUMBERS}, index=NUMBERS[::-1]),
+    "series": pd.Series(NUMBERS, index=NUMBERS[::-1]),
+    "polars": pl.DataFrame({"a": NUMBERS}),
+    "sparse": scipy.sparse.coo_array(np.eye(N)),
+}
+SELECTIONS = {
+    "slice": slice(2, None, 2),
+    "indices": np.array([4, 0, 0]),
+    "list": [3, -1],
+    "mask": NUMBERS % 2 == 0,
+    "list of flags": [True, False] * 3 + [True],
+    "of scikit-learn": (np.array([5, 1]), ...),
+    "nothing": [],
+}
+ROWS = {"of scikit-learn": [5, 1], "nothing": slice(0)}
+
+
+def plain(part):
+    return part.toarray() if scipy.sparse.issparse(part) else np.asarray(part)
+
+
+@pytest.mark.parametrize("selection", SELECTIONS)
+def test_rows_of_all_inputs_are_selected(selection):
+    key = SELECTIONS[selection]
+    rows = NUMBERS[ROWS.get(selection, key)]
+    selected = Inputs(PARTS)[key]
+    assert selected.shape == (len(rows), len(PARTS))
+    assert len(selected) == len(rows)
+    for name, part in selected.items():
+        assert type(part) in (type(PARTS[name]), scipy.sparse.csr_array)
+        np.testing.assert_array_equal(plain(part).ravel(), plain(PARTS[name])[rows].ravel())
+
+
+def test_inputs_are_found_by_name():
+    X = Inputs({"the photo": IMAGES}, facts=NUMBERS)
+    assert X["the photo"] is IMAGES
+    assert list(X) == list(X.keys()) == ["the photo", "facts"]
+    assert "facts" in X
+    assert [id(part) for part in X.values()] == [id(IMAGES), id(NUMBERS)]
+    with pytest.raises(KeyError, match="no input 'fact'; the inputs are 'the photo', 'facts'"):
+        X["fact"]
+
+
+def test_the_repr_shows_no_data():
+    assert repr(Inputs({"the photo": IMAGES}, facts=PARTS["pandas"])) == (
+        "Inputs('the photo': ndarray of shape (7, 3, 2) and dtype float64, "
+        "facts: DataFrame of shape (7, 1))"
+    )
+
+
+def test_scikit_learn_splits_and_copies_inputs():
+    X = Inputs(PARTS)
+    check_consistent_length(X, NUMBERS)
+    train, test, y_train, y_test = train_test_split(X, NUMBERS, random_state=0)
+    np.testing.assert_array_equal(train["vector"], y_train)
+    np.testing.assert_array_equal(test["pandas"]["a"], y_test)
+    for tool in (shuffle, resample):
+        some, y = tool(X, NUMBERS, random_state=0)
+        np.testing.assert_array_equal(some["series"], y)
+    restored = pickle.loads(pickle.dumps(X))
+    np.testing.assert_array_equal(restored["array"], IMAGES)
+    assert joblib.hash(restored["array"]) == joblib.hash(IMAGES)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: Inputs(), ValueError, "at least one input"),
+        (lambda: Inputs([IMAGES]), TypeError, "made from a dict or keyword arguments; got list"),
+        (lambda: Inputs({1: IMAGES}), TypeError, "name of an input must be a string; got 1"),
+        (lambda: Inputs(a__b=IMAGES), ValueError, "without '__'; got 'a__b'"),
+        (lambda: Inputs(a=None), TypeError, "Input 'a' must be one array.*; got None"),
+        (lambda: Inputs(a="text"), TypeError, "Input 'a' must be one array"),
+        (lambda: Inputs(a=np.float64(1)), TypeError, "Input 'a' must be one array"),
+        (
+            lambda: Inputs(a=IMAGES, b=NUMBERS[:3]),
+            ValueError,
+            "same number of rows; got 7 in 'a', 3 in 'b'",
+        ),
+        (lambda: Inputs(a=IMAGES)[0], TypeError, "selection from Inputs .*; got 0"),
+        (lambda: Inputs(a=IMAGES)[:, 0], TypeError, "selection from Inputs"),
+        (lambda: Inputs(a=IMAGES)[["a"]], TypeError, r"selected one by one: X\['name'\]"),
+        (lambda: Inputs(a=IMAGES)[[9]], IndexError, "out of bounds"),
+        (lambda: np.asarray(Inputs(a=IMAGES)), TypeError, r"such as X\['a'\]"),
+    ],
+)
+def test_what_cannot_be_inputs_is_an_error(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_columns_and_records_are_not_inputs():
+    for X in ({"a": [1.0, 2.0], "b": [3.0, 4.0]}, {"a": 1.0}, {}, PARTS["pandas"], IMAGES, [1]):
+        assert as_inputs(X) is None
+
+
+def test_cells_of_a_frame_that_hold_arrays_become_inputs():
+    frame = pd.DataFrame({"a": NUMBERS, "photo": list(IMAGES), "b": NUMBERS.astype(str)})
+    X = as_inputs(frame)
+    assert list(X) == ["table", "photo"]
+    np.testing.assert_array_equal(X["photo"], IMAGES)
+    assert list(X["table"].columns) == ["a", "b"]
+    frame.at[2, "photo"] = None
+    with pytest.raises(ValueError, match="cells of column 'photo' must be arrays .* got 1 cells"):
+        as_inputs(frame)
+    with pytest.raises(ValueError, match="named otherwise than 'table'"):
+        as_inputs(frame.rename(columns={"photo": "table"}))
+
+
+def test_sequences_are_padded_to_the_longest_of_fit():
+    steps = [np.full((length, 2), 1.0 + length) for length in (1, 3, 2)]
+    X = {"steps": steps, "vector": NUMBERS[:3]}
+    schema, packed = learn(X)
+    assert schema.shape_of(packed) == {"steps": (3, None, 2), "vector": (3, 1)}
+    found = schema.blocks["steps"].of(packed)
+    np.testing.assert_array_equal(found.lengths, [1, 3, 2])
+    np.testing.assert_array_equal(found.steps, np.concatenate(steps))
+    shorter = {"steps": [steps[0], steps[0]], "vector": [1, 2]}
+    np.testing.assert_array_equal(schema.blocks["steps"].of(schema.check(shorter)).lengths, [1, 1])
+    with pytest.raises(ValueError, match="Input 'steps' .* at most 3 steps, the longest in fit"):
+        schema.check({"steps": [np.ones((4, 2)), np.ones((1, 2))], "vector": [1, 2]})
+
+
+def learn(X):
+    return PackedSchema.learn_inputs(
+        Inputs(X),
+        lambda name, part: FeatureSchema.learn(arrange(part), token_ids=name == "ids"),
+        dtype="float32",
+        estimator_name="Estimator",
+    )
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_inputs_are_packed_side_by_side(sparse):
+    eye = scipy.sparse.csr_array(np.eye(N)) if sparse else np.eye(N)
+    X = {"images": IMAGES, "ids": NUMBERS.reshape(-1, 1), "eye": eye, "vector": NUMBERS}
+    schema, packed = learn(X)
+    assert scipy.sparse.issparse(packed) == sparse
+    expected = np.hstack([plain(X[name]).reshape(N, -1) for name in X])
+    np.testing.assert_array_equal(plain(packed), expected)
+    assert packed.dtype == "float32"
+    for name, block in schema.blocks.items():
+        found = plain(block.of(packed))
+        np.testing.assert_array_equal(found.ravel(), plain(X[name]).ravel())
+    again = schema.check(dict(reversed(X.items())))
+    np.testing.assert_array_equal(plain(again), expected)
+
+
+def test_integers_that_floats_would_round_are_an_error():
+    fine = {"ids": np.full((N, 2), 2**24), "images": IMAGES}
+    schema, packed = learn(fine)
+    assert packed[0, 0] == 2**24
+    with pytest.raises(ValueError, match=r"Input 'ids' .* at most 2\*\*24.*dtype='float64'"):
+        schema.check({**fine, "ids": fine["ids"] + 1})
