@@ -131,11 +131,11 @@ class Reader:
             checked = CastOnRead(checked, self.dtype, self.offsets)
         elif self.offsets is not None:
             checked = self.offsets.subtract(X, checked)
-        if X.dtype.kind == "f" if is_lazy else self.allow_nan and checked.ndim > 2:
-            for chunk in checked.chunks() if is_lazy else [checked]:
+        if is_lazy and X.dtype.kind == "f":
+            for chunk in checked.chunks():
                 assert_all_finite(
                     chunk,
-                    allow_nan=self.allow_nan and checked.ndim == 2,
+                    allow_nan=self.allow_nan,
                     estimator_name=self.estimator_name,
                     input_name="X",
                 )

@@ -191,6 +191,21 @@ class NetworkParameters:
         kind = self._registered_kind
         return kind is None or kind == "table"
 
+    def fills_gaps(self, shape: tuple[int | None, ...]) -> bool:
+        """Whether the network fills missing values of X of this shape: a table or sequences.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Shape of X; None for the steps of sequences of any length.
+        """
+        if len(shape) != 3 or self.model is not None or isinstance(self.backbone, keras.Layer):
+            return len(shape) < 3 and self.reads_tables
+        if isinstance(self.backbone, str):
+            kind = self._registered_kind
+            return kind == "sequence" or (kind is None and not _is_square(*shape[1:]))
+        return takes(self.backbone, "mask")  # type: ignore[arg-type]
+
     def reads_raw(self, scaling: object) -> bool:
         """Whether the user's own network reads X unchanged, with this parameter `scaling`."""
         if self.model is not None or isinstance(self.backbone, keras.Layer):

@@ -22,6 +22,7 @@ from keras_multiclass._network.layers.embedding import Embedding
 from keras_multiclass._network.layers.heads import MemberDense, Temperature
 from keras_multiclass._network.layers.real_steps import RealSteps
 from keras_multiclass._network.layers.stacked_dense import StackedDense
+from keras_multiclass._network.layers.table_columns import FillGaps, GapIndicator, SelectColumns
 from keras_multiclass._network.objective import Objective
 from keras_multiclass._network.row_independence import check_stateless
 from keras_multiclass._network.scaling import standardized
@@ -57,6 +58,8 @@ class InputDescription:
         The categorical columns.
     names : sequence of str
         Names of the columns of a table.
+    fills_gaps : bool
+        Whether X may have missing values.
     inputs : mapping of str to (Block, InputDescription)
         If rows hold several inputs side by side, the columns and the rows of each.
     """
@@ -68,6 +71,7 @@ class InputDescription:
     is_table: bool = False
     columns: CategoricalColumns | None = None
     names: Sequence[str] = ()
+    fills_gaps: bool = False
     inputs: Mapping[str, tuple[Block, InputDescription]] = field(default_factory=dict)
 
 
@@ -214,33 +218,43 @@ def _preprocess(
         table = read_table(inputs, rows.columns, rows.statistics, scaling, rows.names, max_one_hot)
         supplied = {"table": table.table} if backbone.takes("table") else {}
         return _Preprocessed(table.x, supplied, table.names)
-    if rows.shape[0] is None:
-        return _preprocess_any_length(inputs, rows, scaling)
     masked = backbone.takes_mask(rows.shape)
     mask = None
     if rows.tokens is not None:
         x = _embed(inputs, rows.tokens)
         mask = ops.not_equal(inputs, 0)
     else:
-        x = inputs
-        padded = masked and _is_padded(rows.statistics)
-        mask = _up_to_last_step(inputs) if padded else None
+        x, padded, any_length = inputs, False, rows.shape[0] is None
+        if any_length:
+            x, mask = RealSteps(dtype=inputs.dtype, name="real_steps")(inputs)
+        elif masked and _is_padded(rows.statistics):
+            padded, mask = True, _up_to_last_step(inputs)
+        axes = backbone.standardization(rows.shape, skip_padding=padded)
         if scaling is not None:
-            axes = backbone.standardization(rows.shape, skip_padding=padded)
             x = standardized(x, *rows.statistics.moments(axes), grey=axes.single_channel)
+        if rows.fills_gaps:
+            x = _filled(x, rows.statistics, None if scaling else axes)
+        x = blank_padding(x, mask) if any_length else x
     if masked and mask is None and is_required(backbone.build, "mask"):
         mask = every_step(inputs)
     return _Preprocessed(x, {"mask": mask} if masked and mask is not None else {})
 
 
-def _preprocess_any_length(
-    inputs: Any, rows: InputDescription, scaling: str | None
-) -> _Preprocessed:
-    """Add the layers for sequences of any length, whose padding is zero for the backbone."""
-    x, mask = RealSteps(dtype=inputs.dtype, name="real_steps")(inputs)
-    if scaling is not None:
-        x = standardized(x, *rows.statistics.moments(Standardization()))
-    return _Preprocessed(blank_padding(x, mask), {"mask": mask})
+def _filled(x: Any, statistics: Statistics, raw: Standardization | None) -> Any:
+    """Replace missing values of sequences by the mean of their channel, and mark them.
+
+    Means are 0 unless numbers are raw. Channels that lack values in training rows are marked.
+    """
+    layer = FillGaps(dtype=x.dtype, name="fill_gaps")
+    filled = layer(x)
+    if raw is not None:
+        layer.fill.assign(statistics.moments(raw)[0])
+    incomplete = np.flatnonzero(statistics.has_missing()).tolist()
+    if not incomplete:
+        return filled
+    if len(incomplete) < x.shape[-1]:
+        x = SelectColumns(incomplete, dtype=x.dtype)(x)
+    return keras.layers.Concatenate(dtype=x.dtype)([filled, GapIndicator(dtype=x.dtype)(x)])
 
 
 def _embed(inputs: Any, tokens: np.ndarray) -> Any:

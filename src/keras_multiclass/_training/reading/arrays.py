@@ -149,7 +149,7 @@ def _learn_features(
         dtype=array_dtype(parameters.settings.dtype),
         token_ids=token_ids,
         columns=_learn_columns(parameters.categorical_features, X, backbone),
-        allow_nan=backbone.reads_tables,
+        allow_nan=backbone.fills_gaps(shape_of(X)),
         estimator_name=parameters.estimator_name,
         integer_dtype=backbone.integer_dtype,
         layout=parameters.settings.layout,

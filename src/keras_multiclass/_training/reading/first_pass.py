@@ -35,7 +35,7 @@ class FirstPass:
     token_ids : bool
         Whether X holds token ids.
     find_missing : bool
-        Whether to look for missing values in tables.
+        Whether to look for missing values.
     n_sampled : int, default=0
         Number of rows to keep for quantiles.
     """
@@ -92,7 +92,7 @@ class FirstPass:
         group = self._groups.setdefault(label, _Group())
         if self._token_ids:
             group.tokens = occurring_tokens(X[rows], group.tokens)
-        if self._find_missing and X.ndim == 2:
+        if self._find_missing:
             missing = ArrayStatistics(X, rows=rows).has_missing()
             group.has_missing = group.has_missing | missing
         if len(self._moments) > 1:

@@ -94,6 +94,7 @@ class RunData:
             is_table=self.is_table,
             columns=self.features.columns,
             names=self.features.column_names,
+            fills_gaps=self.features.allow_nan,
         )
 
 

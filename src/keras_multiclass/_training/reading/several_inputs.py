@@ -139,6 +139,7 @@ def describe_several(features: PackedSchema, rows: TrainingData) -> InputDescrip
             is_table=_is_table(schema),
             columns=schema.columns,
             names=schema.column_names,
+            fills_gaps=schema.allow_nan,
         )
         inputs[name] = (block, description)
     return InputDescription(features.input_shape, statistics, features.dtype, inputs=inputs)

@@ -142,7 +142,7 @@ def _first_features(
         X,
         dtype=array_dtype(parameters.settings.dtype),
         token_ids=backbone.reads_token_ids and len(shape_of(X)) == 2,
-        allow_nan=backbone.reads_tables,
+        allow_nan=backbone.fills_gaps(shape_of(X)),
         estimator_name=parameters.estimator_name,
         integer_dtype=backbone.integer_dtype,
         layout=parameters.settings.layout,
