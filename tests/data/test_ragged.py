@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_multiclass._data.features import FeatureSchema
+from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.ragged import arrange, as_sequences, shape_of
 from keras_multiclass._data.sequences import Sequences
 from keras_multiclass._data.statistics import ArrayStatistics, Standardization
+
+try:  # neither is required
+    import awkward as ak
+except ImportError:
+    ak = None
+try:
+    import pyarrow as pa
+except ImportError:
+    pa = None
 
 rng = np.random.default_rng(0)
 ROWS = [rng.normal(size=(n, 2)) for n in (3, 1, 4, 2)]
@@ -66,6 +79,51 @@ def test_containers_of_arrays_are_read(X):
         np.testing.assert_array_equal(found, row.astype(np.float32))
 
 
+def of_other_libraries():
+    """Return the rows, and series of their first channel, in containers of other libraries."""
+    nested = [row.tolist() for row in ROWS]
+    series = [row[:, 0].tolist() for row in ROWS]
+    yield "ragged tensor", tf.ragged.constant(nested, ragged_rank=1, dtype="float64"), 2
+    yield "nested ragged tensor", tf.ragged.constant(nested, dtype="float64"), 2
+    yield "ragged tensor of series", tf.ragged.constant(series, dtype="float64"), 1
+    yield "tensors", [tf.constant(row) for row in ROWS], 2
+    yield "pandas", pd.Series(ROWS, index=list("abcd")), 2
+    yield "pandas of series", pd.Series(series), 1
+    yield "pandas of arrays of arrays", pd.Series([objects(list(row)) for row in ROWS]), 2
+    yield "frames", [pd.DataFrame(row) for row in ROWS], 2
+    yield "polars", pl.Series(nested), 2
+    yield "polars of series", pl.Series(series), 1
+    if ak is not None:
+        yield "awkward", ak.Array(nested), 2
+        yield "awkward of series", ak.Array(series), 1
+        yield "rows of awkward", list(ak.Array(nested)), 2
+    if pa is not None:
+        yield "arrow", pa.array(nested), 2
+        yield "arrow of series", pa.chunked_array([pa.array(series)]), 1
+        yield "large lists", pa.array(series, pa.large_list(pa.float64())), 1
+        yield "rows of arrow", list(pa.array(series)), 1
+        kind = pd.ArrowDtype(pa.list_(pa.float64()))
+        yield "pandas of arrow", pd.Series(series, dtype=kind), 1
+
+
+def test_containers_of_other_libraries_are_read():
+    for name, X, n_channels in of_other_libraries():
+        check_container(X)
+        schema, checked = FeatureSchema.learn(arrange(X), dtype="float64")
+        assert schema.input_shape == (None, n_channels), name
+        for found, row in zip(rows_of(checked), ROWS, strict=True):
+            np.testing.assert_array_equal(found, row[:, :n_channels], err_msg=name)
+
+
+def test_an_equal_ragged_tensor_holds_sequences():
+    assert shape_of(arrange(tf.ragged.constant([[1.0, 2.0], [3.0, 4.0]]))) == (2, None, 1)
+
+
+def test_missing_values_in_lists_are_read():
+    _schema, checked = FeatureSchema.learn(arrange([[1.0, None, 3.0], [4.0]]), allow_nan=True)
+    np.testing.assert_array_equal(checked.steps[:, 0], [1, np.nan, 3, 4])
+
+
 def test_series_of_one_channel_are_read():
     X = arrange([row[:, 0] for row in ROWS])
     assert shape_of(X) == (4, None, 1)
@@ -107,6 +165,8 @@ def test_a_schema_of_any_length_reads_longer_and_equal_ones():
     assert one.check([[1.0, 2.0], [3.0, 4.0]]).shape == (2, 2, 1)
     with pytest.raises(ValueError, match="X has 3 features, but .* expecting 2 features"):
         schema.check([np.ones((4, 3)), np.ones((2, 3))])
+    with pytest.raises(ValueError, match=r"of shape \(None, 2\), as in fit; got shape \(2,"):
+        schema.check(np.ones((4, 2)))  # a single sequence
 
 
 def test_a_schema_of_one_length_refuses_unequal_ones_and_names_a_cure_that_works():
@@ -122,6 +182,7 @@ def test_a_schema_of_one_length_refuses_unequal_ones_and_names_a_cure_that_works
     [
         ([np.ones((3, 2)), np.ones((0, 2))], r"at least one step; got 1 sequence .*X\[1\].*Drop"),
         ([[1.0], []], "at least one step; got 1 sequence without"),
+        ([np.ones((3, 2)), None, np.ones((4, 2)), None], r"got 2 sequences .*X\[1\]"),
         ([np.ones((3, 2)), np.ones((4, 3))], "number of channels; got from 2 to 3.*shapes"),
         ([np.ones((3, 4)), np.ones((3, 5))], "layout='channels_first'"),
         ([np.ones((3, 2)), np.ones(4)], "or all of shape .n_steps,.; got .* 1, 2 dimensions"),
@@ -163,4 +224,4 @@ def test_large_offsets_are_subtracted():
 
 
 def test_a_matrix_is_a_set_of_series_for_a_schema_of_one_channel():
-    assert as_sequences(np.ones((3, 5))).shape == (3, 5, 1)
+    assert as_sequences(np.ones((3, 5)), 1).shape == (3, 5, 1)

@@ -102,7 +102,7 @@ def test_the_image_example_recognizes_digits(capsys):
     assert f"test accuracy {shown['accuracy']:.3f}" in capsys.readouterr().out
 
 
-def test_the_sequence_example_learns_the_order_and_ignores_padding(capsys):
+def test_the_sequence_example_learns_the_order_and_predicts_each_alone(capsys):
     shown = _run("sequence_gru")
     assert shown["accuracy"] > 0.9
     assert shown["largest_change"] < 1e-5

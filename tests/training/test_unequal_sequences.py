@@ -135,3 +135,14 @@ def test_networks_without_a_mask_are_an_error(params, cure):
     message = f"X must be rows of equal length .*; got list of length 36 .*pad_sequences.*{cure}"
     with pytest.raises(ValueError, match=message):
         KerasMulticlassClassifier(**params).fit(X, y)
+
+
+def test_integers_are_token_ids_where_they_are_in_arrays():
+    ids = [[1, 2], [3]] * 6
+    message = "token ids of equal length for backbone='gru'.*; got list of length 12 .*as floats"
+    with pytest.raises(ValueError, match=message):
+        small("gru").fit(ids, y[:12])
+    fitted = small("gru").fit(keras.utils.pad_sequences(ids, padding="post"), y[:12])
+    with pytest.raises(ValueError, match="sequences of 1 to 2 steps.*maxlen=2"):
+        fitted.predict(ids)
+    assert small("gru").fit([[1.0, 2], [3.0]] * 6, y[:12]).input_shape_ == (None, 1)

@@ -202,9 +202,9 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         Parameters
         ----------
         X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...), or stream
-            Features: a table, sequences of shape (n_samples, n_steps, n_features) or images of
-            shape (n_samples, height, width[, channels]). A dict of these, or `Inputs`, for several
-            inputs. Or a stream of batches ``(X, y)`` or
+            Features: a table, sequences of shape (n_samples, n_steps, n_features), a list of
+            sequences of unequal length, or images of shape (n_samples, height, width[, channels]).
+            A dict of these, or `Inputs`, for several inputs. Or a stream of batches ``(X, y)`` or
             ``(X, y, sample_weight)``: a ``tf.data.Dataset``, a ``keras.utils.PyDataset``, a
             function that returns a new iterator on each call, or any other object that can be
             iterated over repeatedly. It is read batch by batch in its own order, once before the

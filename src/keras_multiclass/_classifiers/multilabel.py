@@ -28,8 +28,9 @@ class KerasMultilabelClassifier(KerasClassifierBase):
           X as token ids, with 0 as padding, and embeds them.
         - A function ``(inputs, **params) -> tensor`` of Keras tensors that returns features of
           shape (batch, n_features). For sequences, a parameter named ``mask`` receives the mask
-          of the steps that are not padding. Padding is zeros at the end, unless other steps of
-          the training rows are all zero, too.
+          of the steps that are not padding; it is needed for sequences of unequal length. In
+          arrays, padding is zeros at the end, unless other steps of the training rows are all
+          zero, too.
         - A headless ``keras.Model`` or ``keras.Layer``. Each fit trains a copy that starts from
           its weights; the original is never changed.
     model : callable or keras.Model, default=None
@@ -193,11 +194,12 @@ class KerasMultilabelClassifier(KerasClassifierBase):
     n_classes_ : int
         Number of labels.
     n_features_in_ : int
-        Size of the second axis of X.
+        Size of the second axis of X; the number of channels of sequences of unequal length.
     feature_names_in_ : ndarray of shape (n_features,)
         Only if X was a data frame whose column names are all strings: these names.
     input_shape_ : tuple of int
-        Shape of one row of X.
+        Shape of one row of X, with the channels last; the number of steps is None for sequences of
+        unequal length.
     network_feature_names_ : ndarray of str
         Only for table backbones: names of the backbone's inputs, such as ``"age"``,
         ``"age_missing"``, ``"color_red"`` and ``"city_embedding0"``.
@@ -222,7 +224,8 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         dtype, such as Unix times in float32: what is subtracted from the last axis of X, in 64
         bits, before `model_` reads it; 0 for all other features.
     model_ : keras.Model
-        Trained and compiled network. It takes raw X, minus `input_offset_` where that exists, and
+        Trained and compiled network. It takes raw X, minus `input_offset_` where that exists,
+        with the channels last and, if sequences are unequal, padded with infinity at the end, and
         outputs logits if it was built from a backbone.
     engine_ : str
         Engine used last, ``"graph"`` or ``"keras"``; empty before any training.

@@ -222,7 +222,7 @@ class FeatureSchema:
     def _check(self, X: Any) -> Features:
         """Check what `arrange` returned."""
         if self.any_length:
-            X = as_sequences(X)
+            X = as_sequences(X, self.n_features_in)
         elif isinstance(X, Sequences):
             self._refuse_unequal(X)
         if not isinstance(X, Sequences):
@@ -238,13 +238,21 @@ class FeatureSchema:
         return checked
 
     def _refuse_unequal(self, X: Sequences) -> None:
+        cure = (
+            "To classify sequences of any length, pass some of unequal length to fit, or an array "
+            "of dtype object with one array for each sequence."
+        )
+        if self.token_ids:
+            cure = (
+                "Pad or cut them to this length: X = keras.utils.pad_sequences(list(X), "
+                f"maxlen={self.input_shape[0]}, padding='post', truncating='post')."
+            )
         raise ValueError(
             invalid(
                 "Each row of X",
                 f"of shape {self.input_shape}, as in fit",
                 f"sequences of {X.lengths.min()} to {X.lengths.max()} steps",
-                "To classify sequences of any length, pass some of unequal length to fit, or an "
-                "array of dtype object with one array for each sequence.",
+                cure,
             )
         )
 

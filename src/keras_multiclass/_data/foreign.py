@@ -32,7 +32,6 @@ class _Foreign(NamedTuple):
 
 _FOREIGN = (
     _Foreign("tensorflow", "SparseTensor", "Convert it: tf.sparse.to_dense(X).numpy()."),
-    _Foreign("tensorflow", "RaggedTensor", "Pad its rows to one length: X.to_tensor().numpy()."),
     _Foreign("jax.experimental.sparse", None, "Convert it: np.asarray(X.todense())."),
     _Foreign("torch.utils.data", "Dataset", _LOADER),
     _Foreign("pyarrow", "Table", _TO_PANDAS),

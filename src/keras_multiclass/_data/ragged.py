@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from keras_multiclass._data.frames import library_of, library_of_frame
+from keras_multiclass._data.frames import MISSING_TYPES, library_of, library_of_frame
 from keras_multiclass._data.sequences import Sequences
 from keras_multiclass._shared.messages import describe, format_list, invalid
 
@@ -80,66 +80,125 @@ def read_ragged(X: Any, layout: Layout = "channels_last") -> Sequences | None:
     Parameters
     ----------
     X : object
-        A list, tuple, 1-d array or series of arrays or nested lists.
+        A list, tuple, 1-d array or series of arrays or nested lists, or a container of TensorFlow,
+        pyarrow or awkward.
     layout : {"channels_last", "channels_first"}, default="channels_last"
         Where the channels of each are.
     """
     rows = _rows_of(X)
     if not rows or not all(map(_is_row, rows)):
+        _refuse_missing(rows or ())
         return None
     is_declared = not isinstance(X, (list, tuple))
+    is_ragged = type(X).__name__ == "RaggedTensor"
     is_nested = layout == "channels_first" and isinstance(rows[0], (list, tuple))
     if not is_nested and not is_declared and len(set(map(_shape, rows))) == 1:
         return None
     try:
-        arrays = [np.asarray(row) for row in rows]
+        arrays = list(map(_to_array, rows))
     except ValueError:  # cells of unequal lengths
         return None
     if any(array.dtype.kind in "USTV" for array in arrays):
         return None
     ranks = {array.ndim for array in arrays if array.size}
     lengths = np.array([_length(array, layout) for array in arrays])
-    if len({array.shape for array in arrays}) == 1 and not (is_declared and ranks == {2}):
+    is_equal = len({array.shape for array in arrays}) == 1
+    if is_equal and not is_ragged and not (is_declared and ranks == {2}):
         return None
     return _concatenate(X, arrays, lengths, ranks, layout)
 
 
-def as_sequences(X: Any) -> Any:
+def as_sequences(X: Any, n_channels: int) -> Any:
     """Return an array of sequences of one length as `Sequences`, for a network that reads any.
 
     Parameters
     ----------
     X : object
         What `arrange` returned; sequences of one channel may be rows of a matrix.
+    n_channels : int
+        Number of channels that the network reads.
     """
     if isinstance(X, Sequences):
         return X
     values = np.asarray(X)
     if values.dtype.kind == "O" and values.ndim == 1 and len(values):
         values = np.array(values.tolist())
-    if values.ndim == 2:
+    if values.ndim == 2 and n_channels == 1:
         values = values[..., None]
     if values.ndim != 3 or not values.size:
         return X
-    n_rows, n_steps, n_channels = values.shape
-    return Sequences(values.reshape(-1, n_channels), np.full(n_rows, n_steps))
+    n_rows, n_steps, _ = values.shape
+    return Sequences(values.reshape(n_rows * n_steps, -1), np.full(n_rows, n_steps))
 
 
 def _rows_of(X: Any) -> Sequence[Any] | None:
     """Return the rows of a container that may hold sequences; None for any other."""
     if isinstance(X, (list, tuple)):
-        return X
+        return X if not X or not _is_foreign(X[0]) else list(map(_plain_row, X))
     if isinstance(X, np.ndarray):
         return X.tolist() if X.ndim == 1 and X.dtype.kind == "O" else None
-    if library_of(X) == "pandas" and len(getattr(X, "shape", ())) == 1:
-        return list(X.to_numpy()) if X.dtype.kind == "O" else None
+    module = type(X).__module__.partition(".")[0]
+    if library_of(X) and len(getattr(X, "shape", ())) == 1:
+        is_nested = "list" in str(X.dtype).lower() or str(X.dtype).startswith(("object", "Array"))
+        return list(map(_plain_row, X.to_list())) if is_nested else None
+    if module == "tensorflow" and type(X).__name__ == "RaggedTensor":
+        if X.ragged_rank > 1:
+            return list(X.to_list())
+        return np.split(X.values.numpy(), X.row_starts().numpy()[1:])
+    if module == "pyarrow" and "list" in str(getattr(X, "type", "")):
+        return list(X.to_pylist())
+    if module == "awkward" and getattr(X, "ndim", 1) > 1:
+        return list(map(_plain_row, X))
     return None
+
+
+def _refuse_missing(rows: Sequence[Any]) -> None:
+    """Raise if all rows are sequences but some, which are missing."""
+    missing = [i for i, row in enumerate(rows) if type(row).__name__ in MISSING_TYPES]
+    n_others = sum(map(_is_row, rows))
+    if missing and n_others and len(missing) + n_others == len(rows):
+        raise _without_steps(missing)
+
+
+def _without_steps(rows: Sequence[int]) -> ValueError:
+    which = "sequence" if len(rows) == 1 else "sequences"
+    return ValueError(
+        invalid(
+            "Each sequence of X",
+            "of at least one step",
+            f"{len(rows)} {which} without steps (the first is X[{rows[0]}])",
+            "Drop these rows.",
+        )
+    )
+
+
+def _to_array(row: Any) -> np.ndarray:
+    array = np.asarray(row)
+    if array.dtype.kind != "O" or array.ndim != 1:
+        return array
+    # Nested lists of a data frame become arrays of arrays.
+    is_nested = all(isinstance(step, (np.ndarray, list, tuple)) for step in array)
+    return np.asarray([np.asarray(step) for step in array]) if is_nested else array
+
+
+def _is_foreign(row: Any) -> bool:
+    return type(row).__module__.partition(".")[0] in ("awkward", "pyarrow")
+
+
+def _plain_row(row: Any) -> Any:
+    """Return a row of another library as an array or list."""
+    if hasattr(row, "as_py"):
+        return row.as_py()
+    try:
+        return np.asarray(row) if _is_foreign(row) or library_of(row) else row
+    except ValueError:  # of unequal lengths
+        return row
 
 
 def _is_row(row: Any) -> bool:
     if isinstance(row, (list, tuple)):
         return True
-    return hasattr(row, "__array__") and bool(getattr(row, "shape", ())) and not library_of(row)
+    return hasattr(row, "__array__") and bool(getattr(row, "shape", ()))
 
 
 def _shape(row: Any) -> tuple[int, ...]:
@@ -158,15 +217,7 @@ def _concatenate(
     """Put the steps of all sequences into one table."""
     empty = np.flatnonzero([not array.size for array in arrays])
     if len(empty):
-        which = "sequence" if len(empty) == 1 else "sequences"
-        raise ValueError(
-            invalid(
-                "Each sequence of X",
-                "of at least one step",
-                f"{len(empty)} {which} without steps (the first is X[{empty[0]}])",
-                "Drop these rows.",
-            )
-        )
+        raise _without_steps(empty.tolist())
     shape = "(n_channels, n_steps)" if layout == "channels_first" else "(n_steps, n_channels)"
     allowed = f"of shape {shape}, or all of shape (n_steps,)"
     if len(ranks) != 1 or not ranks <= {1, 2}:

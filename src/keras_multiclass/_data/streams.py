@@ -231,6 +231,8 @@ def _to_array(value: Any) -> Any:
     """Convert a tensor of any library to a NumPy array; return anything else unchanged."""
     if library_of(value) or isinstance(value, np.ndarray) or not hasattr(value, "__array__"):
         return value
+    if type(value).__module__.startswith("awkward"):  # rows may be of unequal lengths
+        return value
     values = np.asarray(value)
     if values.dtype.kind == "O" and type(value).__module__.startswith("tensorflow"):
         text = [label.decode() for label in values.ravel()]  # TensorFlow keeps strings as bytes

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from keras_multiclass._data.ragged import LAYOUTS
+from keras_multiclass._data.sequences import Sequences
 from keras_multiclass._data.statistics import Standardization
 from keras_multiclass._network.backbones import TrainingDefaults, get_backbone, list_backbones
 from keras_multiclass._network.backbones.registry import X_RANKS
@@ -221,13 +222,15 @@ class NetworkParameters:
         """Whether X of rank 2 holds token ids."""
         return self.model is None and self._registered_kind == "sequence"
 
-    def check_unequal(self, X: object) -> None:
+    def check_unequal(self, X: object, sequences: Sequences) -> None:
         """Raise if the network cannot read sequences of unequal length.
 
         Parameters
         ----------
         X : object
             The user's X.
+        sequences : Sequences
+            The same, as `arrange` returned it.
 
         Raises
         ------
@@ -235,6 +238,19 @@ class NetworkParameters:
             If it takes no mask of the real steps.
         """
         kind = self._registered_kind
+        got = f"{describe(X)} with rows of different lengths"
+        is_series = sequences.shape[2] == 1
+        if self.reads_token_ids and is_series and sequences.dtype.kind in "iu":
+            raise ValueError(
+                invalid(
+                    "X",
+                    f"token ids of equal length for backbone={self.backbone!r}, which reads "
+                    "integers as such",
+                    got,
+                    "Pad them: X = keras.utils.pad_sequences(list(X), padding='post'). Pass series "
+                    "of numbers as floats.",
+                )
+            )
         if self._takes_mask:
             return
         if kind in ("table", "image"):
@@ -251,7 +267,7 @@ class NetworkParameters:
             invalid(
                 "X",
                 f"rows of equal length {of}",
-                f"{describe(X)} with rows of different lengths",
+                got,
                 "Pad them to one length: X = keras.utils.pad_sequences(list(X), padding='post', "
                 f"dtype='float32'). {cure}",
             )

@@ -25,7 +25,6 @@ from keras_multiclass._shared.interrupts import check_interrupt
 from keras_multiclass._shared.keras.epoch_callbacks import EpochListener, Logs
 from keras_multiclass._shared.keras.native_logs import without_native_logs
 from keras_multiclass._shared.keras.overrides import overrides_logs
-from keras_multiclass._shared.seeding import permutation
 from keras_multiclass._shared.upstream.tensorflow import call
 from keras_multiclass._training.engine.base import TrainingPlan, TrainingResult
 from keras_multiclass._training.engine.binding import create_variables, state_of, values_of
@@ -44,6 +43,7 @@ from keras_multiclass._training.engine.programs import (
     Trainee,
     widened,
 )
+from keras_multiclass._training.engine.row_order import lengths_of, shuffled
 from keras_multiclass._training.engine.traceable import TracingError, tracing
 from keras_multiclass._training.engine.work import multiplications, open_steps
 from keras_multiclass._training.engine.xla import (
@@ -154,6 +154,7 @@ class _Run:
         self.xla = xla
         self.first_row = data.features(slice(0, 1)), data.y[:1]
         self.n_samples = data.n_samples
+        self.lengths = lengths_of(data)
         self.rows = None if data.rows is None else data.rows.astype(np.int32, copy=False)
         self.data = _upload(data)
         self.held_out: DeviceData | None = None
@@ -161,6 +162,8 @@ class _Run:
             shared = self.data.X if validation.X is data.X else None
             self.held_out = _upload(validation, shared)
             rows = np.arange(validation.n_samples) if validation.rows is None else validation.rows
+            lengths = lengths_of(validation)
+            rows = rows if lengths is None else rows[np.argsort(lengths, kind="stable")]
             self.held_out_order = rows.astype(np.int32)
         self.batch_size = tf.constant(plan.batch_size)
         self.validation_batch_size = tf.constant(plan.validation_batch_size)
@@ -365,7 +368,7 @@ class _Run:
     def _order(self, epoch: int) -> np.ndarray:
         """Return the rows of X in the order of an epoch."""
         order = (
-            permutation(self.n_samples, self.plan.seed, epoch)
+            shuffled(self.n_samples, self.plan, epoch, self.lengths)
             if self.plan.shuffle
             else np.arange(self.n_samples)
         )

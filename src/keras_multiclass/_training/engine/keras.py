@@ -21,12 +21,12 @@ from keras_multiclass._data.rows import Data, Features, StreamData, dense
 from keras_multiclass._shared.interrupts import check_interrupt, interruptibly
 from keras_multiclass._shared.keras.epoch_callbacks import Logs
 from keras_multiclass._shared.keras.overrides import overrides_prediction
-from keras_multiclass._shared.seeding import permutation
 from keras_multiclass._shared.upstream.keras_training import can_keep_metrics, kept_metrics
 from keras_multiclass._training.engine.base import TrainingPlan, TrainingResult
 from keras_multiclass._training.engine.cache import Step
 from keras_multiclass._training.engine.epochs import flat, padded, run_training, walk_epochs
 from keras_multiclass._training.engine.loss_average import prepare_functions
+from keras_multiclass._training.engine.row_order import lengths_of, shuffled
 from keras_multiclass._training.engine.traceable import TracingError, why_no_graph_of
 from keras_multiclass.exceptions import EngineError
 
@@ -142,7 +142,7 @@ def _train_epoch(
 ) -> Logs:
     order = None
     if plan.shuffle and not isinstance(data, StreamData):
-        order = permutation(data.n_samples, plan.seed, epoch)
+        order = shuffled(data.n_samples, plan, epoch, lengths_of(data))
     steps.model.reset_metrics()
     logs: Logs = {}
     for step, batch in enumerate(batches(data, plan.batch_size, order)):

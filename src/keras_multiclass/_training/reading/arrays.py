@@ -142,7 +142,7 @@ def _learn_features(
     if isinstance(backbone, InputNetworks):
         return learn_inputs(parameters, X, backbone, _learn_features)
     if isinstance(X, Sequences):
-        backbone.check_unequal(given)
+        backbone.check_unequal(given, X)
     token_ids = backbone.reads_token_ids and len(shape_of(X)) == 2
     return FeatureSchema.learn(
         X,

@@ -64,7 +64,7 @@ def read_stream(
         layout = parameters.settings.layout if known is None else known.features.layout
         first_X = arrange(first.X, layout)
         if isinstance(first_X, Sequences):
-            backbone.check_unequal(first.X)
+            backbone.check_unequal(first.X, first_X)
         task = parameters.task.for_target(first.y, known.codec if known else None)
         labels = task.incremental()
         features, X = _first_features(parameters, first_X, backbone, known)
