@@ -40,7 +40,7 @@ BACKBONES = {"image": "cnn", "ink": "mlp"}
 def train(*names):
     classifier = KerasMulticlassClassifier(
         backbone={name: BACKBONES[name] for name in names},
-        epochs=30,
+        epochs=20,
         random_state=0,
         **({"backbone__image__filters": (16, 32)} if "image" in names else {}),
     )
@@ -64,8 +64,8 @@ print({name: round(value, 3) for name, value in accuracy.items()})
 # ---------------------------
 # If the rows of one input are shuffled, the network gets it from another digit. The loss of
 # accuracy is the permutation importance of the input. It says how much this network relies on it,
-# not how well digits can be told without it: the accuracies above answer that. Each half is missed
-# more than these suggest, because a half of another digit misleads more than none.
+# not how well digits can be told without it: the accuracies above answer that. Half of another
+# digit misleads more than a missing half.
 
 rng = np.random.default_rng(0)
 importance = {

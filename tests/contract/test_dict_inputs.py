@@ -113,7 +113,12 @@ def test_the_default_backbone_depends_on_the_input():
     ids = rng.integers(0, 5, (40, 6))
     inputs = {"image": IMAGES[:40], "table": FRAME[:40], "steps": IMAGES[:40, ..., 0], "more": ids}
     resolved = KerasMulticlassClassifier().initialize(inputs, Y[:40]).resolved_params_
-    expected = {"image": "cnn", "table": "mlp_plr", "steps": "conv1d", "more": "mlp_plr"}
+    expected = {
+        "image": "cnn",
+        "table": "realmlp_small",
+        "steps": "conv1d",
+        "more": "realmlp_small",
+    }
     assert resolved["backbone"] == expected
 
 
@@ -228,6 +233,23 @@ def test_an_ensemble_is_joined_with_other_backbones(members):
         classifier.fit(inputs, Y)
 
 
+@pytest.mark.parametrize("library", ["list", "numpy", "pandas", "polars"])
+def test_one_number_per_row_is_a_table_of_one_column(library):
+    make = {
+        "list": np.ndarray.tolist,
+        "numpy": np.asarray,
+        "pandas": pd.Series,
+        "polars": pytest.importorskip("polars").Series,
+    }
+    inputs = Inputs(kind=make[library](KIND), number=make[library](KIND * 1.5))
+    classifier = KerasMulticlassClassifier("mlp", epochs=1, random_state=0)
+    expected = Inputs(kind=KIND[:, None], number=KIND[:, None] * 1.5)
+    found = classifier.fit(inputs, Y).predict_proba(inputs[:5])
+    np.testing.assert_array_equal(
+        found, clone(classifier).fit(expected, Y).predict_proba(expected)[:5]
+    )
+
+
 def test_one_name_is_for_all_inputs():
     classifier = KerasMulticlassClassifier(
         "mlp", backbone__hidden_units=(4,), backbone__b__hidden_units=(5,), epochs=1
@@ -235,6 +257,17 @@ def test_one_name_is_for_all_inputs():
     classifier.fit({"a": FRAME, "b": FRAME}, Y)
     shapes = [classifier.model_.get_layer(name).output.shape for name in "ab"]
     assert shapes == [(None, 4), (None, 5)]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("a b/c", "a b:c"), ("features", "logits"), ("a", "a_input"), ("dense", "concatenate")],
+)
+def test_inputs_may_have_any_names(names):
+    inputs = dict.fromkeys(names, FRAME)
+    arguments = {f"backbone__{name}__hidden_units": (4,) for name in names}
+    classifier = KerasMulticlassClassifier("mlp", epochs=1, **arguments).fit(inputs, Y)
+    assert list(classifier.feature_names_in_) == list(names)
 
 
 def test_a_function_takes_all_inputs():

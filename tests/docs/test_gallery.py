@@ -126,6 +126,13 @@ def _tour(variables):
     )
 
 
+def _torn_digits(variables):
+    image, ink, both = variables["accuracy"].values()
+    assert both > image + 0.03
+    assert image > ink > 0.6
+    assert min(map(np.mean, variables["importance"].values())) > 0.3
+
+
 CLAIMS = {
     "vehicles": _vehicles,
     "raw_table": _raw_table,
@@ -141,6 +148,7 @@ CLAIMS = {
     "decision_regions": _decision_regions,
     "emotions": _emotions,
     "many_classes": _many_classes,
+    "torn_digits": _torn_digits,
     "tour": _tour,
 }
 

@@ -304,7 +304,8 @@ def test_a_model_with_several_outputs_or_inputs_is_an_error():
         classifier(two).fit(X, y)
     pair = [keras.Input((4,)), keras.Input((4,))]
     with pytest.raises(
-        BackboneError, match="`model` must be a network with one input; got one with 2"
+        BackboneError,
+        match="`model` must be a network with one input if X is one array; got one with 2",
     ):
         classifier(keras.Model(pair, keras.layers.Add()(pair))).fit(X, y)
 

@@ -12,8 +12,6 @@ from scipy import sparse
 from keras_multiclass._data.frames import library_of, library_of_frame
 from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid, quote
 
-_NOT_ONE_ARRAY = "one of its inputs, such as X[{!r}], if one array is needed"
-
 
 class Inputs:
     """Several inputs with the same rows, such as images and a table.
@@ -89,15 +87,33 @@ dtype int64)
         return name in self._inputs
 
     def keys(self) -> KeysView[str]:
-        """Return the names of the inputs."""
+        """Return the names of the inputs.
+
+        Returns
+        -------
+        view of str
+            In their order.
+        """
         return self._inputs.keys()
 
     def values(self) -> ValuesView[Any]:
-        """Return the inputs."""
+        """Return the inputs.
+
+        Returns
+        -------
+        view of array-like
+            In their order.
+        """
         return self._inputs.values()
 
     def items(self) -> ItemsView[str, Any]:
-        """Return names and inputs."""
+        """Return names and inputs.
+
+        Returns
+        -------
+        view of (str, array-like)
+            In their order.
+        """
         return self._inputs.items()
 
     def __getitem__(self, key: Any) -> Any:
@@ -123,7 +139,8 @@ dtype int64)
 
     def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
         first = next(iter(self._inputs))
-        raise TypeError(invalid("X", _NOT_ONE_ARRAY.format(first), describe_inputs(self)))
+        cure = f"Pass one of the inputs, such as X[{first!r}]."
+        raise TypeError(invalid("X", "one array here", describe_inputs(self), cure))
 
     def __repr__(self) -> str:
         parts = [
@@ -134,8 +151,8 @@ dtype int64)
 
 
 def describe_inputs(X: Inputs) -> str:
-    """Return the kind and the names of several inputs, for messages."""
-    return f"the inputs {format_list(X)}"
+    """Return how messages call several inputs."""
+    return f"Inputs with {format_list(X)}"
 
 
 def as_inputs(X: Any) -> Inputs | None:

@@ -32,6 +32,8 @@ from keras_multiclass._shared.messages import (
     warnings_held_back,
 )
 
+_TEXT_DTYPES = ("String", "string", "str")  # of polars and pandas
+
 
 @dataclass(frozen=True)
 class Block:
@@ -328,8 +330,8 @@ def as_columns(part: Any, name: str) -> Any:
         return part
     if not hasattr(part, "to_frame"):
         return np.asarray(part).reshape(-1, 1) if np.asarray(part).dtype.kind in "biuf" else part
-    is_text = getattr(dtype, "kind", "") in "OUS" and str(dtype) != "category"
-    return part if is_text or str(dtype) in ("String", "string") else part.to_frame(name)
+    is_text = getattr(dtype, "kind", None) in ("O", "U", "S") and str(dtype) != "category"
+    return part if is_text or str(dtype) in _TEXT_DTYPES else part.to_frame(name)
 
 
 def _check_size(part: Features, block: Block) -> None:

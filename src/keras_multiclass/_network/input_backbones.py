@@ -23,8 +23,8 @@ from keras_multiclass._network.user_networks import copy_network
 from keras_multiclass._shared.messages import format_list, quote, warn, warnings_held_back
 from keras_multiclass.exceptions import BackboneError
 
-# Ensembles on folds are for a table alone: their members share no input with others.
-TABLE_DEFAULT = "mlp_plr"
+# Of single networks with 100 epochs of Adam, the one with the lowest log loss on small tables.
+TABLE_DEFAULT = "realmlp_small"
 _FOR_TABLES = ("robust", "quantile")
 
 

@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from keras_multiclass._data.packed import PackedSchema
-from keras_multiclass._network.layers.input_block import take_input
+from keras_multiclass._network.layers.input_block import layer_names, take_input
 from keras_multiclass._shared.keras.overrides import CALLED, overridden
 from keras_multiclass._shared.messages import did_you_mean, format_list, invalid
 from keras_multiclass.exceptions import BackboneError
@@ -102,8 +102,11 @@ def as_one_input(network: Any, features: PackedSchema) -> Any:
             )
         )
     packed = keras.Input(features.input_shape, dtype=features.dtype, name="features")
+    called = layer_names(features.blocks)
     inputs = {
-        name: take_input(packed, block.start, block.shape, features.schemas[name].input_dtype, name)
+        name: take_input(
+            packed, block.start, block.shape, features.schemas[name].input_dtype, called[name]
+        )
         for name, block in features.blocks.items()
     }
     return keras.Model(packed, read_by_name(network, inputs, "model"))

@@ -11,7 +11,7 @@ from keras import ops
 
 from keras_multiclass._network.backbone_calls import call_builder, check_features
 from keras_multiclass._network.backbone_resolution import ResolvedBackbone
-from keras_multiclass._network.layers.input_block import layer_name, take_input
+from keras_multiclass._network.layers.input_block import layer_names, take_input
 from keras_multiclass._network.layers.stacked_dense import StackedDense
 from keras_multiclass._network.side_by_side import as_model
 from keras_multiclass._shared.error_marks import mark
@@ -67,11 +67,11 @@ class JoinedBackbones:
     ) -> Any:
         """Return features of rank 2, or 3 if a backbone is an ensemble."""
         own = self.arguments_of(arguments)
-        features = []
+        features, called = [], layer_names(self.parts)
         for name, part in self.parts.items():
             given = {"mask": mask or {}, "table": table or {}}
             supplied = {key: values[name] for key, values in given.items() if name in values}
-            features.append(_features(name, part, inputs[name], own[name], supplied))
+            features.append(_features(called[name], part, inputs[name], own[name], supplied))
         return _joined(features, self.parts)
 
     def arguments_of(self, arguments: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -122,8 +122,9 @@ def prepare_inputs(
     x: dict[str, Any] = {}
     supplied: dict[str, dict[str, Any]] = {}
     names: list[str] = []
+    called = layer_names(rows.inputs)
     for name, (columns, part) in rows.inputs.items():
-        block = take_input(packed, columns.start, columns.shape, part.dtype, name)
+        block = take_input(packed, columns.start, columns.shape, part.dtype, called[name])
         own = keras.Input(part.shape, dtype=part.dtype)
         read = preprocess(own, backbone.parts[name], part, scaling[name])
         tensors = {k: t for k, t in read.supplied.items() if keras.backend.is_keras_tensor(t)}
@@ -131,7 +132,7 @@ def prepare_inputs(
             x[name] = block
         else:
             outputs = {"x": read.x, **tensors}
-            prepared = keras.Model(own, outputs, name=f"{layer_name(name)}_preprocessing")(block)
+            prepared = keras.Model(own, outputs, name=f"{called[name]}_preprocessing")(block)
             x[name] = prepared.pop("x")
             tensors = prepared
         for argument, value in {**read.supplied, **tensors}.items():
@@ -152,7 +153,7 @@ def _features(
         check_features(features, backbone, members=False)
         return features
 
-    model, read = as_model(build, x, supplied, layer_name(name))
+    model, read = as_model(build, x, supplied, name)
     return model(read)
 
 

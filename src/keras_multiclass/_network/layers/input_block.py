@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
 from keras import ops
+
+_SUFFIXES = ("", "_input", "_preprocessing")
+_RESERVED = frozenset({"features", "logits", "member_logits", "temperature"})
 
 
 @keras.saving.register_keras_serializable(package="keras_multiclass")
@@ -58,7 +61,7 @@ class InputBlock(keras.layers.Layer):
         return {**super().get_config(), **own}
 
 
-def take_input(packed: Any, start: int, shape: tuple[int, ...], dtype: str, name: str) -> Any:
+def take_input(packed: Any, start: int, shape: Sequence[int], dtype: str, layer_name: str) -> Any:
     """Take one input out of the matrix of all.
 
     Parameters
@@ -67,23 +70,27 @@ def take_input(packed: Any, start: int, shape: tuple[int, ...], dtype: str, name
         The matrix.
     start : int
         First column of the input.
-    shape : tuple of int
+    shape : sequence of int
         Shape of a row of the input.
     dtype : str
         Its dtype.
-    name : str
-        Its name.
+    layer_name : str
+        What its layers are called, from `layer_names`.
     """
-    layer = InputBlock(start, shape, dtype, dtype=packed.dtype, name=f"{layer_name(name)}_input")
+    layer = InputBlock(start, shape, dtype, dtype=packed.dtype, name=f"{layer_name}_input")
     return layer(packed)
 
 
-def layer_name(name: str) -> str:
-    """Return the name of an input as Keras allows it for layers.
+def layer_names(names: Iterable[str]) -> dict[str, str]:
+    """Return what the layers of each input are called: by its name, if Keras allows it.
 
     Parameters
     ----------
-    name : str
-        The name.
+    names : iterable of str
+        The names of the inputs.
     """
-    return re.sub(r"\W", "_", name)
+    allowed = {name: re.sub(r"\W", "_", name) for name in names}
+    used = [f"{name}{suffix}" for name in allowed.values() for suffix in _SUFFIXES]
+    if len(set(used)) == len(used) and not _RESERVED.intersection(used):
+        return allowed
+    return {name: f"input{number}" for number, name in enumerate(allowed)}
