@@ -68,6 +68,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         shuffle: bool = True,
         scaling: str | None = "auto",
         categorical_features: Any = "from_dtype",
+        text_vectorizer: Any = "auto",
         n_ensemble: int | str = "auto",
         calibration: str | None = "auto",
         warm_start: bool = False,
@@ -93,6 +94,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         self.shuffle = shuffle
         self.scaling = scaling
         self.categorical_features = categorical_features
+        self.text_vectorizer = text_vectorizer
         self.n_ensemble = n_ensemble
         self.calibration = calibration
         self.warm_start = warm_start
@@ -198,8 +200,9 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         Parameters
         ----------
         X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...), or stream
-            Features: a table, sequences of shape (n_samples, n_steps, n_features) or images of
-            shape (n_samples, height, width[, channels]). Or a stream of batches ``(X, y)`` or
+            Features: a table, sequences of shape (n_samples, n_steps, n_features), images of shape
+            (n_samples, height, width[, channels]), or texts, strings of shape (n_samples,); a
+            missing text is an empty one. Or a stream of batches ``(X, y)`` or
             ``(X, y, sample_weight)``: a ``tf.data.Dataset``, a ``keras.utils.PyDataset``, a
             function that returns a new iterator on each call, or any other object that can be
             iterated over repeatedly. It is read batch by batch in its own order, once before the

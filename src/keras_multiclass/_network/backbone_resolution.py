@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from keras_multiclass._data.statistics import Standardization
+from keras_multiclass._data.text import TextForm
 from keras_multiclass._network.backbones import TrainingDefaults, get_backbone, list_backbones
 from keras_multiclass._network.backbones.registry import X_RANKS
 from keras_multiclass._network.builder_arguments import NAMED, takes
@@ -35,7 +36,9 @@ _SHAPES = {
     "image": "(n_samples, height, width), (n_samples, height, width, channels) or "
     "(n_samples, depth, height, width, channels)",
     "sequence": "(n_samples, n_steps, n_features), or (n_samples, n_steps) for token ids",
+    "text": "a 1-d array, list or series of strings",
 }
+_TEXT_KINDS = ("text", "sequence")
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class ResolvedBackbone:
         Takes Keras tensors and arguments; returns features.
     label : str
         Its name in messages.
-    kind : {"table", "sequence", "image"} or None
+    kind : {"table", "sequence", "image", "text"} or None
         The inputs it is made for; None for the user's own.
     scales_inputs : bool
         Whether ``scaling="auto"`` scales its inputs. Networks with weights of their own usually
@@ -125,6 +128,8 @@ class NetworkParameters:
         The backbones that ``"auto"`` is for tables, and for those of up to 2,000 rows.
     integer_dtype : str or None
         Dtype of the user's own input layer, if it is for integers and known.
+    is_text : bool
+        Whether X holds texts.
     """
 
     backbone: object
@@ -132,6 +137,7 @@ class NetworkParameters:
     table_default: str = "mlp"
     small_table_default: str = "mlp"
     integer_dtype: str | None = None
+    is_text: bool = False
 
     @classmethod
     def of(
@@ -162,6 +168,18 @@ class NetworkParameters:
     def reads_token_ids(self) -> bool:
         """Whether X of rank 2 holds token ids."""
         return self.model is None and self._registered_kind == "sequence"
+
+    @property
+    def text_form(self) -> TextForm:
+        """What the network reads of texts."""
+        if self.model is not None or isinstance(self.backbone, keras.Layer):
+            return "strings"
+        if not isinstance(self.backbone, str):
+            return "sequence"
+        kind = self._registered_kind or "text"
+        if kind not in _TEXT_KINDS:
+            raise _unsuited(self.backbone, "strings")
+        return "sequence" if kind == "sequence" else "bag"
 
     @property
     def _registered_kind(self) -> str | None:
@@ -201,14 +219,17 @@ class NetworkParameters:
         if not isinstance(self.backbone, str):
             return _of_the_user(self.backbone)
         if known is not None:
-            return replace(_registered(known.backbone, shape), defaults=known.defaults)
+            resolved = _registered(known.backbone, shape, is_text=self.is_text)
+            return replace(resolved, defaults=known.defaults)
         automatic = self.backbone == "auto"
         name = self._automatic(shape, n_rows) if automatic else self.backbone
-        resolved = _registered(name, shape)
+        resolved = _registered(name, shape, is_text=self.is_text)
         return replace(resolved, defaults=resolved.defaults.for_rows(n_rows))
 
     def _automatic(self, shape: tuple[int, ...], n_rows: int | None) -> str:
         """Rank 2 is a table; rank 4 and 5, and squares of rank 3, images; the rest, sequences."""
+        if self.is_text:
+            return "bag_of_ngrams"
         rank = len(shape)
         if rank == 2:
             if shape[1] > _MOST_EMBEDDED_COLUMNS:
@@ -225,7 +246,7 @@ class NetworkParameters:
         shape : tuple of int
             Shape of X.
         """
-        if self.model is not None or isinstance(self.backbone, keras.Layer):
+        if self.is_text or self.model is not None or isinstance(self.backbone, keras.Layer):
             return
         if len(shape) > 2 and keras.config.image_data_format() == "channels_first":
             warn(
@@ -276,29 +297,36 @@ def _warn_if_ambiguous(height: int, width: int) -> None:
     warn(f"backbone='auto' reads rows of shape {(height, width)} as {read}. " + " ".join(cures))
 
 
-def _registered(name: str, shape: tuple[int, ...]) -> ResolvedBackbone:
+def _registered(name: str, shape: tuple[int, ...], *, is_text: bool = False) -> ResolvedBackbone:
     backbone = get_backbone(name)
-    if len(shape) not in X_RANKS[backbone.kind]:
-        suited = [n for n in list_backbones() if len(shape) in X_RANKS[get_backbone(n).kind]]
-        raise BackboneError(
-            invalid(
-                f"X for backbone={name!r}",
-                f"of shape {_SHAPES[backbone.kind]}",
-                f"shape {shape}",
-                f"Backbones for this shape: {format_list(suited)}.",
-            )
-        )
+    if not is_text and len(shape) not in X_RANKS[backbone.kind]:
+        raise _unsuited(name, shape)
     return ResolvedBackbone(
         backbone.builder,
         f"backbone {name!r}",
         backbone.kind,
-        scales_inputs=True,
+        scales_inputs=backbone.kind != "text",
         name=name,
         defaults=backbone.defaults or TrainingDefaults(),
         head=backbone.head or keras.layers.Dense,
         ensemble=backbone.ensemble,
         stacked=backbone.stacked,
     )
+
+
+def _unsuited(name: str, X: str | tuple[int, ...]) -> BackboneError:
+    """Return the error for a backbone that cannot read X: strings, or an array of some shape."""
+    kinds = {other: get_backbone(other).kind for other in list_backbones()}
+    if isinstance(X, str):
+        got, what = X, "texts"
+        suited = [other for other, kind in kinds.items() if kind in _TEXT_KINDS]
+    else:
+        got, what = f"shape {X}", "this shape"
+        suited = [other for other, kind in kinds.items() if len(X) in X_RANKS[kind]]
+    shape = _SHAPES[kinds[name]]
+    allowed = shape if kinds[name] == "text" else f"of shape {shape}"
+    cure = f"Backbones for {what}: {format_list(suited)}."
+    return BackboneError(invalid(f"X for backbone={name!r}", allowed, got, cure))
 
 
 def _of_the_user(value: Any) -> ResolvedBackbone:

@@ -18,6 +18,7 @@ _OBJECTS = (
     "callbacks",
     "class_weight",
     "categorical_features",
+    "text_vectorizer",
     "random_state",
 )
 
@@ -48,6 +49,7 @@ class FitParameters:
     callbacks: object
     class_weight: object
     categorical_features: object
+    text_vectorizer: object
     random_state: object
     settings: Settings
     routed: Mapping[str, object]

@@ -10,8 +10,16 @@ from keras_multiclass._network.compile import same
 from keras_multiclass._shared.messages import describe
 from keras_multiclass._training.fit_parameters import FitParameters
 
-_OWN = ("backbone", "model", "scaling", "categorical_features", "n_ensemble", "dtype")
-_ROUTED = ("backbone__", "model__")
+_OWN = (
+    "backbone",
+    "model",
+    "scaling",
+    "categorical_features",
+    "text_vectorizer",
+    "n_ensemble",
+    "dtype",
+)
+_ROUTED = ("backbone__", "model__", "text_vectorizer__")
 _UNSET = "unset"
 _LONGEST = 60
 

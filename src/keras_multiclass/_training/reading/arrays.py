@@ -14,6 +14,7 @@ from keras_multiclass._data.given_split import is_given_split
 from keras_multiclass._data.rows import Data, Features
 from keras_multiclass._data.several_inputs import check_one_input, count_rows
 from keras_multiclass._data.statistics import ArrayStatistics
+from keras_multiclass._data.text import TextParameters, check_no_vectorizer, is_text
 from keras_multiclass._data.tokens import occurring_tokens
 from keras_multiclass._network.backbone_resolution import NetworkParameters
 from keras_multiclass._shared.keras.environment import array_dtype
@@ -55,6 +56,8 @@ def read_arrays(
     )
     check_split_arguments(parameters.settings.validation_split, request, has_validation)
     task = parameters.task.for_target(request.y, known.codec if known else None)
+    if _reads_texts(parameters, request.X, known):
+        backbone = replace(backbone, is_text=True)
     if known is None:
         with explaining_encoded_target():
             codec, codes = task.learn(request.y, request.classes)
@@ -128,13 +131,30 @@ def read_arrays(
     )
 
 
+def _reads_texts(parameters: FitParameters, X: object, known: KnownData | None) -> bool:
+    if known is not None:
+        return known.features.text is not None
+    # Positions of categories make an array of one column of strings a table.
+    return is_text(X, column=is_open_choice(parameters.categorical_features))
+
+
 def _learn_features(
     parameters: FitParameters, X: object, backbone: NetworkParameters
 ) -> tuple[FeatureSchema, Features]:
+    dtype = array_dtype(parameters.settings.dtype)
+    vectorizer, arguments = parameters.text_vectorizer, parameters.routed_to("text_vectorizer")
+    if backbone.is_text:
+        return FeatureSchema.learn_text(
+            X,
+            TextParameters(vectorizer, arguments, backbone.text_form),
+            dtype=dtype,
+            estimator_name=parameters.estimator_name,
+        )
+    check_no_vectorizer(vectorizer, arguments)
     token_ids = backbone.reads_token_ids and np.asarray(X).ndim == 2
     return FeatureSchema.learn(
         X,
-        dtype=array_dtype(parameters.settings.dtype),
+        dtype=dtype,
         token_ids=token_ids,
         columns=_learn_columns(parameters.categorical_features, X, backbone),
         allow_nan=backbone.reads_tables,

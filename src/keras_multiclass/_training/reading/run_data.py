@@ -89,6 +89,7 @@ class RunData:
             is_table=self.is_table,
             columns=self.features.columns,
             names=self.features.column_names,
+            n_terms=self.features.n_terms,
         )
 
 
