@@ -265,3 +265,49 @@ def test_texts_are_an_error_after_a_fit_on_numbers():
     classifier = KerasMulticlassClassifier("mlp", epochs=1).fit(np.zeros((64, 3)), y)
     with pytest.raises(ValueError, match="X must be real numbers; got strings"):
         classifier.predict(X)
+
+
+def network(shape=(), *, with_head=True, adapted=True):
+    """Return a network that reads strings."""
+    vectorize = keras.layers.TextVectorization(max_tokens=40, output_sequence_length=6)
+    if adapted:
+        vectorize.adapt(list(X))
+    inputs = keras.Input(shape, dtype="string")
+    words = keras.layers.Embedding(40, 4)(vectorize(inputs))
+    features = keras.layers.GlobalAveragePooling1D()(words)
+    return keras.Model(inputs, keras.layers.Dense(3)(features) if with_head else features)
+
+
+STRING_NETWORKS = {
+    "model": lambda: {"model": network()},
+    "column": lambda: {"model": network((1,))},
+    "function": lambda: {"model": network},
+    "backbone": lambda: {"backbone": network(with_head=False)},
+}
+
+
+@pytest.mark.parametrize("name", STRING_NETWORKS)
+def test_networks_that_read_strings_keep_their_vocabulary(name):
+    classifier = KerasMulticlassClassifier(
+        **STRING_NETWORKS[name](), optimizer__learning_rate=0.1, epochs=8, random_state=0
+    )
+    classifier.fit(X, y)
+    assert (classifier.engine_, classifier.score(X, y) > 0.9) == ("keras", True)
+    loaded = pickle.loads(pickle.dumps(classifier))
+    np.testing.assert_allclose(loaded.predict_proba(X), classifier.predict_proba(X), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"model": network(adapted=False)}, r"without a vocabulary. Call adapt\(X\)"),
+        (
+            {"backbone": keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])},
+            "`backbone` must be a network that begins with .*; got one that reads numbers",
+        ),
+    ],
+    ids=["not adapted", "numbers"],
+)
+def test_networks_that_cannot_read_strings_are_errors(params, message):
+    with pytest.raises(BackboneError, match=message):
+        KerasMulticlassClassifier(**params, epochs=1).fit(X, y)

@@ -15,7 +15,7 @@ from keras_multiclass._network.backbones import TrainingDefaults, get_backbone, 
 from keras_multiclass._network.backbones.registry import X_RANKS
 from keras_multiclass._network.builder_arguments import NAMED, takes
 from keras_multiclass._network.integer_inputs import integer_input, with_integer_input
-from keras_multiclass._network.user_networks import copy_network
+from keras_multiclass._network.user_networks import check_reads_strings, copy_network
 from keras_multiclass._shared.messages import describe, format_list, invalid, warn
 from keras_multiclass.exceptions import BackboneError
 
@@ -173,6 +173,8 @@ class NetworkParameters:
     def text_form(self) -> TextForm:
         """What the network reads of texts."""
         if self.model is not None or isinstance(self.backbone, keras.Layer):
+            if self.model is None:
+                check_reads_strings(self.backbone, "backbone")
             return "strings"
         if not isinstance(self.backbone, str):
             return "sequence"

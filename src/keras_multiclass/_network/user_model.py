@@ -17,6 +17,7 @@ from keras_multiclass._network.name_collisions import NameCollisionError, is_nam
 from keras_multiclass._network.row_independence import check_stateless
 from keras_multiclass._network.user_networks import (
     check_network_input,
+    check_reads_strings,
     copy_if_used_before,
     copy_network,
 )
@@ -108,6 +109,8 @@ def check_model(model: Any, sample: np.ndarray) -> keras.Model:
         )
     check_stateless(model, "model")
     check_network_input(model, "model")
+    if sample.dtype == object:
+        check_reads_strings(model, "model")
     try:
         model(ops.convert_to_tensor(sample), training=False)
     except Exception as error:
