@@ -320,6 +320,7 @@ ROWS = {
     "image": np.random.default_rng(0).normal(size=(12, 8, 8, 1)),
     "sequence": np.random.default_rng(1).normal(size=(12, 6, 2)) * ([[1], [1], [1], [1], [0], [0]]),
     "tokens": np.arange(72).reshape(12, 6) % 9,
+    "text": np.array(["red ink?", "blue sky.", "big green tree"] * 4),
 }
 SMALLER = {
     "cnn": {"backbone__filters": (4,)},

@@ -145,7 +145,7 @@ def test_the_readme_lists_every_option_of_a_backbone_with_its_default(name):
     assert row is not None
     options = dict(re.findall(r"`(\w+)=([^`]+)`", row[2]))
     backbone = get_backbone(name)
-    supplied = {"mask", "table"} | ({"n_members"} if backbone.stacked else set())
+    supplied = {"mask", "table", "n_terms"} | ({"n_members"} if backbone.stacked else set())
     real = {
         p.name: str(p.default) if not isinstance(p.default, str) else f'"{p.default}"'
         for p in inspect.signature(backbone.builder).parameters.values()

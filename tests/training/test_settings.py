@@ -49,7 +49,7 @@ def test_whole_floats_are_integers_for_streams_and_early_stopping():
     assert run(1.0, 2.0) == run(1, 2)
 
 
-SHAPES = {"table": (8,), "sequence": (12, 3), "image": (16, 16, 3)}
+SHAPES = {"table": (8,), "sequence": (12, 3), "image": (16, 16, 3), "text": (6, 2)}
 
 
 @pytest.mark.parametrize("name", list_backbones())

@@ -70,6 +70,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         scaling: str | None = "auto",
         categorical_features: Any = "from_dtype",
         layout: str = "channels_last",
+        text_vectorizer: Any = "auto",
         n_ensemble: int | str = "auto",
         calibration: str | None = "auto",
         warm_start: bool = False,
@@ -97,6 +98,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         self.scaling = scaling
         self.categorical_features = categorical_features
         self.layout = layout
+        self.text_vectorizer = text_vectorizer
         self.n_ensemble = n_ensemble
         self.calibration = calibration
         self.warm_start = warm_start
@@ -203,8 +205,9 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         ----------
         X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...), or stream
             Features: a table, sequences of shape (n_samples, n_steps, n_features), a list of
-            sequences of unequal length, or images of shape (n_samples, height, width[, channels]).
-            A dict of these, or `Inputs`, for several inputs. Or a stream of batches ``(X, y)`` or
+            sequences of unequal length, images of shape (n_samples, height, width[, channels]), or
+            texts, strings of shape (n_samples,); a missing text is an empty one. A dict of these,
+            or `Inputs`, for several inputs. Or a stream of batches ``(X, y)`` or
             ``(X, y, sample_weight)``: a ``tf.data.Dataset``, a ``keras.utils.PyDataset``, a
             function that returns a new iterator on each call, or any other object that can be
             iterated over repeatedly. It is read batch by batch in its own order, once before the

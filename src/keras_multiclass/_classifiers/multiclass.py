@@ -30,9 +30,9 @@ class KerasMulticlassClassifier(KerasClassifierBase):
           for more rows and streams; ``"mlp"`` for more than 1000 columns. Up to 20,000 rows, the
           first two train four networks on different rows, stop early and calibrate. ``"conv1d"``
           for sequences of vectors (3-d X), ``"cnn"`` for images (4-d and 5-d X, and 3-d X whose
-          rows are squares of at least 8 x 8, with a warning).
+          rows are squares of at least 8 x 8, with a warning), ``"bag_of_ngrams"`` for texts.
         - The name of a registered backbone, see `list_backbones`. A sequence backbone reads 2-d
-          X as token ids, with 0 as padding, and embeds them.
+          X as token ids, with 0 as padding, and embeds them, and texts as sequences of words.
         - A function ``(inputs, **params) -> tensor`` of Keras tensors that returns features of
           shape (batch, n_features). For sequences, a parameter named ``mask`` receives the mask
           of the steps that are not padding; it is needed for sequences of unequal length. In
@@ -138,6 +138,11 @@ class KerasMulticlassClassifier(KerasClassifierBase):
         Where the channels of sequences, images and volumes in X are: on the last axis, or on the
         axis after the rows, as in ``(n_samples, channels, n_steps)`` and ``(n_samples, channels,
         height, width)``. Networks always get them on the last axis. No effect on tables.
+    text_vectorizer : "auto", CountVectorizer or TfidfVectorizer, default="auto"
+        What splits texts (1-d X of strings) into terms, an instance of scikit-learn's; each fit
+        trains a copy on the training rows. ``"auto"``: words, numbers and each punctuation mark,
+        up to 20,000 of them; for ``"bag_of_ngrams"`` also pairs of neighbors and the first and
+        last letters of words. Its parameters, such as ``text_vectorizer__ngram_range``, are routed.
     n_ensemble : int or "auto", default="auto"
         Number of networks trained together on the same batches, each with its own initial
         weights and dropout. Each trains as it would alone, and their probabilities are averaged.
@@ -154,8 +159,8 @@ class KerasMulticlassClassifier(KerasClassifierBase):
         Whether `fit` continues from the last fit instead of starting over. Optimizer, loss,
         metrics and callbacks follow their current values; the classes and the seed are those of
         the first fit. Parameters that determine the network (`backbone` or `model` and their
-        arguments, `preset`, `scaling`, `categorical_features`, `layout`, `n_ensemble`, `dtype`)
-        must not change.
+        arguments, `preset`, `scaling`, `categorical_features`, `layout`, `text_vectorizer`,
+        `n_ensemble`, `dtype`) must not change.
     dtype : {"float32", "float64", "mixed_float16", "mixed_bfloat16"}, default="float32"
         Keras dtype policy of the network. Keras' global policy and float type have no effect; a
         fit warns of a global policy of lower precision.
@@ -191,7 +196,8 @@ class KerasMulticlassClassifier(KerasClassifierBase):
     n_classes_ : int
         Number of classes.
     n_features_in_ : int
-        Size of the second axis of X; the number of channels of sequences of unequal length.
+        Size of the second axis of X; the number of channels of sequences of unequal length. Not set
+        for texts.
     feature_names_in_ : ndarray of shape (n_features,)
         Only if X was a data frame whose column names are all strings: these names.
     input_shape_ : tuple of int
@@ -203,6 +209,8 @@ class KerasMulticlassClassifier(KerasClassifierBase):
     resolved_params_ : dict
         Values used by the last new fit for parameters that were ``"auto"`` or not set, by
         parameter name.
+    text_vectorizer_ : CountVectorizer or TfidfVectorizer
+        Only if X held texts: the fitted vectorizer, whose vocabulary is that of the training rows.
     temperature_ : float
         Only if probabilities are calibrated: number by which logits are divided; above 1 if the
         network was overconfident.

@@ -18,6 +18,7 @@ from keras_multiclass._data.reader import Reader, stand_in
 from keras_multiclass._data.rows import Features
 from keras_multiclass._data.sequences import Sequences
 from keras_multiclass._data.several_inputs import check_one_input
+from keras_multiclass._data.text import TextEncoder, TextParameters, read_texts
 from keras_multiclass._shared.messages import invalid
 
 
@@ -53,6 +54,8 @@ class FeatureSchema:
         What is subtracted from X before it is cast; None if nothing is.
     layout : {"channels_last", "channels_first"}
         Where the channels of the user's X are.
+    text : TextEncoder or None
+        What encodes X if it holds texts.
     """
 
     input_shape: tuple[int | None, ...]
@@ -67,6 +70,41 @@ class FeatureSchema:
     offsets: Offsets | None = None
     integer_dtype: str | None = None
     layout: Layout = "channels_last"
+    text: TextEncoder | None = None
+
+    @classmethod
+    def learn_text(
+        cls, X: Any, parameters: TextParameters, *, dtype: str, estimator_name: str
+    ) -> tuple[FeatureSchema, Features]:
+        """Learn how to encode texts, and encode them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples,) or (n_samples, 1)
+            The texts.
+        parameters : TextParameters
+            How to encode them.
+        dtype, estimator_name
+            As the attributes.
+
+        Returns
+        -------
+        schema : FeatureSchema
+            What was learned.
+        X : ndarray
+            As from `check`.
+        """
+        encoder, encoded = TextEncoder.learn(read_texts(X), parameters, dtype)
+        schema = cls(
+            encoded.shape[1:],
+            1,
+            None,
+            dtype,
+            token_ids=parameters.form == "sequence",
+            estimator_name=estimator_name,
+            text=encoder,
+        )
+        return schema, encoded
 
     @classmethod
     def learn(
@@ -156,6 +194,8 @@ class FeatureSchema:
         X : ndarray, CSR matrix or CastOnRead
             As from its `check`.
         """
+        if self.text is not None:
+            return self._relearn_text(X, checked, rows)
         columns = self.columns
         if columns is not None and rows is not None:
             columns = columns.limited_to(rows, np.asarray(checked))
@@ -168,6 +208,17 @@ class FeatureSchema:
         if not is_part:
             schema.warn_of_precision(sample, is_raw=not subtract_offsets)
         return schema, checked if schema.offsets is None else schema._check(X)
+
+    def _relearn_text(
+        self, X: Any, encoded: Features, rows: np.ndarray | None
+    ) -> tuple[FeatureSchema, Features]:
+        assert self.text is not None
+        if rows is None or len(np.unique(rows)) == encoded.shape[0]:
+            return self, encoded
+        texts = read_texts(X)
+        encoder = self.text.relearn([texts[row] for row in rows], self.dtype)
+        encoded = encoder.encode(texts, self.dtype)
+        return replace(self, text=encoder, input_shape=encoded.shape[1:]), encoded
 
     def _find_offsets(self, sample: Any) -> Offsets | None:
         offsets = Offsets.learn(sample, self.dtype)
@@ -214,6 +265,8 @@ class FeatureSchema:
             If X holds anything but finite numbers, is empty, or differs from the learned shape
             or names.
         """
+        if self.text is not None:
+            return self.text.encode(read_texts(X), self.dtype)
         check_container(X)
         if not self.any_length:
             check_one_input(X, row_shape=self.input_shape)  # type: ignore[arg-type]
@@ -322,7 +375,14 @@ class FeatureSchema:
     @property
     def input_dtype(self) -> str:
         """Dtype of the checked X."""
+        if self.text is not None and self.text.vectorizer is None:
+            return "string"
         return "int32" if self.token_ids else self.integer_dtype or self.dtype
+
+    @property
+    def n_terms(self) -> int | None:
+        """Size of the vocabulary if X is read as bags of terms."""
+        return None if self.text is None else self.text.n_terms
 
     @property
     def column_names(self) -> list[str]:

@@ -171,7 +171,7 @@ class PackedSchema(FeatureSchema):
                     is_part=is_part,
                 )
         schema = self._with_parts(schemas, parts)
-        if sparse.issparse(checked) or schema.input_shape != self.input_shape:
+        if sparse.issparse(checked) or schema.blocks != self.blocks:
             return schema, schema._pack(parts)
         for name, part in parts.items():
             if not (isinstance(part, np.ndarray) and np.may_share_memory(part, checked)):

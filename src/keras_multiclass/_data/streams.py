@@ -15,6 +15,7 @@ import numpy as np
 
 from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.frames import library_of
+from keras_multiclass._data.text import is_text
 from keras_multiclass._shared.messages import describe, invalid
 
 _ARRAY_TRAITS = ("shape", "dtype", "columns", "__array__", "__array_interface__", "__dataframe__")
@@ -153,6 +154,16 @@ class Stream:
             raise TypeError(invalid(what, _ITEM, describe(item)))
         check_container(item[0])
         batch = Batch(*map(_to_array, item))
+        if is_text(batch.X):
+            raise TypeError(
+                invalid(
+                    what,
+                    "numbers",
+                    "texts",
+                    "Pass all texts to fit as a list, or those of one batch after the other to "
+                    "partial_fit, which keeps the vocabulary of the first.",
+                )
+            )
         if _is_one_row(batch):
             raise ValueError(
                 invalid(

@@ -12,11 +12,12 @@ import keras
 from keras_multiclass._data.ragged import LAYOUTS
 from keras_multiclass._data.sequences import Sequences
 from keras_multiclass._data.statistics import Standardization
+from keras_multiclass._data.text import TextForm
 from keras_multiclass._network.backbones import TrainingDefaults, get_backbone, list_backbones
 from keras_multiclass._network.backbones.registry import X_RANKS
 from keras_multiclass._network.builder_arguments import NAMED, check_arguments, takes
 from keras_multiclass._network.integer_inputs import integer_input, with_integer_input
-from keras_multiclass._network.user_networks import copy_network
+from keras_multiclass._network.user_networks import check_reads_strings, copy_network
 from keras_multiclass._shared.messages import describe, format_list, invalid, warn
 from keras_multiclass.exceptions import BackboneError
 
@@ -37,7 +38,9 @@ _SHAPES = {
     "image": "(n_samples, height, width), (n_samples, height, width, channels) or "
     "(n_samples, depth, height, width, channels)",
     "sequence": "(n_samples, n_steps, n_features), or (n_samples, n_steps) for token ids",
+    "text": "a 1-d array, list or series of strings",
 }
+_TEXT_KINDS = ("text", "sequence")
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class ResolvedBackbone:
         Takes Keras tensors and arguments; returns features.
     label : str
         Its name in messages.
-    kind : {"table", "sequence", "image"} or None
+    kind : {"table", "sequence", "image", "text"} or None
         The inputs it is made for; None for the user's own.
     scales_inputs : bool
         Whether ``scaling="auto"`` scales its inputs. Networks with weights of their own usually
@@ -159,6 +162,8 @@ class NetworkParameters:
         Which recommendations of a registered backbone apply.
     integer_dtype : str or None
         Dtype of the user's own input layer, if it is for integers and known.
+    is_text : bool
+        Whether X holds texts.
     """
 
     backbone: object
@@ -167,6 +172,7 @@ class NetworkParameters:
     small_table_default: str = "mlp"
     preset: str | None = None
     integer_dtype: str | None = None
+    is_text: bool = False
 
     @classmethod
     def of(
@@ -285,6 +291,20 @@ class NetworkParameters:
         return callable(self.backbone) and takes(self.backbone, "mask")
 
     @property
+    def text_form(self) -> TextForm:
+        """What the network reads of texts."""
+        if self.model is not None or isinstance(self.backbone, keras.Layer):
+            if self.model is None:
+                check_reads_strings(self.backbone, "backbone")
+            return "strings"
+        if not isinstance(self.backbone, str):
+            return "sequence"
+        kind = self._registered_kind or "text"
+        if kind not in _TEXT_KINDS:
+            raise _unsuited(self.backbone, "strings")
+        return "sequence" if kind == "sequence" else "bag"
+
+    @property
     def _registered_kind(self) -> str | None:
         if isinstance(self.backbone, str) and self.backbone != "auto":
             return get_backbone(self.backbone).kind
@@ -324,10 +344,11 @@ class NetworkParameters:
             self._warn_of_preset("`backbone` is your own")
             return _of_the_user(self.backbone)
         if known is not None:
-            return replace(_registered(known.backbone, shape), defaults=known.defaults)
+            resolved = _registered(known.backbone, shape, is_text=self.is_text)
+            return replace(resolved, defaults=known.defaults)
         automatic = self.backbone == "auto"
         name = self._automatic(shape, n_rows) if automatic else self.backbone
-        resolved = _registered(name, shape)
+        resolved = _registered(name, shape, is_text=self.is_text)
         defaults = resolved.defaults.for_preset(self.preset)
         if defaults is None:
             self._warn_of_preset(f"backbone {name!r} has no recommendations for it")
@@ -344,6 +365,8 @@ class NetworkParameters:
 
     def _automatic(self, shape: tuple[int | None, ...], n_rows: int | None) -> str:
         """Rank 2 is a table; rank 4 and 5, and squares of rank 3, images; the rest, sequences."""
+        if self.is_text:
+            return "bag_of_ngrams"
         rank = len(shape)
         if rank == 2:
             if (shape[1] or 0) > _MOST_EMBEDDED_COLUMNS:
@@ -364,7 +387,9 @@ class NetworkParameters:
         layout : {"channels_last", "channels_first"}, default="channels_last"
             Where the channels of the user's X are. The shape is always that of the former.
         """
-        if self.model is not None or isinstance(self.backbone, keras.Layer) or None in shape:
+        if self.is_text or self.model is not None or isinstance(self.backbone, keras.Layer):
+            return
+        if None in shape:
             return
         is_default = layout == "channels_last"
         if len(shape) > 2 and is_default and keras.config.image_data_format() == "channels_first":
@@ -422,29 +447,38 @@ def _warn_if_ambiguous(height: int, width: int) -> None:
     warn(f"backbone='auto' reads rows of shape {(height, width)} as {read}. " + " ".join(cures))
 
 
-def _registered(name: str, shape: tuple[int | None, ...]) -> ResolvedBackbone:
+def _registered(
+    name: str, shape: tuple[int | None, ...], *, is_text: bool = False
+) -> ResolvedBackbone:
     backbone = get_backbone(name)
-    if len(shape) not in X_RANKS[backbone.kind]:
-        suited = [n for n in list_backbones() if len(shape) in X_RANKS[get_backbone(n).kind]]
-        raise BackboneError(
-            invalid(
-                f"X for backbone={name!r}",
-                f"of shape {_SHAPES[backbone.kind]}",
-                f"shape {shape}",
-                f"Backbones for this shape: {format_list(suited)}.",
-            )
-        )
+    if not is_text and len(shape) not in X_RANKS[backbone.kind]:
+        raise _unsuited(name, shape)
     return ResolvedBackbone(
         backbone.builder,
         f"backbone {name!r}",
         backbone.kind,
-        scales_inputs=True,
+        scales_inputs=backbone.kind != "text",
         name=name,
         defaults=_defaults_of(name),
         head=backbone.head or keras.layers.Dense,
         ensemble=backbone.ensemble,
         stacked=backbone.stacked,
     )
+
+
+def _unsuited(name: str, X: str | tuple[int | None, ...]) -> BackboneError:
+    """Return the error for a backbone that cannot read X: strings, or an array of some shape."""
+    kinds = {other: get_backbone(other).kind for other in list_backbones()}
+    if isinstance(X, str):
+        got, what = X, "texts"
+        suited = [other for other, kind in kinds.items() if kind in _TEXT_KINDS]
+    else:
+        got, what = f"shape {X}", "this shape"
+        suited = [other for other, kind in kinds.items() if len(X) in X_RANKS[kind]]
+    shape = _SHAPES[kinds[name]]
+    allowed = shape if kinds[name] == "text" else f"of shape {shape}"
+    cure = f"Backbones for {what}: {format_list(suited)}."
+    return BackboneError(invalid(f"X for backbone={name!r}", allowed, got, cure))
 
 
 def _of_the_user(value: Any) -> ResolvedBackbone:

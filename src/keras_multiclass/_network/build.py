@@ -56,6 +56,8 @@ class InputDescription:
         Whether X is a table, which may have categorical columns and missing values.
     columns : CategoricalColumns or None
         The categorical columns.
+    n_terms : int or None
+        Size of the vocabulary, if X holds bags of terms.
     names : sequence of str
         Names of the columns of a table.
     fills_gaps : bool
@@ -71,6 +73,7 @@ class InputDescription:
     is_table: bool = False
     columns: CategoricalColumns | None = None
     names: Sequence[str] = ()
+    n_terms: int | None = None
     fills_gaps: bool = False
     inputs: Mapping[str, tuple[Block, InputDescription]] = field(default_factory=dict)
 
@@ -218,7 +221,10 @@ def _preprocess(
         table = read_table(inputs, rows.columns, rows.statistics, scaling, rows.names, max_one_hot)
         supplied = {"table": table.table} if backbone.takes("table") else {}
         return _Preprocessed(table.x, supplied, table.names)
-    masked = backbone.takes_mask(rows.shape)
+    if rows.n_terms is not None:
+        return _Preprocessed(inputs, {"n_terms": rows.n_terms} if backbone.takes("n_terms") else {})
+    is_embedded = rows.tokens is not None
+    masked = backbone.takes_mask((*rows.shape, EMBEDDING_UNITS) if is_embedded else rows.shape)
     mask = None
     if rows.tokens is not None:
         x = _embed(inputs, rows.tokens)

@@ -13,7 +13,7 @@ from keras_multiclass.exceptions import BackboneError
 
 NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 # Arguments that the classifier supplies if a builder has parameters for them.
-SUPPLIED = {"backbone": ("mask", "table"), "model": SCIKERAS_ARGUMENTS}
+SUPPLIED = {"backbone": ("mask", "table", "n_terms"), "model": SCIKERAS_ARGUMENTS}
 
 
 def takes(function: Callable[..., Any], argument: str) -> bool:

@@ -140,6 +140,11 @@ class InputNetworks(NetworkParameters):
                 _ = part.reads_tables  # which looks up names
         return networks
 
+    def with_texts(self, names: Collection[str]) -> InputNetworks:
+        """Return the parameters if these inputs hold texts."""
+        parts = {name: replace(part, is_text=name in names) for name, part in self.parts.items()}
+        return replace(self, parts=parts)
+
     @contextlib.contextmanager
     def _about(self, name: str) -> Iterator[None]:
         """Let errors about the backbone of an input name the input, and how to choose another."""
@@ -220,7 +225,9 @@ class InputNetworks(NetworkParameters):
 
     def _tables(self, shape: Mapping[str, tuple[int, ...]]) -> frozenset[str]:
         return frozenset(
-            name for name, part in self.parts.items() if part.reads_tables and len(shape[name]) == 2
+            name
+            for name, part in self.parts.items()
+            if part.reads_tables and not part.is_text and len(shape[name]) == 2
         )
 
     def warn_if_ambiguous(  # type: ignore[override]

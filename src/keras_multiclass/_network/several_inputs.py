@@ -63,13 +63,14 @@ class JoinedBackbones:
         *,
         mask: Mapping[str, Any] | None = None,
         table: Mapping[str, Any] | None = None,
+        n_terms: Mapping[str, Any] | None = None,
         **arguments: Any,
     ) -> Any:
         """Return features of rank 2, or 3 if a backbone is an ensemble."""
         own = self.arguments_of(arguments)
         features, called = [], layer_names(self.parts)
         for name, part in self.parts.items():
-            given = {"mask": mask or {}, "table": table or {}}
+            given = {"mask": mask or {}, "table": table or {}, "n_terms": n_terms or {}}
             supplied = {key: values[name] for key, values in given.items() if name in values}
             features.append(_features(called[name], part, inputs[name], own[name], supplied))
         return _joined(features, self.parts)

@@ -19,6 +19,7 @@ from keras_multiclass._network.named_inputs import as_one_input
 from keras_multiclass._network.row_independence import check_stateless
 from keras_multiclass._network.user_networks import (
     check_network_input,
+    check_reads_strings,
     copy_if_used_before,
     copy_network,
 )
@@ -119,6 +120,8 @@ def check_model(model: Any, sample: np.ndarray) -> keras.Model:
         )
     check_stateless(model, "model")
     check_network_input(model, "model")
+    if sample.dtype == object:
+        check_reads_strings(model, "model")
     try:
         model(ops.convert_to_tensor(sample), training=False)
     except Exception as error:

@@ -10,6 +10,7 @@ from keras_multiclass._shared.keras.earlier_layers import EarlierLayers
 from keras_multiclass._shared.keras.environment import array_dtype
 from keras_multiclass._shared.keras.layer_tree import iterate_layers
 from keras_multiclass._shared.keras.snapshots import copy_layer
+from keras_multiclass._shared.keras.vocabularies import lacks_vocabulary
 from keras_multiclass._shared.messages import describe, format_list, invalid
 from keras_multiclass.exceptions import BackboneError
 
@@ -66,6 +67,35 @@ def check_network_input(network: keras.Layer, parameter: str) -> None:
             "a network with one input if X is one array",
             f"one with {len(tensors)} inputs",
             f"Pass X as a dict of its inputs, with the keys {format_list(names)}.",
+        )
+    )
+
+
+def check_reads_strings(network: keras.Layer, parameter: str) -> None:
+    """Raise ``BackboneError`` if a network cannot read texts as strings.
+
+    Parameters
+    ----------
+    network : keras.Layer
+        The network.
+    parameter : {"backbone", "model"}
+        Name of the parameter.
+    """
+    dtypes = {
+        keras.backend.standardize_dtype(tensor.dtype)
+        for tensor in getattr(network, "inputs", None) or []
+    }
+    if dtypes == {"string"} and not lacks_vocabulary(network):
+        return
+    raise BackboneError(
+        invalid(
+            f"`{parameter}`",
+            "a network that begins with keras.Input((), dtype='string') and an adapted "
+            "keras.layers.TextVectorization if X holds texts",
+            "one without a vocabulary" if dtypes == {"string"} else "one that reads numbers",
+            "Call adapt(X) of the layer before you build the network."
+            if dtypes == {"string"}
+            else "Or pass the name of a backbone for texts.",
         )
     )
 

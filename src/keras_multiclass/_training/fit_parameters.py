@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keras_multiclass._shared.keras.objects import extract
 from keras_multiclass._training.parameter_checks import Settings, resolve_settings
@@ -18,6 +18,7 @@ _OBJECTS = (
     "callbacks",
     "class_weight",
     "categorical_features",
+    "text_vectorizer",
     "random_state",
 )
 
@@ -48,6 +49,7 @@ class FitParameters:
     callbacks: object
     class_weight: object
     categorical_features: object
+    text_vectorizer: object
     random_state: object
     settings: Settings
     routed: Mapping[str, object]
@@ -78,6 +80,12 @@ class FitParameters:
             estimator_name=estimator_name,
             task=task,
         )
+
+    def without_text_vectorizer(self) -> FitParameters:
+        """Return the parameters for an input that holds no texts."""
+        prefix = "text_vectorizer__"
+        routed = {name: v for name, v in self.routed.items() if not name.startswith(prefix)}
+        return replace(self, text_vectorizer="auto", routed=routed)
 
     def routed_to(self, target: str) -> dict[str, object]:
         """Return the arguments that are routed to a target such as ``"optimizer"``, by name."""

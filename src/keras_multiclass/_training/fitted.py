@@ -172,12 +172,13 @@ class FittedNetwork:
             if state.resolved_params is None
             else dict(state.resolved_params),
             "temperature_": temperature,
+            "text_vectorizer_": None if features.text is None else features.text.vectorizer,
+            "n_features_in_": None if features.text is not None else features.n_features_in,
             "thresholds_": state.thresholds,
         }
         return {
             "classes_": state.codec.classes,
             "n_classes_": state.codec.n_classes,
-            "n_features_in_": features.n_features_in,
             "input_shape_": features.row_shape,
             "model_": self.model,
             "loss_": self.loss,

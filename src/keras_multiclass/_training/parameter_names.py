@@ -24,6 +24,7 @@ ROUTED_PREFIXES = (
     "compile",
     "fit",
     "predict",
+    "text_vectorizer",
 )
 
 # Usual names, of scikit-learn's `MLPClassifier` and others, that are not similar to ours.

@@ -17,10 +17,11 @@ _OWN = (
     "scaling",
     "categorical_features",
     "layout",
+    "text_vectorizer",
     "n_ensemble",
     "dtype",
 )
-_ROUTED = ("backbone__", "model__")
+_ROUTED = ("backbone__", "model__", "text_vectorizer__")
 _UNSET = "unset"
 _LONGEST = 60
 

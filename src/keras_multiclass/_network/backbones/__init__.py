@@ -7,6 +7,7 @@ public package may import it. Backbones know nothing about classes: the classifi
 from __future__ import annotations
 
 from keras_multiclass._network.backbones import (  # noqa: F401  (importing them registers the built-ins)
+    bag_of_ngrams,
     ft_transformer,
     image,
     mlp_plr,

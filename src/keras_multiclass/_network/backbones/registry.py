@@ -19,9 +19,9 @@ from keras_multiclass.exceptions import BackboneError
 ENTRY_POINT_GROUP = "keras_multiclass.backbones"
 
 # Ranks of each kind's input tensor and of X, including the batch axis. X of rank 2 holds token ids
-# for a sequence backbone, which reads their embeddings.
-RANKS = {"table": (2,), "image": (3, 4, 5), "sequence": (3,)}
-X_RANKS = {**RANKS, "sequence": (2, 3)}
+# for a sequence backbone, which reads their embeddings. Backbones for texts read no numbers.
+RANKS = {"table": (2,), "image": (3, 4, 5), "sequence": (3,), "text": (3,)}
+X_RANKS: dict[str, tuple[int, ...]] = {**RANKS, "sequence": (2, 3), "text": ()}
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _RESERVED = ("auto",)  # a value of the classifier's ``backbone`` parameter
@@ -45,10 +45,12 @@ class Backbone:
         ``(batch, n_features)`` with a static ``n_features``. The builder of a sequence backbone
         may take ``mask``, a boolean Keras tensor of shape ``(batch, steps)`` that is True at
         real steps, left at its default if zeros are data; that of a table backbone may take
-        ``table``, a :class:`TableLayout`.
-    kind : {"table", "image", "sequence"}
+        ``table``, a :class:`TableLayout`; that of a text backbone ``n_terms``, the size of the
+        vocabulary.
+    kind : {"table", "image", "sequence", "text"}
         Kind of input: of rank 2 for tables, 3 to 5 for images and volumes, 3 for sequences,
-        including the batch axis.
+        including the batch axis. Of texts, ``(batch, length, 2)``: the number of each term in the
+        vocabulary and its weight, which is 0 for padding. Sequence backbones read texts, too.
     defaults : TrainingDefaults, default=None
         Values of the classifier's parameters that the user leaves at ``"auto"``.
     ensemble : bool, default=False
@@ -269,9 +271,10 @@ def register_backbone(
         ``builder(inputs, **params)``, which returns a Keras tensor of shape
         ``(batch, n_features)``; users set its keyword parameters as ``backbone__...``. If None, a
         decorator is returned.
-    kind : {"table", "image", "sequence"}
+    kind : {"table", "image", "sequence", "text"}
         Kind of input: of rank 2 for tables, 3 to 5 for images and volumes, 3 for sequences,
-        including the batch axis.
+        including the batch axis. Of texts, ``(batch, length, 2)``: the number of each term in the
+        vocabulary and its weight, which is 0 for padding. Sequence backbones read texts, too.
     defaults : TrainingDefaults, default=None
         Values of the classifier's parameters that the user leaves at ``"auto"``.
     ensemble : bool, default=False
@@ -371,7 +374,7 @@ def list_backbones(kind: str | None = None) -> tuple[str, ...]:
 
     Parameters
     ----------
-    kind : {"table", "image", "sequence"}, default=None
+    kind : {"table", "image", "sequence", "text"}, default=None
         Return only backbones for this kind of input; None for all.
 
     Returns

@@ -30,6 +30,7 @@ from keras_multiclass._shared.keras.unreported_state import (
     stand_ins,
 )
 from keras_multiclass._shared.keras.variables import read_values, write_values
+from keras_multiclass._shared.keras.vocabularies import read_vocabularies, write_vocabularies
 from keras_multiclass._shared.library_code import is_custom
 from keras_multiclass._shared.messages import describe, quote_error
 from keras_multiclass._shared.upstream.keras_training import compile_arguments_of
@@ -91,6 +92,7 @@ class LayerSnapshot:
     compiled: CompiledState | None = None
     unreported: Packed | None = None
     variables: Packed | None = None
+    vocabularies: tuple[dict[str, Any] | None, ...] = ()
 
     @classmethod
     def take(cls, layer: keras.Layer, *, with_compiled: bool = True) -> LayerSnapshot:
@@ -128,7 +130,8 @@ class LayerSnapshot:
         safe = PickledCode(config) if _contains_code(config) else config
         variables = pack(describe_variables(layer)) if layer.built else None
         custom_objects = collect_custom_objects(layer)
-        return cls(safe, custom_objects, values, compiled, packed, variables)
+        vocabularies = tuple(read_vocabularies(layer))
+        return cls(safe, custom_objects, values, compiled, packed, variables, vocabularies)
 
     def restore(self) -> Any:
         """Build a copy of the layer or model that shares nothing with the original.
@@ -141,6 +144,8 @@ class LayerSnapshot:
         unreported = [] if self.unreported is None else self.unreported.unpack()
         layer = self._build({**self.custom_objects, **stand_ins(unreported)})
         restore_unreported(layer, unreported)
+        if any(self.vocabularies):
+            write_vocabularies(layer, list(self.vocabularies))
         if self.values is not None:
             write_values(layer, self.values)
         if self.variables is not None:

@@ -159,7 +159,7 @@ def _predict(
     batch_size: int,
     convert: Callable[[np.ndarray], np.ndarray],
 ) -> np.ndarray:
-    if requested != "keras" and why_no_graph_of(model, PREDICTING) is None:
+    if requested != "keras" and not (_holds_strings(X) or why_no_graph_of(model, PREDICTING)):
         from keras_multiclass._training.engine.graph import GraphEngine
 
         try:
@@ -212,6 +212,8 @@ def why_not_graph(
     reason = why_no_graph_of(model)
     if reason is not None:
         return reason
+    if _holds_strings(data.X):
+        return "X holds strings"
     acting = [type(c).__name__ for c in plan.callbacks if _acts_in_batches(c)]
     if acting:
         return f"callbacks that act on batches ({format_list(acting)}) need Keras' own step"
@@ -224,6 +226,10 @@ def why_not_graph(
             "read batch by batch"
         )
     return None
+
+
+def _holds_strings(X: Features) -> bool:
+    return X.dtype == object
 
 
 def _acts_in_batches(callback: keras.callbacks.Callback) -> bool:

@@ -15,6 +15,7 @@ from keras_multiclass._data.rows import Data, Features
 from keras_multiclass._data.sequences import Sequences
 from keras_multiclass._data.several_inputs import check_one_input, count_rows
 from keras_multiclass._data.statistics import ArrayStatistics
+from keras_multiclass._data.text import TextParameters, check_no_vectorizer, is_text
 from keras_multiclass._data.tokens import occurring_tokens
 from keras_multiclass._network.backbone_resolution import NetworkParameters
 from keras_multiclass._network.input_backbones import InputNetworks
@@ -61,6 +62,8 @@ def read_arrays(
     )
     check_split_arguments(parameters.settings.validation_split, request, has_validation)
     task = parameters.task.for_target(request.y, known.codec if known else None)
+    if _reads_texts(parameters, request.X, known):
+        backbone = replace(backbone, is_text=True)
     if known is None:
         with explaining_encoded_target():
             codec, codes = task.learn(request.y, request.classes)
@@ -136,17 +139,34 @@ def read_arrays(
     )
 
 
+def _reads_texts(parameters: FitParameters, X: object, known: KnownData | None) -> bool:
+    if known is not None:
+        return known.features.text is not None
+    # Positions of categories make an array of one column of strings a table.
+    return is_text(X, column=is_open_choice(parameters.categorical_features))
+
+
 def _learn_features(
     parameters: FitParameters, X: Any, backbone: NetworkParameters, given: object
 ) -> tuple[FeatureSchema, Features]:
     if isinstance(backbone, InputNetworks):
         return learn_inputs(parameters, X, backbone, _learn_features)
+    dtype = array_dtype(parameters.settings.dtype)
+    vectorizer, arguments = parameters.text_vectorizer, parameters.routed_to("text_vectorizer")
+    if backbone.is_text:
+        return FeatureSchema.learn_text(
+            X,
+            TextParameters(vectorizer, arguments, backbone.text_form),
+            dtype=dtype,
+            estimator_name=parameters.estimator_name,
+        )
+    check_no_vectorizer(vectorizer, arguments)
     if isinstance(X, Sequences):
         backbone.check_unequal(given, X)
     token_ids = backbone.reads_token_ids and len(shape_of(X)) == 2
     return FeatureSchema.learn(
         X,
-        dtype=array_dtype(parameters.settings.dtype),
+        dtype=dtype,
         token_ids=token_ids,
         columns=_learn_columns(parameters.categorical_features, X, backbone),
         allow_nan=backbone.fills_gaps(shape_of(X)),

@@ -95,6 +95,7 @@ class RunData:
             columns=self.features.columns,
             names=self.features.column_names,
             fills_gaps=self.features.allow_nan,
+            n_terms=self.features.n_terms,
         )
 
 

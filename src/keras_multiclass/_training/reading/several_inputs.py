@@ -15,6 +15,7 @@ from keras_multiclass._data.packed import PackedSchema, about_input
 from keras_multiclass._data.ragged import arrange
 from keras_multiclass._data.rows import Features, TrainingData
 from keras_multiclass._data.statistics import ArrayStatistics
+from keras_multiclass._data.text import is_text
 from keras_multiclass._data.tokens import occurring_tokens
 from keras_multiclass._network.backbone_resolution import NetworkParameters
 from keras_multiclass._network.build import InputDescription, check_scaling
@@ -44,14 +45,17 @@ def with_inputs(
         What an earlier fit has learned about X.
     """
     inputs = as_inputs(request.X) if known is None or isinstance(known, PackedSchema) else None
-    if inputs is None and isinstance(known, PackedSchema):
-        names = list(known.schemas)
+    if isinstance(known, PackedSchema):
+        names = list(known.schemas if inputs is None else inputs)
+        texts = [name for name, schema in known.schemas.items() if schema.text is not None]
     elif inputs is None:
         return request, backbone
     else:
         names = list(inputs)
+        texts = [name for name, part in inputs.items() if is_text(part, column=False)]
+    if inputs is not None:
         request = replace(request, X=inputs)
-    return request, InputNetworks.of_inputs(backbone, names)
+    return request, InputNetworks.of_inputs(backbone, names).with_texts(texts)
 
 
 def learn_inputs(
@@ -73,8 +77,14 @@ def learn_inputs(
     layout = parameters.settings.layout
     choices = _categorical_features(parameters.categorical_features, X, backbone)
 
+    has_texts = any(part.is_text for part in backbone.parts.values())
+
     def learn(name: str, part: Any) -> tuple[FeatureSchema, Features]:
         own = replace(parameters, categorical_features=choices[name])
+        if backbone.parts[name].is_text:
+            _check_not_strings(backbone.parts[name])
+        elif has_texts:  # which the parameters of the vectorizer are for
+            own = own.without_text_vectorizer()
         return learn_one(own, arrange(part, layout), backbone.parts[name], part)
 
     return PackedSchema.learn_inputs(
@@ -83,6 +93,19 @@ def learn_inputs(
         dtype=array_dtype(parameters.settings.dtype),
         estimator_name=parameters.estimator_name,
     )
+
+
+def _check_not_strings(backbone: NetworkParameters) -> None:
+    """Raise ``ValueError`` if a network reads texts as strings, which are no numbers."""
+    if backbone.text_form == "strings":
+        raise ValueError(
+            invalid(
+                "Texts beside other inputs",
+                "for a backbone by name, or a function as backbone, which get their terms",
+                "a network of your own",
+                "Use a function backbone(inputs), whose texts are embedded token ids.",
+            )
+        )
 
 
 def _categorical_features(
@@ -140,6 +163,7 @@ def describe_several(features: PackedSchema, rows: TrainingData) -> InputDescrip
             columns=schema.columns,
             names=schema.column_names,
             fills_gaps=schema.allow_nan,
+            n_terms=schema.n_terms,
         )
         inputs[name] = (block, description)
     return InputDescription(features.input_shape, statistics, features.dtype, inputs=inputs)
