@@ -339,6 +339,22 @@ def two_inputs(form=list, name="kind", units=8):
     return keras.Model([photo, kind] if form is list else {"photo": photo, name: kind}, outputs)
 
 
+@pytest.mark.parametrize(
+    ("wrap", "members"),
+    [(lambda network: network, 2), (lambda network: lambda inputs: network(inputs), 1)],
+    ids=["network", "function"],
+)
+def test_a_network_for_one_input_is_copied(wrap, members):
+    network = keras.Sequential([keras.Input((4, 4, 1)), layers.Flatten(), layers.Dense(3)])
+    before = network.get_weights()
+    classifier = small(backbone={"photo": wrap(network), "facts": "mlp"}, n_ensemble=members)
+    classifier.fit(X, Y)
+    for value, unchanged in zip(network.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(value, unchanged)
+    again = clone(classifier).fit(X, Y)
+    np.testing.assert_allclose(again.predict_proba(X), classifier.predict_proba(X), atol=1e-5)
+
+
 @pytest.mark.parametrize("form", [list, dict])
 @pytest.mark.parametrize("built", [True, False])
 def test_a_whole_model_gets_its_inputs_by_name(form, built):

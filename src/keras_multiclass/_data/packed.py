@@ -254,7 +254,10 @@ class PackedSchema(FeatureSchema):
         return columns
 
     def _check_integers(self, part: Any) -> None:
-        """Raise if the dtype of the matrix would round integers."""
+        """Raise if the dtype of the matrix would round integers, or cannot hold strings."""
+        if part.dtype.kind not in "biuf":
+            allowed = "numbers, or read by a backbone with a name"
+            raise ValueError(invalid("Strings beside other inputs", allowed, describe(part)))
         bits = np.finfo(self.dtype).nmant + 1
         if part.dtype.kind not in "iu" or not part.size:
             return

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.labels.target import TargetCodec
-from keras_multiclass._data.packed import PackedSchema
+from keras_multiclass._data.packed import PackedSchema, about_input
 from keras_multiclass._data.rows import Data, TrainingData
-from keras_multiclass._data.statistics import Statistics
+from keras_multiclass._data.statistics import ArrayStatistics, Statistics
+from keras_multiclass._data.tokens import occurring_tokens
 from keras_multiclass._network.backbone_resolution import Recommendation, ResolvedBackbone
 from keras_multiclass._network.build import InputDescription
 from keras_multiclass._network.objective import Objective
 from keras_multiclass._training.defaults import TrainingSettings
-from keras_multiclass._training.reading.several_inputs import describe_several
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,7 @@ class RunData:
     def describe_inputs(self) -> InputDescription:
         """Describe the rows to the function that builds a network."""
         if isinstance(self.features, PackedSchema):
-            assert isinstance(self.training, TrainingData)  # streams hold one input
-            return describe_several(self.features, self.training)
+            return self._describe_each(self.features)
         return InputDescription(
             self.features.input_shape,
             self.statistics,
@@ -96,6 +95,25 @@ class RunData:
             names=self.features.column_names,
             fills_gaps=self.features.allow_nan,
             n_terms=self.features.n_terms,
+        )
+
+    def _describe_each(self, features: PackedSchema) -> InputDescription:
+        """Describe the rows of each of several inputs, as if they were X alone."""
+        rows = self.training
+        assert isinstance(rows, TrainingData)  # streams hold one input
+        inputs = {}
+        for name, block in features.blocks.items():
+            schema, X = features.schemas[name], block.of(rows.X)
+            tokens = None
+            if schema.token_ids:
+                ids = X if rows.rows is None else X[rows.rows]
+                with about_input(name):
+                    tokens = occurring_tokens(np.asarray(ids).astype(np.int32))
+            statistics = ArrayStatistics(X, rows.weight_of_rows, rows.rows)
+            alone = replace(self, features=schema, statistics=statistics, tokens=tokens)
+            inputs[name] = (block, alone.describe_inputs())
+        return InputDescription(
+            features.input_shape, self.statistics, features.dtype, inputs=inputs
         )
 
 

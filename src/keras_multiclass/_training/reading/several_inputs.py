@@ -13,12 +13,10 @@ from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.inputs import Inputs, as_inputs, check_keys
 from keras_multiclass._data.packed import PackedSchema, about_input
 from keras_multiclass._data.ragged import arrange
-from keras_multiclass._data.rows import Features, TrainingData
-from keras_multiclass._data.statistics import ArrayStatistics
+from keras_multiclass._data.rows import Features
 from keras_multiclass._data.text import is_text
-from keras_multiclass._data.tokens import occurring_tokens
 from keras_multiclass._network.backbone_resolution import NetworkParameters
-from keras_multiclass._network.build import InputDescription, check_scaling
+from keras_multiclass._network.build import check_scaling
 from keras_multiclass._network.input_backbones import InputNetworks
 from keras_multiclass._shared.keras.environment import array_dtype
 from keras_multiclass._shared.messages import describe, format_list, invalid
@@ -132,41 +130,6 @@ def _categorical_features(
             f"The inputs are {format_list(X)}.",
         )
     )
-
-
-def describe_several(features: PackedSchema, rows: TrainingData) -> InputDescription:
-    """Describe the rows of several inputs to the function that builds a network.
-
-    Parameters
-    ----------
-    features : PackedSchema
-        What was learned about the inputs.
-    rows : TrainingData
-        The training rows.
-    """
-    statistics = ArrayStatistics(rows.X, rows.weight_of_rows, rows.rows)
-    inputs = {}
-    for name, block in features.blocks.items():
-        schema = features.schemas[name]
-        own = replace(statistics, X=block.of(statistics.X))
-        tokens = None
-        if schema.token_ids:
-            ids = own.X if rows.rows is None else own.X[rows.rows]
-            with about_input(name):
-                tokens = occurring_tokens(np.asarray(ids).astype(np.int32))
-        description = InputDescription(
-            schema.input_shape,
-            own,
-            schema.input_dtype,
-            tokens=tokens,
-            is_table=_is_table(schema),
-            columns=schema.columns,
-            names=schema.column_names,
-            fills_gaps=schema.allow_nan,
-            n_terms=schema.n_terms,
-        )
-        inputs[name] = (block, description)
-    return InputDescription(features.input_shape, statistics, features.dtype, inputs=inputs)
 
 
 def check_scalings(scaling: Mapping[str, str | None], features: PackedSchema) -> None:
