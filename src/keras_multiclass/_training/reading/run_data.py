@@ -87,13 +87,14 @@ class RunData:
             assert isinstance(self.training, TrainingData)  # streams hold one input
             return describe_several(self.features, self.training)
         return InputDescription(
-            self.features.input_shape,
+            self.features.network_shape,
             self.statistics,
             self.features.input_dtype,
             tokens=self.tokens,
             is_table=self.is_table,
-            columns=self.features.columns,
-            names=self.features.column_names,
+            columns=self.features.network_columns,
+            names=self.features.network_names,
+            blocks=self.features.network_blocks,
             fills_gaps=self.features.allow_nan,
             n_terms=self.features.n_terms,
         )
