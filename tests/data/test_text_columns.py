@@ -181,9 +181,12 @@ def test_the_cure_for_strings_that_are_dates_works():
         assert "s_elapsed" in read(names["X"])[1].network_names
 
 
-@pytest.mark.parametrize("backbone", ["mlp", "ft_transformer", "tabm_small", "realmlp_small"])
+@pytest.mark.parametrize("backbone", ["mlp", "ft_transformer", "tabm_small"])
 def test_backbones_learn_from_text(backbone):
-    sizes = {"ft_transformer": {"backbone__units": 8}, "mlp": {"backbone__hidden_units": (16,)}}
+    sizes = {
+        "ft_transformer": {"backbone__units": 8, "backbone__num_layers": 1},
+        "mlp": {"backbone__hidden_units": (16,)},
+    }
     classifier = KerasMulticlassClassifier(
         backbone,
         epochs=30,
