@@ -435,6 +435,7 @@ NOT_TABLES = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:The strings in column 'id' of X are read as 150 categories")
 @pytest.mark.parametrize("case", TABLES)
 def test_unusual_tables_are_learned(case):
     X = TABLES[case]

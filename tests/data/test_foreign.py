@@ -47,11 +47,8 @@ CONTAINERS = {
     "SparseTensor": (tf.sparse.from_dense([[1.0, 0], [0, 2]]), "tf.sparse.to_dense(X).numpy()"),
     "jax": (fake("jax.experimental.sparse.bcoo", "BCOO", **sample()), "X.todense()"),
     "torch Dataset": (OwnDataset(), "torch.utils.data.DataLoader(X, batch_size=64)"),
-    "pyarrow": (fake("pyarrow.lib", "Table", **sample()), "X.to_pandas()"),
-    "Hugging Face": (fake("datasets.arrow_dataset", "Dataset", **sample()), "X.to_pandas()"),
-    "splits": (fake("datasets.dataset_dict", "DatasetDict", dict), "X['train'].to_pandas()"),
-    "dask": (fake("dask.dataframe.dask_expr._collection", "DataFrame", **sample()), "X.compute()"),
-    "spark": (fake("pyspark.sql.dataframe", "DataFrame"), "X.toPandas()"),
+    "splits": (fake("datasets.dataset_dict", "DatasetDict", dict), "X['train']"),
+    "dask": (fake("dask.bag.core", "Bag", **sample()), "X.compute()"),
     "bfloat16": (
         fake("torch", "Tensor", shape=(2, 3), dtype="torch.bfloat16", __array__=refuse_numpy),
         "X.detach().cpu().float().numpy()",

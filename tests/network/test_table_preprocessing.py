@@ -305,10 +305,15 @@ def test_values_that_cannot_be_categories_are_an_error_naming_the_column():
         quick(epochs=1).fit(mixed, LABELS)
 
 
-def test_date_columns_are_rejected():
-    dated = MIXED.assign(when=pd.date_range("2020-01-01", periods=6))
-    with pytest.raises(ValueError, match="dates or times in column 'when'"):
-        quick(epochs=1).fit(dated, LABELS)
+def test_the_inputs_of_dates_are_scaled_like_numbers_and_have_names():
+    dated = MIXED.assign(when=pd.date_range("2020-01-31", periods=6))
+    classifier = quick(epochs=1).fit(dated, LABELS)
+    names = list(classifier.network_feature_names_)
+    assert [name for name in names if name.startswith("when")] == [
+        "when_elapsed",
+        *(f"when_{cycle}_{w}" for cycle in ("month", "day", "weekday") for w in ("sin", "cos")),
+    ]
+    assert names[:2] == ["size", "grade"]
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf])

@@ -70,6 +70,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         scaling: str | None = "auto",
         categorical_features: Any = "from_dtype",
         layout: str = "channels_last",
+        text_features: Any = "from_dtype",
         text_vectorizer: Any = "auto",
         n_ensemble: int | str = "auto",
         calibration: str | None = "auto",
@@ -98,6 +99,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         self.scaling = scaling
         self.categorical_features = categorical_features
         self.layout = layout
+        self.text_features = text_features
         self.text_vectorizer = text_vectorizer
         self.n_ensemble = n_ensemble
         self.calibration = calibration
@@ -636,7 +638,7 @@ def _run_once(model: keras.Model, state: FittedState) -> None:
     features = state.features
     with warnings.catch_warnings():  # of the structure that some versions give single inputs
         warnings.simplefilter("ignore")
-        shape = [size or 1 for size in features.input_shape]
+        shape = [size or 1 for size in features.network_shape]
         model(np.zeros((1, *shape), features.input_dtype), training=False)
 
 

@@ -136,6 +136,11 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         Where the channels of sequences, images and volumes in X are: on the last axis, or on the
         axis after the rows, as in ``(n_samples, channels, n_steps)`` and ``(n_samples, channels,
         height, width)``. Networks always get them on the last axis. No effect on tables.
+    text_features : "from_dtype", None or array-like, default="from_dtype"
+        Which columns of a table hold free text, whose TF-IDF weights are reduced to up to 200
+        numbers. ``"from_dtype"`` selects string columns of a data frame that have at least 20
+        different values, at least half of them different, and three words on average; None
+        selects no columns. Otherwise a mask, indices or names of columns.
     text_vectorizer : "auto", CountVectorizer or TfidfVectorizer, default="auto"
         What splits texts (1-d X of strings) into terms, an instance of scikit-learn's; each fit
         trains a copy on the training rows. ``"auto"``: words, numbers and each punctuation mark,
@@ -164,8 +169,8 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         Whether `fit` continues from the last fit instead of starting over. Optimizer, loss,
         metrics and callbacks follow their current values; the classes and the seed are those of
         the first fit. Parameters that determine the network (`backbone` or `model` and their
-        arguments, `preset`, `scaling`, `categorical_features`, `layout`, `text_vectorizer`,
-        `n_ensemble`, `dtype`) must not change.
+        arguments, `preset`, `scaling`, `categorical_features`, `text_features`, `layout`,
+        `text_vectorizer`, `n_ensemble`, `dtype`) must not change.
     dtype : {"float32", "float64", "mixed_float16", "mixed_bfloat16"}, default="float32"
         Keras dtype policy of the network. Keras' global policy and float type have no effect; a
         fit warns of a global policy of lower precision.
@@ -304,6 +309,7 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         scaling: str | None = "auto",
         categorical_features: Any = "from_dtype",
         layout: str = "channels_last",
+        text_features: Any = "from_dtype",
         text_vectorizer: Any = "auto",
         n_ensemble: int | str = "auto",
         threshold: Any = 0.5,
@@ -332,6 +338,7 @@ class KerasMultilabelClassifier(KerasClassifierBase):
             scaling=scaling,
             categorical_features=categorical_features,
             layout=layout,
+            text_features=text_features,
             text_vectorizer=text_vectorizer,
             n_ensemble=n_ensemble,
             calibration=calibration,

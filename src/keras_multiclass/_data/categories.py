@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime
 import numbers
-from collections.abc import Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -198,7 +198,9 @@ class CategoricalColumns:
         return [i for i in range(self.n_columns) if i not in categorical]
 
     @classmethod
-    def learn(cls, X: Any, categorical_features: Any) -> CategoricalColumns | None:
+    def learn(
+        cls, X: Any, categorical_features: Any, but: Collection[int] = ()
+    ) -> CategoricalColumns | None:
         """Find the categorical columns and their categories.
 
         Parameters
@@ -207,6 +209,8 @@ class CategoricalColumns:
             The training rows.
         categorical_features : "from_dtype", None or array-like
             The parameter of this name.
+        but : collection of int, default=()
+            Positions of columns that are something else.
 
         Returns
         -------
@@ -218,7 +222,7 @@ class CategoricalColumns:
         ValueError, TypeError
             If `categorical_features` does not fit X, or a value cannot be a category.
         """
-        positions = categorical_positions(X, categorical_features)
+        positions = [i for i in categorical_positions(X, categorical_features) if i not in but]
         if not positions:
             return None
         if sparse.issparse(X):

@@ -14,6 +14,7 @@ from keras_multiclass._data.values import fill_masked, is_categorical
 from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid, quote
 
 _ALLOWED = "'from_dtype', None, or a mask, indices or names of columns"
+_KINDS = {"categorical_features": "categorical", "text_features": "text"}
 
 
 class Table:
@@ -23,11 +24,13 @@ class Table:
     ----------
     X : array-like or data frame of shape (n_rows, n_columns)
         The table.
+    parameter : str
+        The parameter in messages that needs a table.
     """
 
-    def __init__(self, X: Any) -> None:
+    def __init__(self, X: Any, parameter: str = "categorical_features") -> None:
         self.library = library_of_frame(X)
-        self.X: Any = X if self.library else _to_array(X)
+        self.X: Any = X if self.library else _to_array(X, parameter)
         self.n_rows, self.n_columns = self.X.shape
 
     def column(self, i: int) -> Any:
@@ -42,19 +45,22 @@ class Table:
         """Return how messages call the column at a position."""
         return f"column {quote(self.X.columns[i])}" if self.library else f"column {i}"
 
+    def item(self, i: int) -> str:
+        """Return how code selects the column at a position."""
+        return f"[{quote(self.X.columns[i])}]" if self.library else f"[:, {i}]"
 
-def _to_array(X: Any) -> NDArray[Any]:
+
+def _to_array(X: Any, parameter: str) -> NDArray[Any]:
     # Without a dtype, NumPy would convert a list of strings and numbers to strings.
     array = X if hasattr(X, "dtype") else np.asarray(X, dtype=object)
     if array.ndim != 2:
-        raise ValueError(invalid("X with `categorical_features`", "a 2-d table", describe(X)))
+        raise ValueError(invalid(f"X with `{parameter}`", "a 2-d table", describe(X)))
     return fill_masked(array) if isinstance(array, np.ma.MaskedArray) else np.asarray(array)
 
 
-def is_open_choice(categorical_features: Any) -> bool:
-    """Whether the parameter names no columns itself: it is "from_dtype" or None."""
-    is_word = isinstance(categorical_features, str)
-    return categorical_features is None or (is_word and categorical_features == "from_dtype")
+def is_open_choice(choice: Any) -> bool:
+    """Whether a parameter names no columns itself: it is "from_dtype" or None."""
+    return choice is None or (isinstance(choice, str) and choice == "from_dtype")
 
 
 def categorical_positions(X: Any, categorical_features: Any) -> list[int]:
@@ -67,55 +73,67 @@ def categorical_positions(X: Any, categorical_features: Any) -> list[int]:
     categorical_features : "from_dtype", None or array-like
         The parameter of this name.
     """
-    if categorical_features is None:
+    if not is_open_choice(categorical_features):
+        return named_positions(X, categorical_features, "categorical_features")
+    library = library_of_frame(X)
+    if categorical_features is None or library is None:
         return []
-    if isinstance(categorical_features, str):
-        if categorical_features != "from_dtype":
-            raise _invalid_parameter(categorical_features)
-        library = library_of_frame(X)
-        if library is None:
-            return []
-        in_library = is_categorical if library == "pandas" else _polars_dtype_is_categorical
-        return [i for i in range(X.shape[1]) if in_library(X, i)]
-    selection = _to_selection(categorical_features)
+    in_library = is_categorical if library == "pandas" else _polars_dtype_is_categorical
+    return [i for i in range(X.shape[1]) if in_library(X, i)]
+
+
+def named_positions(X: Any, choice: Any, parameter: str) -> list[int]:
+    """Return the positions of the columns that a parameter names.
+
+    Parameters
+    ----------
+    X : array-like, data frame or sparse matrix of shape (n_rows, n_columns)
+        The table.
+    choice : array-like
+        A mask, indices or names.
+    parameter : str
+        Name of the parameter.
+    """
+    if isinstance(choice, str):
+        raise _invalid_parameter(choice, parameter)
+    selection = _to_selection(choice, parameter)
     if selection.ndim != 1 or (selection.size and selection.dtype.kind not in "biuO"):
-        raise _invalid_parameter(categorical_features)
+        raise _invalid_parameter(choice, parameter)
     if not selection.size:
         return []
-    n_columns = X.shape[1] if sparse.issparse(X) else Table(X).n_columns
+    n_columns = X.shape[1] if sparse.issparse(X) else Table(X, parameter).n_columns
     if selection.dtype.kind == "b":
-        return _positions_of_mask(selection, n_columns)
+        return _positions_of_mask(selection, n_columns, parameter)
     if selection.dtype.kind in "iu":
-        return _positions_of_indices(selection, n_columns)
-    return _positions_of_names(selection.tolist(), X)
+        return _positions_of_indices(selection, n_columns, parameter)
+    return _positions_of_names(selection.tolist(), X, parameter)
 
 
-def _to_selection(categorical_features: Any) -> NDArray[Any]:
-    is_list = isinstance(categorical_features, (list, tuple))
-    if is_list and any(isinstance(name, tuple) for name in categorical_features):
-        selection = np.empty(len(categorical_features), dtype=object)
-        for i, name in enumerate(categorical_features):
+def _to_selection(choice: Any, parameter: str) -> NDArray[Any]:
+    is_list = isinstance(choice, (list, tuple))
+    if is_list and any(isinstance(name, tuple) for name in choice):
+        selection = np.empty(len(choice), dtype=object)
+        for i, name in enumerate(choice):
             selection[i] = name  # a tuple, in a MultiIndex
         return selection
     try:
-        selection = np.asarray(categorical_features)
+        selection = np.asarray(choice)
     except ValueError:  # lists of different lengths
-        raise _invalid_parameter(categorical_features) from None
+        raise _invalid_parameter(choice, parameter) from None
     if selection.dtype.kind == "U":  # perhaps of names and numbers
-        selection = np.asarray(categorical_features, dtype=object)
+        selection = np.asarray(choice, dtype=object)
     return selection
 
 
-def _invalid_parameter(categorical_features: Any) -> ValueError:
+def _invalid_parameter(choice: Any, parameter: str) -> ValueError:
     cure = ""
-    if isinstance(categorical_features, (str, int)) and not isinstance(categorical_features, bool):
-        cure = f"For one column, pass a list: [{describe(categorical_features)}]."
-    elif isinstance(categorical_features, (Set, Mapping)):
-        cure = "Pass a list, list(categorical_features)."
-    elif isinstance(categorical_features, slice):
+    if isinstance(choice, (str, int)) and not isinstance(choice, bool):
+        cure = f"For one column, pass a list: [{describe(choice)}]."
+    elif isinstance(choice, (Set, Mapping)):
+        cure = f"Pass a list, list({parameter})."
+    elif isinstance(choice, slice):
         cure = "Pass a list of indices."
-    got = describe(categorical_features)
-    return ValueError(invalid("`categorical_features`", _ALLOWED, got, cure))
+    return ValueError(invalid(f"`{parameter}`", _ALLOWED, describe(choice), cure))
 
 
 def _polars_dtype_is_categorical(X: Any, i: int) -> bool:
@@ -123,24 +141,26 @@ def _polars_dtype_is_categorical(X: Any, i: int) -> bool:
     return dtype in ("String", "Utf8", "Categorical", "Enum", "Boolean", "Object")
 
 
-def _positions_of_mask(mask: NDArray[np.bool_], n_columns: int) -> list[int]:
+def _positions_of_mask(mask: NDArray[np.bool_], n_columns: int, parameter: str) -> list[int]:
     if len(mask) != n_columns:
         raise ValueError(
             invalid(
-                "`categorical_features` as a mask",
+                f"`{parameter}` as a mask",
                 f"one value for each of the {n_columns} columns of X",
                 f"{len(mask)}",
-                "Pass as many, or indices or names of the categorical columns.",
+                f"Pass as many, or indices or names of the {_KINDS[parameter]} columns.",
             )
         )
     return np.flatnonzero(mask).tolist()
 
 
-def _positions_of_indices(indices: NDArray[np.integer[Any]], n_columns: int) -> list[int]:
+def _positions_of_indices(
+    indices: NDArray[np.integer[Any]], n_columns: int, parameter: str
+) -> list[int]:
     if indices.size and not (indices.min() >= 0 and indices.max() < n_columns):
         raise ValueError(
             invalid(
-                "`categorical_features` as indices",
+                f"`{parameter}` as indices",
                 f"from 0 to {n_columns - 1}, the columns of X",
                 f"{indices.min()} to {indices.max()}",
                 "Columns are counted from 0.",
@@ -149,11 +169,11 @@ def _positions_of_indices(indices: NDArray[np.integer[Any]], n_columns: int) -> 
     return np.unique(indices).tolist()
 
 
-def _positions_of_names(names: list[Any], X: Any) -> list[int]:
+def _positions_of_names(names: list[Any], X: Any, parameter: str) -> list[int]:
     if library_of_frame(X) is None:
         raise ValueError(
             invalid(
-                "`categorical_features`",
+                f"`{parameter}`",
                 "a mask or indices when X has no column names",
                 f"names and {describe(X)}",
                 "Pass X as a data frame.",
@@ -164,7 +184,7 @@ def _positions_of_names(names: list[Any], X: Any) -> list[int]:
     if unknown:
         raise ValueError(
             invalid(
-                "`categorical_features`",
+                f"`{parameter}`",
                 "names of columns of X",
                 format_list(unknown),
                 did_you_mean(unknown[0], columns).strip() if isinstance(unknown[0], str) else "",

@@ -10,11 +10,13 @@ import numpy as np
 from keras_multiclass._data.cast_on_read import CastOnRead
 from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.column_names import Names, check_names, names_of
+from keras_multiclass._data.expansion.expansion import Expansion
 from keras_multiclass._data.foreign import check_container
+from keras_multiclass._data.foreign_frames import to_frame
 from keras_multiclass._data.offsets import Offsets, has_precision, some_rows
 from keras_multiclass._data.precision import warn_of_precision
 from keras_multiclass._data.ragged import Layout, arrange, as_sequences, shape_of
-from keras_multiclass._data.reader import Reader, stand_in
+from keras_multiclass._data.reader import Reader, check_column_names, stand_in
 from keras_multiclass._data.rows import Features
 from keras_multiclass._data.sequences import Sequences
 from keras_multiclass._data.several_inputs import check_one_input
@@ -56,6 +58,8 @@ class FeatureSchema:
         Where the channels of the user's X are.
     text : TextEncoder or None
         What encodes X if it holds texts.
+    expansion : Expansion or None
+        The columns of a table that become several numbers; None if there are none.
     """
 
     input_shape: tuple[int | None, ...]
@@ -71,6 +75,7 @@ class FeatureSchema:
     integer_dtype: str | None = None
     layout: Layout = "channels_last"
     text: TextEncoder | None = None
+    expansion: Expansion | None = None
 
     @classmethod
     def learn_text(
@@ -118,6 +123,7 @@ class FeatureSchema:
         estimator_name: str = "Estimator",
         integer_dtype: str | None = None,
         layout: Layout = "channels_last",
+        expansion: Expansion | None = None,
     ) -> tuple[FeatureSchema, Features]:
         """Learn shape and names of X, and check it.
 
@@ -128,13 +134,15 @@ class FeatureSchema:
             `arrange` returns them.
         dtype, token_ids, columns, allow_nan, estimator_name, integer_dtype, layout
             As the attributes.
+        expansion : Expansion, default=None
+            The columns to expand, without what `learn_values` learns.
 
         Returns
         -------
         schema : FeatureSchema
             What was learned.
         X : ndarray, CSR matrix or CastOnRead
-            As from `check`.
+            As from `check`, but with zeros in columns that are still to be expanded.
 
         Raises
         ------
@@ -145,7 +153,8 @@ class FeatureSchema:
             dtype, token_ids, columns, allow_nan, estimator_name, integer_dtype=integer_dtype
         )
         estimator = stand_in(estimator_name)()
-        checked = reader.read(X, estimator, reset=True)
+        blank = X if expansion is None else expansion.blank(X)
+        checked = reader.read(blank, estimator, reset=True)
         shape = tuple(int(size) for size in checked.shape[1:])
         schema = cls(
             (None, shape[1]) if isinstance(checked, Sequences) else shape,
@@ -159,6 +168,7 @@ class FeatureSchema:
             names=names_of(X),
             integer_dtype=integer_dtype,
             layout=layout,
+            expansion=expansion,
         )
         return schema, checked
 
@@ -171,7 +181,7 @@ class FeatureSchema:
         subtract_offsets: bool = True,
         is_part: bool = False,
     ) -> tuple[FeatureSchema, Features]:
-        """Learn what depends on values, from the training rows: categories and offsets.
+        """Learn what depends on values, from the training rows: categories, dates, offsets, ...
 
         Parameters
         ----------
@@ -200,14 +210,18 @@ class FeatureSchema:
         if columns is not None and rows is not None:
             columns = columns.limited_to(rows, np.asarray(checked))
         schema = replace(self, columns=columns)
-        if not schema.may_be_rounded(X):
+        if schema.may_be_rounded(X):
+            sample = schema.sample(some_rows(X, checked.shape[0], checked.size, rows))
+            if subtract_offsets:
+                schema = replace(schema, offsets=schema._find_offsets(sample))
+            if not is_part:
+                schema.warn_of_precision(sample, is_raw=not subtract_offsets)
+            if schema.offsets is not None:
+                checked = schema._read(X)
+        if schema.expansion is None:
             return schema, checked
-        sample = schema.sample(some_rows(X, checked.shape[0], checked.size, rows))
-        if subtract_offsets:
-            schema = replace(schema, offsets=schema._find_offsets(sample))
-        if not is_part:
-            schema.warn_of_precision(sample, is_raw=not subtract_offsets)
-        return schema, checked if schema.offsets is None else schema._check(X)
+        expansion = schema.expansion.learn(X, rows)
+        return replace(schema, expansion=expansion), expansion.expand(X, checked)
 
     def _relearn_text(
         self, X: Any, encoded: Features, rows: np.ndarray | None
@@ -236,7 +250,7 @@ class FeatureSchema:
         Of sequences of any length, the steps are returned.
         """
         reader = replace(self._reader, dtype="float64", offsets=None)
-        checked = reader.read(X, stand_in(self.estimator_name)(), reset=True)
+        checked = reader.read(self._blank(X), stand_in(self.estimator_name)(), reset=True)
         checked = checked.steps if isinstance(checked, Sequences) else checked
         return checked[:] if isinstance(checked, CastOnRead) else checked
 
@@ -267,6 +281,7 @@ class FeatureSchema:
         """
         if self.text is not None:
             return self.text.encode(read_texts(X), self.dtype)
+        X = to_frame(X)
         check_container(X)
         if not self.any_length:
             check_one_input(X, row_shape=self.input_shape)  # type: ignore[arg-type]
@@ -281,14 +296,25 @@ class FeatureSchema:
         if not isinstance(X, Sequences):
             check_names(X, self.names, self.estimator_name)
             self._check_length(X)
+        checked = self._read(X)
+        return checked if self.expansion is None else self.expansion.expand(X, checked)
+
+    def _read(self, X: Any) -> Features:
+        """Check and convert X without expanding columns."""
         estimator = stand_in(self.estimator_name)()
         estimator.n_features_in_ = self.n_features_in
         if self.feature_names_in is not None:
             estimator.feature_names_in_ = self.feature_names_in
-        checked = self._reader.read(X, estimator, reset=False)
+        if self.expansion is not None:  # whose columns are found by their positions
+            table = X if hasattr(X, "shape") else np.asarray(X, dtype=object)
+            check_column_names(estimator, table, reset=False)
+        checked = self._reader.read(self._blank(X), estimator, reset=False)
         shape = tuple(int(size) for size in checked.shape[1:])
         self._check_shape((None, shape[1]) if isinstance(checked, Sequences) else shape)
         return checked
+
+    def _blank(self, X: Any) -> Any:
+        return X if self.expansion is None else self.expansion.blank(X)
 
     def _refuse_unequal(self, X: Sequences) -> None:
         cure = (
@@ -383,6 +409,29 @@ class FeatureSchema:
     def n_terms(self) -> int | None:
         """Size of the vocabulary if X is read as bags of terms."""
         return None if self.text is None else self.text.n_terms
+
+    @property
+    def network_shape(self) -> tuple[int | None, ...]:
+        """Shape of one row of the checked X, which is wider than X if columns are expanded."""
+        return self.input_shape if self.expansion is None else (len(self.network_names),)
+
+    @property
+    def network_columns(self) -> CategoricalColumns | None:
+        """The categorical columns among those of the checked X."""
+        if self.columns is None:
+            return None
+        return replace(self.columns, n_columns=len(self.network_names))
+
+    @property
+    def network_blocks(self) -> list[list[int]]:
+        """Positions of the numbers of each text in the checked X."""
+        return [] if self.expansion is None else self.expansion.blocks(self.n_features_in)
+
+    @property
+    def network_names(self) -> list[str]:
+        """Names of the columns of the checked X."""
+        names = self.column_names
+        return names if self.expansion is None else self.expansion.names(names)
 
     @property
     def column_names(self) -> list[str]:

@@ -17,7 +17,6 @@ _LOADER = (
     "Pass a stream of batches: torch.utils.data.DataLoader(X, batch_size=64), without y if the "
     "dataset has the labels."
 )
-_TO_PANDAS = "Convert it: X.to_pandas()."
 _TRY = "try"  # whether NumPy can read it
 _COMPUTE = "Load it into memory: X.compute()."
 
@@ -34,16 +33,9 @@ _FOREIGN = (
     _Foreign("tensorflow", "SparseTensor", "Convert it: tf.sparse.to_dense(X).numpy()."),
     _Foreign("jax.experimental.sparse", None, "Convert it: np.asarray(X.todense())."),
     _Foreign("torch.utils.data", "Dataset", _LOADER),
-    _Foreign("pyarrow", "Table", _TO_PANDAS),
-    _Foreign("pyarrow", "RecordBatch", _TO_PANDAS),
-    _Foreign("datasets", "Dataset", f"{_TO_PANDAS[:-1]} without the column of the labels."),
-    _Foreign("datasets", "DatasetDict", "Pass one of its splits: X['train'].to_pandas()."),
-    _Foreign("dask", "DataFrame", _COMPUTE),
+    _Foreign("datasets", "DatasetDict", "Pass one of its splits, for example X['train']."),
     _Foreign("dask", "Series", _COMPUTE),
     _Foreign("dask", "Bag", _COMPUTE),
-    _Foreign("modin", "DataFrame", "Convert it: X.modin.to_pandas()."),
-    _Foreign("cudf", "DataFrame", _TO_PANDAS),
-    _Foreign("pyspark", "DataFrame", "Convert it: X.toPandas()."),
     _Foreign("xarray", "Dataset", "Convert it: X.to_dataframe(), or X.to_array() for one array."),
 )
 

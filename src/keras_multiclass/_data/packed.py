@@ -18,6 +18,7 @@ from scipy import sparse
 
 from keras_multiclass._data.cast_on_read import CastOnRead
 from keras_multiclass._data.features import FeatureSchema
+from keras_multiclass._data.foreign_frames import to_frame
 from keras_multiclass._data.inputs import Inputs, as_inputs, describe_inputs
 from keras_multiclass._data.ragged import arrange
 from keras_multiclass._data.rows import Features
@@ -325,6 +326,7 @@ def as_columns(part: Any, name: str) -> Any:
     """
     if isinstance(part, Inputs):
         raise TypeError(invalid("X", "one array", describe_inputs(part)))
+    part = to_frame(part)
     dtype = getattr(part, "dtype", None)
     if isinstance(part, (list, tuple)) and part and np.isscalar(part[0]):
         numbers = np.asarray(part)

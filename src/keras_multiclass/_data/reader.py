@@ -98,7 +98,7 @@ class Reader:
             refuse_repeated(X)
         if self.columns is not None:
             X = X if hasattr(X, "shape") else np.asarray(X, dtype=object)
-            _check_names(estimator, X, reset)
+            check_column_names(estimator, X, reset=reset)
         elif isinstance(X, (list, tuple)):
             X = _list_to_array(X)
         categorical = self.columns.positions if self.columns else frozenset()
@@ -162,14 +162,24 @@ def _validate(
     if columns is not None:  # whose names were looked at before
         X = columns.encode(X, options["dtype"])
     elif _has_unread_names(X):
-        _check_names(estimator, X, reset)
+        check_column_names(estimator, X, reset=reset)
     else:
         return validate_data(estimator, X, reset=reset, **options)
     return check_array(X, estimator=estimator, input_name="X", **options)
 
 
-def _check_names(estimator: Any, X: Any, reset: bool) -> None:
-    """Set, or compare, number and names of the columns."""
+def check_column_names(estimator: Any, X: Any, *, reset: bool) -> None:
+    """Note number and names of the columns on an estimator, or compare them with those noted.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Holds number and names.
+    X : ndarray or DataFrame of shape (n_rows, n_columns)
+        The table.
+    reset : bool
+        Whether to note them, instead of comparing.
+    """
     named = _NamedColumns(X) if _has_unread_names(X) else X
     validate_data(estimator, named, reset=reset, skip_check_array=True)
 

@@ -41,8 +41,6 @@ def refuse_not_numbers(X: Any, categorical: Collection[int], *, token_ids: bool)
         Whether the network reads token ids.
     """
     library = library_of(X)
-    if library and hasattr(X, "collect"):
-        raise TypeError(invalid("X", "in memory", describe(X), "Call X.collect() first."))
     if library and hasattr(X, "columns"):
         _refuse_columns(X, list(X.columns), categorical, token_ids=token_ids)
         return

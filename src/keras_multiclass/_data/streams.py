@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from keras_multiclass._data.foreign import check_container
+from keras_multiclass._data.foreign_frames import to_frame
 from keras_multiclass._data.frames import library_of
 from keras_multiclass._data.text import is_text
 from keras_multiclass._shared.messages import describe, invalid
@@ -152,8 +153,9 @@ class Stream:
         what = f"Batch {number} of {self.name}"
         if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
             raise TypeError(invalid(what, _ITEM, describe(item)))
-        check_container(item[0])
-        batch = Batch(*map(_to_array, item))
+        X = to_frame(item[0])
+        check_container(X)
+        batch = Batch(*map(_to_array, (X, *item[1:])))
         if is_text(batch.X):
             raise TypeError(
                 invalid(

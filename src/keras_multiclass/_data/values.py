@@ -161,7 +161,7 @@ def without_integer_objects(X: Any) -> Any:
             converted[i] = column.to_numpy(dtype=f"{dtype.kind}8")
         elif isinstance(dtype, np.dtype) and dtype.kind == "O":
             converted[i] = _plain_integers(column.to_numpy())
-    return _with_columns(X, converted)
+    return with_columns(X, converted)
 
 
 def _plain_integers(values: np.ndarray) -> np.ndarray:
@@ -197,11 +197,19 @@ def _to_plain_frame(X: Any, categorical: Collection[int]) -> Any:
             plain = _without_missing_objects(values)
             if plain is not values:
                 converted[i] = plain
-    return _with_columns(X, converted)
+    return with_columns(X, converted)
 
 
-def _with_columns(X: Any, columns: Mapping[int, Any]) -> Any:
-    """Return a frame of pandas with some columns, by their positions, replaced."""
+def with_columns(X: Any, columns: Mapping[int, Any]) -> Any:
+    """Return a frame of pandas with some columns replaced.
+
+    Parameters
+    ----------
+    X : DataFrame
+        A frame of pandas; never modified.
+    columns : mapping of int to array-like
+        New columns by their positions.
+    """
     if not columns:
         return X
     X = X.copy(deep=False)

@@ -64,6 +64,8 @@ class InputDescription:
         Whether X may have missing values.
     inputs : mapping of str to (Block, InputDescription)
         If rows hold several inputs side by side, the columns and the rows of each.
+    blocks : sequence of sequence of int
+        Positions of the columns that hold the numbers of each text.
     """
 
     shape: tuple[int | None, ...]
@@ -76,6 +78,7 @@ class InputDescription:
     n_terms: int | None = None
     fills_gaps: bool = False
     inputs: Mapping[str, tuple[Block, InputDescription]] = field(default_factory=dict)
+    blocks: Sequence[Sequence[int]] = ()
 
 
 def build_network(
@@ -218,7 +221,9 @@ def _preprocess(
     if rows.inputs:
         return prepare_inputs(inputs, backbone, rows, scaling, _preprocess)
     if rows.is_table:
-        table = read_table(inputs, rows.columns, rows.statistics, scaling, rows.names, max_one_hot)
+        table = read_table(
+            inputs, rows.columns, rows.statistics, scaling, rows.names, max_one_hot, rows.blocks
+        )
         supplied = {"table": table.table} if backbone.takes("table") else {}
         return _Preprocessed(table.x, supplied, table.names)
     if rows.n_terms is not None:

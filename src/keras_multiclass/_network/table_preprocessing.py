@@ -59,6 +59,7 @@ def read_table(
     scaling: str | None,
     names: Sequence[str],
     max_one_hot: float = MAX_ONE_HOT_CATEGORIES,
+    blocks: Sequence[Sequence[int]] = (),
 ) -> TableInputs:
     """Build the layers between the raw columns and the backbone.
 
@@ -76,8 +77,12 @@ def read_table(
         Names of the columns.
     max_one_hot : float, default=9
         Columns with more categories are embedded.
+    blocks : sequence of sequence of int, default=()
+        Positions of the numbers of each text, which the backbone gets as they are.
     """
     numeric = list(range(inputs.shape[-1])) if columns is None else columns.numeric
+    unscaled = {i for block in blocks for i in block}
+    numeric = [i for i in numeric if i not in unscaled]
     has_missing = statistics.has_missing()
     incomplete = [i for i in numeric if has_missing[i]]
     parts = _Parts([], [], [])
@@ -90,6 +95,8 @@ def read_table(
         parts.add(indicator, [f"{names[i]}_missing" for i in incomplete], [1] * len(incomplete))
     if columns is not None:
         _add_categories(parts, inputs, columns, names, max_one_hot)
+    for block in blocks:
+        parts.add(_select(inputs, list(block)), [names[i] for i in block], [len(block)])
     x = parts.tensors[0]
     if len(parts.tensors) > 1:
         x = keras.layers.Concatenate(dtype=inputs.dtype)(parts.tensors)

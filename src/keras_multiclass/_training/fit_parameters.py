@@ -19,6 +19,7 @@ _OBJECTS = (
     "class_weight",
     "categorical_features",
     "text_vectorizer",
+    "text_features",
     "random_state",
 )
 
@@ -50,6 +51,7 @@ class FitParameters:
     class_weight: object
     categorical_features: object
     text_vectorizer: object
+    text_features: object
     random_state: object
     settings: Settings
     routed: Mapping[str, object]

@@ -16,6 +16,7 @@ _OWN = (
     "preset",
     "scaling",
     "categorical_features",
+    "text_features",
     "layout",
     "text_vectorizer",
     "n_ensemble",

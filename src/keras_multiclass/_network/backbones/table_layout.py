@@ -22,8 +22,8 @@ class TableLayout:
         Number of numeric inputs, which come first, scaled and without missing values.
     block_widths : tuple of int
         Number of inputs of each following block: the one-hot columns or the embedding of a
-        categorical column, or the missing-value indicator of a number. Together with the numeric
-        inputs, the blocks make up all inputs.
+        categorical column, the missing-value indicator of a number, or the components of a text.
+        Together with the numeric inputs, the blocks make up all inputs.
     quantiles : callable
         ``quantiles(levels)`` returns quantiles of each number over the (weighted) training rows,
         scaled like the inputs, at levels from 0 to 1: an array of shape

@@ -7,6 +7,7 @@ from typing import Any
 
 from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.column_choice import is_open_choice
+from keras_multiclass._data.expansion.expansion import Expansion, learn_columns
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.given_split import is_given_split
@@ -164,32 +165,36 @@ def _learn_features(
     if isinstance(X, Sequences):
         backbone.check_unequal(given, X)
     token_ids = backbone.reads_token_ids and len(shape_of(X)) == 2
+    columns, expansion = _learn_columns(parameters, X, backbone)
     return FeatureSchema.learn(
         X,
         dtype=dtype,
         token_ids=token_ids,
-        columns=_learn_columns(parameters.categorical_features, X, backbone),
+        columns=columns,
         allow_nan=backbone.fills_gaps(shape_of(X)),
         estimator_name=parameters.estimator_name,
         integer_dtype=backbone.integer_dtype,
         layout=parameters.settings.layout,
+        expansion=expansion,
     )
 
 
 def _learn_columns(
-    categorical_features: object, X: object, backbone: NetworkParameters
-) -> CategoricalColumns | None:
+    parameters: FitParameters, X: object, backbone: NetworkParameters
+) -> tuple[CategoricalColumns | None, Expansion | None]:
     if backbone.reads_tables and not isinstance(X, Sequences):
-        return CategoricalColumns.learn(X, categorical_features)
-    if is_open_choice(categorical_features):
-        return None
-    raise ValueError(
-        invalid(
-            "`categorical_features`",
-            "'from_dtype' or None unless a table backbone reads X",
-            describe(categorical_features),
-        )
-    )
+        return learn_columns(X, parameters.categorical_features, parameters.text_features)
+    for name in ("categorical_features", "text_features"):
+        value = getattr(parameters, name)
+        if not is_open_choice(value):
+            raise ValueError(
+                invalid(
+                    f"`{name}`",
+                    "'from_dtype' or None unless a table backbone reads X",
+                    describe(value),
+                )
+            )
+    return None, None
 
 
 def _check_no_steps(steps_per_epoch: int | None, X: object) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from keras_multiclass._data.foreign_frames import to_frame
 from keras_multiclass._data.packed import PackedSchema
 from keras_multiclass._data.streams import is_stream
 from keras_multiclass._network.backbone_resolution import NetworkParameters
@@ -48,6 +51,7 @@ def read_data(
         If the data, or a parameter together with them, cannot be used.
     """
     request = unpack_validation(request)
+    request = replace(request, X=to_frame(request.X), X_val=to_frame(request.X_val))
     if is_stream(request.X):
         data = read_stream(parameters, request, backbone, seed, known)
     else:

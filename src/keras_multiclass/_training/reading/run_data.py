@@ -86,13 +86,14 @@ class RunData:
         if isinstance(self.features, PackedSchema):
             return self._describe_each(self.features)
         return InputDescription(
-            self.features.input_shape,
+            self.features.network_shape,
             self.statistics,
             self.features.input_dtype,
             tokens=self.tokens,
             is_table=self.is_table,
-            columns=self.features.columns,
-            names=self.features.column_names,
+            columns=self.features.network_columns,
+            names=self.features.network_names,
+            blocks=self.features.network_blocks,
             fills_gaps=self.features.allow_nan,
             n_terms=self.features.n_terms,
         )

@@ -73,12 +73,13 @@ def learn_inputs(
         Learns about a single X.
     """
     layout = parameters.settings.layout
-    choices = _categorical_features(parameters.categorical_features, X, backbone)
+    categorical = _columns_of("categorical_features", parameters.categorical_features, X, backbone)
+    texts = _columns_of("text_features", parameters.text_features, X, backbone)
 
     has_texts = any(part.is_text for part in backbone.parts.values())
 
     def learn(name: str, part: Any) -> tuple[FeatureSchema, Features]:
-        own = replace(parameters, categorical_features=choices[name])
+        own = replace(parameters, categorical_features=categorical[name], text_features=texts[name])
         if backbone.parts[name].is_text:
             _check_not_strings(backbone.parts[name])
         elif has_texts:  # which the parameters of the vectorizer are for
@@ -106,12 +107,12 @@ def _check_not_strings(backbone: NetworkParameters) -> None:
         )
 
 
-def _categorical_features(
-    value: object, X: Inputs, backbone: InputNetworks
+def _columns_of(
+    parameter: str, value: object, X: Inputs, backbone: InputNetworks
 ) -> Mapping[str, object]:
-    """Return the parameter for each input; one value is for all, columns are of the only table."""
+    """Return a parameter for each input; one value is for all, columns are of the only table."""
     if isinstance(value, Mapping):
-        check_keys(value, list(X), "`categorical_features`")
+        check_keys(value, list(X), f"`{parameter}`")
         return {name: value.get(name, "from_dtype") for name in X}
     if is_open_choice(value):
         return dict.fromkeys(X, value)
@@ -124,7 +125,7 @@ def _categorical_features(
         return {name: value if name in tables else "from_dtype" for name in X}
     raise ValueError(
         invalid(
-            "`categorical_features`",
+            f"`{parameter}`",
             f"'from_dtype', None, or a dict by input if {len(tables)} of the inputs are tables",
             describe(value),
             f"The inputs are {format_list(X)}.",

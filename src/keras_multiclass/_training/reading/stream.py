@@ -55,7 +55,9 @@ def read_stream(
     check_split_arguments(parameters.settings.validation_split, request, has_validation)
     _check_settings(parameters.settings, request, has_validation)
     if known is None or known.features.columns is None:
-        _check_no_categories(parameters.categorical_features)
+        _check_open("categorical_features", parameters.categorical_features)
+    if known is None or known.features.expansion is None:
+        _check_open("text_features", parameters.text_features)
     stream = Stream(request.X, "X", parameters.settings.steps_per_epoch)
     batches = stream.first_pass()
     first = next(batches)
@@ -224,16 +226,20 @@ def _summarize(
     return first_pass.summary()
 
 
-def _check_no_categories(categorical_features: object) -> None:
-    if is_open_choice(categorical_features):
+def _check_open(name: str, value: object) -> None:
+    if is_open_choice(value):
         return
+    what, cure = {
+        "categorical_features": ("categories", "One-hot encode these columns in the stream."),
+        "text_features": ("texts", "Turn these columns into numbers in the stream."),
+    }[name]
     raise ValueError(
         invalid(
-            "`categorical_features`",
-            "'from_dtype' or None when X is a stream, whose categories are not known before it is "
+            f"`{name}`",
+            f"'from_dtype' or None when X is a stream, whose {what} are not known before it is "
             "read",
-            describe(categorical_features),
-            "One-hot encode these columns in the stream.",
+            describe(value),
+            cure,
         )
     )
 

@@ -1,0 +1,1 @@
+"""Columns of a table that become several numbers: dates and times, and free text."""

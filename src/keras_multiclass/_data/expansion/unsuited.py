@@ -1,0 +1,68 @@
+"""Warnings of string columns that are read as categories, but are probably something else."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from keras_multiclass._data.categories import CategoricalColumn, CategoricalColumns
+from keras_multiclass._data.column_choice import Table
+from keras_multiclass._shared.messages import warn
+
+_DATE = re.compile(r"\d{4}-\d\d?-\d\d?([T ].*)?|\d\d?/\d\d?/\d{4}([T ].*)?")
+_LEAST_DATES = 10
+_LEAST_ROWS = 50
+_ALMOST_ALL = 0.9
+
+
+def warn_of_many_categories(X: Any, columns: CategoricalColumns) -> None:
+    """Warn of strings that are dates, or that almost all differ.
+
+    Parameters
+    ----------
+    X : DataFrame of shape (n_rows, n_columns)
+        The training rows.
+    columns : CategoricalColumns
+        The categorical columns, by their dtypes.
+    """
+    table = Table(X)
+    for column in columns.categorical:
+        if column.is_declared or not all(isinstance(value, str) for value in column.categories):
+            continue
+        if not _warn_of_dates(table, column):
+            _warn_of_identifiers(table, column)
+
+
+def _warn_of_dates(table: Table, column: CategoricalColumn) -> bool:
+    categories = column.categories
+    if len(categories) < _LEAST_DATES or not all(map(_DATE.fullmatch, map(str, categories))):
+        return False
+    item = table.item(column.position)
+    convert = (
+        f"X = X.with_columns(polars.col({item[1:-1]}).str.to_datetime())"
+        if table.library == "polars"
+        else f"X{item} = pandas.to_datetime(X{item})"
+    )
+    warn(
+        f"The strings in {table.name(column.position)} of X look like dates, but are read as "
+        f"{len(categories)} categories. Convert them: {convert}. If they are categories, name all "
+        "categorical columns in categorical_features."
+    )
+    return True
+
+
+def _warn_of_identifiers(table: Table, column: CategoricalColumn) -> None:
+    values = table.column(column.position)
+    dtype = str(values.dtype).lower()
+    if dtype.startswith(("cat", "enum", "dictionary")):  # as the user says
+        return
+    n_rows = table.n_rows - int(values.isna().sum() if table.library == "pandas" else 0)
+    if n_rows < _LEAST_ROWS or len(column.categories) < _ALMOST_ALL * n_rows:
+        return
+    item = table.item(column.position)[1:-1]
+    warn(
+        f"The strings in {table.name(column.position)} of X are read as {len(column.categories)} "
+        f"categories of {n_rows} rows, from which little can be learned. If they are free text, "
+        f"pass text_features=[{item}]. If they identify rows, drop the column; if they are "
+        "categories, name all categorical columns in categorical_features."
+    )
