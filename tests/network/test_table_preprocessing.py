@@ -433,7 +433,7 @@ def test_missing_values_are_an_error_without_a_table_backbone():
         with pytest.raises(ValueError, match="contains NaN"):
             classifier.fit(X, y)
     with pytest.raises(ValueError, match="contains NaN"):
-        KerasMulticlassClassifier(epochs=1).fit(X.reshape(75, 2, 4), y[:75])
+        KerasMulticlassClassifier("cnn", epochs=1).fit(X.reshape(75, 2, 4), y[:75])
 
 
 def test_weighting_a_row_equals_repeating_it_under_every_scaling():
