@@ -446,3 +446,46 @@ def test_dicts_of_parameters_need_a_dict_of_inputs(params, message):
 def test_streams_of_several_inputs_are_an_error():
     with pytest.raises(TypeError, match="Streams of several inputs are not supported"):
         small().fit(lambda: iter([(X, Y)]))
+
+
+def test_a_text_and_numbers_are_read_together():
+    kinds, sides = rng.integers(0, 2, (2, N))
+    texts = np.where(kinds, "a small cat", "a big dog ran").astype(object)
+    numbers = rng.normal(size=(N, 2)) / 4 + sides[:, None]
+    y = kinds ^ sides
+    inputs = Inputs(note=texts, numbers=numbers)
+    classifier = KerasMulticlassClassifier(
+        {"note": "bag_of_ngrams", "numbers": "mlp"}, epochs=30, random_state=0
+    )
+    scores = cross_val_score(
+        classifier.set_params(text_vectorizer__min_df=2), inputs, y, cv=ShuffleSplit(1)
+    )
+    assert scores.min() > 0.9  # neither input alone tells more than chance
+    alone = clone(classifier).set_params(backbone="bag_of_ngrams")
+    assert alone.fit(only(inputs, "note"), y).score(only(inputs, "note"), y) < 0.65
+    restored = pickle.loads(pickle.dumps(classifier.fit(inputs, y)))
+    new = {"numbers": numbers[:5], "note": list(texts[:5])}
+    assert_array_equal = np.testing.assert_array_equal
+    assert_array_equal(restored.predict_proba(new), classifier.predict_proba(inputs)[:5])
+
+
+def test_the_vocabulary_of_an_input_is_that_of_the_training_rows():
+    texts = [f"common {'kept' if i < 30 else 'held'}" for i in range(40)]
+    inputs = {"note": texts, "numbers": rng.normal(size=(40, 2))}
+    split = [(np.arange(30), np.arange(30, 40))]
+    classifier = KerasMulticlassClassifier(
+        {"note": "bag_of_ngrams", "numbers": "mlp"}, epochs=1, validation_split=split
+    ).fit(inputs, np.arange(40) % 2)
+    encoder = classifier._state.features.schemas["note"].text
+    assert {"common", "kept"} <= set(encoder.vectorizer.vocabulary_)
+    assert "held" not in encoder.vectorizer.vocabulary_
+
+
+def test_a_network_that_reads_strings_is_for_texts_alone():
+    vectorize = layers.TextVectorization(output_sequence_length=4)
+    vectorize.adapt(["a b", "b c"])
+    strings = keras.Input((), dtype="string")
+    own = keras.Model(strings, layers.Dense(2)(ops.cast(vectorize(strings), "float32")))
+    inputs = {"note": ["a b", "b c"] * 10, "numbers": rng.normal(size=(20, 2))}
+    with pytest.raises(ValueError, match="Texts beside other inputs must be for a backbone by"):
+        KerasMulticlassClassifier({"note": own, "numbers": "mlp"}).fit(inputs, np.arange(20) % 2)
