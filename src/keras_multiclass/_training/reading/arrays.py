@@ -144,7 +144,8 @@ def _reads_texts(parameters: FitParameters, X: object, known: KnownData | None) 
     if known is not None:
         return known.features.text is not None
     # Positions of categories make an array of one column of strings a table.
-    return is_text(X, column=is_open_choice(parameters.categorical_features))
+    choices = parameters.categorical_features, parameters.text_features
+    return is_text(X, column=all(map(is_open_choice, choices)))
 
 
 def _learn_features(
