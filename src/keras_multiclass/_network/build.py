@@ -235,7 +235,7 @@ def _preprocess(
         x = _embed(inputs, rows.tokens)
         mask = ops.not_equal(inputs, 0)
     else:
-        x, padded, any_length = inputs, False, rows.shape[0] is None
+        x, padded, any_length = inputs, False, rows.shape[:1] == (None,)
         if any_length:
             x, mask = RealSteps(dtype=inputs.dtype, name="real_steps")(inputs)
         elif masked and _is_padded(rows.statistics):
