@@ -264,7 +264,7 @@ def test_integers_are_equivalent_to_floating_point_numbers(name, shape, dtype):
 
 
 def test_the_last_width_is_the_number_of_features():
-    table, image, sequence = (keras.Input(SHAPES[kind]) for kind in SHAPES)
+    table, image, sequence = (keras.Input(SHAPES[k]) for k in ("table", "image", "sequence"))
     for features_, width in [
         (get_backbone("mlp").builder(table, hidden_units=np.array([9, 4])), 4),
         (get_backbone("mlp").builder(table, hidden_units=()), SHAPES["table"][0]),
@@ -588,7 +588,7 @@ def test_a_backbone_of_invalid_parts_is_rejected():
         register_backbone(builder, kind="table")
     with pytest.raises(TypeError, match="builder of backbone 'mine' must be callable; got 3"):
         register_backbone("mine", 3, kind="table")
-    for kind in ("text", None, ["table"]):
+    for kind in ("texts", None, ["table"]):
         with pytest.raises(ValueError, match="kind must be one of"):
             register_backbone("mine", builder, kind=kind)
     assert "mine" not in list_backbones()

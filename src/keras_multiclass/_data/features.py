@@ -370,7 +370,7 @@ class FeatureSchema:
     @property
     def any_length(self) -> bool:
         """Whether X holds sequences of any length."""
-        return self.input_shape[0] is None
+        return self.input_shape[:1] == (None,)
 
     @property
     def _reader(self) -> Reader:

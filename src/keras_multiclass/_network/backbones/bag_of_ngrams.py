@@ -116,6 +116,7 @@ def bag_of_ngrams(
     x = check_inputs(inputs, "text")
     n_terms = check_positive_int("n_terms", n_terms)
     units = check_positive_int("units", units)
+    n_members = check_positive_int("n_members", n_members)
     widths = check_sizes("hidden_units", hidden_units, allow_empty=True)
     activation = check_keras_object("activation", activation, keras.activations)
     dropout = check_rate("dropout", dropout)

@@ -56,7 +56,8 @@ class TermSums(keras.layers.Layer):
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Return the sums."""
-        numbers, weights = ops.cast(inputs[..., 0], "int32"), inputs[..., 1]
+        numbers = ops.clip(ops.cast(inputs[..., 0], "int32"), 0, self.n_terms - 1)
+        weights = inputs[..., 1]
         if training and self.dropout:
             weights = keras.random.dropout(weights, self.dropout, seed=self.seed_generator)
         sums = _sum_rows(ops.convert_to_tensor(self.embeddings), numbers, weights)

@@ -229,7 +229,7 @@ def why_not_graph(
 
 
 def _holds_strings(X: Features) -> bool:
-    return X.dtype == object
+    return isinstance(X, np.ndarray) and X.dtype.kind == "O"
 
 
 def _acts_in_batches(callback: keras.callbacks.Callback) -> bool:
