@@ -70,9 +70,8 @@ def read_arrays(
             codec, codes = task.learn(request.y, request.classes)
         if request.classes is None:
             codec.check_learned(codes)
-        arranged = request.X
-        if not getattr(backbone, "is_text", False):
-            arranged = arrange(request.X, parameters.settings.layout)
+        layout = parameters.settings.layout
+        arranged = request.X if backbone.is_text else arrange(request.X, layout)
         features, X = _learn_features(parameters, arranged, backbone, request.X)
     else:
         features, X = known.features, known.features.check(request.X)
@@ -144,7 +143,7 @@ def read_arrays(
 
 def _reads_texts(parameters: FitParameters, X: object, known: KnownData | None) -> bool:
     if known is not None:
-        return getattr(known.features, "text", None) is not None
+        return known.features.text is not None
     # Positions of categories make an array of one column of strings a table.
     choices = parameters.categorical_features, parameters.text_features
     return is_text(X, column=all(map(is_open_choice, choices)))
