@@ -16,6 +16,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
+from keras_multiclass import KerasMulticlassClassifier
 from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.features import FeatureSchema
 
@@ -168,9 +169,9 @@ WORDS = np.array(["ash", "fir", "oak", "elm", "yew", "fig"])
 
 
 def test_the_advice_on_text_works():
-    message = error_of(WORDS, Reader())
-    classifier, X = follow(message, list(WORDS), Reader())
-    classifier.fit(X, np.zeros(6))
+    assert "To classify texts, fit on texts" in error_of(WORDS, Reader())
+    words = KerasMulticlassClassifier(n_ensemble=1, epochs=1).fit(list(WORDS), np.arange(6) % 2)
+    assert words.predict(WORDS).shape == (6,)
     table = np.repeat(WORDS[:, None], 2, axis=1)
     assert "OneHotEncoder or OrdinalEncoder" in error_of(table, Reader())
     for encoder in (OneHotEncoder(), OrdinalEncoder()):

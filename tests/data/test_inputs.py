@@ -10,7 +10,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import resample, shuffle
 from sklearn.utils.validation import check_consistent_length
 
-from keras_multiclass import Inputs
+from keras_multiclass import Inputs, KerasMulticlassClassifier
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.inputs import as_inputs
 from keras_multiclass._data.packed import PackedSchema
@@ -181,3 +181,13 @@ def test_integers_that_floats_would_round_are_an_error():
     assert packed[0, 0] == 2**24
     with pytest.raises(ValueError, match=r"Input 'ids' .* at most 2\*\*24.*dtype='float64'"):
         schema.check({**fine, "ids": fine["ids"] + 1})
+
+
+def test_a_sparse_matrix_that_is_a_dict_is_a_matrix():
+    dense = np.random.default_rng(0).normal(size=(20, 3)) * (np.arange(3) != 1)
+    y = np.arange(20) % 2
+    predicted = [
+        KerasMulticlassClassifier("mlp", epochs=1, random_state=0).fit(X, y).predict_proba(X)
+        for X in (scipy.sparse.csr_array(dense), scipy.sparse.dok_array(dense))
+    ]
+    np.testing.assert_array_equal(*predicted)

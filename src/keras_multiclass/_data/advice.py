@@ -27,9 +27,8 @@ _LOOK_UP = (
     "Look up token ids, for example with keras.layers.StringLookup(vocabulary=np.unique(X)), or "
     "with keras.layers.TextVectorization for whole texts; pass them as an array of integers."
 )
-_VECTORIZE = (
-    "Turn texts into numbers first, for example with make_pipeline(TfidfVectorizer(), classifier), "
-    "or into token ids with keras.layers.TextVectorization."
+_FIT_ON_TEXTS = (
+    "Pass numbers, as in fit. To classify texts, fit on texts: a list or 1-d array of strings."
 )
 _DATES = (
     "Convert dates to numbers first, for example year, month and weekday, or days since a "
@@ -78,7 +77,7 @@ def advise_on_kind(kind: Kind, X: Any, *, token_ids: bool, positions: Sequence[i
             return _LOOK_UP
         if rank == 2 and not library_of_frame(X):
             return _ENCODE + _DROPPED_FRAME
-        return _VECTORIZE if rank == 1 else _ENCODE if rank == 2 else _NUMBER_TEXT
+        return _FIT_ON_TEXTS if rank == 1 else _ENCODE if rank == 2 else _NUMBER_TEXT
     return _advise_on_cells(X, positions[0]) if positions else _advise_on_objects(X, rank)
 
 

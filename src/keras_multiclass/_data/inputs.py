@@ -171,11 +171,16 @@ def as_inputs(X: Any) -> Inputs | None:
     """
     if isinstance(X, Inputs):
         return X
-    if isinstance(X, Mapping):
+    if is_dict(X):
         return Inputs(X) if _holds_inputs(X) else None
     if library_of_frame(X) == "pandas":
         return _from_cells(X)
     return None
+
+
+def is_dict(X: object) -> bool:
+    """Whether X is a dict of the user's; a sparse matrix in DOK format is one, too."""
+    return isinstance(X, Mapping) and not sparse.issparse(X)
 
 
 def take_rows(part: Any, rows: slice | np.ndarray) -> Any:

@@ -19,7 +19,7 @@ from scipy import sparse
 from keras_multiclass._data.cast_on_read import CastOnRead
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.foreign_frames import to_frame
-from keras_multiclass._data.inputs import Inputs, as_inputs, describe_inputs
+from keras_multiclass._data.inputs import Inputs, as_inputs, describe_inputs, is_dict
 from keras_multiclass._data.ragged import arrange
 from keras_multiclass._data.rows import Features
 from keras_multiclass._data.sequences import PADDING, Sequences
@@ -197,7 +197,7 @@ class PackedSchema(FeatureSchema):
         ValueError, TypeError
             If X has other inputs than in fit, or one of them cannot be used.
         """
-        inputs = Inputs(X) if isinstance(X, Mapping) else as_inputs(X)
+        inputs = Inputs(X) if is_dict(X) else as_inputs(X)
         if inputs is None:
             allowed = f"a dict of the inputs {format_list(self.schemas)}, as in fit"
             cure = ""

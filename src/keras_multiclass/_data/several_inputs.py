@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from keras_multiclass._data.frames import library_of_frame
-from keras_multiclass._data.inputs import Inputs
+from keras_multiclass._data.inputs import Inputs, is_dict
 from keras_multiclass._shared.messages import describe, invalid
 
 _ALLOWED = "one array, data frame or sparse matrix"
@@ -51,7 +51,7 @@ def check_one_input(
         If X is a mapping, or such a list or tuple.
     """
     may_name = row_shape is None and not in_stream
-    if isinstance(X, (Mapping, Inputs)):
+    if is_dict(X) or isinstance(X, Inputs):
         shapes = _shapes(list(X.values()))
         if not shapes or len({shape[:1] for shape in shapes}) > 1 or () in shapes:
             raise _error(X, _BUNCH if {"data", "target"} <= X.keys() else _RECORD)

@@ -459,7 +459,7 @@ def test_steps_of_single_batches_share_traces(data):
     first = fit(0)
     (program,) = programs._shared.values()
     traces = dict(program._shared)
-    assert [name for name, _ in traces] == ["train_step"]
+    assert [name for name, *_ in traces] == ["train_step"]
     second = fit(1)
     assert first.engine_ == second.engine_ == "keras"
     assert list(programs._shared.values()) == [program]
