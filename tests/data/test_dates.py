@@ -235,3 +235,10 @@ def test_a_classifier_learns_what_depends_on_the_day_of_the_week():
         classifier.predict(X[["t", "noise"]])
     with pytest.raises(ValueError, match="2 features|feature names"):
         classifier.predict(X[["noise"]])
+
+
+@pytest.mark.parametrize("values", [DAYS[:1].repeat(5), pd.to_datetime([None] * 5)])
+def test_dates_that_do_not_differ_in_fit_have_no_effect(values):
+    _, schema = read(frame(values, a=np.arange(5.0)))
+    later = schema.check(frame(TIMES[:4], a=np.arange(4.0)))
+    np.testing.assert_array_equal(later[:, schema.network_names.index("t_elapsed")], 0)

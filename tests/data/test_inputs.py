@@ -191,3 +191,24 @@ def test_a_sparse_matrix_that_is_a_dict_is_a_matrix():
         for X in (scipy.sparse.csr_array(dense), scipy.sparse.dok_array(dense))
     ]
     np.testing.assert_array_equal(*predicted)
+
+
+def test_rows_of_frames_of_other_libraries_keep_their_columns():
+    frame = pl.DataFrame({"kind": ["a", "b"] * 10, "size": np.arange(20.0)})
+    inputs = Inputs(facts=frame.lazy(), series=pl.Series([[1.0] * (1 + i % 3) for i in range(20)]))
+    assert inputs[5:8]["facts"].equals(frame[5:8])
+    y = np.arange(20) % 2
+    fitted, selected = (
+        KerasMulticlassClassifier(epochs=1, random_state=0).fit(X, y)
+        for X in (inputs, inputs[np.arange(20)])
+    )
+    assert list(fitted.network_feature_names_) == ["facts__size", "facts__kind_b"]
+    np.testing.assert_array_equal(fitted.predict_proba(inputs), selected.predict_proba(inputs))
+
+
+def test_a_series_of_categories_is_a_table_and_one_of_strings_holds_texts():
+    values = pd.Series(["u", "v"] * 10)
+    X = {"text": values, "kind": values.astype("category"), "numbers": np.ones((20, 2))}
+    classifier = KerasMulticlassClassifier(epochs=1).fit(X, np.arange(20) % 2)
+    names = {"text": "bag_of_ngrams", "kind": "realmlp_small", "numbers": "realmlp_small"}
+    assert classifier.resolved_params_["backbone"] == names

@@ -639,7 +639,9 @@ def _run_once(model: keras.Model, state: FittedState) -> None:
     with warnings.catch_warnings():  # of the structure that some versions give single inputs
         warnings.simplefilter("ignore")
         shape = [size or 1 for size in features.network_shape]
-        model(np.zeros((1, *shape), features.input_dtype), training=False)
+        blank, dtype = ("", "O") if features.input_dtype == "string" else (0, features.input_dtype)
+        rows = np.full((1, *shape), blank, dtype)
+        model(keras.ops.convert_to_tensor(rows), training=False)
 
 
 def _is_fitted(name: str) -> bool:

@@ -47,7 +47,7 @@ def _from_arrow(X: Any) -> Any:
             "X",
             "one array, data frame or sparse matrix",
             describe(X),
-            "To read it, install pandas or polars.",
+            "To read it, install polars, or pandas and pyarrow.",
         )
     )
 
@@ -89,6 +89,27 @@ def _conversion_of(cls: Any) -> _Convert | None:
             if base.__name__ == name and f"{base.__module__}.".startswith(f"{module}."):
                 return convert
     # The interface by which others share Arrow's data, such as those of DuckDB.
-    is_known = cls.__module__.startswith(("pandas", "polars"))
+    is_known = any(base.__module__.startswith(("pandas", "polars")) for base in cls.__mro__)
     has_columns = hasattr(cls, "__arrow_c_stream__") and hasattr(cls, "columns")
     return _from_arrow if has_columns and not is_known else None
+
+
+def to_rows(X: Any) -> Any:
+    """Convert what NumPy cannot select rows of: frames of other libraries, and ragged arrays.
+
+    Parameters
+    ----------
+    X : object
+        The user's X, or one of several inputs.
+
+    Returns
+    -------
+    object
+        A frame of pandas or polars, a list with one item for each row, or X itself.
+    """
+    module = type(X).__module__.partition(".")[0]
+    if module == "pyarrow" and hasattr(X, "to_pylist") and not hasattr(X, "columns"):
+        return X.to_pylist()
+    if module == "awkward" or type(X).__name__ == "RaggedTensor":
+        return X.to_list()
+    return to_frame(X)

@@ -9,6 +9,7 @@ from typing import Any, NoReturn, Self
 import numpy as np
 from scipy import sparse
 
+from keras_multiclass._data.foreign_frames import to_rows
 from keras_multiclass._data.frames import library_of, library_of_frame
 from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid, quote
 
@@ -63,7 +64,8 @@ dtype int64)
             raise TypeError(
                 invalid("Inputs", "made from a dict or keyword arguments", describe(inputs))
             )
-        self._inputs: dict[str, Any] = {**dict((inputs or {}).items()), **more}
+        given = {**dict((inputs or {}).items()), **more}
+        self._inputs: dict[str, Any] = {name: to_rows(part) for name, part in given.items()}
         self._n_rows = _check_inputs(self._inputs)
 
     @classmethod
@@ -172,7 +174,8 @@ def as_inputs(X: Any) -> Inputs | None:
     if isinstance(X, Inputs):
         return X
     if is_dict(X):
-        return Inputs(X) if _holds_inputs(X) else None
+        parts = {name: to_rows(part) for name, part in X.items()}
+        return Inputs(parts) if _holds_inputs(parts) else None
     if library_of_frame(X) == "pandas":
         return _from_cells(X)
     return None

@@ -161,23 +161,28 @@ class PackedSchema(FeatureSchema):
         schemas, parts = {}, {}
         for name, part in X.items():
             block = self.blocks[name].of(checked)
-            if sparse.issparse(block) and self.schemas[name].columns is not None:
+            schema = self.schemas[name]
+            changes = schema.columns is not None or schema.expansion is not None
+            if sparse.issparse(block) and changes:
                 block = block.toarray()
+            rows_of_input = as_columns(part, name)
+            if schema.text is None:
+                rows_of_input = arrange(rows_of_input, schema.layout)
             with about_input(name):
-                schemas[name], parts[name] = self.schemas[name].learn_values(
-                    arrange(as_columns(part, name), self.schemas[name].layout),
+                schemas[name], parts[name] = schema.learn_values(
+                    rows_of_input,
                     block,
                     rows,
                     subtract_offsets=subtract_offsets[name],
                     is_part=is_part,
                 )
-        schema = self._with_parts(schemas, parts)
-        if sparse.issparse(checked) or schema.blocks != self.blocks:
-            return schema, schema._pack(parts)
+        learned = self._with_parts(schemas, parts)
+        if sparse.issparse(checked) or learned.blocks != self.blocks:
+            return learned, learned._pack(parts)
         for name, part in parts.items():
             if not (isinstance(part, np.ndarray) and np.may_share_memory(part, checked)):
-                schema._fill(checked, name, part)
-        return schema, checked
+                learned._fill(checked, name, part)
+        return learned, checked
 
     def check(self, X: Any) -> Features:
         """Check X against what was learned, and put the inputs side by side.
@@ -197,6 +202,7 @@ class PackedSchema(FeatureSchema):
         ValueError, TypeError
             If X has other inputs than in fit, or one of them cannot be used.
         """
+        X = to_frame(X)
         inputs = Inputs(X) if is_dict(X) else as_inputs(X)
         if inputs is None:
             allowed = f"a dict of the inputs {format_list(self.schemas)}, as in fit"
@@ -336,7 +342,8 @@ def as_columns(part: Any, name: str) -> Any:
     if not hasattr(part, "to_frame"):
         return np.asarray(part).reshape(-1, 1) if np.asarray(part).dtype.kind in "biuf" else part
     is_text = getattr(dtype, "kind", None) in ("O", "U", "S") and str(dtype) != "category"
-    return part if is_text or str(dtype) in _TEXT_DTYPES else part.to_frame(name)
+    is_list = str(dtype).startswith(("List", "Array"))  # of polars: sequences
+    return part if is_text or is_list or str(dtype) in _TEXT_DTYPES else part.to_frame(name)
 
 
 def _check_size(part: Features, block: Block) -> None:

@@ -17,6 +17,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
 
+from keras_multiclass._data.foreign_frames import to_rows
 from keras_multiclass._data.frames import MISSING_TYPES, library_of_frame
 from keras_multiclass._data.values import fill_masked
 from keras_multiclass._shared.error_marks import mark
@@ -55,6 +56,7 @@ def is_text(X: Any, *, column: bool = True) -> bool:
     column : bool, default=True
         Whether an array of a single column may hold texts.
     """
+    X = to_rows(X) if hasattr(X, "to_pylist") else X
     if isinstance(X, (list, tuple)):
         return _begins_with_text(X)
     shape = getattr(X, "shape", None)
@@ -115,6 +117,7 @@ def read_texts(X: Any) -> list[str]:
     """
     if isinstance(X, (str, bytes)):
         raise TypeError(invalid("X", _ALLOWED, describe(X), "For a single text, pass [X]."))
+    X = to_rows(X) if hasattr(X, "to_pylist") else X
     values = X
     if not isinstance(X, (list, tuple)):
         shape = tuple(getattr(X, "shape", ()))

@@ -54,6 +54,8 @@ class DateColumn:
         The median of the training values in microseconds, which is subtracted.
     cycles : tuple of str
         The cycles that differ between training rows.
+    varies : bool
+        Whether there are different training values; otherwise, those of later rows mean nothing.
     """
 
     is_block: ClassVar[bool] = False
@@ -63,6 +65,7 @@ class DateColumn:
     zone: str | None = None
     reference: int = 0
     cycles: tuple[str, ...] = ()
+    varies: bool = False
 
     def learn(self, table: Table, rows: NDArray[Any] | None) -> DateColumn:
         """Return the column as learned from the training rows.
@@ -74,7 +77,8 @@ class DateColumn:
         rows : ndarray of int or None
             Indices of the training rows; None for all.
         """
-        times = _read(table, self.position, "of one kind: dates or times, all with or all without")
+        allowed = "of one kind: dates or times, all with or all without a time zone"
+        times = _read(table, self.position, allowed, "datetime")
         kind = times.kind or "datetime"
         learned = replace(self, kind=kind, zone=times.zone)
         values = times.values if rows is None else times.values[rows]
@@ -85,7 +89,8 @@ class DateColumn:
         reference = 0 if kind == "time" else int(np.sort(microseconds)[len(values) // 2])
         clock = _Clock(learned._wall(microseconds))
         cycles = tuple(c for c in _CYCLES[kind] if len(np.unique(clock.step(c))) > 1)
-        return replace(learned, reference=reference, cycles=cycles)
+        varies = len(np.unique(values)) > 1
+        return replace(learned, reference=reference, cycles=cycles, varies=varies)
 
     def numbers(self, table: Table) -> NDArray[np.float64]:
         """Return days since the reference (hours since midnight), then sine and cosine of cycles.
@@ -99,7 +104,7 @@ class DateColumn:
         -------
         ndarray of shape (n_rows, 1 + 2 * n_cycles)
             Of a missing value, the first number is NaN and the others are 0, the center of the
-            circle.
+            circle. The first number is 0 if all training rows have the same value.
         """
         times = self._checked(table)
         missing = np.isnat(times.values)
@@ -108,7 +113,7 @@ class DateColumn:
         if np.datetime_data(times.values.dtype)[0] in ("ns", "ps", "fs", "as"):
             rest = times.values - times.values.astype(f"{times.values.dtype.kind}8[us]")
             first += rest / np.timedelta64(1, "D")
-        numbers = [np.where(missing, np.nan, first)]
+        numbers = [np.where(missing, np.nan, first if self.varies else 0.0)]
         clock = _Clock(self._wall(microseconds))
         for cycle in self.cycles:
             angle = 2 * np.pi * clock.position(cycle)
@@ -124,7 +129,7 @@ class DateColumn:
         return microseconds if self.zone is None else to_wall_clock(microseconds, self.zone)
 
     def _checked(self, table: Table) -> Times:
-        times = _read(table, self.position, f"{_ALLOWED[self.kind]}, as in fit")
+        times = _read(table, self.position, f"{_ALLOWED[self.kind]}, as in fit", self.kind)
         if times.kind is None:
             return replace(times, values=times.values.astype("M8[us]"))
         if times.kind != self.kind:
@@ -140,12 +145,12 @@ class DateColumn:
         return times
 
 
-def _read(table: Table, position: int, allowed: str) -> Times:
+def _read(table: Table, position: int, allowed: str, kind: TimeKind) -> Times:
     try:
         return read_times(table, position)
     except NotTimesError as error:
         raise _error(
-            table, position, allowed, str(error), _how_to_convert(table, position)
+            table, position, allowed, str(error), _how_to_convert(table, position, kind)
         ) from None
 
 
@@ -153,11 +158,15 @@ def _error(table: Table, position: int, allowed: str, got: str, cure: str = "") 
     return TypeError(invalid(f"The values in {table.name(position)} of X", allowed, got, cure))
 
 
-def _how_to_convert(table: Table, position: int) -> str:
+def _how_to_convert(table: Table, position: int, kind: TimeKind) -> str:
     item = table.item(position)
     if table.library == "polars":
-        return f"Convert them: X = X.with_columns(X{item}.cast(polars.Datetime))."
-    return f"Convert them: X{item} = pandas.to_datetime(X{item})."
+        dtype = {"datetime": "Datetime", "duration": "Duration", "time": "Time"}[kind]
+        return f"Convert them: X = X.with_columns(X{item}.cast(polars.{dtype}))."
+    if kind == "time":
+        return f"Convert them: X{item} = pandas.to_datetime(X{item}, format='%H:%M:%S').dt.time."
+    function = "to_timedelta" if kind == "duration" else "to_datetime"
+    return f"Convert them: X{item} = pandas.{function}(X{item})."
 
 
 def _how_to_change_zone(table: Table, position: int, zone: str | None) -> str:

@@ -91,9 +91,9 @@ class Expansion:
         if table.library == "polars":
             series = sys.modules["polars"].Series
             return X.with_columns([series(X.columns[i], zeros) for i in positions])
-        if table.X.dtype.kind in "mM":
+        if table.X.dtype.kind in "mM" and len(positions) == table.n_columns:
             return np.zeros(table.X.shape)
-        blank = table.X.copy()
+        blank = table.X.astype(object)
         blank[:, positions] = 0.0
         return blank
 

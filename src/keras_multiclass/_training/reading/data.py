@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from keras_multiclass._data.foreign_frames import to_frame
@@ -60,7 +61,8 @@ def read_data(
         )
         data = read_arrays(parameters, request, backbone, seed, known)
     if isinstance(data.features, PackedSchema):
-        check_scalings(data.settings.scaling or {}, data.features)
+        if isinstance(data.settings.scaling, Mapping):  # of a whole model, one value is allowed
+            check_scalings(data.settings.scaling, data.features)
     else:
         check_scaling(data.settings.scaling, data.is_table)
     return data

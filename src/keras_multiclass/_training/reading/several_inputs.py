@@ -6,13 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from keras_multiclass._data.column_choice import is_open_choice
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.inputs import Inputs, as_inputs, check_keys
-from keras_multiclass._data.packed import PackedSchema, about_input
-from keras_multiclass._data.ragged import arrange
+from keras_multiclass._data.packed import PackedSchema, about_input, as_columns
+from keras_multiclass._data.ragged import arrange, shape_of
 from keras_multiclass._data.rows import Features
 from keras_multiclass._data.text import is_text
 from keras_multiclass._network.backbone_resolution import NetworkParameters
@@ -50,7 +48,7 @@ def with_inputs(
         return request, backbone
     else:
         names = list(inputs)
-        texts = [name for name, part in inputs.items() if is_text(part, column=False)]
+        texts = [name for name, part in inputs.items() if is_text(as_columns(part, name))]
     if inputs is not None:
         request = replace(request, X=inputs)
     return request, InputNetworks.of_inputs(backbone, names).with_texts(texts)
@@ -82,7 +80,8 @@ def learn_inputs(
         own = replace(parameters, categorical_features=categorical[name], text_features=texts[name])
         if backbone.parts[name].is_text:
             _check_not_strings(backbone.parts[name])
-        elif has_texts:  # which the parameters of the vectorizer are for
+            return learn_one(own, part, backbone.parts[name], part)
+        if has_texts:  # which the parameters of the vectorizer are for
             own = own.without_text_vectorizer()
         return learn_one(own, arrange(part, layout), backbone.parts[name], part)
 
@@ -119,7 +118,7 @@ def _columns_of(
     tables = [
         name
         for name, part in X.items()
-        if backbone.parts[name].reads_tables and len(np.shape(part)) == 2
+        if backbone.parts[name].reads_tables and len(shape_of(part)) == 2
     ]
     if len(tables) == 1:
         return {name: value if name in tables else "from_dtype" for name in X}
@@ -143,6 +142,7 @@ def check_scalings(scaling: Mapping[str, str | None], features: PackedSchema) ->
     features : PackedSchema
         What was learned about the inputs.
     """
+    check_keys(scaling, list(features.schemas), "`scaling`")
     for name, own in scaling.items():
         with about_input(name):
             check_scaling(own, _is_table(features.schemas[name]))

@@ -69,7 +69,10 @@ def read_stream(
             backbone.check_unequal(first.X, first_X)
         task = parameters.task.for_target(first.y, known.codec if known else None)
         labels = task.incremental()
-        features, X = _first_features(parameters, first_X, backbone, known)
+        if known is None:
+            features, X = _first_features(parameters, first_X, backbone)
+        else:
+            features, X = known.features, known.features.check(first.X)
         learning_rows = RowReader(features, labels)
         sample = learning_rows.combine(X, labels.encode(first.y), first.sample_weight, is_part=True)
         if known is None:
@@ -136,10 +139,8 @@ def read_stream(
 
 
 def _first_features(
-    parameters: FitParameters, X: object, backbone: NetworkParameters, known: KnownData | None
+    parameters: FitParameters, X: object, backbone: NetworkParameters
 ) -> tuple[FeatureSchema, Features]:
-    if known is not None:
-        return known.features, known.features.check(X)
     return FeatureSchema.learn(
         X,
         dtype=array_dtype(parameters.settings.dtype),
