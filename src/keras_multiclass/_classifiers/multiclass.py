@@ -128,12 +128,12 @@ class KerasMulticlassClassifier(KerasClassifierBase):
 
         For streams, quantiles are approximated by those of a normal distribution.
     categorical_features : "from_dtype", None or array-like, default="from_dtype"
-        Which columns of a table are categorical; all others are numeric. ``"from_dtype"`` selects
-        data frame columns of dtype category, string, bool, or object containing strings; None
-        selects no columns. Otherwise a mask, indices or names of columns. Columns with up to 9
-        categories are one-hot encoded, others are embedded; in an ensemble, all are one-hot
-        encoded up to 2,048 categories in total. Categories that do not occur in the training rows
-        are encoded as zeros.
+        Which columns of a table are categorical; others are numbers, dates or text.
+        ``"from_dtype"`` selects data frame columns of dtype category, string, bool, or object
+        containing strings, unless it is free text (see `text_features`); None selects no columns.
+        Otherwise a mask, indices or names of columns. Columns with up to 9 categories are one-hot
+        encoded, others are embedded; in an ensemble, all are one-hot encoded up to 2,048 categories
+        in total. Categories that do not occur in the training rows are encoded as zeros.
     layout : {"channels_last", "channels_first"}, default="channels_last"
         Where the channels of sequences, images and volumes in X are: on the last axis, or on the
         axis after the rows, as in ``(n_samples, channels, n_steps)`` and ``(n_samples, channels,
@@ -207,7 +207,8 @@ class KerasMulticlassClassifier(KerasClassifierBase):
         Only if X was a data frame whose column names are all strings: these names.
     input_shape_ : tuple of int
         Shape of one row of X, with the channels last; the number of steps is None for sequences of
-        unequal length.
+        unequal length. Of an encoded text: (n_terms, 2) for bags, (n_words,) for sequence backbones
+        and () for networks that read strings. A dict of these for several inputs.
     network_feature_names_ : ndarray of str
         Only for table backbones: names of the backbone's inputs, such as ``"age"``,
         ``"age_missing"``, ``"color_red"`` and ``"city_embedding0"``.
@@ -232,9 +233,10 @@ class KerasMulticlassClassifier(KerasClassifierBase):
         dtype, such as Unix times in float32: what is subtracted from the last axis of X, in 64
         bits, before `model_` reads it; 0 for all other features.
     model_ : keras.Model
-        Trained and compiled network. It takes raw X, minus `input_offset_` where that exists,
-        with the channels last and, if sequences are unequal, padded with infinity at the end, and
-        outputs logits if it was built from a backbone.
+        Trained and compiled network. It takes X minus `input_offset_`, where that exists, with
+        categories as codes, dates, columns of text and texts as numbers, the channels last, unequal
+        sequences padded with infinity at the end, and several inputs side by side. It outputs
+        logits if it was built from a backbone.
     engine_ : str
         Engine used last, ``"graph"`` or ``"keras"``; empty before any training.
     engine_reason_ : str
