@@ -644,7 +644,7 @@ def test_the_graph_engine_rejects_a_stream_before_reading_it():
     [
         pd.DataFrame({"a": np.arange(9.0), "b": list("xyz") * 3}),
         pd.DataFrame({"a": np.arange(9.0), "b": list("xyz") * 3}).astype({"b": "category"}),
-        np.array([["x"], ["y"], ["z"]] * 3),
+        np.array([["x", "u"], ["y", "v"], ["z", "u"]] * 3),
         np.array([[1, "x"]] * 9, dtype=object),
     ],
     ids=["strings", "category", "array", "object array"],

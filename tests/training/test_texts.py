@@ -311,3 +311,9 @@ def test_networks_that_read_strings_keep_their_vocabulary(name):
 def test_networks_that_cannot_read_strings_are_errors(params, message):
     with pytest.raises(BackboneError, match=message):
         KerasMulticlassClassifier(**params, epochs=1).fit(X, y)
+
+
+@pytest.mark.parametrize("name", ["categorical_features", "text_features"])
+def test_columns_of_texts_cannot_be_named(name):
+    with pytest.raises(ValueError, match=f"`{name}` must be 'from_dtype' or None for texts"):
+        KerasMulticlassClassifier(**{name: [0]}).fit(["a b", "c d"] * 5, np.arange(10) % 2)

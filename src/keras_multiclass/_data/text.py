@@ -86,8 +86,12 @@ def _is_missing(value: Any) -> bool:
     )
 
 
-def check_no_vectorizer(vectorizer: Any, arguments: Mapping[str, Any]) -> None:
-    """Raise if there is a vectorizer, or an argument for one, although X holds no texts.
+def check_no_vectorizer(
+    vectorizer: Any,
+    arguments: Mapping[str, Any],
+    condition: str = "X holds texts, strings in 1-d",
+) -> None:
+    """Raise if there is a vectorizer, or an argument for one, that has no effect.
 
     Parameters
     ----------
@@ -95,11 +99,13 @@ def check_no_vectorizer(vectorizer: Any, arguments: Mapping[str, Any]) -> None:
         The parameter `text_vectorizer`.
     arguments : mapping
         Arguments routed to it.
+    condition : str
+        When it would have an effect.
     """
     if isinstance(vectorizer, str) and vectorizer == "auto" and not arguments:
         return
     name = f"text_vectorizer__{next(iter(arguments))}" if arguments else "text_vectorizer"
-    raise ValueError(f"`{name}` has no effect unless X holds texts, strings in 1-d. Remove it.")
+    raise ValueError(f"`{name}` has no effect unless {condition}. Remove it.")
 
 
 def read_texts(X: Any) -> list[str]:

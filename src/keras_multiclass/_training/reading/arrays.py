@@ -149,6 +149,18 @@ def _reads_texts(parameters: FitParameters, X: object, known: KnownData | None) 
     return is_text(X, column=all(map(is_open_choice, choices)))
 
 
+def _check_no_columns(parameters: FitParameters) -> None:
+    """Raise ``ValueError`` if columns are named although X holds texts alone."""
+    for name in ("categorical_features", "text_features"):
+        value = getattr(parameters, name)
+        if not is_open_choice(value):
+            raise ValueError(
+                invalid(
+                    f"`{name}`", "'from_dtype' or None for texts, strings in 1-d", describe(value)
+                )
+            )
+
+
 def _learn_features(
     parameters: FitParameters, X: Any, backbone: NetworkParameters, given: object
 ) -> tuple[FeatureSchema, Features]:
@@ -157,6 +169,9 @@ def _learn_features(
     dtype = array_dtype(parameters.settings.dtype)
     vectorizer, arguments = parameters.text_vectorizer, parameters.routed_to("text_vectorizer")
     if backbone.is_text:
+        _check_no_columns(parameters)
+        if backbone.text_form == "strings":
+            check_no_vectorizer(vectorizer, arguments, "the network reads terms instead of strings")
         return FeatureSchema.learn_text(
             X,
             TextParameters(vectorizer, arguments, backbone.text_form),

@@ -20,6 +20,7 @@ from keras_multiclass._data.sequences import Sequences
 from keras_multiclass._data.several_inputs import check_one_input, count_rows
 from keras_multiclass._data.statistics import most_quantile_rows
 from keras_multiclass._data.streams import Batch, Stream
+from keras_multiclass._data.text import check_no_vectorizer
 from keras_multiclass._network.backbone_resolution import NetworkParameters, ResolvedBackbone
 from keras_multiclass._shared.keras.environment import array_dtype
 from keras_multiclass._shared.messages import describe, invalid
@@ -58,6 +59,7 @@ def read_stream(
         _check_open("categorical_features", parameters.categorical_features)
     if known is None or known.features.expansion is None:
         _check_open("text_features", parameters.text_features)
+    check_no_vectorizer(parameters.text_vectorizer, parameters.routed_to("text_vectorizer"))
     stream = Stream(request.X, "X", parameters.settings.steps_per_epoch)
     batches = stream.first_pass()
     first = next(batches)
