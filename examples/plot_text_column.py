@@ -65,14 +65,15 @@ print(table.isna().sum())
 X_train, X_test, y_train, y_test = train_test_split(
     table, package, test_size=0.3, stratify=package, random_state=0
 )
-axes = None
+axes, accuracies = None, {}
 for label, columns in {
     "numbers": ["length", "parameters", "defaults"],
     "text and numbers": list(table.columns),
 }.items():
     classifier = KerasMulticlassClassifier(random_state=0).fit(X_train[columns], y_train)
-    accuracy = classifier.score(X_test[columns], y_test)
-    print(f"{label}: {len(classifier.network_feature_names_)} inputs, accuracy {accuracy:.2f}")
+    accuracies[label] = classifier.score(X_test[columns], y_test)
+    n_inputs = len(classifier.network_feature_names_)
+    print(f"{label}: {n_inputs} inputs, accuracy {accuracies[label]:.2f}")
     display = PerClassDisplay.from_estimator(
         classifier, X_test[columns], y_test, ax=axes, label=label, sort=None
     )

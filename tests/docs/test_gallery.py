@@ -133,6 +133,11 @@ def _torn_digits(variables):
     assert min(map(np.mean, variables["importance"].values())) > 0.3
 
 
+def _text_column(variables):
+    numbers, both = variables["accuracies"].values()
+    assert both > numbers + 0.1
+
+
 CLAIMS = {
     "vehicles": _vehicles,
     "raw_table": _raw_table,
@@ -148,6 +153,7 @@ CLAIMS = {
     "decision_regions": _decision_regions,
     "emotions": _emotions,
     "many_classes": _many_classes,
+    "text_column": _text_column,
     "torn_digits": _torn_digits,
     "tour": _tour,
 }

@@ -63,7 +63,7 @@ def read_arrays(
     )
     check_split_arguments(parameters.settings.validation_split, request, has_validation)
     task = parameters.task.for_target(request.y, known.codec if known else None)
-    if _reads_texts(parameters, request.X, known):
+    if not isinstance(backbone, InputNetworks) and _reads_texts(parameters, request.X, known):
         backbone = replace(backbone, is_text=True)
     if known is None:
         with explaining_encoded_target():
