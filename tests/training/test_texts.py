@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV, GroupShuffleSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from _toy import assert_same
+from _toy import assert_same, tiny
 from keras_multiclass import KerasMulticlassClassifier, KerasMultilabelClassifier
 from keras_multiclass._network.layers.term_sums import TermSums
 from keras_multiclass.exceptions import BackboneError
@@ -227,7 +227,7 @@ ERRORS = {
     "mixed types": (
         lambda: small().fit([*X[:-1], 3], y),
         TypeError,
-        "Each text in X must be a string, or missing; got the class int. Convert",
+        "Each text in X must be a string, or missing; got values of type 'int'. Convert",
     ),
     "stream": (
         lambda: small().fit(lambda: iter([(X, y)])),
@@ -252,7 +252,7 @@ def test_errors_say_what_to_do(name):
         (pd.DataFrame({"text": ["a"]}), "Pass one column of it"),
         ([], "0 sample"),
         ([1.0], "Each text in X must be a string"),
-        ([["a", "b"]], "Each text in X must be a string, or missing; got the class list"),
+        ([["a", "b"]], "Each text in X must be a string, or missing; got values of type 'list'"),
     ],
     ids=["string", "matrix", "frame", "empty", "number", "list"],
 )
@@ -317,3 +317,14 @@ def test_networks_that_cannot_read_strings_are_errors(params, message):
 def test_columns_of_texts_cannot_be_named(name):
     with pytest.raises(ValueError, match=f"`{name}` must be 'from_dtype' or None for texts"):
         KerasMulticlassClassifier(**{name: [0]}).fit(["a b", "c d"] * 5, np.arange(10) % 2)
+
+
+@pytest.mark.parametrize("texts", [["a b", "c d"], np.array(["a b", "c d"])])
+@pytest.mark.parametrize(
+    "columns", [{"x": [0.0, 1, 2, 3]}, {"x": list("uvuv"), "y": [0.0, 1, 2, 3]}]
+)
+def test_texts_after_a_table_are_an_error_with_a_cure(columns, texts):
+    pd = pytest.importorskip("pandas")
+    fitted = tiny(epochs=1, n_ensemble=1).fit(pd.DataFrame(columns), [0, 1, 0, 1])
+    with pytest.raises(ValueError, match="X must be data as in fit; .* fit on texts"):
+        fitted.predict(texts)

@@ -27,9 +27,7 @@ _LOOK_UP = (
     "Look up token ids, for example with keras.layers.StringLookup(vocabulary=np.unique(X)), or "
     "with keras.layers.TextVectorization for whole texts; pass them as an array of integers."
 )
-_FIT_ON_TEXTS = (
-    "Pass numbers, as in fit. To classify texts, fit on texts: a list or 1-d array of strings."
-)
+FIT_ON_TEXTS = "To classify texts, fit on texts: a list or 1-d array of strings."
 _DATES = (
     "Convert dates to numbers first, for example year, month and weekday, or days since a "
     "fixed date: (pandas.to_datetime(dates, utc=True) - pandas.Timestamp('2000-01-01', tz='UTC')) "
@@ -77,7 +75,7 @@ def advise_on_kind(kind: Kind, X: Any, *, token_ids: bool, positions: Sequence[i
             return _LOOK_UP
         if rank == 2 and not library_of_frame(X):
             return _ENCODE + _DROPPED_FRAME
-        return _FIT_ON_TEXTS if rank == 1 else _ENCODE if rank == 2 else _NUMBER_TEXT
+        return FIT_ON_TEXTS if rank == 1 else _ENCODE if rank == 2 else _NUMBER_TEXT
     return _advise_on_cells(X, positions[0]) if positions else _advise_on_objects(X, rank)
 
 

@@ -19,7 +19,7 @@ from scipy import sparse
 from sklearn.utils import check_array
 
 from keras_multiclass._data.column_choice import Table, categorical_positions
-from keras_multiclass._data.frames import MISSING_TYPES, library_of
+from keras_multiclass._data.frames import is_missing, library_of
 from keras_multiclass._shared.messages import describe, format_list, invalid, warn
 
 UNKNOWN = -1
@@ -318,7 +318,7 @@ def _factorize(column: Any, name: str) -> tuple[NDArray[np.intp], list[Any]]:
             return indices, values.tolist()
         index_of: dict[Any, int] = {}
         indices = [
-            -1 if _is_missing(value) else index_of.setdefault(value, len(index_of))
+            -1 if is_missing(value) else index_of.setdefault(value, len(index_of))
             for value in np.asarray(column, dtype=object).tolist()
         ]
     except TypeError:
@@ -337,12 +337,6 @@ def _factorize(column: Any, name: str) -> tuple[NDArray[np.intp], list[Any]]:
 def _unhashable(column: Any) -> list[str]:
     types = {type(value) for value in column}
     return sorted(kind.__name__ for kind in types if kind.__hash__ is None)
-
-
-def _is_missing(value: Any) -> bool:
-    return type(value).__name__ in MISSING_TYPES or (
-        not isinstance(value, np.ndarray) and bool(value != value)
-    )
 
 
 def _to_float32(value: Any) -> float | None:

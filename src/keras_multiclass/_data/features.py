@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_multiclass._data.advice import FIT_ON_TEXTS
 from keras_multiclass._data.cast_on_read import CastOnRead
 from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.column_names import Names, check_names, names_of
@@ -14,14 +15,14 @@ from keras_multiclass._data.expansion.expansion import Expansion
 from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.foreign_frames import to_frame
 from keras_multiclass._data.offsets import Offsets, has_precision, some_rows
+from keras_multiclass._data.one_input import check_one_input
 from keras_multiclass._data.precision import warn_of_precision
 from keras_multiclass._data.ragged import Layout, arrange, as_sequences, shape_of
 from keras_multiclass._data.reader import Reader, check_column_names, stand_in
 from keras_multiclass._data.rows import Features
 from keras_multiclass._data.sequences import Sequences
-from keras_multiclass._data.several_inputs import check_one_input
-from keras_multiclass._data.text import TextEncoder, TextParameters, read_texts
-from keras_multiclass._shared.messages import invalid
+from keras_multiclass._data.text import TextEncoder, TextParameters, is_text, read_texts
+from keras_multiclass._shared.messages import describe, invalid
 
 
 @dataclass(frozen=True, eq=False)
@@ -281,6 +282,8 @@ class FeatureSchema:
         """
         if self.text is not None:
             return self.text.encode(read_texts(X), self.dtype)
+        if is_text(X, column=False):
+            raise ValueError(invalid("X", "data as in fit", describe(X), FIT_ON_TEXTS))
         X = to_frame(X)
         check_container(X)
         if not self.any_length:

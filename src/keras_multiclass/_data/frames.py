@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any, Literal
 
+import numpy as np
+
 MISSING_TYPES = frozenset({"NoneType", "NAType", "NaTType"})  # type names of missing values but NaN
 
 
@@ -23,6 +25,13 @@ def library_of(X: Any) -> Literal["pandas", "polars"] | None:
         if top == "polars":
             return "polars"
     return None
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a single value is missing: None, NaN, or a missing value of a library."""
+    return type(value).__name__ in MISSING_TYPES or (
+        not isinstance(value, np.ndarray) and bool(value != value)
+    )
 
 
 def with_index_of(X: Any, result: Any) -> Any:

@@ -10,7 +10,8 @@ import numpy as np
 from scipy import sparse
 
 from keras_multiclass._data.foreign_frames import to_rows
-from keras_multiclass._data.frames import library_of, library_of_frame
+from keras_multiclass._data.frames import library_of_frame
+from keras_multiclass._data.row_selection import take_rows
 from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid, quote
 
 
@@ -184,26 +185,6 @@ def as_inputs(X: Any) -> Inputs | None:
 def is_dict(X: object) -> bool:
     """Whether X is a dict of the user's; a sparse matrix in DOK format is one, too."""
     return isinstance(X, Mapping) and not sparse.issparse(X)
-
-
-def take_rows(part: Any, rows: slice | np.ndarray) -> Any:
-    """Return rows of an array-like, a frame or a sparse matrix, of the same kind.
-
-    Parameters
-    ----------
-    part : array-like
-        The input.
-    rows : slice or ndarray of int
-        Which rows.
-    """
-    library = library_of(part)
-    if library is not None:
-        return part.iloc[rows] if library == "pandas" else part[rows]
-    if sparse.issparse(part):
-        return part.tocsr()[rows]
-    if isinstance(part, (list, tuple)):
-        return part[rows] if isinstance(rows, slice) else [part[i] for i in rows]
-    return np.asarray(part)[rows]
 
 
 def count_rows_of(part: Any) -> int | None:

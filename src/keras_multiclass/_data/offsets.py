@@ -18,7 +18,7 @@ from sklearn.utils import check_array
 
 from keras_multiclass._data.frames import MISSING_TYPES, library_of_frame
 from keras_multiclass._data.padding import padding_mask
-from keras_multiclass._data.sequences import Sequences
+from keras_multiclass._data.row_selection import take_rows
 from keras_multiclass._shared.checks import is_integer
 
 _SAMPLE_ROWS = 2**8
@@ -163,7 +163,7 @@ def some_rows(X: Any, n_rows: int, n_values: int, rows: np.ndarray | None = None
     step = -(-n_chosen // sample_size(n_rows, n_values))
     if step == 1 and rows is None:
         return X
-    return take_rows(X, n_rows, slice(None, None, step) if rows is None else rows[::step])
+    return take_rows(X, slice(None, None, step) if rows is None else rows[::step])
 
 
 def sample_size(n_rows: int, n_values: int) -> int:
@@ -175,30 +175,6 @@ def sample_size(n_rows: int, n_values: int) -> int:
         Number of rows, and of all their values.
     """
     return max(1, min(_SAMPLE_ROWS, _SAMPLE_VALUES * n_rows // n_values))
-
-
-def take_rows(X: Any, n_rows: int, selected: slice | np.ndarray) -> Any:
-    """Return some rows of X.
-
-    Parameters
-    ----------
-    X : array-like, data frame or sparse matrix of shape (n_rows, ...)
-        The features.
-    n_rows : int
-        Number of rows.
-    selected : slice or ndarray of int
-        Which rows.
-    """
-    library = library_of_frame(X)
-    if library is not None:
-        return X.iloc[selected] if library == "pandas" else X[selected]
-    if isinstance(X, Sequences):
-        return X.take(selected)
-    if sparse.issparse(X):
-        return X.tocsr()[selected]
-    if isinstance(X, (list, tuple)):
-        return [X[i] for i in np.arange(n_rows)[selected]]
-    return np.asarray(X)[selected]
 
 
 def _find(sample: np.ndarray, dtype: DTypeLike, largest_error: float) -> np.ndarray:

@@ -18,8 +18,8 @@ from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
 
 from keras_multiclass._data.foreign_frames import to_rows
-from keras_multiclass._data.frames import MISSING_TYPES, library_of_frame
-from keras_multiclass._data.values import fill_masked
+from keras_multiclass._data.frames import is_missing, library_of_frame
+from keras_multiclass._data.values import fill_masked, to_strings
 from keras_multiclass._shared.error_marks import mark
 from keras_multiclass._shared.messages import (
     describe,
@@ -77,13 +77,7 @@ def _may_be_text(X: Any) -> bool:
 
 
 def _begins_with_text(values: Any) -> bool:
-    return isinstance(next((v for v in values if not _is_missing(v)), None), (str, bytes))
-
-
-def _is_missing(value: Any) -> bool:
-    return type(value).__name__ in MISSING_TYPES or (
-        isinstance(value, (float, np.floating)) and bool(value != value)
-    )
+    return isinstance(next((v for v in values if not is_missing(v)), None), (str, bytes))
 
 
 def check_no_vectorizer(
@@ -136,21 +130,11 @@ def read_texts(X: Any) -> list[str]:
         raise ValueError(
             f"Found array with 0 sample(s) while a minimum of 1 is required: {describe(X)}."
         )
-    if all(type(value) is str for value in values):
-        return list(values)
-    return [_to_string(value) for value in values]
-
-
-def _to_string(value: Any) -> str:
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    if _is_missing(value):
-        return ""
-    raise TypeError(
-        invalid("Each text in X", "a string, or missing", describe(type(value)), _TO_STRINGS)
-    )
+    texts, others = to_strings(values)
+    if others:
+        got = f"values of type {format_list(others)}"
+        raise TypeError(invalid("Each text in X", "a string, or missing", got, _TO_STRINGS))
+    return texts
 
 
 class NgramVectorizer(TfidfVectorizer):
@@ -373,7 +357,7 @@ def _fit(vectorizer: Any, texts: list[str]) -> Any:
         counts = vectorizer.fit_transform(texts)
     except ValueError as error:
         if "empty vocabulary" not in str(error) and "no terms remain" not in str(error):
-            raise
+            raise ValueError(f"`text_vectorizer` cannot be fitted: {quote_error(error)}") from error
         raise ValueError(
             invalid(
                 "The vocabulary of the texts in X",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime
 import decimal
 import numbers
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from keras_multiclass._data.frames import MISSING_TYPES, library_of, library_of_frame
+from keras_multiclass._data.frames import MISSING_TYPES, is_missing, library_of, library_of_frame
 
 Kind: TypeAlias = Literal["numbers", "complex", "dates", "text", "objects"]
 
@@ -110,6 +110,37 @@ def is_categorical(X: Any, i: int) -> bool:
     if not isinstance(dtype, np.dtype):
         return str(dtype).startswith(("category", "string")) or str(dtype) == "str"
     return any(issubclass(t, (str, bytes, bool, np.bool_)) for t in set(map(type, X.iloc[:, i])))
+
+
+def to_strings(values: Sequence[Any]) -> tuple[list[str], list[str]]:
+    """Return texts as strings: missing ones are empty, and bytes are decoded as UTF-8.
+
+    Parameters
+    ----------
+    values : sequence of object
+        The texts.
+
+    Returns
+    -------
+    texts : list of str
+        The strings; those of other values are empty.
+    others : list of str
+        Names of the types of values that are neither texts nor missing.
+    """
+    if set(map(type, values)) == {str}:
+        return list(values), []
+    others = {
+        type(value).__name__
+        for value in values
+        if not isinstance(value, (str, bytes)) and not is_missing(value)
+    }
+    return [_to_string(value) for value in values], sorted(others)
+
+
+def _to_string(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return str(value) if isinstance(value, str) else ""
 
 
 def to_plain(X: Any, categorical: Collection[int] = ()) -> Any:

@@ -9,10 +9,10 @@ from typing import Any
 
 import keras
 
-from keras_multiclass._data.ragged import LAYOUTS
 from keras_multiclass._data.sequences import Sequences
 from keras_multiclass._data.statistics import Standardization
 from keras_multiclass._data.text import TextForm
+from keras_multiclass._network.ambiguous_shapes import is_square, warn_if_ambiguous
 from keras_multiclass._network.backbones import TrainingDefaults, get_backbone, list_backbones
 from keras_multiclass._network.backbones.registry import X_RANKS
 from keras_multiclass._network.builder_arguments import NAMED, check_arguments, takes
@@ -23,16 +23,6 @@ from keras_multiclass.exceptions import BackboneError
 
 _MOST_EMBEDDED_COLUMNS = 1000  # "auto" embeds the numbers of tables with at most so many columns
 _MOST_ROWS_OF_SMALL_TABLE = 2000
-# Of rows of rank 2, squares of this size are images; others may be if their sides are long enough
-# and not too different.
-_SHORTEST_SQUARE = 8
-_SHORTEST_IMAGE = 16
-_MOST_UNEQUAL = 1.5
-# Rows of images with so many channels, and rows of so few steps with so many times more channels,
-# may have the channels first.
-_CHANNELS = (1, 3, 4)
-_MOST_SERIES = 16
-_TIMES_LONGER = 40
 _SHAPES = {
     "table": "(n_samples, n_features)",
     "image": "(n_samples, height, width), (n_samples, height, width, channels) or "
@@ -210,7 +200,7 @@ class NetworkParameters:
             return len(shape) < 3 and self.reads_tables
         if isinstance(self.backbone, str):
             kind = self._registered_kind
-            return kind == "sequence" or (kind is None and not _is_square(*shape[1:]))
+            return kind == "sequence" or (kind is None and not is_square(*shape[1:]))
         return takes(self.backbone, "mask")  # type: ignore[arg-type]
 
     def reads_raw(self, scaling: object) -> bool:
@@ -373,78 +363,27 @@ class NetworkParameters:
                 return "mlp"
             is_small = n_rows is not None and n_rows <= _MOST_ROWS_OF_SMALL_TABLE
             return self.small_table_default if is_small else self.table_default
-        return "cnn" if rank > 3 or _is_square(*shape[1:]) else "conv1d"
+        return "cnn" if rank > 3 or is_square(*shape[1:]) else "conv1d"
 
     def warn_if_ambiguous(
         self, shape: tuple[int | None, ...], layout: str = "channels_last"
     ) -> None:
-        """Warn if the shape of X is ambiguous, or read otherwise than Keras' settings suggest.
+        """Warn if the shape of X is ambiguous; see the function of this name.
 
         Parameters
         ----------
         shape : tuple of int
-            Shape of X; nothing is ambiguous about sequences of any length.
+            Shape of X.
         layout : {"channels_last", "channels_first"}, default="channels_last"
-            Where the channels of the user's X are. The shape is always that of the former.
+            Where the channels of the user's X are.
         """
-        if self.is_text or self.model is not None or isinstance(self.backbone, keras.Layer):
-            return
-        if None in shape:
-            return
-        is_default = layout == "channels_last"
-        if len(shape) > 2 and is_default and keras.config.image_data_format() == "channels_first":
-            warn(
-                "Keras' image_data_format 'channels_first' has no effect on how X is read: its "
-                f"last axis holds the channels, {shape[-1]} here. If they are first, set "
-                "layout='channels_first'; otherwise, reset the setting: "
-                "keras.config.set_image_data_format('channels_last')."
-            )
-            return
-        if not isinstance(self.backbone, str):
-            return
-        row_shape = tuple(size for size in shape[1:] if size is not None)
-        if self.backbone == "auto" and len(shape) == 3:
-            _warn_if_ambiguous(*row_shape)
-        given = row_shape if is_default else (row_shape[-1], *row_shape[:-1])
-        if _has_channels_first(given if is_default else given[::-1]):
-            first, other = ("first", LAYOUTS[1]) if is_default else ("last", LAYOUTS[0])
-            warn(
-                f"X seems to have its channels {first}: with layout={layout!r}, "
-                f"backbone={self.backbone!r} reads rows of shape {given} as having "
-                f"{shape[-1]} channels. If they are {first}, set layout={other!r}."
-            )
+        if not (self.is_text or self.model is not None or isinstance(self.backbone, keras.Layer)):
+            name = self.backbone if isinstance(self.backbone, str) else None
+            warn_if_ambiguous(name, shape, layout)
 
 
 def _defaults_of(name: str) -> TrainingDefaults:
     return get_backbone(name).defaults or TrainingDefaults()
-
-
-def _has_channels_first(row_shape: tuple[int, ...]) -> bool:
-    """Whether rows look like images or sequences whose first axis holds the channels."""
-    if len(row_shape) == 1:
-        return False
-    first, last = row_shape[0], row_shape[-1]
-    if len(row_shape) == 2:
-        return first <= _MOST_SERIES and last >= _TIMES_LONGER * first
-    return first in _CHANNELS and last not in _CHANNELS and min(row_shape[1:]) >= _SHORTEST_SQUARE
-
-
-def _is_square(height: int | None, width: int | None) -> bool:
-    return height is not None and height == width and height >= _SHORTEST_SQUARE
-
-
-def _warn_if_ambiguous(height: int, width: int) -> None:
-    """Warn if X of rank 3 may be grayscale images or sequences."""
-    shorter, longer = sorted((height, width))
-    image = "For grayscale images, pass backbone='cnn' or X[..., None]."
-    sequence = f"For sequences of {height} steps with {width} channels, pass backbone='conv1d'."
-    if _is_square(height, width):
-        read, cures = "grayscale images by 'cnn', because they are square", (image, sequence)
-    elif shorter >= _SHORTEST_IMAGE and longer <= _MOST_UNEQUAL * shorter:
-        read, cures = "sequences by 'conv1d', because they are not square", (sequence, image)
-    else:
-        return
-    warn(f"backbone='auto' reads rows of shape {(height, width)} as {read}. " + " ".join(cures))
 
 
 def _registered(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keras_multiclass._data.column_choice import Table
-from keras_multiclass._data.frames import MISSING_TYPES
+from keras_multiclass._data.frames import is_missing
 
 TimeKind: TypeAlias = Literal["datetime", "duration", "time"]
 
@@ -107,7 +107,7 @@ def _name_of(zone: datetime.tzinfo, values: Any) -> str:
 
 
 def _from_objects(values: list[Any]) -> Times:
-    present = [i for i, value in enumerate(values) if not _is_missing(value)]
+    present = [i for i, value in enumerate(values) if not is_missing(value)]
     given = [getattr(values[i], "start_time", values[i]) for i in present]  # of periods
     kinds = {_kind_of(type(value)) for value in given}
     if len(kinds) > 1 or None in kinds:
@@ -128,10 +128,6 @@ def _from_objects(values: list[Any]) -> Times:
     if present:
         result[present] = np.array(given, result.dtype)
     return Times(kind, result, zone)
-
-
-def _is_missing(value: Any) -> bool:
-    return type(value).__name__ in MISSING_TYPES or bool(value != value)
 
 
 def _kind_of(kind: type) -> TimeKind | None:

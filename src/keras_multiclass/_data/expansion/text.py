@@ -12,8 +12,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.utils.extmath import randomized_svd
 
 from keras_multiclass._data.column_choice import Table
-from keras_multiclass._data.frames import MISSING_TYPES
-from keras_multiclass._shared.messages import invalid
+from keras_multiclass._data.values import to_strings
+from keras_multiclass._shared.messages import format_list, invalid
 
 _COMPONENTS = 200
 # Components that explain less, compared with the first, are rounding errors.
@@ -131,32 +131,20 @@ def read_texts(table: Table, position: int) -> list[str]:
     TypeError
         If the column has values that are no strings.
     """
-    values = list_values(table.column(position))
-    kinds = set(map(type, values))
-    if kinds == {str}:
-        return values
-    others = {kind for kind in kinds if not issubclass(kind, (str, bytes))}
-    missing = {kind for kind in others if kind.__name__ in MISSING_TYPES or kind is float}
-    if others - missing or any(v == v for v in values if type(v) is float):
-        named = sorted(kind.__name__ for kind in others)
+    texts, others = to_strings(list_values(table.column(position)))
+    if others:
         item = table.item(position)
         raise TypeError(
             invalid(
                 f"The texts in {table.name(position)} of X",
                 "strings, or missing",
-                f"values of type {', '.join(named)}",
+                f"values of type {format_list(others)}",
                 f"Convert them: X = X.with_columns(X{item}.cast(polars.String))."
                 if table.library == "polars"
                 else f"Convert them: X{item} = X{item}.astype(str).",
             )
         )
-    return [_to_text(value) for value in values]
-
-
-def _to_text(value: Any) -> str:
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    return str(value) if isinstance(value, str) else ""
+    return texts
 
 
 def list_values(column: Any) -> list[Any]:

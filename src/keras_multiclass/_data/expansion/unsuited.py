@@ -59,10 +59,9 @@ def _warn_of_identifiers(table: Table, column: CategoricalColumn) -> None:
     n_rows = table.n_rows - int(values.isna().sum() if table.library == "pandas" else 0)
     if n_rows < _LEAST_ROWS or len(column.categories) < _ALMOST_ALL * n_rows:
         return
-    item = table.item(column.position)[1:-1]
     warn(
         f"The strings in {table.name(column.position)} of X are read as {len(column.categories)} "
         f"categories of {n_rows} rows, from which little can be learned. If they are free text, "
-        f"pass text_features=[{item}]. If they identify rows, drop the column; if they are "
-        "categories, name all categorical columns in categorical_features."
+        "name all columns of text in text_features. If they identify rows, drop the column; if "
+        "they are categories, name all categorical columns in categorical_features."
     )

@@ -11,10 +11,10 @@ from keras_multiclass._data.expansion.expansion import Expansion, learn_columns
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.given_split import is_given_split
+from keras_multiclass._data.one_input import check_one_input, count_rows
 from keras_multiclass._data.ragged import arrange, shape_of
 from keras_multiclass._data.rows import Data, Features
 from keras_multiclass._data.sequences import Sequences
-from keras_multiclass._data.several_inputs import check_one_input, count_rows
 from keras_multiclass._data.statistics import ArrayStatistics
 from keras_multiclass._data.text import TextParameters, check_no_vectorizer, is_text
 from keras_multiclass._data.tokens import occurring_tokens

@@ -12,12 +12,13 @@ from keras_multiclass._data.column_choice import is_open_choice
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.given_split import is_given_split
 from keras_multiclass._data.labels.target import IncrementalTarget
-from keras_multiclass._data.offsets import sample_size, take_rows
+from keras_multiclass._data.offsets import sample_size
+from keras_multiclass._data.one_input import check_one_input, count_rows
 from keras_multiclass._data.ragged import arrange, shape_of
 from keras_multiclass._data.row_sample import RowSample
+from keras_multiclass._data.row_selection import take_rows
 from keras_multiclass._data.rows import Features, TrainingData
 from keras_multiclass._data.sequences import Sequences
-from keras_multiclass._data.several_inputs import check_one_input, count_rows
 from keras_multiclass._data.statistics import most_quantile_rows
 from keras_multiclass._data.streams import Batch, Stream
 from keras_multiclass._data.text import check_no_vectorizer
@@ -181,7 +182,7 @@ class _PrecisionCheck:
         rows = np.arange(n_rows) if weights is None else np.flatnonzero(weights)
         chosen = rows[self._rows.select(len(rows))]
         if len(chosen):
-            self._rows.add(self._features.sample(take_rows(X, n_rows, chosen)))
+            self._rows.add(self._features.sample(take_rows(X, chosen)))
 
     def warn(self, *, is_raw: bool) -> None:
         """Warn of what the batches have in common."""

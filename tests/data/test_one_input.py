@@ -12,7 +12,7 @@ from sklearn.datasets import load_iris
 
 from _toy import tiny
 from keras_multiclass import KerasMulticlassClassifier
-from keras_multiclass._data.several_inputs import check_one_input, count_rows
+from keras_multiclass._data.one_input import check_one_input, count_rows
 from keras_multiclass.exceptions import BackboneError
 
 pd = pytest.importorskip("pandas")
