@@ -326,5 +326,5 @@ def test_columns_of_texts_cannot_be_named(name):
 def test_texts_after_a_table_are_an_error_with_a_cure(columns, texts):
     pd = pytest.importorskip("pandas")
     fitted = tiny(epochs=1, n_ensemble=1).fit(pd.DataFrame(columns), [0, 1, 0, 1])
-    with pytest.raises(ValueError, match="X must be data as in fit; .* fit on texts"):
+    with pytest.raises(ValueError, match="X must be real numbers; got strings .* fit on texts"):
         fitted.predict(texts)

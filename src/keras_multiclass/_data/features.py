@@ -283,7 +283,8 @@ class FeatureSchema:
         if self.text is not None:
             return self.text.encode(read_texts(X), self.dtype)
         if is_text(X, column=False):
-            raise ValueError(invalid("X", "data as in fit", describe(X), FIT_ON_TEXTS))
+            got = f"strings ({describe(X)})"
+            raise ValueError(invalid("X", "real numbers", got, FIT_ON_TEXTS))
         X = to_frame(X)
         check_container(X)
         if not self.any_length:
