@@ -16,6 +16,8 @@ import numpy as np
 import keras_multiclass
 from keras_multiclass import KerasMulticlassClassifier
 
+from .accuracy.reading import read_frame
+
 N_SYNTHETIC = 1000
 SEEDS = range(5)
 
@@ -48,9 +50,7 @@ def compare_speed(backbone: str, X: list[np.ndarray], y: np.ndarray) -> None:
 
 def compare_accuracy(backbone: str, folder: Path) -> None:
     """Print accuracy on the given test part, with its standard error, and the times of fits."""
-    import pandas as pd
-
-    table = pd.read_parquet(folder / "series_japanesevowels.parquet")
+    table = read_frame(folder / "series_japanesevowels.parquet", text=("values", "part"))
     parts = {}
     for part, rows in table.groupby("part"):
         parts[part] = [np.reshape(v, (-1, 12)) for v in rows["values"]], rows["target"].to_numpy()
