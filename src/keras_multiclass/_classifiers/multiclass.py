@@ -138,6 +138,12 @@ class KerasMulticlassClassifier(KerasClassifierBase):
         Where the channels of sequences, images and volumes in X are: on the last axis, or on the
         axis after the rows, as in ``(n_samples, channels, n_steps)`` and ``(n_samples, channels,
         height, width)``. Networks always get them on the last axis. No effect on tables.
+    augmentation : {"light", "standard"}, Layer, list of these, dict or None, default=None
+        What changes rows at random during training, and only then: a layer of Keras or your own,
+        or a list of layers. They get the values as passed, before scaling, and keep the shape.
+        ``"light"`` shifts, turns and scales images a little, ``"standard"`` more; neither flips
+        them. ``keras.layers.MixUp`` and ``CutMix`` mix the targets, too. With several inputs a
+        dict by input. Not supported with a complete `model`.
     text_features : "from_dtype", None or array-like, default="from_dtype"
         Which columns of a table hold free text, whose TF-IDF weights are reduced to up to 200
         numbers. ``"from_dtype"`` selects string columns of a data frame that have at least 20
@@ -165,7 +171,7 @@ class KerasMulticlassClassifier(KerasClassifierBase):
         metrics and callbacks follow their current values; the classes and the seed are those of
         the first fit. Parameters that determine the network (`backbone` or `model` and their
         arguments, `preset`, `scaling`, `categorical_features`, `text_features`, `layout`,
-        `text_vectorizer`, `n_ensemble`, `dtype`) must not change.
+        `augmentation`, `text_vectorizer`, `n_ensemble`, `dtype`) must not change.
     dtype : {"float32", "float64", "mixed_float16", "mixed_bfloat16"}, default="float32"
         Keras dtype policy of the network. Keras' global policy and float type have no effect; a
         fit warns of a global policy of lower precision.

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias, cast
 
 from keras_multiclass._data import given_split
 from keras_multiclass._data.ragged import LAYOUTS, Layout
+from keras_multiclass._network import augmentation
 from keras_multiclass._shared.checks import is_count, is_flag, is_integer
 from keras_multiclass._shared.error_marks import mark
 from keras_multiclass._shared.keras.environment import DTYPES
@@ -50,6 +51,7 @@ class Settings:
     n_ensemble: int | Auto
     calibration: str | None
     preset: str | None = None
+    augmentation: Any = None
     threshold: object = None
     predict_batch_size: int | None = None
     fit_options: Mapping[str, object] = field(default_factory=dict)
@@ -129,6 +131,7 @@ _CHECKS = {
     "layout": Check(f"one of {format_list(LAYOUTS)}", one_of(*LAYOUTS)),
     "n_ensemble": _COUNT_OR_AUTO,
     "calibration": Check(f"one of {format_list(CALIBRATIONS)}", one_of(*CALIBRATIONS)),
+    "augmentation": Check(augmentation.ALLOWED, augmentation.is_valid),
     "preset": Check(f"one of {format_list(PRESETS)}", one_of(*PRESETS)),
     "warm_start": _FLAG,
     "engine": Check(f"one of {format_list(ENGINES)}", one_of(*ENGINES)),
@@ -190,6 +193,7 @@ def resolve_settings(values: Mapping[str, object], routed: Mapping[str, object])
         n_ensemble=_integer_or_auto(own["n_ensemble"]),
         calibration=own["calibration"],
         preset=own["preset"],
+        augmentation=own["augmentation"],
         threshold=threshold,
         predict_batch_size=_predict_batch_size(options),
         fit_options=options.of["fit"],
@@ -207,6 +211,8 @@ def _hint(name: str, value: object, check: Check) -> str:
     """Return which of the allowed words a word is similar to, or which split is meant."""
     if name == "validation_split":
         return given_split.hint(value)
+    if name == "augmentation" and not isinstance(value, str):
+        return augmentation.hint(value)
     words = re.findall(r"'(\w+)'", check.allowed)
     return did_you_mean(value, words).strip() if isinstance(value, str) else ""
 
