@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from keras_multiclass._data.categories import CategoricalColumn, CategoricalColumns
@@ -15,7 +16,9 @@ _LEAST_ROWS = 50
 _ALMOST_ALL = 0.9
 
 
-def warn_of_many_categories(X: Any, columns: CategoricalColumns) -> None:
+def warn_of_many_categories(
+    X: Any, columns: CategoricalColumns, n_values: Mapping[int, int] | None = None
+) -> None:
     """Warn of strings that are dates, or that almost all differ.
 
     Parameters
@@ -24,13 +27,24 @@ def warn_of_many_categories(X: Any, columns: CategoricalColumns) -> None:
         The training rows.
     columns : CategoricalColumns
         The categorical columns, by their dtypes.
+    n_values : mapping of int to int, default=None
+        Number of values of each column, if X holds some of the rows only.
     """
     table = Table(X)
     for column in columns.categorical:
         if column.is_declared or not all(isinstance(value, str) for value in column.categories):
             continue
-        if not _warn_of_dates(table, column):
-            _warn_of_identifiers(table, column)
+        if _warn_of_dates(table, column):
+            continue
+        values = table.column(column.position)
+        dtype = str(values.dtype).lower()
+        if dtype.startswith(("cat", "enum", "dictionary")):  # as the user says
+            continue
+        if n_values is None:
+            n_missing = int(values.isna().sum() if table.library == "pandas" else 0)
+            _warn_of_identifiers(table, column, table.n_rows - n_missing)
+        else:
+            _warn_of_identifiers(table, column, n_values[column.position])
 
 
 def _warn_of_dates(table: Table, column: CategoricalColumn) -> bool:
@@ -51,12 +65,7 @@ def _warn_of_dates(table: Table, column: CategoricalColumn) -> bool:
     return True
 
 
-def _warn_of_identifiers(table: Table, column: CategoricalColumn) -> None:
-    values = table.column(column.position)
-    dtype = str(values.dtype).lower()
-    if dtype.startswith(("cat", "enum", "dictionary")):  # as the user says
-        return
-    n_rows = table.n_rows - int(values.isna().sum() if table.library == "pandas" else 0)
+def _warn_of_identifiers(table: Table, column: CategoricalColumn, n_rows: int) -> None:
     if n_rows < _LEAST_ROWS or len(column.categories) < _ALMOST_ALL * n_rows:
         return
     warn(

@@ -107,20 +107,17 @@ def batch_errors(stream: Stream, number: int) -> Iterator[None]:
             yield
         except (ValueError, TypeError) as error:
             text = marked(error, "text in X")
-            if not text:
+            if not text or number == 1:
                 raise
-            error_class = TypeError if isinstance(error, TypeError) else ValueError
-            raise error_class(_refuse_categories(*text)) from error
-
-
-def _refuse_categories(got: str) -> str:
-    return invalid(
-        "X",
-        "real numbers when it is a stream, whose categories are not known before it is read",
-        got,
-        "Encode them in the stream, for example with OneHotEncoder, fitted to all categories "
-        "beforehand. Codes would be read as numbers.",
-    )
+            raise ValueError(
+                invalid(
+                    "X",
+                    "numbers in columns that are numbers in the first batch",
+                    text[0],
+                    "Convert categories to strings in all batches; without names of columns, set "
+                    "categorical_features, too.",
+                )
+            ) from error
 
 
 def _epoch(
