@@ -17,6 +17,11 @@ from keras_multiclass._shared.messages import invalid
 from keras_multiclass._shared.typing import FloatArray
 from keras_multiclass._training.reading.rows import RowReader
 
+_LOST_NAMES = (
+    "If labels are numbers of class names that a dataset has lost, as it does in .map() or "
+    ".prefetch(), set them again: dataset.class_names = [...]."
+)
+
 
 def training_stream(
     stream: Stream,
@@ -106,6 +111,8 @@ def batch_errors(stream: Stream, number: int) -> Iterator[None]:
         try:
             yield
         except (ValueError, TypeError) as error:
+            if stream.may_lack_names and marked(error, "unknown label"):
+                raise ValueError(f"{error} {_LOST_NAMES}") from error
             text = marked(error, "text in X")
             if not text or number == 1:
                 raise

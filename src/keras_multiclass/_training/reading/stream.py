@@ -59,6 +59,8 @@ def read_stream(
     stream = Stream(request.X, "X", parameters.settings.steps_per_epoch)
     batches = stream.first_pass()
     first = next(batches)
+    if known is None and request.classes is None and _are_named(first, stream):
+        request = replace(request, classes=stream.class_names)
     is_text = reads_texts(parameters, first.X, known)
     with batch_errors(stream, 1):
         if not is_text:
@@ -140,6 +142,13 @@ def read_stream(
         y=first.y,
         tokens=statistics.tokens() if known is None else None,
     )
+
+
+def _are_named(batch: Batch, stream: Stream) -> bool:
+    """Whether the labels of a batch are the names of the classes that its dataset knows."""
+    names, y = stream.class_names, batch.y
+    is_vector = isinstance(y, np.ndarray) and y.ndim == 1
+    return names is not None and is_vector and set(y.tolist()) <= set(names.tolist())
 
 
 def _learn_values(
