@@ -124,6 +124,25 @@ def test_missing_values_in_lists_are_read():
     np.testing.assert_array_equal(checked.steps[:, 0], [1, np.nan, 3, 4])
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        objects,
+        pd.Series,
+        pl.Series,
+        lambda rows: pl.Series(np.array(rows), dtype=pl.Array(pl.Float64, 3)),
+        lambda rows: pd.Series([row.tolist() for row in rows]),
+    ],
+    ids=["objects", "pandas", "polars lists", "polars arrays", "pandas lists"],
+)
+def test_vectors_of_one_length_are_the_rows_of_a_matrix(make):
+    rows = list(rng.normal(size=(4, 3)))
+    schema, checked = FeatureSchema.learn(arrange(make(rows)), dtype="float64")
+    assert schema.input_shape == (3,)
+    np.testing.assert_array_equal(checked, rows)
+    np.testing.assert_array_equal(schema.check(make(rows[1:])), rows[1:])
+
+
 def test_series_of_one_channel_are_read():
     X = arrange([row[:, 0] for row in ROWS])
     assert shape_of(X) == (4, None, 1)
@@ -141,7 +160,6 @@ def test_series_of_one_channel_are_read():
         [1.0, 2.0],
         [[1.0], 2.0],
         [],
-        objects([np.ones(2), np.ones(2)]),
         "text",
     ],
     ids=str,

@@ -248,6 +248,13 @@ class NetworkParameters:
                 )
             )
         if self._takes_mask:
+            if self.backbone == "auto" and is_series and sequences.dtype.kind in "iu":
+                warn(
+                    "backbone='auto' reads lists of integers of different lengths as "
+                    "series of numbers. If they are token ids, pad them, X = "
+                    "keras.utils.pad_sequences(list(X), padding='post'), and name a backbone for "
+                    "sequences, such as 'transformer'. If they are numbers, pass floats."
+                )
             return
         if kind in ("table", "image"):
             of = f"for backbone={self.backbone!r}"
