@@ -4,6 +4,8 @@ import datetime
 import decimal
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 import sklearn
 from sklearn.model_selection import StratifiedKFold, cross_val_score
@@ -12,9 +14,6 @@ from _toy import tiny
 from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.labels.codec import LabelCodec
-
-pd = pytest.importorskip("pandas")
-pa = pytest.importorskip("pyarrow")
 
 DAY = datetime.date(2020, 1, 1)
 TIME = datetime.datetime(2020, 1, 1)

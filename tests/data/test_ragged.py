@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
@@ -16,14 +17,10 @@ from keras_multiclass._data.ragged import arrange, as_sequences, shape_of
 from keras_multiclass._data.sequences import Sequences
 from keras_multiclass._data.statistics import ArrayStatistics, Standardization
 
-try:  # neither is required
+try:  # not required
     import awkward as ak
 except ImportError:
     ak = None
-try:
-    import pyarrow as pa
-except ImportError:
-    pa = None
 
 rng = np.random.default_rng(0)
 ROWS = [rng.normal(size=(n, 2)) for n in (3, 1, 4, 2)]
@@ -97,13 +94,12 @@ def of_other_libraries():
         yield "awkward", ak.Array(nested), 2
         yield "awkward of series", ak.Array(series), 1
         yield "rows of awkward", list(ak.Array(nested)), 2
-    if pa is not None:
-        yield "arrow", pa.array(nested), 2
-        yield "arrow of series", pa.chunked_array([pa.array(series)]), 1
-        yield "large lists", pa.array(series, pa.large_list(pa.float64())), 1
-        yield "rows of arrow", list(pa.array(series)), 1
-        kind = pd.ArrowDtype(pa.list_(pa.float64()))
-        yield "pandas of arrow", pd.Series(series, dtype=kind), 1
+    yield "arrow", pa.array(nested), 2
+    yield "arrow of series", pa.chunked_array([pa.array(series)]), 1
+    yield "large lists", pa.array(series, pa.large_list(pa.float64())), 1
+    yield "rows of arrow", list(pa.array(series)), 1
+    kind = pd.ArrowDtype(pa.list_(pa.float64()))
+    yield "pandas of arrow", pd.Series(series, dtype=kind), 1
 
 
 def test_containers_of_other_libraries_are_read():

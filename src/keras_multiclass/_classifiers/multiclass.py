@@ -211,12 +211,14 @@ class KerasMulticlassClassifier(KerasClassifierBase):
         and () for networks that read strings. A dict of these for several inputs.
     network_feature_names_ : ndarray of str
         Only for table backbones: names of the backbone's inputs, such as ``"age"``,
-        ``"age_missing"``, ``"color_red"`` and ``"city_embedding0"``.
+        ``"age_missing"``, ``"color_red"`` and ``"city_embedding0"``. A number is appended to names
+        that others have already.
     resolved_params_ : dict
         Values used by the last new fit for parameters that were ``"auto"`` or not set, by
         parameter name.
-    text_vectorizer_ : CountVectorizer or TfidfVectorizer
-        Only if X held texts: the fitted vectorizer, whose vocabulary is that of the training rows.
+    text_vectorizer_ : CountVectorizer or TfidfVectorizer, or dict of them
+        Only if X held texts: the fitted vectorizer, whose vocabulary is that of the training rows;
+        for several inputs, that of each input of texts, by name.
     temperature_ : float
         Only if probabilities are calibrated: number by which logits are divided; above 1 if the
         network was overconfident.

@@ -403,6 +403,11 @@ class FeatureSchema:
         return None if self.offsets is None else self.offsets.values.copy()
 
     @property
+    def vectorizer(self) -> Any:
+        """The fitted vectorizer of texts; None if there is none."""
+        return None if self.text is None else self.text.vectorizer
+
+    @property
     def input_dtype(self) -> str:
         """Dtype of the checked X."""
         if self.text is not None and self.text.vectorizer is None:

@@ -296,7 +296,16 @@ class PackedSchema(FeatureSchema):
     @property
     def offset_values(self) -> dict[str, np.ndarray] | None:
         """What is subtracted from each input; None if nothing is."""
-        values = {name: schema.offset_values for name, schema in self.schemas.items()}
+        return self._by_input("offset_values")
+
+    @property
+    def vectorizer(self) -> dict[str, Any] | None:
+        """The fitted vectorizer of each input of texts; None if there is none."""
+        return self._by_input("vectorizer")
+
+    def _by_input(self, attribute: str) -> dict[str, Any] | None:
+        """Return an attribute of the inputs that have one; None if none does."""
+        values = {name: getattr(schema, attribute) for name, schema in self.schemas.items()}
         return {name: value for name, value in values.items() if value is not None} or None
 
 

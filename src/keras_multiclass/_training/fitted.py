@@ -172,7 +172,7 @@ class FittedNetwork:
             if state.resolved_params is None
             else dict(state.resolved_params),
             "temperature_": temperature,
-            "text_vectorizer_": None if features.text is None else features.text.vectorizer,
+            "text_vectorizer_": features.vectorizer,
             "n_features_in_": None if features.text is not None else features.n_features_in,
             "thresholds_": state.thresholds,
         }
