@@ -296,7 +296,11 @@ def _to_cell(cell: Any) -> np.ndarray | None:
         except ValueError:  # of unequal lengths
             return None
         return array if array.dtype.kind in "biuf" and array.size else None
-    return cell if _is_array(cell) else None
+    return cell if _is_array(cell) and not _begins_with_string(cell) else None
+
+
+def _begins_with_string(array: np.ndarray) -> bool:
+    return array.dtype.kind in "UST" or isinstance(next(array.flat, None), (str, bytes))
 
 
 def _stacked(column: Any, name: object) -> Any:
