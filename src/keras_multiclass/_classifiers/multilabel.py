@@ -178,7 +178,7 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         Training loop. ``"graph"`` runs whole epochs inside TensorFlow's graph and reuses traces
         across fits, which makes small networks many times faster; ``"keras"`` runs Keras'
         training step batch by batch. ``"auto"`` uses ``"graph"`` unless something requires the
-        Keras engine: callbacks that act on batches, ``run_eagerly``, a stream, X larger than a
+        Keras engine: callbacks that act on batches, ``run_eagerly``, X larger than a
         quarter of the memory, a model that cannot be traced, or another Keras backend. Results
         agree up to rounding.
     random_state : int, RandomState, Generator or None, default=None
