@@ -372,6 +372,11 @@ class FeatureSchema:
             self._check_shape(shape)
 
     @property
+    def n_axes(self) -> int:
+        """Number of axes of X."""
+        return 1 if self.text is not None else 1 + len(self.input_shape)
+
+    @property
     def any_length(self) -> bool:
         """Whether X holds sequences of any length."""
         return self.input_shape[:1] == (None,)

@@ -26,10 +26,7 @@ from keras_multiclass._data.values import to_plain, without_integer_objects
 from keras_multiclass._shared.messages import describe, invalid
 
 _MOST_DIMENSIONS = 5
-_STREAM_CURE = (
-    "Only fit, partial_fit and initialize accept a stream of batches; pass one batch at a time to "
-    "other methods."
-)
+_STREAM_CURE = "A stream of batches cannot be part of other data."
 _AS_INTEGERS = "Pass them as integers, all of one dtype."
 _SERIES = "Pass series of numbers in shape (n, steps, 1), for example X[..., None]."
 _FILL_VALUE_CURE = "Pass X.sparse.to_dense(), or columns of dtype pandas.SparseDtype(float, 0)."

@@ -190,7 +190,7 @@ class ClassificationReport:
         cls,
         estimator: Any,
         X: Any,
-        y: Any,
+        y: Any = None,
         *,
         sample_weight: Any = None,
         top_k: int | None = None,
@@ -203,9 +203,11 @@ class ClassificationReport:
         ----------
         estimator : classifier
             Any fitted scikit-learn classifier; ``predict_proba`` is used if available.
-        X : array-like of shape (n_samples, ...)
-            Features.
-        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+        X : array-like of shape (n_samples, ...), or stream
+            Features. Or a stream of batches ``(X, y)`` or
+            ``(X, y, sample_weight)``, as `fit` of this package reads, instead of the next two.
+            It is read once.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
             Labels in any format, including one-hot. A label unknown to the estimator becomes a
             class of its own; with probabilities, which have no column for it, it is an error.
         sample_weight : array-like of shape (n_samples,), default=None
