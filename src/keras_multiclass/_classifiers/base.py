@@ -70,6 +70,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         scaling: str | None = "auto",
         categorical_features: Any = "from_dtype",
         layout: str = "channels_last",
+        image_size: Any = "auto",
         text_features: Any = "from_dtype",
         text_vectorizer: Any = "auto",
         n_ensemble: int | str = "auto",
@@ -99,6 +100,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         self.scaling = scaling
         self.categorical_features = categorical_features
         self.layout = layout
+        self.image_size = image_size
         self.text_features = text_features
         self.text_vectorizer = text_vectorizer
         self.n_ensemble = n_ensemble
@@ -552,10 +554,13 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
 
         with shielded():
             start_quietly()
-            with interruptible():
-                X = state.features.check(X)
-            with keras_environment(state.dtype):
-                predicted = predict(engine, model, X, batch_size, convert_rows)
+            parts = []
+            for first, part in state.features.parts(X):
+                with interruptible():
+                    checked = state.features.check(part, first)
+                with keras_environment(state.dtype):
+                    parts.append(predict(engine, model, checked, batch_size, convert_rows))
+            predicted = parts[0] if len(parts) == 1 else np.concatenate(parts)
         if n_undefined:
             raise ValueError(
                 f"The output of the network must not contain NaN; got NaN for {n_undefined} of "

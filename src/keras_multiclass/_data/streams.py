@@ -16,6 +16,7 @@ import numpy as np
 from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.foreign_frames import to_frame
 from keras_multiclass._data.frames import library_of
+from keras_multiclass._data.image_paths import are_paths
 from keras_multiclass._data.text import is_text
 from keras_multiclass._shared.messages import describe, invalid
 
@@ -156,6 +157,16 @@ class Stream:
         X = to_frame(item[0])
         check_container(X)
         batch = Batch(*map(_to_array, (X, *item[1:])))
+        if are_paths(batch.X):
+            raise TypeError(
+                invalid(
+                    what,
+                    "numbers",
+                    "paths of image files",
+                    "Pass all paths to fit as a list or array, which decodes the files, or decode "
+                    "them in the stream.",
+                )
+            )
         if is_text(batch.X):
             raise TypeError(
                 invalid(
