@@ -263,14 +263,15 @@ def _decoder() -> Callable[..., Any]:
         image = tf.io.decode_image(tf.io.read_file(path), expand_animations=False)
         image.set_shape([None, None, None])
         is_gray = tf.shape(image)[2] < 3  # with transparency or without
+        # As keras.utils.image_dataset_from_directory does.
+        image = tf.image.resize(image, size)
         gray, color = image[..., :1], image[..., :3]
         image = tf.cond(
             channels == 1,
             lambda: tf.cond(is_gray, lambda: gray, lambda: tf.image.rgb_to_grayscale(color)),
             lambda: tf.cond(is_gray, lambda: tf.repeat(gray, 3, axis=2), lambda: color),
         )
-        # As keras.utils.image_dataset_from_directory does.
-        return tf.cast(tf.round(tf.image.resize(image, size)), tf.uint8)
+        return tf.cast(tf.round(image), tf.uint8)
 
     @tf.function(
         input_signature=[
