@@ -11,6 +11,7 @@ from scipy import sparse
 
 from keras_multiclass._data.foreign_frames import to_rows
 from keras_multiclass._data.frames import MISSING_TYPES, library_of, library_of_frame
+from keras_multiclass._data.image_paths import are_paths
 from keras_multiclass._data.row_selection import take_rows
 from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid, quote
 
@@ -238,6 +239,8 @@ def _holds_inputs(X: Mapping[Any, Any]) -> bool:
 
 
 def _rank(part: Any) -> int:
+    if are_paths(part):  # of images
+        return 4
     rank = len(getattr(part, "shape", ())) or 1
     if rank > 1:
         return rank

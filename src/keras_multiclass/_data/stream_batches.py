@@ -12,6 +12,7 @@ import numpy as np
 from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.foreign_frames import to_frame
 from keras_multiclass._data.frames import library_of
+from keras_multiclass._data.image_paths import are_paths
 from keras_multiclass._data.text import is_text
 from keras_multiclass._shared.messages import describe, invalid
 
@@ -46,6 +47,16 @@ def read_labeled(item: Any, name: str) -> Batch:
         cure = "Put the labels into the batches."
         raise TypeError(invalid(name, _LABELED, describe(item), cure))
     batch = _to_batch(item)
+    if are_paths(batch.X):
+        raise TypeError(
+            invalid(
+                name,
+                "numbers or texts",
+                "paths of image files",
+                "Pass all paths to fit as a list or array, which decodes the files, or decode "
+                "them in the stream.",
+            )
+        )
     _check_rows(batch, name)
     return batch
 

@@ -53,7 +53,7 @@ def training_stream(
     StreamData
         Checked batches, epoch by epoch.
     """
-    with errors_name_batch(stream, 1):
+    with errors_name_batch(stream.name, 1):
         example = rows.read(*first, is_part=True)
     weights = _Weights(
         rows,
