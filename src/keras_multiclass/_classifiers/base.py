@@ -73,6 +73,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         scaling: str | None = "auto",
         categorical_features: Any = "from_dtype",
         layout: str = "channels_last",
+        image_size: Any = "auto",
         text_features: Any = "from_dtype",
         text_vectorizer: Any = "auto",
         n_ensemble: int | str = "auto",
@@ -102,6 +103,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         self.scaling = scaling
         self.categorical_features = categorical_features
         self.layout = layout
+        self.image_size = image_size
         self.text_features = text_features
         self.text_vectorizer = text_vectorizer
         self.n_ensemble = n_ensemble

@@ -79,10 +79,16 @@ class Predictor:
 
         with shielded():
             start_quietly()
-            with interruptible():
-                X = self.state.features.check(X)
-            with keras_environment(self.state.dtype):
-                predicted = predict(self.engine, self.model, X, self.batch_size, convert_rows)
+            parts = []
+            for first, part in self.state.features.parts(X):
+                with interruptible():
+                    checked = self.state.features.check(part, first)
+                with keras_environment(self.state.dtype):
+                    predicted = predict(
+                        self.engine, self.model, checked, self.batch_size, convert_rows
+                    )
+                parts.append(predicted)
+        predicted = parts[0] if len(parts) == 1 else np.concatenate(parts)
         if n_undefined:
             raise ValueError(
                 f"The output of the network must not contain NaN; got NaN for {n_undefined} of "

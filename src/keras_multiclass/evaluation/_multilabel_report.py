@@ -18,8 +18,8 @@ from keras_multiclass.evaluation._report import (
     ConfusedPair,
     check_zero_division,
     confused_pairs,
-    import_pandas,
     plain_values,
+    to_frame_by_class,
 )
 from keras_multiclass.evaluation._scores import score_classes
 from keras_multiclass.evaluation._tables import to_html, to_text
@@ -273,8 +273,7 @@ class MultilabelReport:
         ImportError
             If pandas is not installed.
         """
-        pd = import_pandas()
-        return pd.DataFrame(self.per_class, index=pd.Index(self.classes, name="label"))
+        return to_frame_by_class(self.per_class, self.classes, "label")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as a dict of plain Python values, for JSON or a log.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -347,8 +348,7 @@ class ClassificationReport:
         ImportError
             If pandas is not installed.
         """
-        pd = import_pandas()
-        return pd.DataFrame(self.per_class, index=pd.Index(self.classes, name="class"))
+        return to_frame_by_class(self.per_class, self.classes, "class")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as a dict of plain Python values, for JSON or a log.
@@ -430,6 +430,26 @@ def import_pandas() -> Any:
             "or use to_dict()."
         ) from error
     return pd
+
+
+def to_frame_by_class(per_class: Mapping[str, Any], classes: np.ndarray, name: str) -> Any:
+    """Return scores of the classes as a pandas data frame.
+
+    Parameters
+    ----------
+    per_class : mapping of str to ndarray of shape (n_classes,)
+        The scores.
+    classes : ndarray of shape (n_classes,)
+        The labels, which become the index.
+    name : str
+        Name of the index.
+    """
+    pd = import_pandas()
+    try:
+        index = pd.Index(classes, name=name)
+    except UnicodeEncodeError:  # Arrow's strings hold no surrogates
+        index = pd.Index(classes.astype(object), name=name, dtype=object)
+    return pd.DataFrame(per_class, index=index)
 
 
 def build_report(predictions: Predictions, options: ReportOptions) -> ClassificationReport:

@@ -175,7 +175,7 @@ class IncrementalColumns:
     def learned(self) -> tuple[CategoricalColumns | None, Expansion | None]:
         """Return the categorical columns, and those to expand; None if there are none."""
         expanded: list[ExpandedColumn] = []
-        categorical, n_values = [], {}
+        categorical, n_values, samples = [], {}, {}
         for i, column in enumerate(self._columns):
             if column.texts is not None and (column.categories is None or column.is_text()):
                 texts = to_strings(column.texts.texts)[0]
@@ -186,11 +186,13 @@ class IncrementalColumns:
                 column.categories.has_missing |= column.is_empty_somewhere
                 categorical.append(column.categories.column(i))
                 n_values[i] = column.categories.n_values
+                if column.texts is not None:
+                    samples[i] = np.array(column.texts.texts, dtype=object)
         columns = None
         if categorical:
             columns = CategoricalColumns(len(self._columns), tuple(categorical))
             if not self._names_categories:
-                warn_of_many_categories(self._first, columns, n_values)
+                warn_of_many_categories(self._first, columns, n_values, samples)
         return columns, Expansion(tuple(expanded)) if expanded else None
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.given_split import is_given_split
+from keras_multiclass._data.image_paths import refuse_one_path
 from keras_multiclass._data.one_input import check_one_input, count_rows
 from keras_multiclass._data.ragged import arrange
 from keras_multiclass._data.rows import Data
@@ -45,6 +46,7 @@ def read_arrays(
 ) -> RunData:
     """Read arrays; the arguments are those of `read_data`."""
     check_container(request.X)
+    refuse_one_path(request.X)
     if not isinstance(backbone, InputNetworks):
         fixed = known is not None and not known.features.any_length
         row_shape = known.features.input_shape if known and fixed else None
@@ -76,7 +78,7 @@ def read_arrays(
         None if request.task == "partial_fit" else X.shape[0],  # others may follow
         None if known is None else known.recommendation,
     )
-    if known is None:
+    if known is None and features.images is None:
         backbone.warn_if_ambiguous(shape, parameters.settings.layout)
     settings = resolve_auto(
         parameters,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.column_choice import is_open_choice
 from keras_multiclass._data.expansion.expansion import Expansion, learn_columns
 from keras_multiclass._data.features import FeatureSchema
+from keras_multiclass._data.image_files import ImageFiles
+from keras_multiclass._data.image_paths import are_paths, read_paths, warn_of_image_names
 from keras_multiclass._data.ragged import shape_of
 from keras_multiclass._data.rows import Features
 from keras_multiclass._data.sequences import Sequences
@@ -35,9 +38,14 @@ def reads_texts(parameters: FitParameters, X: object, known: KnownData | None) -
     """
     if known is not None:
         return known.features.text is not None
+    if are_paths(X):
+        return False
     # Positions of categories make an array of one column of strings a table.
     choices = parameters.categorical_features, parameters.text_features
-    return is_text(X, column=all(map(is_open_choice, choices)))
+    if not is_text(X, column=all(map(is_open_choice, choices))):
+        return False
+    warn_of_image_names(X)
+    return True
 
 
 def _check_no_columns(parameters: FitParameters) -> None:
@@ -70,6 +78,8 @@ def learn_features(
     """
     if isinstance(backbone, InputNetworks):
         return learn_inputs(parameters, X, backbone, learn_features)
+    if are_paths(X):
+        return learn_images(parameters, read_paths(X), backbone)
     if backbone.is_text:
         return FeatureSchema.learn_text(
             X,
@@ -82,6 +92,34 @@ def learn_features(
     return learn_table(parameters, X, backbone, *_learn_columns(parameters, X, backbone))
 
 
+def learn_images(
+    parameters: FitParameters, paths: list[str], backbone: NetworkParameters
+) -> tuple[FeatureSchema, Features]:
+    """Decode image files, and learn what there is to learn about an array of images.
+
+    Parameters
+    ----------
+    parameters : FitParameters
+        The parameters of the estimator.
+    paths : list of str
+        The files.
+    backbone : NetworkParameters
+        What reads them.
+    """
+    files = ImageFiles.learn(paths, parameters.settings.image_size, backbone.image_shape)
+    images = files.decode(paths)
+    features, X = learn_features(parameters.without_image_size(), images, backbone, images)
+    return replace(features, images=files), X
+
+
+def _check_no_image_size(image_size: object) -> None:
+    if image_size != "auto":
+        raise ValueError(
+            "`image_size` has no effect unless X holds paths of image files. Remove it, or resize "
+            "the images: X = keras.ops.convert_to_numpy(keras.ops.image.resize(X, image_size))."
+        )
+
+
 def text_parameters(parameters: FitParameters, backbone: NetworkParameters) -> TextParameters:
     """Return how texts are encoded.
 
@@ -92,6 +130,7 @@ def text_parameters(parameters: FitParameters, backbone: NetworkParameters) -> T
     backbone : NetworkParameters
         What reads them.
     """
+    _check_no_image_size(parameters.settings.image_size)
     _check_no_columns(parameters)
     vectorizer, arguments = parameters.text_vectorizer, parameters.routed_to("text_vectorizer")
     if backbone.text_form == "strings":
@@ -121,6 +160,7 @@ def learn_table(
     expansion : Expansion or None
         The columns to expand.
     """
+    _check_no_image_size(parameters.settings.image_size)
     check_no_vectorizer(parameters.text_vectorizer, parameters.routed_to("text_vectorizer"))
     return FeatureSchema.learn(
         X,

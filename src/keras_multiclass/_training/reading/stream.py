@@ -24,7 +24,6 @@ from keras_multiclass._data.streams import Stream
 from keras_multiclass._network.backbone_resolution import NetworkParameters, ResolvedBackbone
 from keras_multiclass._shared.messages import describe, invalid
 from keras_multiclass._training.defaults import resolve_auto
-from keras_multiclass._training.engine import STREAMED, graph_refused
 from keras_multiclass._training.fit_parameters import FitParameters
 from keras_multiclass._training.parameter_checks import Settings
 from keras_multiclass._training.reading.batches import batch_errors, training_stream
@@ -129,6 +128,7 @@ def read_stream(
             stream,
             rows,
             class_weights,
+            first=first,
             n_batches=summary.n_batches,
             weighted=summary.weighted,
             largest_weight=summary.largest_weight,
@@ -239,8 +239,6 @@ def _check_settings(settings: Settings, request: FitRequest, has_validation: boo
                 "The stream determines the batch size.",
             )
         )
-    if settings.engine == "graph":
-        raise graph_refused(STREAMED)
     needs_rows = {
         "validation_split": settings.validation_split is not None,
         "early_stopping": settings.early_stopping not in (False, "auto"),

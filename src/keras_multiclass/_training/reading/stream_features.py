@@ -12,6 +12,7 @@ from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.expansion.expansion import Expansion
 from keras_multiclass._data.expansion.incremental import IncrementalColumns, needs_learning
 from keras_multiclass._data.features import FeatureSchema
+from keras_multiclass._data.image_paths import are_paths
 from keras_multiclass._data.one_input import count_rows
 from keras_multiclass._data.ragged import arrange, shape_of
 from keras_multiclass._data.rows import Features
@@ -22,7 +23,7 @@ from keras_multiclass._data.text_sample import TextSample
 from keras_multiclass._data.weights import check_sample_weight
 from keras_multiclass._network.backbone_resolution import NetworkParameters
 from keras_multiclass._shared.keras.environment import array_dtype
-from keras_multiclass._shared.messages import warn
+from keras_multiclass._shared.messages import invalid, warn
 from keras_multiclass._training.fit_parameters import FitParameters
 from keras_multiclass._training.reading.batches import batch_errors
 from keras_multiclass._training.reading.features import (
@@ -81,6 +82,16 @@ def learn_features_of_stream(
     batches : iterator of Batch
         All others.
     """
+    if are_paths(first.X):
+        raise TypeError(
+            invalid(
+                f"Batch 1 of {stream.name}",
+                "numbers or texts",
+                "paths of image files",
+                "Pass all paths to fit as a list or array, which decodes the files, or decode "
+                "them in the stream.",
+            )
+        )
     with batch_errors(stream, 1):
         learner = _learner_for(parameters, first.X, backbone)
     if learner is not None:
