@@ -17,6 +17,7 @@ from keras_multiclass._shared.error_marks import marked
 from keras_multiclass._shared.messages import invalid
 from keras_multiclass._shared.typing import FloatArray
 from keras_multiclass._training.reading.rows import RowReader
+from keras_multiclass._training.reading.stream_split import RowSplit
 
 _LOST_NAMES = (
     "If labels are numbers of class names that a dataset has lost, as it does in .map() or "
@@ -33,6 +34,7 @@ def training_stream(
     n_batches: int,
     weighted: bool,
     largest_weight: float,
+    split: RowSplit | None = None,
 ) -> StreamData:
     """Return the batches to train on, without rows of weight zero.
 
@@ -52,6 +54,8 @@ def training_stream(
         Whether any batch has sample weights.
     largest_weight : float
         The largest sample weight of all batches.
+    split : RowSplit, default=None
+        Which rows are held out, if any.
 
     Returns
     -------
@@ -67,11 +71,47 @@ def training_stream(
         weighted=weighted or class_weights is not None,
     )
     return StreamData(
-        partial(_epoch, stream, weights, drop_weightless=True),
+        partial(_training_epoch, stream, weights, split),
         stream.steps or n_batches,
         weights.weighted,
         weights.combined(example),
     )
+
+
+def held_out_stream(
+    stream: Stream,
+    rows: RowReader,
+    class_weights: FloatArray | None,
+    split: RowSplit,
+    *,
+    first: Batch,
+    weighted: bool,
+) -> StreamData:
+    """Return the rows that are held out of a stream, each epoch from a pass of its own.
+
+    Parameters
+    ----------
+    stream, rows, class_weights, first, weighted
+        As in `training_stream`.
+    split : RowSplit
+        Which rows these are, as found in the first pass.
+
+    Returns
+    -------
+    StreamData
+        Checked batches of held-out rows.
+    """
+    split.check()
+    with errors_name_batch(stream.name, 1):
+        example = rows.read(*first, is_part=True)
+    is_weighted = weighted or class_weights is not None
+    exponent = _exponent(split.largest_weight, class_weights)
+    weights = _Weights(rows, class_weights, exponent, weighted=is_weighted)
+
+    def epoch() -> Iterator[TrainingData]:
+        return _weighted(split.held_out(_read(stream.first_pass(), stream, rows, "")), weights)
+
+    return StreamData(epoch, split.n_batches, is_weighted, weights.combined(example))
 
 
 def validation_stream(
@@ -108,7 +148,7 @@ def validation_stream(
     if example is None or is_weightless:
         raise ValueError(ALL_WEIGHTS_ZERO)
     weights = _Weights(rows, class_weights, _exponent(largest, class_weights), weighted=weighted)
-    epoch = partial(_epoch, stream, weights, suffix="_val")
+    epoch = partial(_validation_epoch, stream, weights)
     return StreamData(epoch, n_batches, weighted, weights.combined(example))
 
 
@@ -171,15 +211,23 @@ def batch_errors(stream: Stream, number: int) -> Iterator[None]:
             ) from error
 
 
-def _epoch(
-    stream: Stream,
-    weights: _Weights,
-    *,
-    suffix: str = "",
-    drop_weightless: bool = False,
+def _training_epoch(
+    stream: Stream, weights: _Weights, split: RowSplit | None
+) -> Iterator[TrainingData]:
+    parts = _read(stream.epoch(), stream, weights.rows, "")
+    training = parts if split is None else split.training(parts)
+    return _weighted(training, weights, drop_weightless=True)
+
+
+def _validation_epoch(stream: Stream, weights: _Weights) -> Iterator[TrainingData]:
+    return _weighted(_read(stream.epoch(), stream, weights.rows, "_val"), weights)
+
+
+def _weighted(
+    parts: Iterator[TrainingData], weights: _Weights, *, drop_weightless: bool = False
 ) -> Iterator[TrainingData]:
     is_empty = True
-    for part in _read(stream.epoch(), stream, weights.rows, suffix):
+    for part in parts:
         part = weights.combined(part)
         if drop_weightless and part.sample_weight is not None and not part.sample_weight.all():
             part = part.take(np.flatnonzero(part.sample_weight))

@@ -16,22 +16,32 @@ from keras_multiclass._data.one_input import check_one_input, count_rows
 from keras_multiclass._data.ragged import arrange, shape_of
 from keras_multiclass._data.row_sample import RowSample
 from keras_multiclass._data.row_selection import take_rows
-from keras_multiclass._data.rows import Features, TrainingData
+from keras_multiclass._data.rows import Data, Features, TrainingData
 from keras_multiclass._data.sequences import Sequences
 from keras_multiclass._data.statistics import most_quantile_rows
 from keras_multiclass._data.stream_batches import Batch
 from keras_multiclass._data.streams import Stream
 from keras_multiclass._network.backbone_resolution import NetworkParameters, ResolvedBackbone
+from keras_multiclass._shared.checks import is_integer
 from keras_multiclass._shared.messages import describe, invalid
 from keras_multiclass._training.defaults import resolve_auto
+from keras_multiclass._training.early_stopping import DEFAULT_VALIDATION_SPLIT
 from keras_multiclass._training.fit_parameters import FitParameters
 from keras_multiclass._training.parameter_checks import Settings
-from keras_multiclass._training.reading.batches import batch_errors, training_stream
+from keras_multiclass._training.reading.batches import (
+    batch_errors,
+    held_out_stream,
+    training_stream,
+)
 from keras_multiclass._training.reading.features import reads_texts
 from keras_multiclass._training.reading.first_pass import FirstPass, StreamStatistics, StreamSummary
 from keras_multiclass._training.reading.rows import RowReader, check_not_given_beside_stream
 from keras_multiclass._training.reading.run_data import KnownData, RunData
-from keras_multiclass._training.reading.stream_features import learn_features_of_stream
+from keras_multiclass._training.reading.stream_features import (
+    TrainingRows,
+    learn_features_of_stream,
+)
+from keras_multiclass._training.reading.stream_split import RowSplit, SplitPass
 from keras_multiclass._training.reading.validation import (
     check_split_arguments,
     check_validation_arguments,
@@ -54,7 +64,9 @@ def read_stream(
         request.X_val, request.y_val, request.sample_weight_val
     )
     check_split_arguments(parameters.settings.validation_split, request, has_validation)
-    _check_settings(parameters.settings, request, has_validation)
+    _check_settings(parameters.settings)
+    fraction = _held_out_fraction(parameters.settings, request, has_validation)
+    split = None if fraction is None else RowSplit(fraction, seed, "X")
     stream = Stream(request.X, "X", parameters.settings.steps_per_epoch)
     batches = stream.first_pass()
     first = next(batches)
@@ -68,22 +80,23 @@ def read_stream(
         layout = parameters.settings.layout if known is None else known.features.layout
         if not is_text and isinstance(first_X := arrange(first.X, layout), Sequences):
             backbone.check_unequal(first.X, first_X)
-    if known is None:
-        features, X, first, batches = learn_features_of_stream(
-            parameters, stream, first, batches, backbone
-        )
-    with batch_errors(stream, 1):
-        first_X = first.X if is_text else arrange(first.X, layout)
         task = parameters.task.for_target(first.y, known.codec if known else None)
         labels = task.incremental()
+    if known is None:
+        features, X, first, batches = learn_features_of_stream(
+            parameters, stream, first, batches, backbone, TrainingRows(labels, split)
+        )
+    in_first_pass = None if split is None else split.first_pass()
+    with batch_errors(stream, 1):
+        first_X = first.X if is_text else arrange(first.X, layout)
         if known is not None:
             features, X = known.features, known.features.check(first.X)
         learning_rows = RowReader(features, labels)
         sample = learning_rows.combine(X, labels.encode(first.y), first.sample_weight, is_part=True)
+        mask = None if in_first_pass is None else in_first_pass.mask(sample.y, sample.sample_weight)
         if known is None:
-            features, sample = _learn_values(
-                features, first_X, sample, is_raw=backbone.reads_raw(parameters.settings.scaling)
-            )
+            is_raw = backbone.reads_raw(parameters.settings.scaling)
+            features, sample = _learn_values(features, first_X, sample, mask, is_raw=is_raw)
             learning_rows = RowReader(features, labels)
     recommended = None if known is None else known.recommendation
     resolved = backbone.resolve(shape_of(X), known=recommended)
@@ -93,12 +106,16 @@ def read_stream(
         parameters,
         resolved,
         task.any_objective,
-        can_hold_out=has_validation,
+        can_hold_out=has_validation or split is not None,
         n_ensemble=None if known is None else known.n_ensemble,
     )
+    if split is not None:
+        settings = replace(settings, validation_split=split.fraction)
     precision = _PrecisionCheck(features, sample.X, is_active=known is None and not is_text)
     precision.add(first.X, sample)
-    rest = _rest(batches, stream, learning_rows, precision)
+    if in_first_pass is not None:
+        sample, _ = in_first_pass.split(sample, mask)
+    rest = _rest(batches, stream, learning_rows, precision, in_first_pass)
     by_class = parameters.class_weight is not None and labels.weighs_rows
     summary = _summarize(
         chain([sample], rest),
@@ -117,6 +134,13 @@ def read_stream(
     )
     rows, class_weights = RowReader(features, codec), weighting.rows
     statistics = StreamStatistics(summary, labels.positions(codec), class_weights)
+    validation: Data | None = None
+    if has_validation:
+        validation = read_validation(rows, request, codec, class_weights, None)
+    elif split is not None:
+        validation = held_out_stream(
+            stream, rows, class_weights, split, first=first, weighted=summary.weighted
+        )
     return RunData(
         codec=codec,
         objective=task.objective_of(codec, weighting),
@@ -132,10 +156,9 @@ def read_stream(
             n_batches=summary.n_batches,
             weighted=summary.weighted,
             largest_weight=summary.largest_weight,
+            split=split,
         ),
-        validation=read_validation(rows, request, codec, class_weights, None)
-        if has_validation
-        else None,
+        validation=validation,
         batch_size=sample.n_samples,
         statistics=statistics,
         sample=sample,
@@ -152,10 +175,17 @@ def _are_named(batch: Batch, stream: Stream) -> bool:
 
 
 def _learn_values(
-    features: FeatureSchema, X: object, batch: TrainingData, *, is_raw: bool
+    features: FeatureSchema,
+    X: object,
+    batch: TrainingData,
+    held_out: np.ndarray | None,
+    *,
+    is_raw: bool,
 ) -> tuple[FeatureSchema, TrainingData]:
-    weights = batch.sample_weight
-    rows = None if weights is None or not weights.any() else np.flatnonzero(weights)
+    counted = np.ones(batch.n_samples, bool) if held_out is None else ~held_out
+    if batch.sample_weight is not None:
+        counted &= batch.sample_weight > 0
+    rows = None if counted.all() or not counted.any() else np.flatnonzero(counted)
     features, checked = features.learn_values(
         X, batch.X, rows, subtract_offsets=not is_raw, is_part=True
     )
@@ -190,13 +220,20 @@ class _PrecisionCheck:
 
 
 def _rest(
-    batches: Iterator[Batch], stream: Stream, rows: RowReader, precision: _PrecisionCheck
+    batches: Iterator[Batch],
+    stream: Stream,
+    rows: RowReader,
+    precision: _PrecisionCheck,
+    split: SplitPass | None,
 ) -> Iterator[TrainingData]:
     for number, batch in enumerate(batches, start=2):
         with batch_errors(stream, number):
             part = rows.read(*batch, is_part=True)
             precision.add(batch.X, part)
-        yield part
+            if split is not None:
+                part, _ = split.split(part)
+        if part.n_samples:
+            yield part
 
 
 def _summarize(
@@ -229,7 +266,7 @@ def _summarize(
     return first_pass.summary()
 
 
-def _check_settings(settings: Settings, request: FitRequest, has_validation: bool) -> None:
+def _check_settings(settings: Settings) -> None:
     if settings.batch_size != "auto":
         raise ValueError(
             invalid(
@@ -239,16 +276,37 @@ def _check_settings(settings: Settings, request: FitRequest, has_validation: boo
                 "The stream determines the batch size.",
             )
         )
+
+
+def _held_out_fraction(
+    settings: Settings, request: FitRequest, has_validation: bool
+) -> float | None:
+    """Return the fraction of rows to hold out; None if there are validation data, or no need."""
+    fraction = settings.validation_split
     needs_rows = {
-        "validation_split": settings.validation_split is not None,
+        "validation_split": fraction is not None,
         "early_stopping": settings.early_stopping not in (False, "auto"),
         "calibration": settings.calibration not in (None, "auto"),
         "threshold": is_chosen(settings.threshold),
     }
     names = [name for name, needed in needs_rows.items() if needed]
-    if names and request.task == "fit" and not has_validation:
-        instead = "Set it to None and pass" if is_given_split(settings.validation_split) else "Pass"
+    if not names or request.task != "fit" or has_validation:
+        return None
+    if fraction is not None and (is_given_split(fraction) or is_integer(fraction)):
         raise ValueError(
-            f"`{names[0]}` needs X_val when X is a stream, from which no rows can be held out; "
-            f"got none. {instead} X_val, another stream, or an array with y_val."
+            invalid(
+                "`validation_split`",
+                "None or a fraction when X is a stream",
+                describe(fraction),
+                "Or set it to None and pass X_val, another stream, or an array with y_val.",
+            )
         )
+    if settings.steps_per_epoch is not None:
+        raise ValueError(
+            f"`{names[0]}` needs X_val when `fit__steps_per_epoch` is set, because no rows can be "
+            "held out of a stream whose epochs differ; got none. Pass X_val, a finite stream, or "
+            "an array with y_val."
+        )
+    if fraction is None:
+        return DEFAULT_VALIDATION_SPLIT
+    return float(fraction) or None  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from keras_multiclass._data.expansion.expansion import Expansion
 from keras_multiclass._data.expansion.incremental import IncrementalColumns, needs_learning
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.image_paths import are_paths
+from keras_multiclass._data.labels.target import IncrementalTarget
 from keras_multiclass._data.one_input import count_rows
 from keras_multiclass._data.ragged import arrange, shape_of
 from keras_multiclass._data.rows import Features
@@ -31,6 +32,7 @@ from keras_multiclass._training.reading.features import (
     may_have_columns,
     text_parameters,
 )
+from keras_multiclass._training.reading.stream_split import RowSplit
 
 _MOST_TEXTS = 2**20
 _MOST_CHARACTERS = 2**26
@@ -52,6 +54,7 @@ def learn_features_of_stream(
     first: Batch,
     batches: Iterator[Batch],
     backbone: NetworkParameters,
+    rows: TrainingRows,
 ) -> tuple[FeatureSchema, Features, Batch, Iterator[Batch]]:
     """Learn shape, names and kinds of columns of X, and check the first batch.
 
@@ -70,6 +73,8 @@ def learn_features_of_stream(
         All others.
     backbone : NetworkParameters
         How X is read.
+    rows : TrainingRows
+        Which rows count.
 
     Returns
     -------
@@ -97,7 +102,7 @@ def learn_features_of_stream(
     if learner is not None:
         for number, batch in enumerate(chain([first], batches), start=1):
             with batch_errors(stream, number):
-                learner.add(batch.X, _weighted_rows(batch))
+                learner.add(batch.X, rows.of(batch))
         batches = stream.first_pass()
         first = next(batches)
     with batch_errors(stream, 1):
@@ -120,12 +125,37 @@ def _learner_for(parameters: FitParameters, X: Any, backbone: NetworkParameters)
     return None
 
 
-def _weighted_rows(batch: Batch) -> np.ndarray | None:
-    if batch.sample_weight is None:
-        return None
-    n_rows = count_rows(batch.X) or 0
-    weights = check_sample_weight(batch.sample_weight, n_rows, np.float64, allow_all_zero=True)
-    return None if weights is None or weights.all() else np.flatnonzero(weights)
+class TrainingRows:
+    """Finds the rows that count in the batches of a pass: those of positive weight, not held out.
+
+    Parameters
+    ----------
+    labels : IncrementalTarget
+        Encodes the labels.
+    split : RowSplit or None
+        Which rows are held out, if any.
+    """
+
+    def __init__(self, labels: IncrementalTarget, split: RowSplit | None) -> None:
+        self._labels = labels
+        self._places = None if split is None else split.places()
+
+    def of(self, batch: Batch) -> np.ndarray | None:
+        """Return the indices of these rows in the next batch; None for all.
+
+        Parameters
+        ----------
+        batch : Batch
+            The batch.
+        """
+        n_rows = count_rows(batch.X) or 0
+        weights = check_sample_weight(batch.sample_weight, n_rows, np.float64, allow_all_zero=True)
+        counted = np.ones(n_rows, bool) if weights is None else weights > 0
+        if self._places is not None:
+            mask = self._places.mask(self._labels.encode(batch.y), weights)
+            if len(mask) == n_rows:  # else the next pass raises a better error
+                counted &= ~mask
+        return None if counted.all() else np.flatnonzero(counted)
 
 
 class _Columns:
