@@ -90,7 +90,8 @@ class KerasMultilabelClassifier(KerasClassifierBase):
     validation_split : float, int, splitter or list of one pair, default=None
         Which rows to hold out for validation. `partial_fit` holds out none.
 
-        - A fraction, shuffled and stratified by label (iterative stratification).
+        - A fraction, shuffled and stratified by label (iterative stratification); of a stream,
+          random rows, the same in each pass.
         - An integer of at least 2: a number of folds, shuffled and stratified by label. Each
           member of an ensemble (`n_ensemble`) holds out another fold, and validation scores are
           those of the members that have not trained on a row. If there are more members than
