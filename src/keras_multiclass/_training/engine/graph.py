@@ -1,9 +1,9 @@
 """The engine that stays in TensorFlow's graph for whole epochs, and reuses its traces.
 
-It copies X, labels and weights to the device once. A traced loop gathers each batch and calls the
-model's own ``train_step``, so that losses, metrics, regularization, batch normalization, dropout
-and a user's step are exactly Keras'. The trace takes the variables of the model as an argument and
-is shared by all models of the same description.
+It copies X, labels and weights to the device once, or if X is large, a few batches at a time. A
+traced loop gathers each batch and calls the model's own ``train_step``, so that losses, metrics,
+regularization, batch normalization, dropout and a user's step are exactly Keras'. The trace takes
+the variables of the model as an argument and is shared by all models of the same description.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_multiclass._data.cast_on_read import CastOnRead
 from keras_multiclass._data.rows import Features, TrainingData, dense
 from keras_multiclass._shared.interrupts import check_interrupt
 from keras_multiclass._shared.keras.epoch_callbacks import EpochListener, Logs
@@ -29,6 +28,7 @@ from keras_multiclass._shared.upstream.tensorflow import call
 from keras_multiclass._training.engine.base import TrainingPlan, TrainingResult
 from keras_multiclass._training.engine.binding import create_variables, state_of, values_of
 from keras_multiclass._training.engine.cache import Step, programs
+from keras_multiclass._training.engine.device_data import DeviceData, Placed, place
 from keras_multiclass._training.engine.epochs import (
     flat,
     is_due,
@@ -37,12 +37,8 @@ from keras_multiclass._training.engine.epochs import (
     run_training,
     walk_epochs,
 )
-from keras_multiclass._training.engine.programs import (
-    DeviceData,
-    Program,
-    Trainee,
-    widened,
-)
+from keras_multiclass._training.engine.memory import stays_on_host
+from keras_multiclass._training.engine.programs import Program, Trainee
 from keras_multiclass._training.engine.row_order import lengths_of, shuffled
 from keras_multiclass._training.engine.traceable import TracingError, tracing
 from keras_multiclass._training.engine.work import multiplications, open_steps
@@ -61,8 +57,6 @@ _SECONDS_PER_STEP = 1e-4
 _MULTIPLICATIONS_PER_SECOND = 5e9
 _ORDER_BYTES = 2**24
 _PREDICTED_BYTES = 2**24
-_LARGE = 2**24  # bytes
-_ALIGNMENT = 64
 
 
 class GraphEngine:
@@ -80,7 +74,14 @@ class GraphEngine:
         # Keras resets `jit_compile` if a layer does not support it.
         compiled = model.jit_compile if requested else is_worth_compiling(model, data, plan)
         acting = any(not isinstance(c, EpochListener) for c in plan.callbacks)
-        watched = acting or overrides_logs(model) or compiled or _has_long_epochs(model, data, plan)
+        arrays = [data.X] if validation is None else [data.X, validation.X]
+        watched = (
+            acting
+            or overrides_logs(model)
+            or compiled
+            or any(map(stays_on_host, arrays))
+            or _has_long_epochs(model, data, plan)
+        )
         with tracing():
             run = _Run(model, data, validation, plan, watched=watched, xla=compiled)
         result = run_training(model, data, plan, run.watched if watched else run.unwatched)
@@ -156,11 +157,10 @@ class _Run:
         self.n_samples = data.n_samples
         self.lengths = lengths_of(data)
         self.rows = None if data.rows is None else data.rows.astype(np.int32, copy=False)
-        self.data = _upload(data)
-        self.held_out: DeviceData | None = None
+        self.data = place(data)
+        self.held_out: Placed | None = None
         if validation is not None:
-            shared = self.data.X if validation.X is data.X else None
-            self.held_out = _upload(validation, shared)
+            self.held_out = place(validation, self.data if validation.X is data.X else None)
             rows = np.arange(validation.n_samples) if validation.rows is None else validation.rows
             lengths = lengths_of(validation)
             rows = rows if lengths is None else rows[np.argsort(lengths, kind="stable")]
@@ -228,7 +228,7 @@ class _Run:
                 block = self.program.block(self.trainee, self.data, n_rows, batch_size)
                 if draws_random_numbers(block) and not required:
                     raise NotImplementedError("XLA would draw different random numbers")
-                rows = self._rows_of(np.zeros(n_rows, np.int32))
+                rows = self.data.take(np.zeros(n_rows, np.int32))
                 with without_native_logs():  # XLA logs its start
                     block(self.state, *rows, tf.constant(0))  # compiles, without a step
                 blocks.append((n_rows, batch_size, block))
@@ -265,7 +265,7 @@ class _Run:
         self,
         function: Callable[..., Any],
         state: list[tf.Variable],
-        data: DeviceData,
+        data: Placed,
         order: np.ndarray,
         batch_size: tf.Tensor,
         steps: int,
@@ -274,8 +274,9 @@ class _Run:
         rows_per_step, done, logs = int(batch_size), 0, {}
         while done < len(order):
             began = time.perf_counter()
+            steps = min(steps, data.most_steps(rows_per_step))
             piece = order[done : done + steps * rows_per_step]
-            logs = _to_numpy(call(function, state, data.tensors, tf.constant(piece), batch_size))
+            logs = _to_numpy(call(function, state, *data.block(piece), batch_size))
             done += len(piece)
             steps = _next_size(steps, time.perf_counter() - began)
             check_interrupt()
@@ -327,17 +328,14 @@ class _Run:
             for start in range(done, end, n_rows):
                 rows = order[start : min(start + n_rows, end)]
                 n_steps = tf.constant(len(rows) // batch_size)
-                logs = block(self.state, *self._rows_of(padded(rows, n_rows)), n_steps)
+                logs = block(self.state, *self.data.take(padded(rows, n_rows)), n_steps)
                 check_interrupt()
             done = end
         return done, _to_numpy(logs)
 
-    def _rows_of(self, rows: np.ndarray) -> list[tf.Tensor]:
-        X, *others = (tf.gather(tensor, rows) for tensor in self.data.tensors)
-        return [widened(X), *others]
-
     def unwatched(self, callbacks: keras.callbacks.CallbackList, numbers: range) -> None:
         """Train several epochs per call, and call the callbacks afterwards."""
+        assert isinstance(self.data, DeviceData)
         most = max(1, _ORDER_BYTES // (4 * self.n_samples))
         remaining, size = list(numbers), 1
         while remaining:
@@ -346,7 +344,7 @@ class _Run:
             orders = tf.constant(np.stack([self._order(epoch) for epoch in together]))
             due = [is_due(self.plan, epoch) for epoch in together]
             held: tuple[Any, ...] = ()
-            if self.held_out is not None:
+            if isinstance(self.held_out, DeviceData):
                 held = (
                     self.held_out.tensors,
                     tf.constant(self.held_out_order),
@@ -407,41 +405,3 @@ def _by_epoch(stacked: tuple[Logs, Logs], due: list[bool]) -> Iterator[Logs]:
 
 def _to_numpy(logs: Any) -> Logs:
     return flat(dict(tf.nest.map_structure(lambda value: value.numpy(), logs)))
-
-
-def _upload(data: TrainingData, X: tf.Tensor | None = None) -> DeviceData:
-    """Copy arrays to the device, labels and weights to the positions of their rows in X."""
-
-    def placed(values: np.ndarray) -> tf.Tensor:
-        if data.rows is None:
-            return tf.constant(values)
-        full = np.zeros((data.X.shape[0], *values.shape[1:]), values.dtype)
-        full[data.rows] = values
-        return tf.constant(full)
-
-    weights = None if data.sample_weight is None else placed(data.sample_weight)
-    X = _copy_features(data.X) if X is None else X
-    return DeviceData(X, placed(data.y), weights, open_steps(data.X))
-
-
-def _copy_features(X: Features) -> tf.Tensor:
-    """Copy X to the device, without an intermediate copy if it is large.
-
-    Numbers of few bits stay so, and are cast batch by batch.
-    """
-    is_gpu = bool(tf.config.list_logical_devices("GPU"))
-    narrow = X.narrow if isinstance(X, CastOnRead) and not is_gpu else None
-    if narrow is not None:
-        X = narrow
-    n_bytes = int(np.prod(X.shape, dtype=np.int64)) * X.dtype.itemsize
-    if n_bytes < _LARGE or is_gpu:
-        return tf.constant(dense(X[:]))
-    # TensorFlow copies a NumPy array twice unless it is aligned.
-    buffer = np.empty(n_bytes + _ALIGNMENT, np.uint8)
-    start = -buffer.ctypes.data % _ALIGNMENT
-    aligned = buffer[start : start + n_bytes].view(X.dtype).reshape(X.shape)
-    rows = max(1, _LARGE * X.shape[0] // n_bytes)
-    for first in range(0, X.shape[0], rows):
-        aligned[first : first + rows] = dense(X[first : first + rows])
-        check_interrupt()
-    return tf.experimental.dlpack.from_dlpack(aligned.__dlpack__())
