@@ -24,6 +24,8 @@ _ALIGNMENT = 64
 class DeviceData:
     """Arrays on the device: all rows of X, with labels and weights at the same positions.
 
+    For a stream, it is one row, which tells shapes and dtypes.
+
     Attributes
     ----------
     X : tf.Tensor of shape (n_rows, ...)
@@ -57,14 +59,13 @@ class DeviceData:
         del batch_size
         return np.iinfo(np.int32).max
 
-    def block(self, rows: np.ndarray) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
+    def block(self, rows: np.ndarray) -> tuple[tuple[tf.Tensor, ...], np.ndarray]:
         """Return tensors that hold some rows, and the positions of these rows there."""
-        return self.tensors, tf.constant(rows)
+        return self.tensors, rows
 
     def take(self, rows: np.ndarray) -> tuple[tf.Tensor, ...]:
         """Return some rows, the features in the network's dtype."""
-        X, *others = (tf.gather(tensor, rows) for tensor in self.tensors)
-        return widened(X), *others
+        return rows_of(self.tensors, rows)
 
 
 class HostData:
@@ -101,9 +102,9 @@ class HostData:
         row_bytes = int(np.prod(self._X.shape[1:], dtype=np.int64)) * self._X.dtype.itemsize
         return max(1, _BLOCK_BYTES // (row_bytes * batch_size))
 
-    def block(self, rows: np.ndarray) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
+    def block(self, rows: np.ndarray) -> tuple[tuple[tf.Tensor, ...], np.ndarray]:
         """Copy some rows; return them, and their positions in the copy."""
-        return self._copy(rows, widen=self._cast_at_once), tf.range(len(rows))
+        return self._copy(rows, widen=self._cast_at_once), np.arange(len(rows), dtype=np.int32)
 
     def take(self, rows: np.ndarray) -> tuple[tf.Tensor, ...]:
         """Return some rows, the features in the network's dtype."""
@@ -134,6 +135,20 @@ def place(data: TrainingData, like: Placed | None = None) -> Placed:
     y, weights = _at_rows(data.y, data), _at_rows(data.sample_weight, data)
     weights = None if weights is None else tf.constant(weights)
     return DeviceData(X, tf.constant(y), weights, open_steps(data.X))
+
+
+def rows_of(tensors: tuple[tf.Tensor, ...], rows: np.ndarray) -> tuple[tf.Tensor, ...]:
+    """Select rows of tensors, the features in the network's dtype.
+
+    Parameters
+    ----------
+    tensors : tuple of tf.Tensor
+        X, y and maybe weights.
+    rows : ndarray of int32 of shape (n_rows,)
+        The rows.
+    """
+    X, *others = (tf.gather(tensor, rows) for tensor in tensors)
+    return widened(X), *others
 
 
 def widened(X: tf.Tensor) -> tf.Tensor:

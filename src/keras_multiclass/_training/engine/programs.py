@@ -123,18 +123,19 @@ class Program:
         return self._values_per_row[input_shape]
 
     def train(self, trainee: Trainee, data: Placed) -> Any:
-        """Get ``f(state, *data, order, batch_size) -> logs``.
+        """Get ``f(state, *data, order, bounds) -> logs``.
 
-        It takes a step for each batch of the rows in ``order``; the metrics are not reset.
+        It takes a step for each batch of the rows in ``order``, which begin at the ``bounds`` and
+        end at the next one; the metrics are not reset.
         """
 
         def train(*arguments: tf.Tensor) -> Any:
-            *tensors, order, batch_size = arguments
+            *tensors, order, bounds = arguments
             with trainee.optimizing():
-                return _steps(model, "train_step", tensors, order, batch_size)
+                return _steps(model, "train_step", tensors, order, bounds)
 
         model = trainee.model
-        return self._training(trainee, "train", train, (*data.signature, _ROWS, _COUNT))
+        return self._training(trainee, "train", train, (*data.signature, _ROWS, _ROWS))
 
     def step(self, model: keras.Model, name: str, batch: Sequence[tf.TensorSpec]) -> Any:
         """Get ``f(state, *batch) -> logs``, which takes one step; the metrics are not reset.
@@ -194,17 +195,17 @@ class Program:
         return self._get(model, ("reset", trainee.threads), make)
 
     def validate(self, trainee: Trainee, data: Placed) -> Any:
-        """Get ``f(state, *data, order, batch_size) -> logs``; the metrics are not reset."""
+        """Get ``f(state, *data, order, bounds) -> logs``; the metrics are not reset."""
 
         def validate(*arguments: tf.Tensor) -> Any:
-            *tensors, order, batch_size = arguments
-            return _steps(model, "test_step", tensors, order, batch_size)
+            *tensors, order, bounds = arguments
+            return _steps(model, "test_step", tensors, order, bounds)
 
         def make() -> Any:
             state = state_of(model, with_training=True)
             return trace(model, state, validate, signature, threads=trainee.threads)
 
-        model, signature = trainee.model, (*data.signature, _ROWS, _COUNT)
+        model, signature = trainee.model, (*data.signature, _ROWS, _ROWS)
         return self._get(model, ("validate", signature, trainee.threads), make)
 
     def epochs(self, trainee: Trainee, data: Placed, validation: Placed | None) -> Any:
@@ -218,13 +219,14 @@ class Program:
         def epochs(data: Any, orders: tf.Tensor, batch_size: tf.Tensor, *held: Any) -> Any:
             def one(epoch: tf.Tensor) -> Any:
                 model.reset_metrics()
-                logs = _steps(model, "train_step", data, orders[epoch], batch_size)
+                bounds = _bounds(tf.shape(orders)[1], batch_size)
+                logs = _steps(model, "train_step", data, orders[epoch], bounds)
                 if not held:
                     return logs, {}
                 held_out, order, held_batch_size, due = held
-                order = order[: tf.where(due[epoch], tf.size(order), 0)]
+                bounds = _bounds(tf.where(due[epoch], tf.size(order), 0), held_batch_size)
                 model.reset_metrics()
-                return logs, _steps(model, "test_step", held_out, order, held_batch_size)
+                return logs, _steps(model, "test_step", held_out, order, bounds)
 
             metrics = _results(model)
             with trainee.optimizing():
@@ -282,38 +284,43 @@ def _results(model: keras.Model) -> Any:
     return tf.nest.map_structure(read, model.get_metrics_result())
 
 
+def _bounds(n_rows: tf.Tensor, batch_size: tf.Tensor) -> tf.Tensor:
+    """Return where the batches of some rows begin, and the last one ends."""
+    return tf.minimum(tf.range(0, n_rows + batch_size, batch_size), n_rows)
+
+
 def _steps(
     model: keras.Model,
     name: str,
     tensors: Sequence[tf.Tensor],
     order: tf.Tensor,
-    batch_size: tf.Tensor,
+    bounds: tf.Tensor,
 ) -> Any:
     """Take one step of a kind per batch, and return the logs of the last one."""
     step = step_of(model, name)
-    n_samples = tf.size(order)
+    n_batches = tf.size(bounds) - 1
 
-    def take(start: tf.Tensor) -> Any:
-        rows = order[start : tf.minimum(start + batch_size, n_samples)]
+    def take(number: tf.Tensor) -> Any:
+        rows = order[bounds[number] : bounds[number + 1]]
         X, *others = (tf.gather(tensor, rows) for tensor in tensors)
         return step((widened(X), *others))
 
     if not overrides_logs(model):  # the logs are the metrics, which are computed once
 
-        def body(start: tf.Tensor) -> tuple[tf.Tensor]:
-            take(start)
-            return (start + batch_size,)
+        def body(number: tf.Tensor) -> tuple[tf.Tensor]:
+            take(number)
+            return (number + 1,)
 
         tf.while_loop(
-            lambda start: start < n_samples, body, (tf.constant(0),), parallel_iterations=1
+            lambda number: number < n_batches, body, (tf.constant(0),), parallel_iterations=1
         )
         return _results(model)
 
     logs = take(tf.constant(0))
     _, logs = tf.while_loop(
-        lambda start, _: start < n_samples,
-        lambda start, _: (start + batch_size, take(start)),
-        (batch_size, logs),
+        lambda number, _: number < n_batches,
+        lambda number, _: (number + 1, take(number)),
+        (tf.constant(1), logs),
     )
     return logs
 

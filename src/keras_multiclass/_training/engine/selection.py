@@ -25,7 +25,6 @@ from keras_multiclass._training.engine.memory import (
 from keras_multiclass._training.engine.traceable import PREDICTING, TracingError, why_no_graph_of
 from keras_multiclass.exceptions import EngineError
 
-STREAMED = "a stream is trained on batch by batch"
 # A batch to predict has as many rows as fit into so many bytes, but no more than these.
 _PREDICTION_BATCH_BYTES = 2**24
 _MOST_ROWS_PER_BATCH = 128
@@ -91,8 +90,7 @@ def train(
     reason = (
         "engine='keras'" if requested == "keras" else why_not_graph(model, data, validation, plan)
     )
-    # Streams always have a reason; this check is for the types.
-    if reason is None and isinstance(data, TrainingData) and not isinstance(validation, StreamData):
+    if reason is None:
         from keras_multiclass._training.engine.graph import GraphEngine
 
         try:
@@ -209,26 +207,27 @@ def why_not_graph(
     model: keras.Model, data: Data, validation: Data | None, plan: TrainingPlan
 ) -> str | None:
     """Return why the graph engine cannot run a plan, or None if it can."""
-    if isinstance(data, StreamData) or isinstance(validation, StreamData):
-        return STREAMED
     reason = why_no_graph_of(model)
     if reason is not None:
         return reason
-    if _holds_strings(data.X):
+    if _holds_strings(_features_of(data)):
         return "X holds strings"
     acting = [type(c).__name__ for c in plan.callbacks if _acts_in_batches(c)]
     if acting:
         return f"callbacks that act on batches ({format_list(acting)}) need Keras' own step"
-    arrays = [data.X]
-    if validation is not None and validation.X is not data.X:
-        arrays.append(validation.X)
-    needed = sum(dense_bytes(X) for X in arrays if not stays_on_host(X))
+    in_memory = [rows.X for rows in (data, validation) if isinstance(rows, TrainingData)]
+    copied = {id(X): X for X in in_memory if not stays_on_host(X)}
+    needed = sum(map(dense_bytes, copied.values()))
     if is_too_large(needed):
         return (
             f"X takes {needed / 2**30:.1f} GiB, more than {MEMORY_SHARE:.0%} of the memory, and is "
             "read batch by batch"
         )
     return None
+
+
+def _features_of(data: Data) -> Features:
+    return data.example.X if isinstance(data, StreamData) else data.X
 
 
 def _holds_strings(X: Features) -> bool:

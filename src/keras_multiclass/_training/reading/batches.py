@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from keras_multiclass._data.rows import StreamData, TrainingData
-from keras_multiclass._data.streams import Batch, Stream
+from keras_multiclass._data.stream_batches import Batch, errors_name_batch
+from keras_multiclass._data.streams import Stream
 from keras_multiclass._data.weights import ALL_WEIGHTS_ZERO, combine_weights, scale_exponent
 from keras_multiclass._shared.error_marks import marked
 from keras_multiclass._shared.messages import invalid
@@ -22,6 +24,7 @@ def training_stream(
     rows: RowReader,
     class_weights: FloatArray | None,
     *,
+    first: Batch,
     n_batches: int,
     weighted: bool,
     largest_weight: float,
@@ -36,6 +39,8 @@ def training_stream(
         Checks their rows.
     class_weights : ndarray of shape (n_classes,) or None
         The class weights.
+    first : Batch
+        The first batch.
     n_batches : int
         Number of batches in one pass over the stream.
     weighted : bool
@@ -48,11 +53,19 @@ def training_stream(
     StreamData
         Checked batches, epoch by epoch.
     """
-    exponent = _exponent(largest_weight, class_weights)
+    with errors_name_batch(stream.name, 1):
+        example = rows.read(*first, is_part=True)
+    weights = _Weights(
+        rows,
+        class_weights,
+        _exponent(largest_weight, class_weights),
+        weighted=weighted or class_weights is not None,
+    )
     return StreamData(
-        partial(_epoch, stream, rows, class_weights, exponent, drop_weightless=True),
+        partial(_epoch, stream, weights, drop_weightless=True),
         stream.steps or n_batches,
-        weighted or class_weights is not None,
+        weights.weighted,
+        weights.combined(example),
     )
 
 
@@ -76,20 +89,52 @@ def validation_stream(
         Checked batches.
     """
     n_batches, weighted, largest = 0, class_weights is not None, 0.0
+    example: TrainingData | None = None
     is_weightless = True
     for part in _read(stream.first_pass(), stream, rows, "_val"):
         n_batches += 1
+        example = example or part
         weighted = weighted or part.weighted
         largest = max(largest, part.largest_weight)
         products = combine_weights(
             part.sample_weight, class_weights, part.y, np.float64, allow_all_zero=True
         )
         is_weightless = is_weightless and not (products is None or products.any())
-    if is_weightless:
+    if example is None or is_weightless:
         raise ValueError(ALL_WEIGHTS_ZERO)
-    exponent = _exponent(largest, class_weights)
-    epoch = partial(_epoch, stream, rows, class_weights, exponent, suffix="_val")
-    return StreamData(epoch, n_batches, weighted)
+    weights = _Weights(rows, class_weights, _exponent(largest, class_weights), weighted=weighted)
+    epoch = partial(_epoch, stream, weights, suffix="_val")
+    return StreamData(epoch, n_batches, weighted, weights.combined(example))
+
+
+@dataclass(frozen=True)
+class _Weights:
+    """How sample weights and class weights become the weights of a batch.
+
+    Attributes
+    ----------
+    rows : RowReader
+        Checks the rows, and combines the weights.
+    class_weights : ndarray of shape (n_classes,) or None
+        The class weights.
+    exponent : int
+        The power of two to divide by.
+    weighted : bool
+        Whether any batch has weights; then all get some.
+    """
+
+    rows: RowReader
+    class_weights: FloatArray | None
+    exponent: int
+    weighted: bool
+
+    def combined(self, part: TrainingData) -> TrainingData:
+        """Return a checked batch with its weights."""
+        if self.weighted and part.sample_weight is None:
+            part = replace(part, sample_weight=np.ones(part.n_samples))
+        return self.rows.with_class_weights(
+            part, self.class_weights, exponent=self.exponent, is_part=True
+        )
 
 
 def _exponent(largest_weight: float, class_weights: FloatArray | None) -> int:
@@ -99,15 +144,17 @@ def _exponent(largest_weight: float, class_weights: FloatArray | None) -> int:
 
 
 @contextlib.contextmanager
-def errors_name_batch(stream: Stream, number: int) -> Iterator[None]:
-    """Add the number of the batch to errors raised inside."""
-    try:
-        yield
-    except (ValueError, TypeError) as error:
-        error_class = TypeError if isinstance(error, TypeError) else ValueError
-        text = marked(error, "text in X")
-        message = _refuse_categories(*text) if text else str(error)
-        raise error_class(f"Batch {number} of {stream.name} cannot be used: {message}") from error
+def batch_errors(stream: Stream, number: int) -> Iterator[None]:
+    """Add the number of the batch to errors raised inside, and advice that holds for streams."""
+    with errors_name_batch(stream.name, number):
+        try:
+            yield
+        except (ValueError, TypeError) as error:
+            text = marked(error, "text in X")
+            if not text:
+                raise
+            error_class = TypeError if isinstance(error, TypeError) else ValueError
+            raise error_class(_refuse_categories(*text)) from error
 
 
 def _refuse_categories(got: str) -> str:
@@ -122,16 +169,14 @@ def _refuse_categories(got: str) -> str:
 
 def _epoch(
     stream: Stream,
-    rows: RowReader,
-    class_weights: FloatArray | None,
-    exponent: int,
+    weights: _Weights,
     *,
     suffix: str = "",
     drop_weightless: bool = False,
 ) -> Iterator[TrainingData]:
     is_empty = True
-    for part in _read(stream.epoch(), stream, rows, suffix):
-        part = rows.with_class_weights(part, class_weights, exponent=exponent, is_part=True)
+    for part in _read(stream.epoch(), stream, weights.rows, suffix):
+        part = weights.combined(part)
         if drop_weightless and part.sample_weight is not None and not part.sample_weight.all():
             part = part.take(np.flatnonzero(part.sample_weight))
         if part.n_samples:
@@ -146,6 +191,6 @@ def _read(
 ) -> Iterator[TrainingData]:
     """Check the batches; their weights do not include class weights yet."""
     for number, batch in enumerate(batches, start=1):
-        with errors_name_batch(stream, number):
+        with batch_errors(stream, number):
             part = rows.read(*batch, suffix=suffix, is_part=True)
         yield part
