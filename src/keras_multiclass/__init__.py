@@ -6,6 +6,7 @@ import keras_multiclass._shared.keras.environment  # noqa: F401  (first: it impo
 from keras_multiclass._classifiers.multiclass import KerasMulticlassClassifier
 from keras_multiclass._classifiers.multilabel import KerasMultilabelClassifier
 from keras_multiclass._data.inputs import Inputs
+from keras_multiclass._data.tables.batches import TableBatches
 from keras_multiclass._network.backbones import (
     Backbone,
     TableLayout,
@@ -23,6 +24,7 @@ __all__ = [
     "Inputs",
     "KerasMulticlassClassifier",
     "KerasMultilabelClassifier",
+    "TableBatches",
     "TableLayout",
     "TrainingDefaults",
     "__version__",

@@ -16,6 +16,7 @@ import numpy as np
 from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.foreign_frames import to_frame
 from keras_multiclass._data.frames import library_of
+from keras_multiclass._data.tables.batches import TableBatches
 from keras_multiclass._data.text import is_text
 from keras_multiclass._shared.messages import describe, invalid
 
@@ -193,6 +194,8 @@ class _Source:
 
 
 def _source_of(X: Any, name: str) -> _Source:
+    if isinstance(X, TableBatches):
+        return _Source(partial(iter, X.restarted()), finite=True)
     if isinstance(X, keras.utils.PyDataset):
         return _Source(
             partial(_items, X),
