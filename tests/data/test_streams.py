@@ -602,13 +602,6 @@ def test_exceptions_raised_by_the_stream_propagate():
     assert raised(OSError, broken) == "disk failure"
 
 
-@pytest.mark.parametrize("method", ["predict", "predict_proba", "decision_function"])
-@pytest.mark.parametrize("kind", STREAMS)
-def test_prediction_rejects_streams(method, kind):
-    with pytest.raises(TypeError, match="X must be one array, data frame or sparse matrix; got"):
-        getattr(fitted_to_a_stream(), method)(STREAMS[kind]())
-
-
 def test_an_array_without_labels_raises_scikit_learns_error():
     for method in ("fit", "partial_fit", "initialize"):
         with pytest.raises(ValueError, match="requires y to be passed, but the target y is None"):

@@ -222,7 +222,7 @@ ERRORS = {
     "no vocabulary": (
         lambda: small().fit(["", " "] * 32, y),
         ValueError,
-        "vocabulary of the texts in X must be at least one term; got none",
+        "texts in X must contain at least one term; got none",
     ),
     "mixed types": (
         lambda: small().fit([*X[:-1], 3], y),

@@ -135,7 +135,13 @@ class KerasMultilabelClassifier(KerasClassifierBase):
     layout : {"channels_last", "channels_first"}, default="channels_last"
         Where the channels of sequences, images and volumes in X are: on the last axis, or on the
         axis after the rows, as in ``(n_samples, channels, n_steps)`` and ``(n_samples, channels,
-        height, width)``. Networks always get them on the last axis. No effect on tables.
+        height, width)``. Networks always get them on the last axis. No effect on tables
+        and paths.
+    image_size : "auto" or tuple (height, width), default="auto"
+        Size in pixels to which images are resized if X holds paths of image files. ``"auto"`` is
+        the fixed size that your `backbone` or `model` reads; otherwise the size of the images in
+        `fit` if all have the same and no side is longer than 512 pixels; otherwise their median
+        height and width, scaled down so that the longer is at most 224.
     text_features : "from_dtype", None or array-like, default="from_dtype"
         Which columns of a table hold free text, whose TF-IDF weights are reduced to up to 200
         numbers. ``"from_dtype"`` selects string columns of a data frame that have at least 20
@@ -170,7 +176,7 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         metrics and callbacks follow their current values; the classes and the seed are those of
         the first fit. Parameters that determine the network (`backbone` or `model` and their
         arguments, `preset`, `scaling`, `categorical_features`, `text_features`, `layout`,
-        `text_vectorizer`, `n_ensemble`, `dtype`) must not change.
+        `image_size`, `text_vectorizer`, `n_ensemble`, `dtype`) must not change.
     dtype : {"float32", "float64", "mixed_float16", "mixed_bfloat16"}, default="float32"
         Keras dtype policy of the network. Keras' global policy and float type have no effect; a
         fit warns of a global policy of lower precision.
@@ -215,14 +221,16 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         and () for networks that read strings. A dict of these for several inputs.
     network_feature_names_ : ndarray of str
         Only for table backbones: names of the backbone's inputs, such as ``"age"``,
-        ``"age_missing"``, ``"color_red"`` and ``"city_embedding0"``.
+        ``"age_missing"``, ``"color_red"`` and ``"city_embedding0"``. A number is appended to names
+        that others have already.
     resolved_params_ : dict
         Values used by the last new fit for parameters that were ``"auto"`` or not set, by
         parameter name.
     thresholds_ : ndarray of shape (n_classes,)
         Labels with probabilities above these are predicted. May be changed.
-    text_vectorizer_ : CountVectorizer or TfidfVectorizer
-        Only if X held texts: the fitted vectorizer, whose vocabulary is that of the training rows.
+    text_vectorizer_ : CountVectorizer or TfidfVectorizer, or dict of them
+        Only if X held texts: the fitted vectorizer, whose vocabulary is that of the training rows;
+        for several inputs, that of each input of texts, by name.
     temperature_ : ndarray of shape (n_classes,)
         Only if probabilities are calibrated: numbers by which logits are divided; above 1 if the
         network was overconfident.
@@ -311,6 +319,7 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         scaling: str | None = "auto",
         categorical_features: Any = "from_dtype",
         layout: str = "channels_last",
+        image_size: Any = "auto",
         text_features: Any = "from_dtype",
         text_vectorizer: Any = "auto",
         n_ensemble: int | str = "auto",
@@ -340,6 +349,7 @@ class KerasMultilabelClassifier(KerasClassifierBase):
             scaling=scaling,
             categorical_features=categorical_features,
             layout=layout,
+            image_size=image_size,
             text_features=text_features,
             text_vectorizer=text_vectorizer,
             n_ensemble=n_ensemble,

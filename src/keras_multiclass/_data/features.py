@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from keras_multiclass._data.advice import FIT_ON_TEXTS
+from keras_multiclass._data.advice import FIT_ON_PATHS, FIT_ON_TEXTS
 from keras_multiclass._data.cast_on_read import CastOnRead
 from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.column_names import Names, check_names, names_of
 from keras_multiclass._data.expansion.expansion import Expansion
 from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.foreign_frames import to_frame
+from keras_multiclass._data.image_files import ImageFiles
+from keras_multiclass._data.image_paths import (
+    are_paths,
+    are_strings_or_paths,
+    read_paths,
+    refuse_one_path,
+)
 from keras_multiclass._data.offsets import Offsets, has_precision, some_rows
 from keras_multiclass._data.one_input import check_one_input
 from keras_multiclass._data.precision import warn_of_precision
@@ -61,6 +69,8 @@ class FeatureSchema:
         What encodes X if it holds texts.
     expansion : Expansion or None
         The columns of a table that become several numbers; None if there are none.
+    images : ImageFiles or None
+        What decodes the files if X holds paths of images.
     """
 
     input_shape: tuple[int | None, ...]
@@ -77,6 +87,7 @@ class FeatureSchema:
     layout: Layout = "channels_last"
     text: TextEncoder | None = None
     expansion: Expansion | None = None
+    images: ImageFiles | None = None
 
     @classmethod
     def learn_text(
@@ -207,6 +218,8 @@ class FeatureSchema:
         """
         if self.text is not None:
             return self._relearn_text(X, checked, rows)
+        if self.images is not None:  # whose values are whole numbers
+            return self, checked
         columns = self.columns
         if columns is not None and rows is not None:
             columns = columns.limited_to(rows, np.asarray(checked))
@@ -259,13 +272,15 @@ class FeatureSchema:
         """Warn of features that the dtype cannot hold, see the function of this name."""
         warn_of_precision(sample, self.dtype, self.offsets, self.names, **options)
 
-    def check(self, X: Any) -> Features:
+    def check(self, X: Any, first: int = 0) -> Features:
         """Check X against what was learned, and convert it to one dtype.
 
         Parameters
         ----------
         X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...)
             The features.
+        first : int, default=0
+            The position of the first row in the user's X, for messages.
 
         Returns
         -------
@@ -282,6 +297,12 @@ class FeatureSchema:
         """
         if self.text is not None:
             return self.text.encode(read_texts(X), self.dtype)
+        if self.images is not None and are_strings_or_paths(X):
+            return self._check(self.images.decode(read_paths(X), first))
+        refuse_one_path(X)
+        if are_paths(X):
+            got = f"paths of image files ({describe(X)})"
+            raise ValueError(invalid("X", "what it was in fit", got, FIT_ON_PATHS))
         if is_text(X, column=False):
             got = f"strings ({describe(X)})"
             raise ValueError(invalid("X", "real numbers", got, FIT_ON_TEXTS))
@@ -371,6 +392,33 @@ class FeatureSchema:
         if len(shape) > 1 and len(expected) > 1:
             self._check_shape(shape)
 
+    def parts(self, X: Any) -> Iterator[tuple[int, Any]]:
+        """Yield parts of the rows to check and predict one after the other, each with its start.
+
+        There is one part, unless files are read that may hold more than the memory.
+
+        Parameters
+        ----------
+        X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...)
+            The features.
+        """
+        if self.images is None or not are_strings_or_paths(X):
+            yield 0, X
+            return
+        paths = read_paths(X)
+        for start in range(0, len(paths), self.images.rows_of_part):
+            yield start, paths[start : start + self.images.rows_of_part]
+
+    @property
+    def has_columns(self) -> bool:
+        """Whether X has a second axis, unlike texts and paths."""
+        return self.text is None and self.images is None
+
+    @property
+    def n_axes(self) -> int:
+        """Number of axes of X."""
+        return 1 + len(self.input_shape) if self.has_columns else 1
+
     @property
     def any_length(self) -> bool:
         """Whether X holds sequences of any length."""
@@ -401,6 +449,11 @@ class FeatureSchema:
     def offset_values(self) -> Any:
         """What is subtracted from X; None if nothing is."""
         return None if self.offsets is None else self.offsets.values.copy()
+
+    @property
+    def vectorizer(self) -> Any:
+        """The fitted vectorizer of texts; None if there is none."""
+        return None if self.text is None else self.text.vectorizer
 
     @property
     def input_dtype(self) -> str:

@@ -214,6 +214,15 @@ class NetworkParameters:
         return not self.reads_raw(scaling)
 
     @property
+    def image_shape(self) -> tuple[int | None, int | None, int | None]:
+        """Height, width and channels of the images that the user's network reads; None for any."""
+        network = self.backbone if self.model is None else self.model
+        shape = getattr(network, "input_shape", None) if isinstance(network, keras.Model) else None
+        if isinstance(shape, tuple) and len(shape) == 4:
+            return shape[1:]
+        return None, None, None
+
+    @property
     def reads_token_ids(self) -> bool:
         """Whether X of rank 2 holds token ids."""
         return self.model is None and self._registered_kind == "sequence"
@@ -248,6 +257,13 @@ class NetworkParameters:
                 )
             )
         if self._takes_mask:
+            if self.backbone == "auto" and is_series and sequences.dtype.kind in "iu":
+                warn(
+                    "backbone='auto' reads lists of integers of different lengths as "
+                    "series of numbers. If they are token ids, pad them, X = "
+                    "keras.utils.pad_sequences(list(X), padding='post'), and name a backbone for "
+                    "sequences, such as 'transformer'. If they are numbers, pass floats."
+                )
             return
         if kind in ("table", "image"):
             of = f"for backbone={self.backbone!r}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -132,7 +133,21 @@ def _build_from_backbone(
     model = copy_if_used_before(model, earlier, backbone.label)
     ensemble = backbone.ensemble or settings.n_ensemble != 1
     spec = CompileSpec(objective=data.objective.with_ensemble(ensemble), **arguments)
-    return _Built(model, spec, input_names=tuple(names) if names or data.is_table else None)
+    return _Built(model, spec, input_names=_distinct(names) if names or data.is_table else None)
+
+
+def _distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """Append a number to names that occur before, such as that of a date's part and a column."""
+    taken: set[str] = set()
+    result = []
+    for name in names:
+        number, new = 1, name
+        while new in taken:
+            number += 1
+            new = f"{name}_{number}"
+        taken.add(new)
+        result.append(new)
+    return tuple(result)
 
 
 def _build_whole_model(

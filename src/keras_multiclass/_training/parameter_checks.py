@@ -46,6 +46,7 @@ class Settings:
     dtype: str
     scaling: Any
     layout: Layout
+    image_size: tuple[int, int] | Auto
     engine: EngineName
     n_ensemble: int | Auto
     calibration: str | None
@@ -71,6 +72,10 @@ def _is_epochs(value: object) -> bool:
     return isinstance(value, (list, tuple, set, frozenset, range)) and all(map(is_count, value))
 
 
+def _is_size(value: object) -> bool:
+    return isinstance(value, (list, tuple)) and len(value) == 2 and all(map(is_count, value))
+
+
 def _is_all(value: object) -> bool:
     return is_integer(value) and value == -1
 
@@ -85,6 +90,10 @@ _COUNT_OR_NONE = Check("None or an integer of at least 1", lambda v: v is None o
 _BATCH_SIZE_OR_NONE = Check(
     "None, an integer of at least 1, or -1 for all rows at once",
     lambda v: v is None or is_count(v) or _is_all(v),
+)
+_IMAGE_SIZE = Check(
+    "'auto', or (height, width) in pixels, two integers of at least 1",
+    lambda v: is_auto(v) or _is_size(v),
 )
 _FLAG = Check("True or False", is_flag)
 
@@ -127,6 +136,7 @@ _CHECKS = {
         lambda v: all(map(one_of(*SCALINGS), v.values() if isinstance(v, Mapping) else [v])),
     ),
     "layout": Check(f"one of {format_list(LAYOUTS)}", one_of(*LAYOUTS)),
+    "image_size": _IMAGE_SIZE,
     "n_ensemble": _COUNT_OR_AUTO,
     "calibration": Check(f"one of {format_list(CALIBRATIONS)}", one_of(*CALIBRATIONS)),
     "preset": Check(f"one of {format_list(PRESETS)}", one_of(*PRESETS)),
@@ -186,6 +196,7 @@ def resolve_settings(values: Mapping[str, object], routed: Mapping[str, object])
         dtype=own["dtype"],
         scaling=own["scaling"],
         layout=own["layout"],
+        image_size=_size_or_auto(own["image_size"]),
         engine=own["engine"],
         n_ensemble=_integer_or_auto(own["n_ensemble"]),
         calibration=own["calibration"],
@@ -213,6 +224,10 @@ def _hint(name: str, value: object, check: Check) -> str:
 
 def _integer_or_auto(value: int | Auto) -> int | Auto:
     return "auto" if value == "auto" else int(value)
+
+
+def _size_or_auto(value: Any) -> tuple[int, int] | Auto:
+    return "auto" if value == "auto" else (int(value[0]), int(value[1]))
 
 
 def resolve_prediction(

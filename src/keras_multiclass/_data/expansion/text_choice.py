@@ -79,10 +79,27 @@ def looks_like_text(column: Any) -> bool:
         True if there are at least 20 different strings, at least half of all are different, and
         they have at least three words on average.
     """
-    values = [value for value in list_values(column) if isinstance(value, str)]
-    if len(values) < LEAST_TEXTS:
-        return False
+    values = _strings(column)
+    return len(set(values)) >= LEAST_TEXTS and _are_sentences(values)
+
+
+def looks_like_few_texts(column: Any) -> bool:
+    """Whether strings would be free text if there were more of them, as in a first small batch.
+
+    Parameters
+    ----------
+    column : Series
+        Strings, or other objects.
+    """
+    values = _strings(column)
+    return len(values) > 1 and len(set(values)) < LEAST_TEXTS and _are_sentences(values)
+
+
+def _strings(column: Any) -> list[str]:
+    return [value for value in list_values(column) if isinstance(value, str)]
+
+
+def _are_sentences(values: list[str]) -> bool:
     sample = values[:: -(-len(values) // _SAMPLE)]
-    if np.mean([len(value.split()) for value in sample]) < LEAST_WORDS:
-        return False
-    return len(set(values)) >= max(LEAST_TEXTS, LEAST_DIFFERENT * len(values))
+    has_words = np.mean([len(value.split()) for value in sample]) >= LEAST_WORDS
+    return bool(has_words) and len(set(values)) >= LEAST_DIFFERENT * len(values)

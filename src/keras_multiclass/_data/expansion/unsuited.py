@@ -7,6 +7,8 @@ from typing import Any
 
 from keras_multiclass._data.categories import CategoricalColumn, CategoricalColumns
 from keras_multiclass._data.column_choice import Table
+from keras_multiclass._data.expansion.text_choice import LEAST_TEXTS, looks_like_few_texts
+from keras_multiclass._data.image_paths import has_image_name
 from keras_multiclass._shared.messages import warn
 
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?([T ].*)?|\d\d?/\d\d?/\d{4}([T ].*)?")
@@ -16,7 +18,7 @@ _ALMOST_ALL = 0.9
 
 
 def warn_of_many_categories(X: Any, columns: CategoricalColumns) -> None:
-    """Warn of strings that are dates, or that almost all differ.
+    """Warn of strings that are dates or free text, or that almost all differ.
 
     Parameters
     ----------
@@ -29,7 +31,11 @@ def warn_of_many_categories(X: Any, columns: CategoricalColumns) -> None:
     for column in columns.categorical:
         if column.is_declared or not all(isinstance(value, str) for value in column.categories):
             continue
-        if not _warn_of_dates(table, column):
+        if not (
+            _warn_of_dates(table, column)
+            or _warn_of_images(table, column)
+            or _warn_of_few_texts(table, column)
+        ):
             _warn_of_identifiers(table, column)
 
 
@@ -47,6 +53,31 @@ def _warn_of_dates(table: Table, column: CategoricalColumn) -> bool:
         f"The strings in {table.name(column.position)} of X look like dates, but are read as "
         f"{len(categories)} categories. Convert them: {convert}. If they are categories, name all "
         "categorical columns in categorical_features."
+    )
+    return True
+
+
+def _warn_of_few_texts(table: Table, column: CategoricalColumn) -> bool:
+    if not looks_like_few_texts(table.column(column.position)):
+        return False
+    warn(
+        f"The strings in {table.name(column.position)} of X look like free text, but are read as "
+        f"categories, because there are less than {LEAST_TEXTS}. Name all columns of text in "
+        "text_features, or all categorical columns in categorical_features."
+    )
+    return True
+
+
+def _warn_of_images(table: Table, column: CategoricalColumn) -> bool:
+    categories = list(map(str, column.categories))
+    if not categories or not all(map(has_image_name, categories)):
+        return False
+    name, item = table.name(column.position), table.item(column.position)
+    named = "columns=" if table.library == "pandas" else ""
+    warn(
+        f"The strings in {name} of X end like names of image files, but are read as "
+        f"{len(categories)} categories. To read the files, pass them as an input of their own: "
+        f"X = {{'photo': X{item}, 'facts': X.drop({named}{item})}}."
     )
     return True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
@@ -63,6 +64,8 @@ class TableBatches:
     ----------
     feature_names : list of str
         The columns of features.
+    batch_size : int
+        Rows per batch.
 
     Raises
     ------
@@ -110,7 +113,7 @@ class TableBatches:
         self._is_one_label = isinstance(target, str)
         self._weight = [] if sample_weight is None else _check_names("sample_weight", sample_weight)
         chosen = None if columns is None else _check_names("columns", columns, several=True)
-        self._batch_size = _check_count("batch_size", batch_size)
+        self.batch_size = _check_count("batch_size", batch_size)
         if not is_flag(shuffle):
             raise TypeError(invalid("shuffle", "a bool", describe(shuffle)))
         self._shuffle = bool(shuffle)
@@ -127,8 +130,8 @@ class TableBatches:
         wanted = buffer_size or min(
             _MOST_BUFFERED, _BUFFER_BYTES // (_VALUE_BYTES * (len(chosen) + len(others)))
         )
-        n_batches = max(1, int(wanted) // self._batch_size)
-        self._window = n_batches * self._batch_size
+        n_batches = max(1, int(wanted) // self.batch_size)
+        self._window = n_batches * self.batch_size
         self._seed = resolve_seed(random_state)
         self._n_passes = 0
         self._n_rows = self._source.n_rows_known()
@@ -141,7 +144,7 @@ class TableBatches:
         return self._n_rows
 
     def __len__(self) -> int:
-        return -(-self.n_rows // self._batch_size)
+        return -(-self.n_rows // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         number, self._n_passes = self._n_passes, self._n_passes + 1
@@ -150,7 +153,7 @@ class TableBatches:
     def __repr__(self) -> str:
         return (
             f"TableBatches({len(self.feature_names)} features, target "
-            f"{format_list(self._target)}, batch_size={self._batch_size})"
+            f"{format_list(self._target)}, batch_size={self.batch_size})"
         )
 
     def restarted(self) -> Self:
@@ -159,12 +162,31 @@ class TableBatches:
         other._n_passes = 0
         return other
 
-    def _batches(self, number: int) -> Iterator[tuple[Any, ...]]:
+    def in_order(self) -> Self:
+        """Return the same batches in the order of the rows."""
+        other = self.restarted()
+        other._shuffle = False
+        return other
+
+    def blocks(self) -> Iterator[tuple[Any, ...]]:
+        """Iterate over the first batch, and then over blocks of batches, of another order."""
+        number, self._n_passes = self._n_passes, self._n_passes + 1
+        return self._blocks(number)
+
+    def _blocks(self, number: int) -> Iterator[tuple[Any, ...]]:
+        is_first = True
         for table in self._windows(number):
             parts = self._convert(table)
-            n_rows = len(parts[1])
-            for start in range(0, n_rows, self._batch_size):
-                rows = slice(start, min(start + self._batch_size, n_rows))
+            ends = [0, self.batch_size, len(table)] if is_first else [0, len(table)]
+            is_first = False
+            for start, end in itertools.pairwise(ends):
+                if start < len(table):
+                    yield tuple(take_rows(part, slice(start, end)) for part in parts)
+
+    def _batches(self, number: int) -> Iterator[tuple[Any, ...]]:
+        for parts in self._blocks(number):
+            for start in range(0, len(parts[1]), self.batch_size):
+                rows = slice(start, start + self.batch_size)
                 yield tuple(take_rows(part, rows) for part in parts)
 
     def _windows(self, number: int) -> Iterator[Any]:

@@ -11,6 +11,13 @@ from keras_multiclass._data.expansion.expansion import Expansion, learn_columns
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.given_split import is_given_split
+from keras_multiclass._data.image_files import ImageFiles
+from keras_multiclass._data.image_paths import (
+    are_paths,
+    read_paths,
+    refuse_one_path,
+    warn_of_image_names,
+)
 from keras_multiclass._data.one_input import check_one_input, count_rows
 from keras_multiclass._data.ragged import arrange, shape_of
 from keras_multiclass._data.rows import Data, Features
@@ -53,6 +60,7 @@ def read_arrays(
 ) -> RunData:
     """Read arrays; the arguments are those of `read_data`."""
     check_container(request.X)
+    refuse_one_path(request.X)
     if not isinstance(backbone, InputNetworks):
         fixed = known is not None and not known.features.any_length
         row_shape = known.features.input_shape if known and fixed else None
@@ -84,7 +92,7 @@ def read_arrays(
         None if request.task == "partial_fit" else X.shape[0],  # others may follow
         None if known is None else known.recommendation,
     )
-    if known is None:
+    if known is None and features.images is None:
         backbone.warn_if_ambiguous(shape, parameters.settings.layout)
     settings = resolve_auto(
         parameters,
@@ -144,9 +152,14 @@ def read_arrays(
 def _reads_texts(parameters: FitParameters, X: object, known: KnownData | None) -> bool:
     if known is not None:
         return known.features.text is not None
+    if are_paths(X):
+        return False
     # Positions of categories make an array of one column of strings a table.
     choices = parameters.categorical_features, parameters.text_features
-    return is_text(X, column=all(map(is_open_choice, choices)))
+    if not is_text(X, column=all(map(is_open_choice, choices))):
+        return False
+    warn_of_image_names(X)
+    return True
 
 
 def _check_no_columns(parameters: FitParameters) -> None:
@@ -166,6 +179,9 @@ def _learn_features(
 ) -> tuple[FeatureSchema, Features]:
     if isinstance(backbone, InputNetworks):
         return learn_inputs(parameters, X, backbone, _learn_features)
+    if are_paths(X):
+        return _learn_images(parameters, read_paths(X), backbone)
+    _check_no_image_size(parameters.settings.image_size)
     dtype = array_dtype(parameters.settings.dtype)
     vectorizer, arguments = parameters.text_vectorizer, parameters.routed_to("text_vectorizer")
     if backbone.is_text:
@@ -194,6 +210,24 @@ def _learn_features(
         layout=parameters.settings.layout,
         expansion=expansion,
     )
+
+
+def _learn_images(
+    parameters: FitParameters, paths: list[str], backbone: NetworkParameters
+) -> tuple[FeatureSchema, Features]:
+    """Decode image files, and learn what there is to learn about an array of images."""
+    files = ImageFiles.learn(paths, parameters.settings.image_size, backbone.image_shape)
+    images = files.decode(paths)
+    features, X = _learn_features(parameters.without_image_size(), images, backbone, images)
+    return replace(features, images=files), X
+
+
+def _check_no_image_size(image_size: object) -> None:
+    if image_size != "auto":
+        raise ValueError(
+            "`image_size` has no effect unless X holds paths of image files. Remove it, or resize "
+            "the images: X = keras.ops.convert_to_numpy(keras.ops.image.resize(X, image_size))."
+        )
 
 
 def _learn_columns(

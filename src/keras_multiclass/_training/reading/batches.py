@@ -10,7 +10,8 @@ from functools import partial
 import numpy as np
 
 from keras_multiclass._data.rows import StreamData, TrainingData
-from keras_multiclass._data.streams import Batch, Stream
+from keras_multiclass._data.stream_batches import Batch, errors_name_batch
+from keras_multiclass._data.streams import Stream
 from keras_multiclass._data.weights import ALL_WEIGHTS_ZERO, combine_weights, scale_exponent
 from keras_multiclass._shared.error_marks import marked
 from keras_multiclass._shared.messages import invalid
@@ -52,7 +53,7 @@ def training_stream(
     StreamData
         Checked batches, epoch by epoch.
     """
-    with errors_name_batch(stream, 1):
+    with errors_name_batch(stream.name, 1):
         example = rows.read(*first, is_part=True)
     weights = _Weights(
         rows,
@@ -143,15 +144,17 @@ def _exponent(largest_weight: float, class_weights: FloatArray | None) -> int:
 
 
 @contextlib.contextmanager
-def errors_name_batch(stream: Stream, number: int) -> Iterator[None]:
-    """Add the number of the batch to errors raised inside."""
-    try:
-        yield
-    except (ValueError, TypeError) as error:
-        error_class = TypeError if isinstance(error, TypeError) else ValueError
-        text = marked(error, "text in X")
-        message = _refuse_categories(*text) if text else str(error)
-        raise error_class(f"Batch {number} of {stream.name} cannot be used: {message}") from error
+def batch_errors(stream: Stream, number: int) -> Iterator[None]:
+    """Add the number of the batch to errors raised inside, and advice that holds for streams."""
+    with errors_name_batch(stream.name, number, stream.unit):
+        try:
+            yield
+        except (ValueError, TypeError) as error:
+            text = marked(error, "text in X")
+            if not text:
+                raise
+            error_class = TypeError if isinstance(error, TypeError) else ValueError
+            raise error_class(_refuse_categories(*text)) from error
 
 
 def _refuse_categories(got: str) -> str:
@@ -188,6 +191,18 @@ def _read(
 ) -> Iterator[TrainingData]:
     """Check the batches; their weights do not include class weights yet."""
     for number, batch in enumerate(batches, start=1):
-        with errors_name_batch(stream, number):
+        with batch_errors(stream, number):
             part = rows.read(*batch, suffix=suffix, is_part=True)
+        yield from _split(part, stream.rows_per_batch)
+
+
+def _split(part: TrainingData, rows_per_batch: int | None) -> Iterator[TrainingData]:
+    """Yield the batches of a block, which was checked as a whole."""
+    if rows_per_batch is None or part.n_samples <= rows_per_batch:
         yield part
+        return
+    weights = part.sample_weight
+    for start in range(0, part.n_samples, rows_per_batch):
+        rows = slice(start, start + rows_per_batch)
+        of_rows = None if weights is None else weights[rows]
+        yield TrainingData(part.X[rows], part.y[rows], of_rows)

@@ -8,6 +8,7 @@ from typing import Any
 
 from keras_multiclass._data.column_choice import is_open_choice
 from keras_multiclass._data.features import FeatureSchema
+from keras_multiclass._data.image_paths import are_paths
 from keras_multiclass._data.inputs import Inputs, as_inputs, check_keys
 from keras_multiclass._data.packed import PackedSchema, about_input, as_columns
 from keras_multiclass._data.ragged import arrange, shape_of
@@ -48,7 +49,11 @@ def with_inputs(
         return request, backbone
     else:
         names = list(inputs)
-        texts = [name for name, part in inputs.items() if is_text(as_columns(part, name))]
+        texts = [
+            name
+            for name, part in inputs.items()
+            if is_text(as_columns(part, name)) and not are_paths(part)
+        ]
     if inputs is not None:
         request = replace(request, X=inputs)
     return request, InputNetworks.of_inputs(backbone, names).with_texts(texts)
@@ -75,9 +80,12 @@ def learn_inputs(
     texts = _columns_of("text_features", parameters.text_features, X, backbone)
 
     has_texts = any(part.is_text for part in backbone.parts.values())
+    has_images = any(map(are_paths, X.values()))
 
     def learn(name: str, part: Any) -> tuple[FeatureSchema, Features]:
         own = replace(parameters, categorical_features=categorical[name], text_features=texts[name])
+        if has_images and not are_paths(part):  # the others need no size
+            own = own.without_image_size()
         if backbone.parts[name].is_text:
             _check_not_strings(backbone.parts[name])
             return learn_one(own, part, backbone.parts[name], part)

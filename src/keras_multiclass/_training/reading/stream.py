@@ -20,7 +20,8 @@ from keras_multiclass._data.row_selection import take_rows
 from keras_multiclass._data.rows import Features, TrainingData
 from keras_multiclass._data.sequences import Sequences
 from keras_multiclass._data.statistics import most_quantile_rows
-from keras_multiclass._data.streams import Batch, Stream
+from keras_multiclass._data.stream_batches import Batch
+from keras_multiclass._data.streams import Stream
 from keras_multiclass._data.text import check_no_vectorizer
 from keras_multiclass._network.backbone_resolution import NetworkParameters, ResolvedBackbone
 from keras_multiclass._shared.keras.environment import array_dtype
@@ -28,7 +29,7 @@ from keras_multiclass._shared.messages import describe, invalid
 from keras_multiclass._training.defaults import resolve_auto
 from keras_multiclass._training.fit_parameters import FitParameters
 from keras_multiclass._training.parameter_checks import Settings
-from keras_multiclass._training.reading.batches import errors_name_batch, training_stream
+from keras_multiclass._training.reading.batches import batch_errors, training_stream
 from keras_multiclass._training.reading.first_pass import FirstPass, StreamStatistics, StreamSummary
 from keras_multiclass._training.reading.rows import RowReader, check_not_given_beside_stream
 from keras_multiclass._training.reading.run_data import KnownData, RunData
@@ -63,7 +64,7 @@ def read_stream(
     stream = Stream(request.X, "X", parameters.settings.steps_per_epoch)
     batches = stream.first_pass()
     first = next(batches)
-    with errors_name_batch(stream, 1):
+    with batch_errors(stream, 1):
         check_one_input(first.X, n_rows=count_rows(first.y), in_stream=True)
         layout = parameters.settings.layout if known is None else known.features.layout
         first_X = arrange(first.X, layout)
@@ -126,7 +127,7 @@ def read_stream(
             rows,
             class_weights,
             first=first,
-            n_batches=summary.n_batches,
+            n_batches=_count_batches(summary, stream),
             weighted=summary.weighted,
             largest_weight=summary.largest_weight,
         ),
@@ -139,6 +140,12 @@ def read_stream(
         y=first.y,
         tokens=statistics.tokens() if known is None else None,
     )
+
+
+def _count_batches(summary: StreamSummary, stream: Stream) -> int:
+    if stream.rows_per_batch is None:
+        return summary.n_batches
+    return -(-summary.n_rows // stream.rows_per_batch)
 
 
 def _first_features(
@@ -194,7 +201,7 @@ def _rest(
     batches: Iterator[Batch], stream: Stream, rows: RowReader, precision: _PrecisionCheck
 ) -> Iterator[TrainingData]:
     for number, batch in enumerate(batches, start=2):
-        with errors_name_batch(stream, number):
+        with batch_errors(stream, number):
             part = rows.read(*batch, is_part=True)
             precision.add(arrange(batch.X, rows.features.layout), part)
         yield part
