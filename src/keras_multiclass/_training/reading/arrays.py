@@ -162,15 +162,13 @@ def _reads_texts(parameters: FitParameters, X: object, known: KnownData | None) 
     return True
 
 
-def _check_no_columns(parameters: FitParameters) -> None:
-    """Raise ``ValueError`` if columns are named although X holds texts alone."""
+def _check_no_columns(parameters: FitParameters, what: str) -> None:
+    """Raise ``ValueError`` if columns are named although X has none."""
     for name in ("categorical_features", "text_features"):
         value = getattr(parameters, name)
         if not is_open_choice(value):
             raise ValueError(
-                invalid(
-                    f"`{name}`", "'from_dtype' or None for texts, strings in 1-d", describe(value)
-                )
+                invalid(f"`{name}`", f"'from_dtype' or None for {what}", describe(value))
             )
 
 
@@ -185,7 +183,7 @@ def _learn_features(
     dtype = array_dtype(parameters.settings.dtype)
     vectorizer, arguments = parameters.text_vectorizer, parameters.routed_to("text_vectorizer")
     if backbone.is_text:
-        _check_no_columns(parameters)
+        _check_no_columns(parameters, "texts, strings in 1-d")
         if backbone.text_form == "strings":
             check_no_vectorizer(vectorizer, arguments, "the network reads terms instead of strings")
         return FeatureSchema.learn_text(
@@ -216,6 +214,7 @@ def _learn_images(
     parameters: FitParameters, paths: list[str], backbone: NetworkParameters
 ) -> tuple[FeatureSchema, Features]:
     """Decode image files, and learn what there is to learn about an array of images."""
+    _check_no_columns(parameters, "paths of image files")
     files = ImageFiles.learn(paths, parameters.settings.image_size, backbone.image_shape)
     images = files.decode(paths)
     features, X = _learn_features(parameters.without_image_size(), images, backbone, images)
