@@ -18,6 +18,11 @@ from keras_multiclass._shared.messages import invalid
 from keras_multiclass._shared.typing import FloatArray
 from keras_multiclass._training.reading.rows import RowReader
 
+_LOST_NAMES = (
+    "If labels are numbers of class names that a dataset has lost, as it does in .map() or "
+    ".prefetch(), set them again: dataset.class_names = [...]."
+)
+
 
 def training_stream(
     stream: Stream,
@@ -150,21 +155,20 @@ def batch_errors(stream: Stream, number: int) -> Iterator[None]:
         try:
             yield
         except (ValueError, TypeError) as error:
+            if stream.may_lack_names and marked(error, "unknown label"):
+                raise ValueError(f"{error} {_LOST_NAMES}") from error
             text = marked(error, "text in X")
-            if not text:
+            if not text or number == 1:
                 raise
-            error_class = TypeError if isinstance(error, TypeError) else ValueError
-            raise error_class(_refuse_categories(*text)) from error
-
-
-def _refuse_categories(got: str) -> str:
-    return invalid(
-        "X",
-        "real numbers when it is a stream, whose categories are not known before it is read",
-        got,
-        "Encode them in the stream, for example with OneHotEncoder, fitted to all categories "
-        "beforehand. Codes would be read as numbers.",
-    )
+            raise ValueError(
+                invalid(
+                    "X",
+                    "numbers in columns that are numbers in the first batch",
+                    text[0],
+                    "Convert categories to strings in all batches; without names of columns, set "
+                    "categorical_features, too.",
+                )
+            ) from error
 
 
 def _epoch(

@@ -8,7 +8,6 @@ from itertools import chain
 
 import numpy as np
 
-from keras_multiclass._data.column_choice import is_open_choice
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.given_split import is_given_split
 from keras_multiclass._data.labels.target import IncrementalTarget
@@ -22,17 +21,17 @@ from keras_multiclass._data.sequences import Sequences
 from keras_multiclass._data.statistics import most_quantile_rows
 from keras_multiclass._data.stream_batches import Batch
 from keras_multiclass._data.streams import Stream
-from keras_multiclass._data.text import check_no_vectorizer
 from keras_multiclass._network.backbone_resolution import NetworkParameters, ResolvedBackbone
-from keras_multiclass._shared.keras.environment import array_dtype
 from keras_multiclass._shared.messages import describe, invalid
 from keras_multiclass._training.defaults import resolve_auto
 from keras_multiclass._training.fit_parameters import FitParameters
 from keras_multiclass._training.parameter_checks import Settings
 from keras_multiclass._training.reading.batches import batch_errors, training_stream
+from keras_multiclass._training.reading.features import reads_texts
 from keras_multiclass._training.reading.first_pass import FirstPass, StreamStatistics, StreamSummary
 from keras_multiclass._training.reading.rows import RowReader, check_not_given_beside_stream
 from keras_multiclass._training.reading.run_data import KnownData, RunData
+from keras_multiclass._training.reading.stream_features import learn_features_of_stream
 from keras_multiclass._training.reading.validation import (
     check_split_arguments,
     check_validation_arguments,
@@ -56,25 +55,28 @@ def read_stream(
     )
     check_split_arguments(parameters.settings.validation_split, request, has_validation)
     _check_settings(parameters.settings, request, has_validation)
-    if known is None or known.features.columns is None:
-        _check_open("categorical_features", parameters.categorical_features)
-    if known is None or known.features.expansion is None:
-        _check_open("text_features", parameters.text_features)
-    check_no_vectorizer(parameters.text_vectorizer, parameters.routed_to("text_vectorizer"))
     stream = Stream(request.X, "X", parameters.settings.steps_per_epoch)
     batches = stream.first_pass()
     first = next(batches)
+    if known is None and request.classes is None and _are_named(first, stream):
+        request = replace(request, classes=stream.class_names)
+    is_text = reads_texts(parameters, first.X, known)
     with batch_errors(stream, 1):
-        check_one_input(first.X, n_rows=count_rows(first.y), in_stream=True)
+        if not is_text:
+            check_one_input(first.X, n_rows=count_rows(first.y), in_stream=True)
+        backbone = replace(backbone, is_text=is_text)
         layout = parameters.settings.layout if known is None else known.features.layout
-        first_X = arrange(first.X, layout)
-        if isinstance(first_X, Sequences):
+        if not is_text and isinstance(first_X := arrange(first.X, layout), Sequences):
             backbone.check_unequal(first.X, first_X)
+    if known is None:
+        features, X, first, batches = learn_features_of_stream(
+            parameters, stream, first, batches, backbone
+        )
+    with batch_errors(stream, 1):
+        first_X = first.X if is_text else arrange(first.X, layout)
         task = parameters.task.for_target(first.y, known.codec if known else None)
         labels = task.incremental()
-        if known is None:
-            features, X = _first_features(parameters, first_X, backbone)
-        else:
+        if known is not None:
             features, X = known.features, known.features.check(first.X)
         learning_rows = RowReader(features, labels)
         sample = learning_rows.combine(X, labels.encode(first.y), first.sample_weight, is_part=True)
@@ -94,8 +96,8 @@ def read_stream(
         can_hold_out=has_validation,
         n_ensemble=None if known is None else known.n_ensemble,
     )
-    precision = _PrecisionCheck(features, sample.X, is_active=known is None)
-    precision.add(first_X, sample)
+    precision = _PrecisionCheck(features, sample.X, is_active=known is None and not is_text)
+    precision.add(first.X, sample)
     rest = _rest(batches, stream, learning_rows, precision)
     by_class = parameters.class_weight is not None and labels.weighs_rows
     summary = _summarize(
@@ -148,18 +150,11 @@ def _count_batches(summary: StreamSummary, stream: Stream) -> int:
     return -(-summary.n_rows // stream.rows_per_batch)
 
 
-def _first_features(
-    parameters: FitParameters, X: object, backbone: NetworkParameters
-) -> tuple[FeatureSchema, Features]:
-    return FeatureSchema.learn(
-        X,
-        dtype=array_dtype(parameters.settings.dtype),
-        token_ids=backbone.reads_token_ids and len(shape_of(X)) == 2,
-        allow_nan=backbone.fills_gaps(shape_of(X)),
-        estimator_name=parameters.estimator_name,
-        integer_dtype=backbone.integer_dtype,
-        layout=parameters.settings.layout,
-    )
+def _are_named(batch: Batch, stream: Stream) -> bool:
+    """Whether the labels of a batch are the names of the classes that its dataset knows."""
+    names, y = stream.class_names, batch.y
+    is_vector = isinstance(y, np.ndarray) and y.ndim == 1
+    return names is not None and is_vector and set(y.tolist()) <= set(names.tolist())
 
 
 def _learn_values(
@@ -183,7 +178,10 @@ class _PrecisionCheck:
 
     def add(self, X: object, batch: TrainingData) -> None:
         """Add a batch as the user passed it, and checked."""
-        if not self._is_active or not self._features.may_be_rounded(X):
+        if not self._is_active:
+            return
+        X = arrange(X, self._features.layout)
+        if not self._features.may_be_rounded(X):
             return
         weights, n_rows = batch.sample_weight, batch.n_samples
         rows = np.arange(n_rows) if weights is None else np.flatnonzero(weights)
@@ -203,7 +201,7 @@ def _rest(
     for number, batch in enumerate(batches, start=2):
         with batch_errors(stream, number):
             part = rows.read(*batch, is_part=True)
-            precision.add(arrange(batch.X, rows.features.layout), part)
+            precision.add(batch.X, part)
         yield part
 
 
@@ -216,11 +214,11 @@ def _summarize(
     *,
     by_class: bool,
 ) -> StreamSummary:
-    standardizations, shape, n_sampled = [], features.input_shape, 0
+    standardizations, shape, n_sampled = [], features.network_shape, 0
     if backbone is not None and features.allow_nan and len(shape) == 1:
         needs_quantiles = scaling in ("robust", "quantile") or backbone.takes("table")
-        n_sampled = most_quantile_rows(features.n_features_in) if needs_quantiles else 0
-    if backbone is not None and not features.token_ids:
+        n_sampled = most_quantile_rows(len(features.network_names)) if needs_quantiles else 0
+    if backbone is not None and not features.token_ids and features.text is None:
         may_be_padded = backbone.takes_mask(shape) and not features.any_length
         options = (False, True) if may_be_padded else (False,)
         standardizations = [backbone.standardization(shape, skip_padding=skip) for skip in options]
@@ -235,24 +233,6 @@ def _summarize(
     for batch in batches:
         first_pass.add(batch)
     return first_pass.summary()
-
-
-def _check_open(name: str, value: object) -> None:
-    if is_open_choice(value):
-        return
-    what, cure = {
-        "categorical_features": ("categories", "One-hot encode these columns in the stream."),
-        "text_features": ("texts", "Turn these columns into numbers in the stream."),
-    }[name]
-    raise ValueError(
-        invalid(
-            f"`{name}`",
-            f"'from_dtype' or None when X is a stream, whose {what} are not known before it is "
-            "read",
-            describe(value),
-            cure,
-        )
-    )
 
 
 def _check_settings(settings: Settings, request: FitRequest, has_validation: bool) -> None:
