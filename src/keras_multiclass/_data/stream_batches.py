@@ -88,7 +88,7 @@ def read_features(item: Any, name: str, n_axes: int) -> Any:
 
 
 @contextlib.contextmanager
-def errors_name_batch(name: str, number: int) -> Iterator[None]:
+def errors_name_batch(name: str, number: int, unit: str = "Batch") -> Iterator[None]:
     """Add the number of the batch to errors raised inside.
 
     Parameters
@@ -97,12 +97,14 @@ def errors_name_batch(name: str, number: int) -> Iterator[None]:
         Name of the stream.
     number : int
         Number of the batch, from 1.
+    unit : {"Batch", "Block"}, default="Batch"
+        What has the number.
     """
     try:
         yield
     except (ValueError, TypeError) as error:
         error_class = TypeError if isinstance(error, TypeError) else ValueError
-        raise error_class(f"Batch {number} of {name} cannot be used: {error}") from error
+        raise error_class(f"{unit} {number} of {name} cannot be used: {error}") from error
 
 
 def _to_batch(parts: Any) -> Batch:

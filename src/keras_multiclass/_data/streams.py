@@ -14,6 +14,7 @@ import keras
 from keras_multiclass._data.frames import library_of
 from keras_multiclass._data.labels.named import class_names_of
 from keras_multiclass._data.stream_batches import Batch, read_labeled
+from keras_multiclass._data.tables.batches import TableBatches
 from keras_multiclass._shared.messages import describe, invalid
 
 _ARRAY_TRAITS = ("shape", "dtype", "columns", "__array__", "__array_interface__", "__dataframe__")
@@ -72,10 +73,20 @@ class Stream:
         self.steps = steps
         self.class_names = class_names_of(X)
         self.may_lack_names = self.class_names is None and hasattr(X, "cardinality")
-        self._source = _source_of(X, name)
+        self._source = _source_of(X, name, in_blocks=steps is None)
         if steps is None:
             self._check_passes(X)
         self._endless_batches = self._endless()
+
+    @property
+    def rows_per_batch(self) -> int | None:
+        """Rows of each batch if many of them are yielded as one; None if each is yielded alone."""
+        return self._source.rows_per_batch
+
+    @property
+    def unit(self) -> str:
+        """What messages call that which the stream yields."""
+        return "Batch" if self.rows_per_batch is None else "Block"
 
     def first_pass(self) -> Iterator[Batch]:
         """Return the batches to collect statistics from before training.
@@ -98,7 +109,7 @@ class Stream:
 
     def _one_pass(self) -> Iterator[Batch]:
         for number, item in _numbered(self._source, self.name):
-            yield read_labeled(item, f"Batch {number} of {self.name}", self.class_names)
+            yield read_labeled(item, f"{self.unit} {number} of {self.name}", self.class_names)
 
     def _endless(self) -> Iterator[Batch]:
         yield from self._one_pass()
@@ -153,7 +164,7 @@ def read_once(X: Any, name: str = "X") -> Iterator[tuple[int, Any]]:
     ValueError, TypeError
         If the stream is endless, as far as that is known, or has no batches.
     """
-    source = _source_of(X, name)
+    source = _source_of(X.in_order() if isinstance(X, TableBatches) else X, name, in_blocks=True)
     _check_ends(source, X, name)
     yield from _numbered(source, name)
 
@@ -185,7 +196,8 @@ def _numbered(source: _Source, name: str) -> Iterator[tuple[int, Any]]:
 class _Source:
     """How to read the user's stream.
 
-    ``finite`` is None if unknown; a ``single_use`` stream cannot be read again.
+    ``finite`` is None if unknown; a ``single_use`` stream cannot be read again. With
+    ``rows_per_batch``, it yields blocks of batches of as many rows, the first batch alone.
     """
 
     open: Callable[[], Iterator[Any]]
@@ -193,9 +205,15 @@ class _Source:
     single_use: bool = False
     on_epoch_begin: Callable[[], None] = lambda: None
     on_epoch_end: Callable[[], None] = lambda: None
+    rows_per_batch: int | None = None
 
 
-def _source_of(X: Any, name: str) -> _Source:
+def _source_of(X: Any, name: str, *, in_blocks: bool) -> _Source:
+    if isinstance(X, TableBatches):
+        passes = X.restarted()
+        if in_blocks:
+            return _Source(passes.blocks, finite=True, rows_per_batch=X.batch_size)
+        return _Source(partial(iter, passes), finite=True)
     if isinstance(X, keras.utils.PyDataset):
         return _Source(
             partial(_items, X),

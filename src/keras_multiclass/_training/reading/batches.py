@@ -191,7 +191,7 @@ def _exponent(largest_weight: float, class_weights: FloatArray | None) -> int:
 @contextlib.contextmanager
 def batch_errors(stream: Stream, number: int) -> Iterator[None]:
     """Add the number of the batch to errors raised inside, and advice that holds for streams."""
-    with errors_name_batch(stream.name, number):
+    with errors_name_batch(stream.name, number, stream.unit):
         try:
             yield
         except (ValueError, TypeError) as error:
@@ -245,4 +245,16 @@ def _read(
     for number, batch in enumerate(batches, start=1):
         with batch_errors(stream, number):
             part = rows.read(*batch, suffix=suffix, is_part=True)
+        yield from _split(part, stream.rows_per_batch)
+
+
+def _split(part: TrainingData, rows_per_batch: int | None) -> Iterator[TrainingData]:
+    """Yield the batches of a block, which was checked as a whole."""
+    if rows_per_batch is None or part.n_samples <= rows_per_batch:
         yield part
+        return
+    weights = part.sample_weight
+    for start in range(0, part.n_samples, rows_per_batch):
+        rows = slice(start, start + rows_per_batch)
+        of_rows = None if weights is None else weights[rows]
+        yield TrainingData(part.X[rows], part.y[rows], of_rows)

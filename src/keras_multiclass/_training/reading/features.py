@@ -48,15 +48,13 @@ def reads_texts(parameters: FitParameters, X: object, known: KnownData | None) -
     return True
 
 
-def _check_no_columns(parameters: FitParameters) -> None:
-    """Raise ``ValueError`` if columns are named although X holds texts alone."""
+def _check_no_columns(parameters: FitParameters, what: str) -> None:
+    """Raise ``ValueError`` if columns are named although X has none."""
     for name in ("categorical_features", "text_features"):
         value = getattr(parameters, name)
         if not is_open_choice(value):
             raise ValueError(
-                invalid(
-                    f"`{name}`", "'from_dtype' or None for texts, strings in 1-d", describe(value)
-                )
+                invalid(f"`{name}`", f"'from_dtype' or None for {what}", describe(value))
             )
 
 
@@ -106,6 +104,7 @@ def learn_images(
     backbone : NetworkParameters
         What reads them.
     """
+    _check_no_columns(parameters, "paths of image files")
     files = ImageFiles.learn(paths, parameters.settings.image_size, backbone.image_shape)
     images = files.decode(paths)
     features, X = learn_features(parameters.without_image_size(), images, backbone, images)
@@ -131,7 +130,7 @@ def text_parameters(parameters: FitParameters, backbone: NetworkParameters) -> T
         What reads them.
     """
     _check_no_image_size(parameters.settings.image_size)
-    _check_no_columns(parameters)
+    _check_no_columns(parameters, "texts, strings in 1-d")
     vectorizer, arguments = parameters.text_vectorizer, parameters.routed_to("text_vectorizer")
     if backbone.text_form == "strings":
         check_no_vectorizer(vectorizer, arguments, "the network reads terms instead of strings")

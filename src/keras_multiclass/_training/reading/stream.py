@@ -153,7 +153,7 @@ def read_stream(
             rows,
             class_weights,
             first=first,
-            n_batches=summary.n_batches,
+            n_batches=_count_batches(summary, stream),
             weighted=summary.weighted,
             largest_weight=summary.largest_weight,
             split=split,
@@ -165,6 +165,12 @@ def read_stream(
         y=first.y,
         tokens=statistics.tokens() if known is None else None,
     )
+
+
+def _count_batches(summary: StreamSummary, stream: Stream) -> int:
+    if stream.rows_per_batch is None:
+        return summary.n_batches
+    return -(-summary.n_rows // stream.rows_per_batch)
 
 
 def _are_named(batch: Batch, stream: Stream) -> bool:
