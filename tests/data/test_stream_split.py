@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from sklearn.model_selection import ShuffleSplit
 
-from keras_multiclass import KerasMulticlassClassifier, KerasMultilabelClassifier
+from keras_multiclass import KerasMulticlassClassifier, KerasMultilabelClassifier, TableBatches
 from keras_multiclass._training.reading.stream_split import RowSplit
 
 N, SIZE = 200, 32
@@ -183,6 +183,21 @@ def test_a_py_dataset_that_shuffles_at_the_end_of_an_epoch_is_noticed():
 
     with pytest.raises(ValueError, match="other rows in batch 1 than in the first pass"):
         classifier(validation_split=0.2).fit(Shuffling())
+
+
+def test_tables_in_files_hold_out_rows_of_each_batch_unless_they_are_shuffled():
+    polars = pytest.importorskip("polars")
+    table = polars.DataFrame({**{f"x{i}": X[:, i] for i in range(4)}, "y": Y}).lazy()
+    fitted = classifier(validation_split=0.2).fit(
+        TableBatches(table, "y", batch_size=16, shuffle=False)
+    )
+    assert len(fitted.history_["val_loss"]) == 3
+    mixed = classifier(validation_split=0.2, categorical_features=["x0"]).fit(
+        TableBatches(table, "y", batch_size=16, shuffle=False)
+    )
+    assert len(mixed.history_["val_loss"]) == 3
+    with pytest.raises(ValueError, match=r"same in each pass.*TableBatches\(..., shuffle=False"):
+        classifier(validation_split=0.2).fit(TableBatches(table, "y", batch_size=16))
 
 
 @pytest.mark.parametrize(

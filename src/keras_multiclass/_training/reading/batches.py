@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -109,9 +109,11 @@ def held_out_stream(
     weights = _Weights(rows, class_weights, exponent, weighted=is_weighted)
 
     def epoch() -> Iterator[TrainingData]:
-        return _weighted(split.held_out(_read(stream.first_pass(), stream, rows, "")), weights)
+        held_out = _read(stream.first_pass(), stream, rows, "", split.held_out)
+        return _weighted(held_out, weights)
 
-    return StreamData(epoch, split.n_batches, is_weighted, weights.combined(example))
+    n_batches = split.count_batches(stream.rows_per_batch, held_out=True)
+    return StreamData(epoch, n_batches, is_weighted, weights.combined(example))
 
 
 def validation_stream(
@@ -214,8 +216,8 @@ def batch_errors(stream: Stream, number: int) -> Iterator[None]:
 def _training_epoch(
     stream: Stream, weights: _Weights, split: RowSplit | None
 ) -> Iterator[TrainingData]:
-    parts = _read(stream.epoch(), stream, weights.rows, "")
-    training = parts if split is None else split.training(parts)
+    choose = iter if split is None else split.training
+    training = _read(stream.epoch(), stream, weights.rows, "", choose)
     return _weighted(training, weights, drop_weightless=True)
 
 
@@ -239,13 +241,24 @@ def _weighted(
 
 
 def _read(
+    batches: Iterator[Batch],
+    stream: Stream,
+    rows: RowReader,
+    suffix: str,
+    choose: Callable[[Iterator[TrainingData]], Iterator[TrainingData]] = iter,
+) -> Iterator[TrainingData]:
+    """Check the batches, and choose some of their rows; weights of classes are not included yet."""
+    for part in choose(_checked(batches, stream, rows, suffix)):
+        yield from _split(part, stream.rows_per_batch)
+
+
+def _checked(
     batches: Iterator[Batch], stream: Stream, rows: RowReader, suffix: str
 ) -> Iterator[TrainingData]:
-    """Check the batches; their weights do not include class weights yet."""
     for number, batch in enumerate(batches, start=1):
         with batch_errors(stream, number):
             part = rows.read(*batch, suffix=suffix, is_part=True)
-        yield from _split(part, stream.rows_per_batch)
+        yield part
 
 
 def _split(part: TrainingData, rows_per_batch: int | None) -> Iterator[TrainingData]:

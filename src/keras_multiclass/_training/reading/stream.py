@@ -153,7 +153,7 @@ def read_stream(
             rows,
             class_weights,
             first=first,
-            n_batches=_count_batches(summary, stream),
+            n_batches=_count_batches(summary, stream, split),
             weighted=summary.weighted,
             largest_weight=summary.largest_weight,
             split=split,
@@ -167,7 +167,9 @@ def read_stream(
     )
 
 
-def _count_batches(summary: StreamSummary, stream: Stream) -> int:
+def _count_batches(summary: StreamSummary, stream: Stream, split: RowSplit | None) -> int:
+    if split is not None:
+        return split.count_batches(stream.rows_per_batch, held_out=False)
     if stream.rows_per_batch is None:
         return summary.n_batches
     return -(-summary.n_rows // stream.rows_per_batch)

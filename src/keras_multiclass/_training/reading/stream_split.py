@@ -35,8 +35,6 @@ class RowSplit:
 
     Attributes
     ----------
-    n_batches, n_rows : int
-        Numbers of batches with held-out rows, and of these rows, in the first pass.
     largest_weight : float
         The largest weight of a held-out row.
     """
@@ -45,9 +43,9 @@ class RowSplit:
         self.fraction = fraction
         self.seed = seed
         self.name = name
-        self.n_batches = self.n_rows = 0
         self.largest_weight = 0.0
         self._digests: list[bytes] = []
+        self._n_rows: list[tuple[int, int]] = []
 
     def first_pass(self) -> SplitPass:
         """Return what splits the batches of the first pass, and remembers the held-out rows."""
@@ -55,7 +53,7 @@ class RowSplit:
 
     def places(self) -> SplitPass:
         """Return what finds the places of held-out rows, without looking at the rows."""
-        return SplitPass(self, lambda number, held_out: None)
+        return SplitPass(self, lambda number, training, held_out: None)
 
     def training(self, parts: Iterator[TrainingData]) -> Iterator[TrainingData]:
         """Yield the training rows of the batches of a pass."""
@@ -76,7 +74,7 @@ class RowSplit:
 
     def check(self) -> None:
         """Raise ``ValueError`` if the first pass has held out no rows."""
-        if not self.n_rows:
+        if not any(n_held_out for _, n_held_out in self._n_rows):
             raise ValueError(
                 invalid(
                     "`validation_split`",
@@ -87,13 +85,25 @@ class RowSplit:
                 )
             )
 
-    def _remember(self, number: int, held_out: TrainingData) -> None:
+    def count_batches(self, rows_per_batch: int | None, *, held_out: bool) -> int:
+        """Count the batches of training rows, or those of held-out rows.
+
+        Parameters
+        ----------
+        rows_per_batch : int or None
+            Rows of a batch if the stream yields blocks of several.
+        held_out : bool
+            Which rows to count.
+        """
+        sizes = [n_rows[held_out] for n_rows in self._n_rows if n_rows[held_out]]
+        return sum(-(-size // (rows_per_batch or size)) for size in sizes)
+
+    def _remember(self, number: int, training: TrainingData, held_out: TrainingData) -> None:
         self._digests.append(_digest(held_out.X))
-        self.n_batches += held_out.n_samples > 0
-        self.n_rows += held_out.n_samples
+        self._n_rows.append((training.n_samples, held_out.n_samples))
         self.largest_weight = max(self.largest_weight, held_out.largest_weight)
 
-    def _compare(self, number: int, held_out: TrainingData) -> None:
+    def _compare(self, number: int, training: TrainingData, held_out: TrainingData) -> None:
         if number > len(self._digests) or self._digests[number - 1] != _digest(held_out.X):
             raise self._other_rows(number)
 
@@ -104,7 +114,7 @@ class RowSplit:
                 "the same in each pass, because some of its rows are held out for validation",
                 f"other rows in batch {number} than in the first pass",
                 "Pass X_val, or keep the order: .shuffle(n, reshuffle_each_iteration=False) for a "
-                "tf.data.Dataset.",
+                "tf.data.Dataset, TableBatches(..., shuffle=False).",
             )
         )
 
@@ -117,7 +127,7 @@ class SplitPass:
     split : RowSplit
         The split.
     observe : callable
-        Gets the number of each batch and its held-out rows.
+        Gets the number of each batch, its training rows and its held-out rows.
     """
 
     def __init__(self, split: RowSplit, observe: Any) -> None:
@@ -165,7 +175,7 @@ class SplitPass:
         if mask is None:
             mask = self.mask(part.y, part.sample_weight)
         training, held_out = (_select(part, np.flatnonzero(m)) for m in (~mask, mask))
-        self._observe(self.n_seen, held_out)
+        self._observe(self.n_seen, training, held_out)
         return training, held_out
 
 
