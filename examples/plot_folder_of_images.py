@@ -2,9 +2,9 @@
 A folder of images
 ==================
 
-Images in files need no code that reads them: the paths of the files are X. Here, the handwritten digits of
-scikit-learn are written as PNG files into a folder with a sub-folder for each class. A grid search over
-the folder chooses the size to which the images are resized.
+Images in files need no code that reads them: the paths of the files are X. Here, the handwritten
+digits of scikit-learn are written as PNG files into a folder with a sub-folder for each class. A
+grid search over the folder chooses the size to which the images are resized.
 """
 
 # %%
@@ -46,8 +46,8 @@ for size, value in accuracy.items():
     print(f"{size}: {value:.3f}")
 
 # %%
-# A smaller size loses accuracy. The best classifier on the test images, and the files about which it
-# is least certain:
+# A smaller size loses accuracy. The best classifier on the test images, and the files about which
+# it is least certain:
 
 probabilities = search.predict_proba(X_test)
 predicted = search.classes_[probabilities.argmax(axis=1)]
@@ -56,13 +56,9 @@ print(f"accuracy {np.mean(predicted == y_test):.3f}")
 uncertain = probabilities.max(axis=1).argsort()[:12]
 figure, axes = plt.subplots(2, 6, figsize=(9, 3.8), layout="constrained")
 for ax, row in zip(axes.flat, uncertain, strict=True):
-    ax.imshow(
-        tf.io.decode_image(tf.io.read_file(X_test[row])), cmap="gray", interpolation="nearest"
-    )
-    ax.set_title(
-        f"{Path(X_test[row]).relative_to(folder)}\n{predicted[row]} ({probabilities[row].max():.0%})",
-        fontsize=9,
-    )
+    file, confidence = Path(X_test[row]), probabilities[row].max()
+    ax.imshow(plt.imread(file), cmap="gray", interpolation="nearest")
+    ax.set_title(f"{file.relative_to(folder)}\n{predicted[row]} ({confidence:.0%})", fontsize=9)
     ax.axis("off")
 figure.suptitle("The least certain predictions: file, predicted class, probability")
 temporary.cleanup()
