@@ -122,10 +122,10 @@ def test_a_folder_with_fewer_than_two_classes_is_an_error(tmp_path):
 
 def test_a_sub_folder_without_images_is_an_error_that_names_it(folder):
     write(folder, "cow/a.webp", "cow/b.webp", "empty/notes.txt")
-    message = r"got 2 sub-folders: 'cow', 'empty' without, but other formats: 2 \.webp.* classes="
+    message = r"got none in 2 sub-folders: 'cow', 'empty', but other formats: 2 \.webp.* classes="
     with pytest.raises(ValueError, match=message):
         images_from_directory(folder)
-    with pytest.raises(ValueError, match="'cow' without.* Leave them out of `classes`"):
+    with pytest.raises(ValueError, match="'cow', but .* Leave them out of `classes`"):
         images_from_directory(folder, classes=["cat", "cow"])
     assert set(found(folder, classes=["cat", "Dog"])[1]) == {"cat", "Dog"}
 
@@ -168,5 +168,5 @@ def test_broken_files_are_found_here_if_asked_for(folder):
 
 def test_a_class_whose_files_are_all_broken_is_an_error(folder):
     write(folder, "cow/a.png", "cow/b.png", content=b"")
-    with pytest.raises(ValueError, match="can be read; got 1 sub-folder: 'cow' without"):
+    with pytest.raises(ValueError, match="can be read; got none in 1 sub-folder: 'cow'"):
         images_from_directory(folder, broken="skip")

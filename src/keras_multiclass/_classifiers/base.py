@@ -213,8 +213,10 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...), or stream
             Features: a table, sequences of shape (n_samples, n_steps, n_features), a list of
             sequences of unequal length, images of shape (n_samples, height, width[, channels]), or
-            texts, strings of shape (n_samples,); a missing text is an empty one. A dict of these,
-            or `Inputs`, for several inputs. Or a stream of batches ``(X, y)`` or
+            texts, strings of shape (n_samples,); a missing text is an empty one. Or paths of image
+            files of shape (n_samples,), see `images_from_directory`: ``os.PathLike``, or strings
+            that all end in .png, .jpg, .jpeg, .bmp or .gif. A dict of these, or `Inputs`, for
+            several inputs. Or a stream of batches ``(X, y)`` or
             ``(X, y, sample_weight)``: a ``tf.data.Dataset``, a ``keras.utils.PyDataset``, a
             function that returns a new iterator on each call, or any other object that can be
             iterated over repeatedly. It is read batch by batch in its own order, once before the

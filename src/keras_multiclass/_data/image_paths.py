@@ -105,7 +105,7 @@ def read_paths(X: Any) -> list[str]:
                 f"{len(others)} of {len(cells)} of type {kinds} (the first is X[{others[0]}])",
             )
         )
-    paths = [os.fsdecode(cell) for cell in cells]
+    paths = [str(os.fsdecode(cell)) for cell in cells]  # rather than of NumPy
     remote = next((i for i, path in enumerate(paths) if _REMOTE.match(path)), None)
     if remote is not None:
         raise ValueError(

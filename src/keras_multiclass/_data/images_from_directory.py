@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -107,7 +108,7 @@ def _check_folder(folder: object) -> str:
     what = "`folder`"
     if not isinstance(folder, (str, os.PathLike)):
         raise TypeError(invalid(what, "a string or an os.PathLike", describe(folder)))
-    root = os.fsdecode(folder)
+    root = str(os.fsdecode(folder))
     if not os.path.isdir(root):
         got = f"{root!r}, which is a file" if os.path.exists(root) else f"{root!r}"
         cure = "" if os.path.isabs(root) else f"Relative paths start at {os.getcwd()!r}."
@@ -149,7 +150,9 @@ def _check_classes(root: str, classes: object) -> list[str]:
     allowed = "a list of names of sub-folders"
     if isinstance(classes, str) or not isinstance(classes, (Sequence, np.ndarray)):
         raise TypeError(invalid("`classes`", allowed, describe(classes)))
-    names = [os.fspath(name) if isinstance(name, (str, os.PathLike)) else name for name in classes]
+    names: list[Any] = [
+        str(os.fsdecode(name)) if isinstance(name, (str, os.PathLike)) else name for name in classes
+    ]
     if not names or not all(isinstance(name, str) for name in names):
         raise ValueError(invalid("`classes`", allowed, describe(classes)))
     if len(set(names)) < len(names):
@@ -193,7 +196,7 @@ def _check_found(root: str, found: dict[str, list[str]], others: list[str], *, g
             invalid(
                 f"Each sub-folder of {root!r}",
                 f"one that contains images ({', '.join(EXTENSIONS)})",
-                f"{count_and_list(empty, 'sub-folder')} without"
+                f"none in {count_and_list(empty, 'sub-folder')}"
                 + (f", but other formats: {listed}" if listed else ""),
                 cure if given else f"{cure}classes=[...].",
             )
@@ -219,7 +222,7 @@ def _without_broken(paths: list[str], labels: np.ndarray, *, skip: bool) -> np.n
         raise ValueError(invalid("Each image", "one that can be read", listed, cure))
     lost = [name for name in dict.fromkeys(labels.tolist()) if name not in labels[kept]]
     if lost:
-        got = f"{count_and_list(lost, 'sub-folder')} without"
+        got = f"none in {count_and_list(lost, 'sub-folder')}"
         raise ValueError(invalid("Each sub-folder", "one with images that can be read", got))
     warn(f"Files that cannot be read are left out, {listed}.")
     return kept
