@@ -70,7 +70,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         validation_split: Any = None,
         early_stopping: Any = "auto",
         shuffle: bool = True,
-        scaling: str | None = "auto",
+        scaling: Any = "auto",
         categorical_features: Any = "from_dtype",
         layout: str = "channels_last",
         image_size: Any = "auto",
@@ -78,6 +78,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         text_vectorizer: Any = "auto",
         n_ensemble: int | str = "auto",
         calibration: str | None = "auto",
+        fine_tuning: Any = None,
         warm_start: bool = False,
         dtype: str = "float32",
         engine: str = "auto",
@@ -108,6 +109,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         self.text_vectorizer = text_vectorizer
         self.n_ensemble = n_ensemble
         self.calibration = calibration
+        self.fine_tuning = fine_tuning
         self.warm_start = warm_start
         self.dtype = dtype
         self.engine = engine

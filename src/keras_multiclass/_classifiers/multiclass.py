@@ -114,7 +114,7 @@ class KerasMulticlassClassifier(KerasClassifierBase):
         backbone's default, or False if it has none.
     shuffle : bool, default=True
         Whether to shuffle the training rows before each epoch. Streams keep their order.
-    scaling : {"auto", "standard", "robust", "quantile"} or None, default="auto"
+    scaling : str, None, keras.Layer or callable, default="auto"
         How the network scales numeric features before the backbone. Statistics are those of the
         (weighted) training rows.
 
@@ -122,9 +122,14 @@ class KerasMulticlassClassifier(KerasClassifierBase):
         - ``"robust"``: zero median and unit interquartile range, then smoothly clipped to
           between -3 and 3. Tables only.
         - ``"quantile"``: the normal quantile of the value's rank. Tables only.
+        - ``"pretrained"``: as a network of ``keras.applications`` that is the backbone expects
+          images with values from 0 to 255. Other values are an error.
         - ``None``: no scaling.
-        - ``"auto"``: the backbone's default, or ``"standard"`` if it has none; None if the
-          backbone is a ``keras.Model`` or ``keras.Layer``. A complete `model` is never scaled.
+        - A ``keras.Layer``, of which each fit uses a copy, or a function of a Keras tensor that
+          returns one, applied to sequences or images.
+        - ``"auto"``: the backbone's default, or ``"standard"`` if it has none; if the backbone is a
+          ``keras.Model`` or ``keras.Layer``, ``"pretrained"`` for networks of
+          ``keras.applications``, otherwise None. A complete `model` is never scaled.
 
         For streams, quantiles are approximated by those of a normal distribution.
     categorical_features : "from_dtype", None or array-like, default="from_dtype"
@@ -166,6 +171,12 @@ class KerasMulticlassClassifier(KerasClassifierBase):
         those of `early_stopping`, held out in the same way. `partial_fit` keeps the temperature.
         ``"auto"`` uses the backbone's default, or None if it has none. Not supported with a
         complete `model`.
+    fine_tuning : None, int or dict, default=None
+        If `backbone` is a ``keras.Model`` or ``keras.Layer``: number of epochs for which it is
+        trained after `epochs` in which it is frozen, at a tenth of the learning rate;
+        ``{"epochs": 5, "learning_rate": 1e-5}`` sets the rate. Layers with ``trainable=False`` stay
+        frozen, and so do those of batch normalization, which keep their averages. None trains
+        all layers from the start, except frozen ones.
     warm_start : bool, default=False
         Whether `fit` continues from the last fit instead of starting over. Optimizer, loss,
         metrics and callbacks follow their current values; the classes and the seed are those of

@@ -113,7 +113,7 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         ``"auto"`` uses the backbone's default, or False if it has none.
     shuffle : bool, default=True
         Whether to shuffle the training rows before each epoch. Streams keep their order.
-    scaling : {"auto", "standard", "robust", "quantile"} or None, default="auto"
+    scaling : str, None, keras.Layer or callable, default="auto"
         How the network scales numeric features before the backbone. Statistics are those of the
         (weighted) training rows.
 
@@ -121,9 +121,14 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         - ``"robust"``: zero median and unit interquartile range, then smoothly clipped to
           between -3 and 3. Tables only.
         - ``"quantile"``: the normal quantile of the value's rank. Tables only.
+        - ``"pretrained"``: as a network of ``keras.applications`` that is the backbone expects
+          images with values from 0 to 255. Other values are an error.
         - ``None``: no scaling.
-        - ``"auto"``: the backbone's default, or ``"standard"`` if it has none; None if the
-          backbone is a ``keras.Model`` or ``keras.Layer``. A complete `model` is never scaled.
+        - A ``keras.Layer``, of which each fit uses a copy, or a function of a Keras tensor that
+          returns one, applied to sequences or images.
+        - ``"auto"``: the backbone's default, or ``"standard"`` if it has none; if the backbone is a
+          ``keras.Model`` or ``keras.Layer``, ``"pretrained"`` for networks of
+          ``keras.applications``, otherwise None. A complete `model` is never scaled.
 
         For streams, quantiles are approximated by those of a normal distribution.
     categorical_features : "from_dtype", None or array-like, default="from_dtype"
@@ -172,6 +177,12 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         in the same way. `partial_fit` keeps the temperatures. ``"auto"`` uses the backbone's
         default, or None if it has none, as ``"tabm_small"``. Not supported with a complete
         `model`.
+    fine_tuning : None, int or dict, default=None
+        If `backbone` is a ``keras.Model`` or ``keras.Layer``: number of epochs for which it is
+        trained after `epochs` in which it is frozen, at a tenth of the learning rate;
+        ``{"epochs": 5, "learning_rate": 1e-5}`` sets the rate. Layers with ``trainable=False`` stay
+        frozen, and so do those of batch normalization, which keep their averages. None trains
+        all layers from the start, except frozen ones.
     warm_start : bool, default=False
         Whether `fit` continues from the last fit instead of starting over. Optimizer, loss,
         metrics and callbacks follow their current values; the classes and the seed are those of
@@ -317,7 +328,7 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         validation_split: Any = None,
         early_stopping: Any = "auto",
         shuffle: bool = True,
-        scaling: str | None = "auto",
+        scaling: Any = "auto",
         categorical_features: Any = "from_dtype",
         layout: str = "channels_last",
         image_size: Any = "auto",
@@ -326,6 +337,7 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         n_ensemble: int | str = "auto",
         threshold: Any = 0.5,
         calibration: str | None = "auto",
+        fine_tuning: Any = None,
         warm_start: bool = False,
         dtype: str = "float32",
         engine: str = "auto",
@@ -355,6 +367,7 @@ class KerasMultilabelClassifier(KerasClassifierBase):
             text_vectorizer=text_vectorizer,
             n_ensemble=n_ensemble,
             calibration=calibration,
+            fine_tuning=fine_tuning,
             warm_start=warm_start,
             dtype=dtype,
             engine=engine,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -17,6 +17,8 @@ from keras_multiclass._network.builder_metadata import describe_features, descri
 from keras_multiclass._network.compile import CompileArguments, CompileSpec, continue_optimizer
 from keras_multiclass._network.name_collisions import build_without_collisions
 from keras_multiclass._network.optimizers import acts_elementwise
+from keras_multiclass._network.pretrained import check_pixels
+from keras_multiclass._network.scaling import is_own_scaling
 from keras_multiclass._network.user_compile import (
     adopt_compiled,
     build_compile_kwargs,
@@ -26,7 +28,7 @@ from keras_multiclass._network.user_model import build_whole_model
 from keras_multiclass._network.user_networks import copy_if_used_before
 from keras_multiclass._shared.keras.earlier_layers import EarlierLayers
 from keras_multiclass._shared.keras.overrides import NOT_CALLED, overridden, overrides_prediction
-from keras_multiclass._shared.messages import warn
+from keras_multiclass._shared.messages import describe, warn
 from keras_multiclass._training.defaults import (
     TrainingSettings,
     compile_arguments,
@@ -39,6 +41,7 @@ from keras_multiclass._training.reading.run_data import RunData
 from keras_multiclass._training.structure import structure_of
 
 _SAMPLE_ROWS = 8
+_IMAGE_ROWS = 64
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,7 @@ def _build_from_backbone(
     check_not_routed(parameters.routed, "model", "`model` is None")
     backbone, settings = data.backbone, data.settings
     assert backbone is not None
+    _check_pixels(data)
     earlier = EarlierLayers(backbone.builders)
     with earlier.while_building():
         model, names = build_network(
@@ -148,6 +152,21 @@ def _distinct(names: Sequence[str]) -> tuple[str, ...]:
         taken.add(new)
         result.append(new)
     return tuple(result)
+
+
+def _check_pixels(data: RunData) -> None:
+    """Raise if a pretrained network would scale images that are not as it expects."""
+    scaling, features, sample = data.settings.scaling, data.features, data.sample
+    if data.backbone is None or scaling is None:
+        return
+    step = -(-sample.n_samples // _IMAGE_ROWS)
+    if isinstance(scaling, Mapping) and isinstance(features, PackedSchema):
+        for name, of_input in scaling.items():
+            if of_input == "pretrained":
+                images = features.blocks[name].of(sample.features(slice(None, None, step)))
+                check_pixels(images, f"input {name!r}")
+    elif isinstance(scaling, str) and scaling == "pretrained":
+        check_pixels(sample.features(slice(None, None, step)), data.backbone.label)
 
 
 def _build_whole_model(
@@ -222,6 +241,11 @@ def _check_whole_model_settings(settings: TrainingSettings) -> None:
             "`n_ensemble` must be 'auto' or 1 when `model` is given, whose output layer is fixed; "
             f"got {settings.n_ensemble}. Pass the network without its last layer as `backbone`, "
             "or wrap the classifier in sklearn.ensemble.BaggingClassifier."
+        )
+    if is_own_scaling(settings.scaling) or settings.scaling == "pretrained":
+        errors.append(
+            "`scaling` must be 'auto' or None when `model` is given, which reads X unchanged; got "
+            f"{describe(settings.scaling)}. Put the layers in front of the model."
         )
     if settings.calibration is not None:
         errors.append(
