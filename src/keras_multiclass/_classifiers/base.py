@@ -74,6 +74,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         categorical_features: Any = "from_dtype",
         layout: str = "channels_last",
         image_size: Any = "auto",
+        augmentation: Any = None,
         text_features: Any = "from_dtype",
         text_vectorizer: Any = "auto",
         n_ensemble: int | str = "auto",
@@ -105,6 +106,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         self.categorical_features = categorical_features
         self.layout = layout
         self.image_size = image_size
+        self.augmentation = augmentation
         self.text_features = text_features
         self.text_vectorizer = text_vectorizer
         self.n_ensemble = n_ensemble

@@ -149,6 +149,12 @@ class KerasMulticlassClassifier(KerasClassifierBase):
         the fixed size that your `backbone` or `model` reads; otherwise the size of the images in
         `fit` if all have the same and no side is longer than 512 pixels; otherwise their median
         height and width, scaled down so that the longer is at most 224.
+    augmentation : {"light", "standard"}, Layer, list of these, dict or None, default=None
+        What changes rows at random during training, and only then: a layer of Keras or your own,
+        or a list of layers. They get the values as passed, before scaling, and keep the shape.
+        ``"light"`` shifts, turns and scales images a little, ``"standard"`` more; neither flips
+        them. ``keras.layers.MixUp`` and ``CutMix`` mix the targets, too. With several inputs a
+        dict by input. Not supported with a complete `model`.
     text_features : "from_dtype", None or array-like, default="from_dtype"
         Which columns of a table hold free text, whose TF-IDF weights are reduced to up to 200
         numbers. ``"from_dtype"`` selects string columns of a data frame that have at least 20
@@ -182,7 +188,7 @@ class KerasMulticlassClassifier(KerasClassifierBase):
         metrics and callbacks follow their current values; the classes and the seed are those of
         the first fit. Parameters that determine the network (`backbone` or `model` and their
         arguments, `preset`, `scaling`, `categorical_features`, `text_features`, `layout`,
-        `image_size`, `text_vectorizer`, `n_ensemble`, `dtype`) must not change.
+        `image_size`, `augmentation`, `text_vectorizer`, `n_ensemble`, `dtype`) must not change.
     dtype : {"float32", "float64", "mixed_float16", "mixed_bfloat16"}, default="float32"
         Keras dtype policy of the network. Keras' global policy and float type have no effect; a
         fit warns of a global policy of lower precision.

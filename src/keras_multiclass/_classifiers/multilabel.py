@@ -148,6 +148,12 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         the fixed size that your `backbone` or `model` reads; otherwise the size of the images in
         `fit` if all have the same and no side is longer than 512 pixels; otherwise their median
         height and width, scaled down so that the longer is at most 224.
+    augmentation : {"light", "standard"}, Layer, list of these, dict or None, default=None
+        What changes rows at random during training, and only then: a layer of Keras or your own,
+        or a list of layers. They get the values as passed, before scaling, and keep the shape.
+        ``"light"`` shifts, turns and scales images a little, ``"standard"`` more; neither flips
+        them. ``keras.layers.MixUp`` and ``CutMix`` mix the targets, too. With several inputs a
+        dict by input. Not supported with a complete `model`.
     text_features : "from_dtype", None or array-like, default="from_dtype"
         Which columns of a table hold free text, whose TF-IDF weights are reduced to up to 200
         numbers. ``"from_dtype"`` selects string columns of a data frame that have at least 20
@@ -188,7 +194,7 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         metrics and callbacks follow their current values; the classes and the seed are those of
         the first fit. Parameters that determine the network (`backbone` or `model` and their
         arguments, `preset`, `scaling`, `categorical_features`, `text_features`, `layout`,
-        `image_size`, `text_vectorizer`, `n_ensemble`, `dtype`) must not change.
+        `image_size`, `augmentation`, `text_vectorizer`, `n_ensemble`, `dtype`) must not change.
     dtype : {"float32", "float64", "mixed_float16", "mixed_bfloat16"}, default="float32"
         Keras dtype policy of the network. Keras' global policy and float type have no effect; a
         fit warns of a global policy of lower precision.
@@ -332,6 +338,7 @@ class KerasMultilabelClassifier(KerasClassifierBase):
         categorical_features: Any = "from_dtype",
         layout: str = "channels_last",
         image_size: Any = "auto",
+        augmentation: Any = None,
         text_features: Any = "from_dtype",
         text_vectorizer: Any = "auto",
         n_ensemble: int | str = "auto",
@@ -363,6 +370,7 @@ class KerasMultilabelClassifier(KerasClassifierBase):
             categorical_features=categorical_features,
             layout=layout,
             image_size=image_size,
+            augmentation=augmentation,
             text_features=text_features,
             text_vectorizer=text_vectorizer,
             n_ensemble=n_ensemble,

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from keras_multiclass._data.packed import PackedSchema
+from keras_multiclass._network.augmentation import mixes
 from keras_multiclass._network.backbone_resolution import check_backbone_unused, check_not_routed
 from keras_multiclass._network.build import build_network
 from keras_multiclass._network.builder_metadata import describe_features, describe_target
@@ -28,7 +29,7 @@ from keras_multiclass._network.user_model import build_whole_model
 from keras_multiclass._network.user_networks import copy_if_used_before
 from keras_multiclass._shared.keras.earlier_layers import EarlierLayers
 from keras_multiclass._shared.keras.overrides import NOT_CALLED, overridden, overrides_prediction
-from keras_multiclass._shared.messages import describe, warn
+from keras_multiclass._shared.messages import describe, invalid, warn
 from keras_multiclass._training.defaults import (
     TrainingSettings,
     compile_arguments,
@@ -39,6 +40,7 @@ from keras_multiclass._training.fitted import FittedNetwork, FittedState
 from keras_multiclass._training.parameter_checks import is_auto
 from keras_multiclass._training.reading.run_data import RunData
 from keras_multiclass._training.structure import structure_of
+from keras_multiclass.exceptions import BackboneError
 
 _SAMPLE_ROWS = 8
 _IMAGE_ROWS = 64
@@ -130,13 +132,17 @@ def _build_from_backbone(
             data.describe_inputs(),
             objective=data.objective,
             scaling=settings.scaling,
+            augmentation=parameters.settings.augmentation,
             n_ensemble=settings.n_ensemble,
             may_stack=acts_elementwise(arguments["optimizer"], arguments["optimizer_arguments"]),
             calibrated=settings.calibration is not None,
         )
     model = copy_if_used_before(model, earlier, backbone.label)
-    ensemble = backbone.ensemble or settings.n_ensemble != 1
-    spec = CompileSpec(objective=data.objective.with_ensemble(ensemble), **arguments)
+    objective = data.objective.with_ensemble(backbone.ensemble or settings.n_ensemble != 1)
+    if mixes(parameters.settings.augmentation):
+        _check_can_mix(data)
+        objective = objective.of_mixed_rows()
+    spec = CompileSpec(objective=objective, **arguments)
     return _Built(model, spec, input_names=_distinct(names) if names or data.is_table else None)
 
 
@@ -169,11 +175,29 @@ def _check_pixels(data: RunData) -> None:
         check_pixels(sample.features(slice(None, None, step)), data.backbone.label)
 
 
+def _check_can_mix(data: RunData) -> None:
+    """Raise if rows must not be mixed, with their targets, in this run."""
+    got = ""
+    if isinstance(data.features, PackedSchema):
+        got = "X with several inputs, of which a layer sees one"
+    elif data.weighs_members:
+        got = "members of an ensemble that hold out folds (`validation_split`)"
+    if got:
+        raise BackboneError(
+            invalid(
+                "`augmentation`",
+                "layers that change each row by itself here, because of " + got,
+                "MixUp or CutMix",
+                "Leave them out.",
+            )
+        )
+
+
 def _build_whole_model(
     parameters: FitParameters, data: RunData, arguments: CompileArguments
 ) -> _Built:
     check_backbone_unused(parameters.backbone, parameters.routed)
-    _check_whole_model_settings(data.settings)
+    _check_whole_model_settings(data.settings, parameters.settings.augmentation)
     compile_kwargs = build_compile_kwargs(arguments, data.objective.automatic_loss)
     sample = data.sample.features(slice(_SAMPLE_ROWS))
     model, compiled = build_whole_model(
@@ -233,9 +257,15 @@ def _warn_of_unused_methods(model: keras.Model) -> None:
         )
 
 
-def _check_whole_model_settings(settings: TrainingSettings) -> None:
+def _check_whole_model_settings(settings: TrainingSettings, augmentation: object) -> None:
     """Raise for parameters that would change the output layer of a whole model."""
     errors = []
+    if augmentation is not None:
+        errors.append(
+            "`augmentation` must be None when `model` is given, whose layers are fixed; got "
+            f"{describe(augmentation)}. Put the layers behind the input layer of the model, or "
+            "pass it without its last layer as `backbone`."
+        )
     if settings.n_ensemble != 1:
         errors.append(
             "`n_ensemble` must be 'auto' or 1 when `model` is given, whose output layer is fixed; "

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias, cast
 
 from keras_multiclass._data import given_split
 from keras_multiclass._data.ragged import LAYOUTS, Layout
+from keras_multiclass._network import augmentation
 from keras_multiclass._network.scaling import is_own_scaling
 from keras_multiclass._shared.checks import is_count, is_flag, is_integer
 from keras_multiclass._shared.error_marks import mark
@@ -53,6 +54,7 @@ class Settings:
     n_ensemble: int | Auto
     calibration: str | None
     preset: str | None = None
+    augmentation: Any = None
     threshold: object = None
     predict_batch_size: int | None = None
     fine_tuning: FineTuning | None = None
@@ -147,6 +149,7 @@ _CHECKS = {
     "image_size": _IMAGE_SIZE,
     "n_ensemble": _COUNT_OR_AUTO,
     "calibration": Check(f"one of {format_list(CALIBRATIONS)}", one_of(*CALIBRATIONS)),
+    "augmentation": Check(augmentation.ALLOWED, augmentation.is_valid),
     "preset": Check(f"one of {format_list(PRESETS)}", one_of(*PRESETS)),
     "warm_start": _FLAG,
     "engine": Check(f"one of {format_list(ENGINES)}", one_of(*ENGINES)),
@@ -211,6 +214,7 @@ def resolve_settings(values: Mapping[str, object], routed: Mapping[str, object])
         calibration=own["calibration"],
         preset=own["preset"],
         fine_tuning=FineTuning.of(own["fine_tuning"]),
+        augmentation=own["augmentation"],
         threshold=threshold,
         predict_batch_size=_predict_batch_size(options),
         fit_options=options.of["fit"],
@@ -228,6 +232,8 @@ def _hint(name: str, value: object, check: Check) -> str:
     """Return which of the allowed words a word is similar to, or which split is meant."""
     if name == "validation_split":
         return given_split.hint(value)
+    if name == "augmentation" and not isinstance(value, str):
+        return augmentation.hint(value)
     words = re.findall(r"'(\w+)'", check.allowed)
     return did_you_mean(value, words).strip() if isinstance(value, str) else ""
 
