@@ -615,7 +615,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
 
 # Incremented whenever the attributes of a fitted classifier change, so that an older version of the
 # package rejects what it cannot read.
-_PICKLE_FORMAT = 7
+_PICKLE_FORMAT = 8
 
 # Estimators with locks as attributes could not be copied or pickled.
 _locks: weakref.WeakKeyDictionary[KerasClassifierBase, threading.RLock] = (

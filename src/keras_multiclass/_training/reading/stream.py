@@ -21,6 +21,7 @@ from keras_multiclass._data.sequences import Sequences
 from keras_multiclass._data.statistics import most_quantile_rows
 from keras_multiclass._data.stream_batches import Batch
 from keras_multiclass._data.streams import Stream
+from keras_multiclass._data.text_schema import TextSchema
 from keras_multiclass._network.backbone_resolution import NetworkParameters, ResolvedBackbone
 from keras_multiclass._shared.checks import is_integer
 from keras_multiclass._shared.messages import describe, invalid
@@ -257,7 +258,7 @@ def _summarize(
     if backbone is not None and features.allow_nan and len(shape) == 1:
         needs_quantiles = scaling in ("robust", "quantile") or backbone.takes("table")
         n_sampled = most_quantile_rows(len(features.network_names)) if needs_quantiles else 0
-    if backbone is not None and not features.token_ids and features.text is None:
+    if backbone is not None and not features.token_ids and not isinstance(features, TextSchema):
         may_be_padded = backbone.takes_mask(shape) and not features.any_length
         options = (False, True) if may_be_padded else (False,)
         standardizations = [backbone.standardization(shape, skip_padding=skip) for skip in options]

@@ -21,6 +21,7 @@ from keras_multiclass._data.stream_batches import Batch
 from keras_multiclass._data.streams import Stream
 from keras_multiclass._data.text import TextEncoder, read_texts
 from keras_multiclass._data.text_sample import TextSample
+from keras_multiclass._data.text_schema import TextSchema
 from keras_multiclass._data.weights import check_sample_weight
 from keras_multiclass._network.backbone_resolution import NetworkParameters
 from keras_multiclass._shared.keras.environment import array_dtype
@@ -201,4 +202,4 @@ class _Texts:
         encoder, _ = TextEncoder.learn(self._sample.texts or texts, self._text, dtype)
         encoded = encoder.encode(texts, dtype)
         name = self._parameters.estimator_name
-        return FeatureSchema.of_text(encoder, encoded, dtype=dtype, estimator_name=name), encoded
+        return TextSchema.of_text(encoder, encoded, dtype=dtype, estimator_name=name), encoded
