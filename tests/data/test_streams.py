@@ -13,7 +13,6 @@ import pytest
 import tensorflow as tf
 from scipy import sparse
 from sklearn.datasets import load_iris
-from sklearn.preprocessing import OneHotEncoder
 
 from _toy import tiny
 from keras_multiclass import KerasMulticlassClassifier
@@ -543,8 +542,12 @@ def test_invalid_streams_are_rejected_before_training(stream, words):
         ({"y": NAMES}, {}, ["`y` must be None when X is a stream"]),
         ({"sample_weight": WEIGHTS}, {}, ["`sample_weight` must be None when X is a stream"]),
         ({}, {"batch_size": 16}, ["`batch_size` must be 'auto'", "got 16"]),
-        ({}, {"validation_split": 0.1}, ["`validation_split`", "Pass X_val"]),
-        ({}, {"early_stopping": True}, ["`early_stopping`", "Pass X_val"]),
+        ({}, {"validation_split": 3}, ["`validation_split` must be None or a fraction", "X_val"]),
+        (
+            {},
+            {"early_stopping": True, "fit__steps_per_epoch": 2},
+            ["`early_stopping` needs X_val when `fit__steps_per_epoch` is set", "Pass X_val"],
+        ),
         ({}, {"fit__steps_per_epoch": 0}, ["`fit__steps_per_epoch` must be"]),
         ({"X_val": generate, "y_val": NAMES}, {}, ["`y_val` must be None when X_val is"]),
         ({"X_val": generate()}, {}, ["X_val must be a stream that can be read several"]),
@@ -613,41 +616,6 @@ def test_an_epoch_whose_weights_are_all_zero_is_an_error():
     parts = [(X, y, np.ones(60)), (X, y, np.zeros(60))]
     with pytest.raises(ValueError, match="The weights of all rows are zero"):
         small(fit__steps_per_epoch=1).fit(lambda: iter(parts))
-
-
-@pytest.mark.parametrize(
-    "X",
-    [
-        pd.DataFrame({"a": np.arange(9.0), "b": list("xyz") * 3}),
-        pd.DataFrame({"a": np.arange(9.0), "b": list("xyz") * 3}).astype({"b": "category"}),
-        np.array([["x", "u"], ["y", "v"], ["z", "u"]] * 3),
-        np.array([[1, "x"]] * 9, dtype=object),
-    ],
-    ids=["strings", "category", "array", "object array"],
-)
-@pytest.mark.parametrize("first", [True, False], ids=["first batch", "second batch"])
-def test_the_advice_for_categories_in_a_stream_holds_for_streams(X, first):
-    is_frame = hasattr(X, "columns")
-    numbers = X.assign(b=1.0) if is_frame else np.ones(X.shape)
-    y = np.arange(9) % 3
-    batches = [(X, y)] if first else [(numbers, y), (X, y)]
-    with pytest.raises(ValueError, match="OneHotEncoder") as error:
-        KerasMulticlassClassifier("mlp", epochs=1).fit(lambda: iter(batches))
-    assert "strings or categories" in str(error.value)
-    assert "Table backbones read categories themselves" not in str(error.value)
-    column = "column 'b'" if is_frame else "column 1"
-    assert (column in str(error.value)) is (is_frame or X.dtype == object)
-    encoder = OneHotEncoder(sparse_output=False, handle_unknown="ignore").fit(X)
-    encoded = [(encoder.transform(part), labels) for part, labels in batches if part is X]
-    KerasMulticlassClassifier("mlp", epochs=1).fit(lambda: iter(encoded))
-
-
-@pytest.mark.parametrize("method", ["fit", "partial_fit", "initialize"])
-def test_categorical_features_are_not_ignored_for_a_stream(method):
-    codes = np.arange(30).reshape(15, 2) % 3
-    classifier = KerasMulticlassClassifier("mlp", categorical_features=[0], epochs=1)
-    with pytest.raises(ValueError, match="`categorical_features` must be 'from_dtype' or None"):
-        getattr(classifier, method)(lambda: iter([(codes, codes[:, 0])]))
 
 
 def test_a_stream_continues_a_fit_that_learned_categories_from_an_array():

@@ -70,14 +70,16 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         validation_split: Any = None,
         early_stopping: Any = "auto",
         shuffle: bool = True,
-        scaling: str | None = "auto",
+        scaling: Any = "auto",
         categorical_features: Any = "from_dtype",
         layout: str = "channels_last",
         image_size: Any = "auto",
+        augmentation: Any = None,
         text_features: Any = "from_dtype",
         text_vectorizer: Any = "auto",
         n_ensemble: int | str = "auto",
         calibration: str | None = "auto",
+        fine_tuning: Any = None,
         warm_start: bool = False,
         dtype: str = "float32",
         engine: str = "auto",
@@ -104,10 +106,12 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         self.categorical_features = categorical_features
         self.layout = layout
         self.image_size = image_size
+        self.augmentation = augmentation
         self.text_features = text_features
         self.text_vectorizer = text_vectorizer
         self.n_ensemble = n_ensemble
         self.calibration = calibration
+        self.fine_tuning = fine_tuning
         self.warm_start = warm_start
         self.dtype = dtype
         self.engine = engine
@@ -213,8 +217,10 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...), or stream
             Features: a table, sequences of shape (n_samples, n_steps, n_features), a list of
             sequences of unequal length, images of shape (n_samples, height, width[, channels]), or
-            texts, strings of shape (n_samples,); a missing text is an empty one. A dict of these,
-            or `Inputs`, for several inputs. Or a stream of batches ``(X, y)`` or
+            texts, strings of shape (n_samples,); a missing text is an empty one. Or paths of image
+            files of shape (n_samples,), see `images_from_directory`: ``os.PathLike``, or strings
+            that all end in .png, .jpg, .jpeg, .bmp or .gif. A dict of these, or `Inputs`, for
+            several inputs. Or a stream of batches ``(X, y)`` or
             ``(X, y, sample_weight)``: a ``tf.data.Dataset``, a ``keras.utils.PyDataset``, a
             function that returns a new iterator on each call, or any other object that can be
             iterated over repeatedly. It is read batch by batch in its own order, once before the

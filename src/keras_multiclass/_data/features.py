@@ -112,16 +112,32 @@ class FeatureSchema:
             As from `check`.
         """
         encoder, encoded = TextEncoder.learn(read_texts(X), parameters, dtype)
-        schema = cls(
+        return cls.of_text(encoder, encoded, dtype=dtype, estimator_name=estimator_name), encoded
+
+    @classmethod
+    def of_text(
+        cls, encoder: TextEncoder, encoded: Features, *, dtype: str, estimator_name: str
+    ) -> FeatureSchema:
+        """Return what was learned about texts.
+
+        Parameters
+        ----------
+        encoder : TextEncoder
+            Encodes them.
+        encoded : ndarray
+            Some of them, encoded.
+        dtype, estimator_name
+            As the attributes.
+        """
+        return cls(
             encoded.shape[1:],
             1,
             None,
             dtype,
-            token_ids=parameters.form == "sequence",
+            token_ids=encoder.parameters.form == "sequence",
             estimator_name=estimator_name,
             text=encoder,
         )
-        return schema, encoded
 
     @classmethod
     def learn(
@@ -207,7 +223,8 @@ class FeatureSchema:
             Whether `offsets` are subtracted where a cast would make values equal; otherwise this is
             a warning.
         is_part : bool, default=False
-            Whether more rows follow, so that it is too early for warnings.
+            Whether X is a part of the rows, so that it is too early for warnings. Then only offsets
+            are learned; `categories` and others were before, from all rows.
 
         Returns
         -------
@@ -217,11 +234,11 @@ class FeatureSchema:
             As from its `check`.
         """
         if self.text is not None:
-            return self._relearn_text(X, checked, rows)
+            return (self, checked) if is_part else self._relearn_text(X, checked, rows)
         if self.images is not None:  # whose values are whole numbers
             return self, checked
         columns = self.columns
-        if columns is not None and rows is not None:
+        if columns is not None and rows is not None and not is_part:
             columns = columns.limited_to(rows, np.asarray(checked))
         schema = replace(self, columns=columns)
         if schema.may_be_rounded(X):
@@ -234,7 +251,7 @@ class FeatureSchema:
                 checked = schema._read(X)
         if schema.expansion is None:
             return schema, checked
-        expansion = schema.expansion.learn(X, rows)
+        expansion = schema.expansion if is_part else schema.expansion.learn(X, rows)
         return replace(schema, expansion=expansion), expansion.expand(X, checked)
 
     def _relearn_text(

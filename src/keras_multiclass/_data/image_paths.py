@@ -52,14 +52,17 @@ def are_paths(X: Any) -> bool:
 
 
 def are_strings_or_paths(X: Any) -> bool:
-    """Whether X holds strings or paths, whatever their names.
+    """Whether X holds strings or paths, whatever their names, or nothing.
 
     Parameters
     ----------
     X : object
         The user's X.
     """
-    return isinstance(_first(_cells_of(X) or []), (str, bytes, os.PathLike))
+    cells = _cells_of(X)
+    if cells is None:
+        return False
+    return not len(cells) or isinstance(_first(cells), (str, bytes, os.PathLike))
 
 
 def read_paths(X: Any) -> list[str]:
@@ -78,6 +81,10 @@ def read_paths(X: Any) -> list[str]:
     cells = _cells_of(X)
     if cells is None:
         raise TypeError(invalid("X", f"{_ALLOWED}, as in fit", describe(X)))
+    if not len(cells):
+        raise ValueError(
+            f"Found array with 0 sample(s) while a minimum of 1 is required: {describe(X)}."
+        )
     missing = [i for i, cell in enumerate(cells) if is_missing(cell)]
     if missing:
         raise ValueError(
@@ -98,7 +105,7 @@ def read_paths(X: Any) -> list[str]:
                 f"{len(others)} of {len(cells)} of type {kinds} (the first is X[{others[0]}])",
             )
         )
-    paths = [os.fsdecode(cell) for cell in cells]
+    paths = [str(os.fsdecode(cell)) for cell in cells]  # rather than of NumPy
     remote = next((i for i, path in enumerate(paths) if _REMOTE.match(path)), None)
     if remote is not None:
         raise ValueError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from mimetypes import MimeTypes
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +24,9 @@ from keras_multiclass._shared.messages import (
 _BROKEN = ("error", "skip", None)
 # Sub-folders of these names usually hold parts of the data instead of classes.
 _PARTS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
-_types = MimeTypes()  # without those that the system knows
+_OTHER_FORMATS = frozenset(
+    {".webp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".jfif", ".pgm", ".ppm"}
+)
 
 
 def images_from_directory(
@@ -98,7 +100,7 @@ def images_from_directory(
     labels = np.repeat(np.array(list(chosen)), [len(found[name]) for name in chosen])
     if broken is None:
         return np.array(paths), labels
-    kept = _without_broken(paths, skip=broken == "skip")
+    kept = _without_broken(paths, labels, skip=broken == "skip")
     return np.array(paths)[kept], labels[kept]
 
 
@@ -106,7 +108,7 @@ def _check_folder(folder: object) -> str:
     what = "`folder`"
     if not isinstance(folder, (str, os.PathLike)):
         raise TypeError(invalid(what, "a string or an os.PathLike", describe(folder)))
-    root = os.fsdecode(folder)
+    root = str(os.fsdecode(folder))
     if not os.path.isdir(root):
         got = f"{root!r}, which is a file" if os.path.exists(root) else f"{root!r}"
         cure = "" if os.path.isabs(root) else f"Relative paths start at {os.getcwd()!r}."
@@ -148,7 +150,9 @@ def _check_classes(root: str, classes: object) -> list[str]:
     allowed = "a list of names of sub-folders"
     if isinstance(classes, str) or not isinstance(classes, (Sequence, np.ndarray)):
         raise TypeError(invalid("`classes`", allowed, describe(classes)))
-    names = [os.fspath(name) if isinstance(name, (str, os.PathLike)) else name for name in classes]
+    names: list[Any] = [
+        str(os.fsdecode(name)) if isinstance(name, (str, os.PathLike)) else name for name in classes
+    ]
     if not names or not all(isinstance(name, str) for name in names):
         raise ValueError(invalid("`classes`", allowed, describe(classes)))
     if len(set(names)) < len(names):
@@ -182,11 +186,8 @@ def _files_below(folder: str) -> Iterator[str]:
 
 def _check_found(root: str, found: dict[str, list[str]], others: list[str], *, given: bool) -> None:
     """Raise for classes without images, and warn of images of other formats."""
-    formats = Counter(
-        os.path.splitext(path)[1].lower()
-        for path in others
-        if (_types.guess_type(path)[0] or "").startswith("image/")
-    )
+    extensions = Counter(os.path.splitext(path)[1].lower() for path in others)
+    formats = Counter({name: n for name, n in extensions.items() if name in _OTHER_FORMATS})
     listed = ", ".join(f"{count} {name}" for name, count in formats.most_common())
     empty = [name for name, paths in found.items() if not paths]
     if empty:
@@ -195,19 +196,19 @@ def _check_found(root: str, found: dict[str, list[str]], others: list[str], *, g
             invalid(
                 f"Each sub-folder of {root!r}",
                 f"one that contains images ({', '.join(EXTENSIONS)})",
-                f"{count_and_list(empty, 'sub-folder')} without"
+                f"none in {count_and_list(empty, 'sub-folder')}"
                 + (f", but other formats: {listed}" if listed else ""),
                 cure if given else f"{cure}classes=[...].",
             )
         )
     if listed:
         warn(
-            f"{formats.total()} files in {root!r} are images of formats that are not read, and "
-            f"left out: {listed}. Save them as PNG or JPEG to use them."
+            f"Images in {root!r} of formats that are not read are left out: {listed}. Save them as "
+            "PNG or JPEG to use them."
         )
 
 
-def _without_broken(paths: list[str], *, skip: bool) -> np.ndarray:
+def _without_broken(paths: list[str], labels: np.ndarray, *, skip: bool) -> np.ndarray:
     """Return a mask of the files that can be decoded."""
     start_quietly()
     problems = find_broken(paths)
@@ -219,5 +220,9 @@ def _without_broken(paths: list[str], *, skip: bool) -> np.ndarray:
     if not skip:
         cure = "Replace or remove them, or leave them out with broken='skip'."
         raise ValueError(invalid("Each image", "one that can be read", listed, cure))
+    lost = [name for name in dict.fromkeys(labels.tolist()) if name not in labels[kept]]
+    if lost:
+        got = f"none in {count_and_list(lost, 'sub-folder')}"
+        raise ValueError(invalid("Each sub-folder", "one with images that can be read", got))
     warn(f"Files that cannot be read are left out, {listed}.")
     return kept

@@ -12,7 +12,7 @@ import numpy as np
 from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.foreign_frames import to_frame
 from keras_multiclass._data.frames import library_of
-from keras_multiclass._data.image_paths import are_paths
+from keras_multiclass._data.labels.named import name_labels
 from keras_multiclass._data.text import is_text
 from keras_multiclass._shared.messages import describe, invalid
 
@@ -28,7 +28,7 @@ class Batch(NamedTuple):
     sample_weight: Any = None
 
 
-def read_labeled(item: Any, name: str) -> Batch:
+def read_labeled(item: Any, name: str, class_names: np.ndarray | None = None) -> Batch:
     """Return the parts of a batch of features and labels.
 
     Parameters
@@ -37,6 +37,8 @@ def read_labeled(item: Any, name: str) -> Batch:
         What the stream has yielded.
     name : str
         Name of the batch in error messages.
+    class_names : ndarray of shape (n_classes,), default=None
+        Names of the classes that the labels are numbers of.
 
     Raises
     ------
@@ -47,18 +49,8 @@ def read_labeled(item: Any, name: str) -> Batch:
         cure = "Put the labels into the batches."
         raise TypeError(invalid(name, _LABELED, describe(item), cure))
     batch = _to_batch(item)
-    if are_paths(batch.X):
-        raise TypeError(
-            invalid(
-                name,
-                "numbers or texts",
-                "paths of image files",
-                "Pass all paths to fit as a list or array, which decodes the files, or decode "
-                "them in the stream.",
-            )
-        )
     _check_rows(batch, name)
-    return batch
+    return batch if class_names is None else batch._replace(y=name_labels(batch.y, class_names))
 
 
 def read_features(item: Any, name: str, n_axes: int) -> Any:

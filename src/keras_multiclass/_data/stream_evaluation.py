@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_multiclass._data.labels.named import class_names_of
 from keras_multiclass._data.row_selection import join_rows
 from keras_multiclass._data.stream_batches import errors_name_batch, read_labeled
 from keras_multiclass._data.streams import read_once
@@ -43,8 +44,9 @@ def evaluate_stream(
         If the stream or a batch of it cannot be used.
     """
     labels, weights, predictions = [], [], []
+    class_names = class_names_of(X)
     for number, item in read_once(X):
-        batch = read_labeled(item, f"Batch {number} of X")
+        batch = read_labeled(item, f"Batch {number} of X", class_names)
         with errors_name_batch("X", number):
             predicted = predict(batch.X)
             n_rows = _count_rows(predicted[0])

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 from keras_multiclass._data.frames import library_of
+from keras_multiclass._data.labels.named import class_names_of
 from keras_multiclass._data.stream_batches import Batch, read_labeled
 from keras_multiclass._data.tables.batches import TableBatches, blocks_of, restarted
 from keras_multiclass._shared.messages import describe, invalid
@@ -54,6 +55,13 @@ class Stream:
     steps : int, default=None
         Number of batches per epoch; None for one pass over the stream.
 
+    Attributes
+    ----------
+    class_names : ndarray or None
+        The names of classes that the dataset knows; its labels become these.
+    may_lack_names : bool
+        Whether it is a dataset of TensorFlow that has no names, and may have lost them.
+
     Raises
     ------
     ValueError, TypeError
@@ -63,6 +71,8 @@ class Stream:
     def __init__(self, X: Any, name: str = "X", steps: int | None = None) -> None:
         self.name = name
         self.steps = steps
+        self.class_names = class_names_of(X)
+        self.may_lack_names = self.class_names is None and hasattr(X, "cardinality")
         self._source = _source_of(X, name, in_blocks=steps is None)
         if steps is None:
             self._check_passes(X)
@@ -99,7 +109,7 @@ class Stream:
 
     def _one_pass(self) -> Iterator[Batch]:
         for number, item in _numbered(self._source, self.name):
-            yield read_labeled(item, f"{self.unit} {number} of {self.name}")
+            yield read_labeled(item, f"{self.unit} {number} of {self.name}", self.class_names)
 
     def _endless(self) -> Iterator[Batch]:
         yield from self._one_pass()

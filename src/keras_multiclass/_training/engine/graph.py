@@ -1,9 +1,10 @@
 """The engine that stays in TensorFlow's graph for whole epochs, and reuses its traces.
 
-It copies X, labels and weights to the device once, or those of some batches of a stream at a time.
-A traced loop gathers each batch and calls the model's own ``train_step``, so that losses, metrics,
-regularization, batch normalization, dropout and a user's step are exactly Keras'. The trace takes
-the variables of the model as an argument and is shared by all models of the same description.
+It copies X, labels and weights to the device once, or a few batches of a stream or large array at a
+time. A traced loop gathers each batch and calls the model's own ``train_step``, so that losses,
+metrics, regularization, batch normalization, dropout and a user's step are exactly Keras'. The
+trace takes the variables of the model as an argument and is shared by all models of the same
+description.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_multiclass._data.cast_on_read import CastOnRead
 from keras_multiclass._data.rows import Data, Features, StreamData, TrainingData, dense
 from keras_multiclass._shared.interrupts import check_interrupt
 from keras_multiclass._shared.keras.epoch_callbacks import EpochListener, Logs
@@ -31,6 +31,7 @@ from keras_multiclass._training.engine.base import TrainingPlan, TrainingResult
 from keras_multiclass._training.engine.binding import create_variables, state_of, values_of
 from keras_multiclass._training.engine.blocks import Block, blocks_of, overlapping
 from keras_multiclass._training.engine.cache import Step, programs
+from keras_multiclass._training.engine.device_data import DeviceData, Placed, place, rows_of
 from keras_multiclass._training.engine.epochs import (
     flat,
     is_due,
@@ -39,12 +40,8 @@ from keras_multiclass._training.engine.epochs import (
     run_training,
     walk_epochs,
 )
-from keras_multiclass._training.engine.programs import (
-    DeviceData,
-    Program,
-    Trainee,
-    widened,
-)
+from keras_multiclass._training.engine.memory import stays_on_host
+from keras_multiclass._training.engine.programs import Program, Trainee
 from keras_multiclass._training.engine.row_order import lengths_of, shuffled
 from keras_multiclass._training.engine.traceable import TracingError, tracing
 from keras_multiclass._training.engine.work import multiplications, open_steps
@@ -63,8 +60,6 @@ _SECONDS_PER_STEP = 1e-4
 _MULTIPLICATIONS_PER_SECOND = 5e9
 _ORDER_BYTES = 2**24
 _PREDICTED_BYTES = 2**24
-_LARGE = 2**24  # bytes
-_ALIGNMENT = 64
 
 
 class GraphEngine:
@@ -88,6 +83,8 @@ class GraphEngine:
             or compiled
             or isinstance(data, StreamData)
             or isinstance(validation, StreamData)
+            or stays_on_host(data.X)
+            or (validation is not None and stays_on_host(validation.X))
             or _has_long_epochs(model, data, plan)
         )
         with tracing():
@@ -192,18 +189,18 @@ class _Run:
         X: Features | None = None
         if isinstance(data, StreamData):
             self.stream = data
-            self.data = _one_row(data.example)
+            self.data: Placed = _one_row(data.example)
         else:
             X, self.n_samples, self.lengths = data.X, data.n_samples, lengths_of(data)
             self.rows = None if data.rows is None else data.rows.astype(np.int32, copy=False)
-            self.data = _upload(data)
-        self.held_out: DeviceData | None = None
+            self.data = place(data)
+        self.held_out: Placed | None = None
         self.held_out_stream: StreamData | None = None
         if isinstance(validation, StreamData):
             self.held_out_stream = validation
             self.held_out = _one_row(validation.example)
         elif validation is not None:
-            self.held_out = _upload(validation, self.data.X if validation.X is X else None)
+            self.held_out = place(validation, self.data if validation.X is X else None)
             self.held_out_order = _validation_order(validation)
         self.batch_size = tf.constant(plan.batch_size)
         self.steps_per_block = steps_per_block(data, plan.batch_size)
@@ -272,7 +269,7 @@ class _Run:
             block = self.program.block(self.trainee, self.data, n_rows, batch_size)
             if draws_random_numbers(block) and not required:
                 raise NotImplementedError("XLA would draw different random numbers")
-            rows = _rows_of(self.data.tensors, np.zeros(n_rows, np.int32))
+            rows = self.data.take(np.zeros(n_rows, np.int32))
             with without_native_logs():  # XLA logs its start
                 block(self.state, *rows, tf.constant(0))  # compiles, without a step
         except Exception as error:
@@ -309,7 +306,7 @@ class _Run:
         self,
         function: Callable[..., Any],
         state: list[tf.Variable],
-        data: DeviceData,
+        data: Placed,
         order: np.ndarray,
         batch_size: int,
         pace: _Pace,
@@ -319,11 +316,12 @@ class _Run:
         logs: Logs = {}
         while done < len(order):
             began = time.perf_counter()
-            piece = order[done : done + pace.steps * batch_size]
+            steps = min(pace.steps, data.most_steps(batch_size))
+            piece = order[done : done + steps * batch_size]
             bounds = np.minimum(np.arange(0, len(piece) + batch_size, batch_size), len(piece))
-            logs = _call_on(function, state, data.tensors, piece, bounds)
+            logs = _call_on(function, state, *data.block(piece), bounds)
             done += len(piece)
-            pace.steps = _next_size(pace.steps, time.perf_counter() - began)
+            pace.steps = _next_size(steps, time.perf_counter() - began)
             pace.report(len(bounds) - 1, logs)
             check_interrupt()
         return logs
@@ -373,7 +371,7 @@ class _Run:
         logs: Logs = {}
         for batch_size in self.blocks:
             end = done + (len(order) - done) // batch_size * batch_size
-            compiled = self._compiled_steps(self.data.tensors, order[done:end], batch_size)
+            compiled = self._compiled_steps(self.data.take, order[done:end], batch_size)
             for n_steps, of_block in compiled:
                 logs = _to_numpy(of_block)
                 self.pace.report(n_steps, logs)
@@ -405,7 +403,8 @@ class _Run:
             last = first + (len(same) if same.all() else int(same.argmin()))
             rows = order[bounds[first] : bounds[last]]
             if size in self.blocks:
-                for _, of_block in self._compiled_steps(tensors, rows, size):
+                take = partial(rows_of, tensors)
+                for _, of_block in self._compiled_steps(take, rows, size):
                     logs = _to_numpy(of_block)
             else:
                 of_run = bounds[first : last + 1] - bounds[first]
@@ -440,18 +439,22 @@ class _Run:
                 self._trace_validation("test_step")
 
     def _compiled_steps(
-        self, tensors: tuple[tf.Tensor, ...], order: np.ndarray, batch_size: int
+        self,
+        take: Callable[[np.ndarray], tuple[tf.Tensor, ...]],
+        order: np.ndarray,
+        batch_size: int,
     ) -> Iterator[tuple[int, Any]]:
         """Take compiled steps for full batches; yield their numbers and logs."""
         n_rows, block = self.blocks[batch_size]
         for start in range(0, len(order), n_rows):
             rows = order[start : start + n_rows]
             n_steps = len(rows) // batch_size
-            of_rows = _rows_of(tensors, padded(rows, n_rows))
+            of_rows = take(padded(rows, n_rows))
             yield n_steps, block(self.state, *of_rows, tf.constant(n_steps))
 
     def unwatched(self, callbacks: keras.callbacks.CallbackList, numbers: range) -> None:
         """Train several epochs per call, and call the callbacks afterwards."""
+        assert isinstance(self.data, DeviceData)
         most = max(1, _ORDER_BYTES // (4 * self.n_samples))
         remaining, size = list(numbers), 1
         while remaining:
@@ -460,7 +463,7 @@ class _Run:
             orders = tf.constant(np.stack([self._order(epoch) for epoch in together]))
             due = [is_due(self.plan, epoch) for epoch in together]
             held: tuple[Any, ...] = ()
-            if self.held_out is not None:
+            if isinstance(self.held_out, DeviceData):
                 held = (
                     self.held_out.tensors,
                     tf.constant(self.held_out_order),
@@ -500,11 +503,6 @@ def _call_on(
     """Take a step for each batch of the rows in ``order``."""
     rows = tf.constant(order), tf.constant(bounds.astype(np.int32, copy=False))
     return _to_numpy(call(function, state, tensors, *rows))
-
-
-def _rows_of(tensors: tuple[tf.Tensor, ...], rows: np.ndarray) -> list[tf.Tensor]:
-    X, *others = (tf.gather(tensor, rows) for tensor in tensors)
-    return [widened(X), *others]
 
 
 def _has_long_epochs(model: keras.Model, data: TrainingData, plan: TrainingPlan) -> bool:
@@ -553,41 +551,3 @@ def _validation_order(validation: TrainingData) -> np.ndarray:
     lengths = lengths_of(validation)
     rows = rows if lengths is None else rows[np.argsort(lengths, kind="stable")]
     return rows.astype(np.int32)
-
-
-def _upload(data: TrainingData, X: tf.Tensor | None = None) -> DeviceData:
-    """Copy arrays to the device, labels and weights to the positions of their rows in X."""
-
-    def placed(values: np.ndarray) -> tf.Tensor:
-        if data.rows is None:
-            return tf.constant(values)
-        full = np.zeros((data.X.shape[0], *values.shape[1:]), values.dtype)
-        full[data.rows] = values
-        return tf.constant(full)
-
-    weights = None if data.sample_weight is None else placed(data.sample_weight)
-    X = _copy_features(data.X) if X is None else X
-    return DeviceData(X, placed(data.y), weights, open_steps(data.X))
-
-
-def _copy_features(X: Features) -> tf.Tensor:
-    """Copy X to the device, without an intermediate copy if it is large.
-
-    Numbers of few bits stay so, and are cast batch by batch.
-    """
-    is_gpu = bool(tf.config.list_logical_devices("GPU"))
-    narrow = X.narrow if isinstance(X, CastOnRead) and not is_gpu else None
-    if narrow is not None:
-        X = narrow
-    n_bytes = int(np.prod(X.shape, dtype=np.int64)) * X.dtype.itemsize
-    if n_bytes < _LARGE or is_gpu:
-        return tf.constant(dense(X[:]))
-    # TensorFlow copies a NumPy array twice unless it is aligned.
-    buffer = np.empty(n_bytes + _ALIGNMENT, np.uint8)
-    start = -buffer.ctypes.data % _ALIGNMENT
-    aligned = buffer[start : start + n_bytes].view(X.dtype).reshape(X.shape)
-    rows = max(1, _LARGE * X.shape[0] // n_bytes)
-    for first in range(0, X.shape[0], rows):
-        aligned[first : first + rows] = dense(X[first : first + rows])
-        check_interrupt()
-    return tf.experimental.dlpack.from_dlpack(aligned.__dlpack__())

@@ -105,7 +105,7 @@ def compilation_error(cause: Exception) -> EngineError:
     return EngineError(
         "`compile__jit_compile` must be False or 'auto' here; got True, and XLA cannot compile the "
         f"step ({type(cause).__name__}). Usual causes: a loss, metric or layer that calls back "
-        "into Python or works on strings."
+        "into Python or works on strings, or `augmentation` that turns or shifts images."
     )
 
 

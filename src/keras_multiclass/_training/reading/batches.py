@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -17,6 +17,12 @@ from keras_multiclass._shared.error_marks import marked
 from keras_multiclass._shared.messages import invalid
 from keras_multiclass._shared.typing import FloatArray
 from keras_multiclass._training.reading.rows import RowReader
+from keras_multiclass._training.reading.stream_split import RowSplit
+
+_LOST_NAMES = (
+    "If labels are numbers of class names that a dataset has lost, as it does in .map() or "
+    ".prefetch(), set them again: dataset.class_names = [...]."
+)
 
 
 def training_stream(
@@ -28,6 +34,7 @@ def training_stream(
     n_batches: int,
     weighted: bool,
     largest_weight: float,
+    split: RowSplit | None = None,
 ) -> StreamData:
     """Return the batches to train on, without rows of weight zero.
 
@@ -47,6 +54,8 @@ def training_stream(
         Whether any batch has sample weights.
     largest_weight : float
         The largest sample weight of all batches.
+    split : RowSplit, default=None
+        Which rows are held out, if any.
 
     Returns
     -------
@@ -62,11 +71,49 @@ def training_stream(
         weighted=weighted or class_weights is not None,
     )
     return StreamData(
-        partial(_epoch, stream, weights, drop_weightless=True),
+        partial(_training_epoch, stream, weights, split),
         stream.steps or n_batches,
         weights.weighted,
         weights.combined(example),
     )
+
+
+def held_out_stream(
+    stream: Stream,
+    rows: RowReader,
+    class_weights: FloatArray | None,
+    split: RowSplit,
+    *,
+    first: Batch,
+    weighted: bool,
+) -> StreamData:
+    """Return the rows that are held out of a stream, each epoch from a pass of its own.
+
+    Parameters
+    ----------
+    stream, rows, class_weights, first, weighted
+        As in `training_stream`.
+    split : RowSplit
+        Which rows these are, as found in the first pass.
+
+    Returns
+    -------
+    StreamData
+        Checked batches of held-out rows.
+    """
+    split.check()
+    with errors_name_batch(stream.name, 1):
+        example = rows.read(*first, is_part=True)
+    is_weighted = weighted or class_weights is not None
+    exponent = _exponent(split.largest_weight, class_weights)
+    weights = _Weights(rows, class_weights, exponent, weighted=is_weighted)
+
+    def epoch() -> Iterator[TrainingData]:
+        held_out = _read(stream.first_pass(), stream, rows, "", split.held_out)
+        return _weighted(held_out, weights)
+
+    n_batches = split.count_batches(stream.rows_per_batch, held_out=True)
+    return StreamData(epoch, n_batches, is_weighted, weights.combined(example))
 
 
 def validation_stream(
@@ -103,7 +150,7 @@ def validation_stream(
     if example is None or is_weightless:
         raise ValueError(ALL_WEIGHTS_ZERO)
     weights = _Weights(rows, class_weights, _exponent(largest, class_weights), weighted=weighted)
-    epoch = partial(_epoch, stream, weights, suffix="_val")
+    epoch = partial(_validation_epoch, stream, weights)
     return StreamData(epoch, n_batches, weighted, weights.combined(example))
 
 
@@ -150,32 +197,39 @@ def batch_errors(stream: Stream, number: int) -> Iterator[None]:
         try:
             yield
         except (ValueError, TypeError) as error:
+            if stream.may_lack_names and marked(error, "unknown label"):
+                raise ValueError(f"{error} {_LOST_NAMES}") from error
             text = marked(error, "text in X")
-            if not text:
+            if not text or number == 1:
                 raise
-            error_class = TypeError if isinstance(error, TypeError) else ValueError
-            raise error_class(_refuse_categories(*text)) from error
+            raise ValueError(
+                invalid(
+                    "X",
+                    "numbers in columns that are numbers in the first batch",
+                    text[0],
+                    "Convert categories to strings in all batches; without names of columns, set "
+                    "categorical_features, too.",
+                )
+            ) from error
 
 
-def _refuse_categories(got: str) -> str:
-    return invalid(
-        "X",
-        "real numbers when it is a stream, whose categories are not known before it is read",
-        got,
-        "Encode them in the stream, for example with OneHotEncoder, fitted to all categories "
-        "beforehand. Codes would be read as numbers.",
-    )
+def _training_epoch(
+    stream: Stream, weights: _Weights, split: RowSplit | None
+) -> Iterator[TrainingData]:
+    choose = iter if split is None else split.training
+    training = _read(stream.epoch(), stream, weights.rows, "", choose)
+    return _weighted(training, weights, drop_weightless=True)
 
 
-def _epoch(
-    stream: Stream,
-    weights: _Weights,
-    *,
-    suffix: str = "",
-    drop_weightless: bool = False,
+def _validation_epoch(stream: Stream, weights: _Weights) -> Iterator[TrainingData]:
+    return _weighted(_read(stream.epoch(), stream, weights.rows, "_val"), weights)
+
+
+def _weighted(
+    parts: Iterator[TrainingData], weights: _Weights, *, drop_weightless: bool = False
 ) -> Iterator[TrainingData]:
     is_empty = True
-    for part in _read(stream.epoch(), stream, weights.rows, suffix):
+    for part in parts:
         part = weights.combined(part)
         if drop_weightless and part.sample_weight is not None and not part.sample_weight.all():
             part = part.take(np.flatnonzero(part.sample_weight))
@@ -187,13 +241,24 @@ def _epoch(
 
 
 def _read(
+    batches: Iterator[Batch],
+    stream: Stream,
+    rows: RowReader,
+    suffix: str,
+    choose: Callable[[Iterator[TrainingData]], Iterator[TrainingData]] = iter,
+) -> Iterator[TrainingData]:
+    """Check the batches, and choose some of their rows; weights of classes are not included yet."""
+    for part in choose(_checked(batches, stream, rows, suffix)):
+        yield from _split(part, stream.rows_per_batch)
+
+
+def _checked(
     batches: Iterator[Batch], stream: Stream, rows: RowReader, suffix: str
 ) -> Iterator[TrainingData]:
-    """Check the batches; their weights do not include class weights yet."""
     for number, batch in enumerate(batches, start=1):
         with batch_errors(stream, number):
             part = rows.read(*batch, suffix=suffix, is_part=True)
-        yield from _split(part, stream.rows_per_batch)
+        yield part
 
 
 def _split(part: TrainingData, rows_per_batch: int | None) -> Iterator[TrainingData]:
