@@ -203,6 +203,20 @@ def test_other_columns_arrive_as_frames(tmp_path):
         assert np.concatenate([y for _, y in parts]).tolist() == [0, 1] * 3
 
 
+def test_categories_and_dates_of_files_train_like_a_frame(tmp_path):
+    n = 60
+    days = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(n) % 9, "D")
+    frame = pd.DataFrame({"n": np.arange(n) / n, "s": list("abc") * 20, "day": days})
+    frame.assign(y=np.arange(n) % 3).to_parquet(tmp_path / "t.parquet", row_group_size=20)
+    batches = TableBatches(tmp_path / "t.parquet", "y", batch_size=20, shuffle=False)
+    streamed = tiny(epochs=3).fit(batches)
+    in_memory = tiny(epochs=3, batch_size=20, shuffle=False).fit(frame, np.arange(n) % 3)
+    assert streamed.engine_ == "graph"
+    np.testing.assert_allclose(
+        streamed.predict_proba(frame), in_memory.predict_proba(frame), atol=1e-4
+    )
+
+
 def test_names_of_folders_become_a_column(tmp_path):
     for year in (2023, 2024):
         (tmp_path / f"year={year}").mkdir()
