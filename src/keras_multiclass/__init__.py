@@ -7,6 +7,7 @@ from keras_multiclass._classifiers.multiclass import KerasMulticlassClassifier
 from keras_multiclass._classifiers.multilabel import KerasMultilabelClassifier
 from keras_multiclass._data.images_from_directory import images_from_directory
 from keras_multiclass._data.inputs import Inputs
+from keras_multiclass._data.tables.batches import TableBatches
 from keras_multiclass._network.backbones import (
     Backbone,
     TableLayout,
@@ -24,6 +25,7 @@ __all__ = [
     "Inputs",
     "KerasMulticlassClassifier",
     "KerasMultilabelClassifier",
+    "TableBatches",
     "TableLayout",
     "TrainingDefaults",
     "__version__",

@@ -490,3 +490,11 @@ def test_a_network_that_reads_strings_is_for_texts_alone():
     inputs = {"note": ["a b", "b c"] * 10, "numbers": rng.normal(size=(20, 2))}
     with pytest.raises(ValueError, match="Texts beside other inputs must be for a backbone by"):
         KerasMulticlassClassifier({"note": own, "numbers": "mlp"}).fit(inputs, np.arange(20) % 2)
+
+
+def test_the_vectorizer_of_each_text_is_kept():
+    texts = ["an oak", "a fir", "the oak", "the fir"] * 5
+    X = {"title": texts, "size": np.ones((20, 2)), "note": texts[::-1]}
+    classifier = KerasMulticlassClassifier(epochs=1, random_state=0).fit(X, texts)
+    assert set(classifier.text_vectorizer_) == {"title", "note"}
+    assert "oak" in classifier.text_vectorizer_["title"].vocabulary_

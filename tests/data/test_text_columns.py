@@ -219,3 +219,12 @@ def test_text_features_need_a_table():
     fitted = tiny(epochs=1).fit(X, Y)
     with pytest.raises(ValueError, match="`text_features` must stay"):
         fitted.set_params(text_features=None).partial_fit(X, Y)
+
+
+def test_a_few_sentences_are_categories_with_a_warning():
+    few = X[["n", "text"]][:12]
+    with pytest.warns(UserWarning, match="'text' of X look like free text.* less than 20"):
+        assert kinds(few) == "nc"
+    assert kinds(few, text=["text"]) == "nt"  # no warning
+    assert kinds(few, categorical_features=["text"]) == "nc"
+    assert kinds(X[["n", "c"]][:12]) == "nc"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from keras import ops
 from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.packed import Block
 from keras_multiclass._data.statistics import Standardization, Statistics
+from keras_multiclass._network.augmentation import augmented, mixes
 from keras_multiclass._network.backbone_calls import call_builder, check_features
 from keras_multiclass._network.backbone_resolution import ResolvedBackbone
 from keras_multiclass._network.backbones.padding import blank_padding, every_step
@@ -23,9 +24,11 @@ from keras_multiclass._network.layers.heads import MemberDense, Temperature
 from keras_multiclass._network.layers.real_steps import RealSteps
 from keras_multiclass._network.layers.stacked_dense import StackedDense
 from keras_multiclass._network.layers.table_columns import FillGaps, GapIndicator, SelectColumns
+from keras_multiclass._network.mixing import MixingEnsemble, MixingNetwork
 from keras_multiclass._network.objective import Objective
+from keras_multiclass._network.pretrained import preprocessing_of, with_channels
 from keras_multiclass._network.row_independence import check_stateless
-from keras_multiclass._network.scaling import standardized
+from keras_multiclass._network.scaling import is_own_scaling, scaled_by, standardized
 from keras_multiclass._network.several_inputs import PreparedInputs, prepare_inputs
 from keras_multiclass._network.side_by_side import EnsembleNetwork, side_by_side
 from keras_multiclass._network.table_preprocessing import (
@@ -36,6 +39,7 @@ from keras_multiclass._network.table_preprocessing import (
 from keras_multiclass._shared.messages import describe, invalid, warn
 
 EMBEDDING_UNITS = 32
+_TABLE_SCALINGS = ("standard", "robust", "quantile")
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,8 @@ class InputDescription:
         If rows hold several inputs side by side, the columns and the rows of each.
     blocks : sequence of sequence of int
         Positions of the columns that hold the numbers of each text.
+    sample : callable or None
+        Returns some of the rows.
     """
 
     shape: tuple[int | None, ...]
@@ -79,6 +85,12 @@ class InputDescription:
     fills_gaps: bool = False
     inputs: Mapping[str, tuple[Block, InputDescription]] = field(default_factory=dict)
     blocks: Sequence[Sequence[int]] = ()
+    sample: Callable[[], np.ndarray] | None = None
+
+    @property
+    def any_length(self) -> bool:
+        """Whether rows are sequences of any length."""
+        return self.shape[:1] == (None,) and self.tokens is None
 
 
 def build_network(
@@ -88,6 +100,7 @@ def build_network(
     *,
     objective: Objective,
     scaling: Any,
+    augmentation: Any = None,
     n_ensemble: int = 1,
     may_stack: bool = False,
     calibrated: bool = False,
@@ -106,6 +119,8 @@ def build_network(
         What the network predicts.
     scaling : str, None, or mapping of str to either
         How numbers are scaled, for several inputs those of each.
+    augmentation : object, default=None
+        What changes rows during training, for several inputs those of each.
     n_ensemble : int, default=1
         Number of members, each with backbone and head, on the same preprocessing.
     may_stack : bool, default=False
@@ -135,10 +150,10 @@ def build_network(
         return _add_head(backbone, features, objective.n_classes, float_dtype)
 
     if n_ensemble == 1:
-        read = _preprocess(inputs, backbone, rows, scaling)
+        read = _preprocess(inputs, backbone, rows, scaling, augmentation)
         logits = build_logits(read.x, read.supplied)
     elif not rows.inputs and rows.tokens is None and can_be_one_hot(rows.columns):
-        read = _preprocess(inputs, backbone, rows, scaling, max_one_hot=math.inf)
+        read = _preprocess(inputs, backbone, rows, scaling, augmentation, max_one_hot=math.inf)
         if backbone.stacked and may_stack:
             logits = build_logits(read.x, {**read.supplied, "n_members": n_ensemble})
         else:
@@ -147,7 +162,7 @@ def build_network(
 
         def read_and_build(inputs: Any, _: Mapping[str, Any]) -> Any:
             nonlocal read
-            read = _preprocess(inputs, backbone, rows, scaling)
+            read = _preprocess(inputs, backbone, rows, scaling, augmentation)
             return build_logits(read.x, read.supplied)
 
         logits = side_by_side(read_and_build, inputs, {}, n_ensemble)
@@ -158,10 +173,15 @@ def build_network(
             objective.temperature_of_each, dtype=float_dtype, name="temperature"
         )
         logits = temperature(logits)
-    model_class = EnsembleNetwork if n_ensemble > 1 else keras.Model
-    model = model_class(inputs, logits)
+    model = _class_of(n_ensemble, mixing=mixes(augmentation))(inputs, logits)
     check_stateless(model, "backbone")
     return model, read.names
+
+
+def _class_of(n_ensemble: int, *, mixing: bool) -> type[keras.Model]:
+    if mixing:
+        return MixingEnsemble if n_ensemble > 1 else MixingNetwork
+    return EnsembleNetwork if n_ensemble > 1 else keras.Model
 
 
 def check_scaling(scaling: Any, is_table: bool) -> None:
@@ -169,11 +189,21 @@ def check_scaling(scaling: Any, is_table: bool) -> None:
     if isinstance(scaling, Mapping):
         allowed = "one value unless X is a dict of inputs"
         raise ValueError(invalid("`scaling`", allowed, describe(scaling)))
-    if not is_table and scaling in ("robust", "quantile"):
+    if is_table and not (scaling is None or scaling in _TABLE_SCALINGS):
         raise ValueError(
             invalid(
                 "`scaling`",
-                "'auto', 'standard' or None unless X is a table for a table backbone",
+                f"'auto', {', '.join(map(repr, _TABLE_SCALINGS))} or None if X is a table",
+                describe(scaling),
+                "Put a scikit-learn transformer in front, with make_pipeline.",
+            )
+        )
+    if not is_table and isinstance(scaling, str) and scaling in ("robust", "quantile"):
+        raise ValueError(
+            invalid(
+                "`scaling`",
+                "'auto', 'standard', 'pretrained', None, a keras.Layer or a function of tensors "
+                "unless X is a table for a table backbone",
                 repr(scaling),
             )
         )
@@ -215,37 +245,49 @@ def _preprocess(
     backbone: ResolvedBackbone,
     rows: InputDescription,
     scaling: Any,
+    augmentation: Any = None,
     max_one_hot: float = MAX_ONE_HOT_CATEGORIES,
 ) -> _Preprocessed | PreparedInputs:
     """Add the layers between the input and the backbone."""
     if rows.inputs:
-        return prepare_inputs(inputs, backbone, rows, scaling, _preprocess)
+        return prepare_inputs(inputs, backbone, rows, scaling, augmentation or {}, _preprocess)
+    if rows.any_length:
+        x, mask = RealSteps(dtype=inputs.dtype, name="real_steps")(inputs)
+    else:
+        x, mask = inputs, None
+    x = augmented(x, augmentation, rows, backbone.kind, "augmentation")
     if rows.is_table:
         table = read_table(
-            inputs, rows.columns, rows.statistics, scaling, rows.names, max_one_hot, rows.blocks
+            x, rows.columns, rows.statistics, scaling, rows.names, max_one_hot, rows.blocks
         )
         supplied = {"table": table.table} if backbone.takes("table") else {}
         return _Preprocessed(table.x, supplied, table.names)
+    is_own = is_own_scaling(scaling)
+    if is_own and (rows.n_terms is not None or rows.tokens is not None):
+        allowed = "'auto' or None if X holds texts or token ids"
+        raise ValueError(invalid("`scaling`", allowed, describe(scaling)))
     if rows.n_terms is not None:
-        return _Preprocessed(inputs, {"n_terms": rows.n_terms} if backbone.takes("n_terms") else {})
+        return _Preprocessed(x, {"n_terms": rows.n_terms} if backbone.takes("n_terms") else {})
     is_embedded = rows.tokens is not None
     masked = backbone.takes_mask((*rows.shape, EMBEDDING_UNITS) if is_embedded else rows.shape)
-    mask = None
     if rows.tokens is not None:
         x = _embed(inputs, rows.tokens)
         mask = ops.not_equal(inputs, 0)
     else:
-        x, padded, any_length = inputs, False, rows.shape[:1] == (None,)
-        if any_length:
-            x, mask = RealSteps(dtype=inputs.dtype, name="real_steps")(inputs)
-        elif masked and _is_padded(rows.statistics):
+        padded = False
+        if not rows.any_length and masked and _is_padded(rows.statistics):
             padded, mask = True, _up_to_last_step(inputs)
         axes = backbone.standardization(rows.shape, skip_padding=padded)
-        if scaling is not None:
+        if scaling == "standard":
             x = standardized(x, *rows.statistics.moments(axes), grey=axes.single_channel)
+        x = with_channels(x, backbone.network, backbone.label)
+        if scaling == "pretrained":
+            x = preprocessing_of(backbone.network)(x)  # type: ignore[misc]
+        if is_own:
+            x = scaled_by(x, scaling)
         if rows.fills_gaps:
-            x = _filled(x, rows.statistics, None if scaling else axes)
-        x = blank_padding(x, mask) if any_length else x
+            x = _filled(x, rows.statistics, None if scaling == "standard" else axes)
+        x = blank_padding(x, mask) if rows.any_length else x
     if masked and mask is None and is_required(backbone.build, "mask"):
         mask = every_step(inputs)
     return _Preprocessed(x, {"mask": mask} if masked and mask is not None else {})

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_multiclass._data.packed import about_input
 from keras_multiclass._network.backbone_calls import call_builder, check_features
 from keras_multiclass._network.backbone_resolution import ResolvedBackbone
 from keras_multiclass._network.layers.input_block import layer_names, take_input
@@ -103,6 +104,7 @@ def prepare_inputs(
     backbone: Any,
     rows: Any,
     scaling: Mapping[str, str | None],
+    augmentation: Mapping[str, Any],
     preprocess: Callable[..., Any],
 ) -> PreparedInputs:
     """Take the inputs out of the matrix, and add the usual layers in front of each backbone.
@@ -117,6 +119,8 @@ def prepare_inputs(
         Describes the inputs.
     scaling : mapping of str to str or None
         How the numbers of each input are scaled.
+    augmentation : mapping of str to object
+        What changes inputs during training.
     preprocess : callable
         Adds the layers of one input.
     """
@@ -127,7 +131,10 @@ def prepare_inputs(
     for name, (columns, part) in rows.inputs.items():
         block = take_input(packed, columns.start, columns.shape, part.dtype, called[name])
         own = keras.Input(part.shape, dtype=part.dtype)
-        read = preprocess(own, backbone.parts[name], part, scaling[name])
+        with about_input(name):
+            read = preprocess(
+                own, backbone.parts[name], part, scaling[name], augmentation.get(name)
+            )
         tensors = {k: t for k, t in read.supplied.items() if keras.backend.is_keras_tensor(t)}
         if read.x is own and not tensors:
             x[name] = block

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -10,12 +11,15 @@ import keras
 import numpy as np
 
 from keras_multiclass._data.packed import PackedSchema
+from keras_multiclass._network.augmentation import mixes
 from keras_multiclass._network.backbone_resolution import check_backbone_unused, check_not_routed
 from keras_multiclass._network.build import build_network
 from keras_multiclass._network.builder_metadata import describe_features, describe_target
 from keras_multiclass._network.compile import CompileArguments, CompileSpec, continue_optimizer
 from keras_multiclass._network.name_collisions import build_without_collisions
 from keras_multiclass._network.optimizers import acts_elementwise
+from keras_multiclass._network.pretrained import check_pixels
+from keras_multiclass._network.scaling import is_own_scaling
 from keras_multiclass._network.user_compile import (
     adopt_compiled,
     build_compile_kwargs,
@@ -25,7 +29,7 @@ from keras_multiclass._network.user_model import build_whole_model
 from keras_multiclass._network.user_networks import copy_if_used_before
 from keras_multiclass._shared.keras.earlier_layers import EarlierLayers
 from keras_multiclass._shared.keras.overrides import NOT_CALLED, overridden, overrides_prediction
-from keras_multiclass._shared.messages import warn
+from keras_multiclass._shared.messages import describe, invalid, warn
 from keras_multiclass._training.defaults import (
     TrainingSettings,
     compile_arguments,
@@ -36,8 +40,10 @@ from keras_multiclass._training.fitted import FittedNetwork, FittedState
 from keras_multiclass._training.parameter_checks import is_auto
 from keras_multiclass._training.reading.run_data import RunData
 from keras_multiclass._training.structure import structure_of
+from keras_multiclass.exceptions import BackboneError
 
 _SAMPLE_ROWS = 8
+_IMAGE_ROWS = 64
 
 
 @dataclass(frozen=True)
@@ -117,6 +123,7 @@ def _build_from_backbone(
     check_not_routed(parameters.routed, "model", "`model` is None")
     backbone, settings = data.backbone, data.settings
     assert backbone is not None
+    _check_pixels(data)
     earlier = EarlierLayers(backbone.builders)
     with earlier.while_building():
         model, names = build_network(
@@ -125,21 +132,72 @@ def _build_from_backbone(
             data.describe_inputs(),
             objective=data.objective,
             scaling=settings.scaling,
+            augmentation=parameters.settings.augmentation,
             n_ensemble=settings.n_ensemble,
             may_stack=acts_elementwise(arguments["optimizer"], arguments["optimizer_arguments"]),
             calibrated=settings.calibration is not None,
         )
     model = copy_if_used_before(model, earlier, backbone.label)
-    ensemble = backbone.ensemble or settings.n_ensemble != 1
-    spec = CompileSpec(objective=data.objective.with_ensemble(ensemble), **arguments)
-    return _Built(model, spec, input_names=tuple(names) if names or data.is_table else None)
+    objective = data.objective.with_ensemble(backbone.ensemble or settings.n_ensemble != 1)
+    if mixes(parameters.settings.augmentation):
+        _check_can_mix(data)
+        objective = objective.of_mixed_rows()
+    spec = CompileSpec(objective=objective, **arguments)
+    return _Built(model, spec, input_names=_distinct(names) if names or data.is_table else None)
+
+
+def _distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """Append a number to names that occur before, such as that of a date's part and a column."""
+    taken: set[str] = set()
+    result = []
+    for name in names:
+        number, new = 1, name
+        while new in taken:
+            number += 1
+            new = f"{name}_{number}"
+        taken.add(new)
+        result.append(new)
+    return tuple(result)
+
+
+def _check_pixels(data: RunData) -> None:
+    """Raise if a pretrained network would scale images that are not as it expects."""
+    scaling, features, sample = data.settings.scaling, data.features, data.sample
+    if data.backbone is None or scaling is None:
+        return
+    step = -(-sample.n_samples // _IMAGE_ROWS)
+    if isinstance(scaling, Mapping) and isinstance(features, PackedSchema):
+        for name, of_input in scaling.items():
+            if of_input == "pretrained":
+                images = features.blocks[name].of(sample.features(slice(None, None, step)))
+                check_pixels(images, f"input {name!r}")
+    elif isinstance(scaling, str) and scaling == "pretrained":
+        check_pixels(sample.features(slice(None, None, step)), data.backbone.label)
+
+
+def _check_can_mix(data: RunData) -> None:
+    """Raise if rows must not be mixed, with their targets, in this run."""
+    got = ""
+    if isinstance(data.features, PackedSchema):
+        got = "X with several inputs, of which a layer sees one"
+    elif data.weighs_members:
+        got = "members of an ensemble that hold out folds (`validation_split`)"
+    if got:
+        raise BackboneError(
+            invalid(
+                "`augmentation`",
+                "layers that change each row by itself here, because of " + got,
+                "MixUp or CutMix",
+                "Leave them out.",
+            )
+        )
 
 
 def _build_whole_model(
     parameters: FitParameters, data: RunData, arguments: CompileArguments
 ) -> _Built:
     check_backbone_unused(parameters.backbone, parameters.routed)
-    _check_whole_model_settings(data.settings)
+    _check_whole_model_settings(data.settings, parameters.settings.augmentation)
     compile_kwargs = build_compile_kwargs(arguments, data.objective.automatic_loss)
     sample = data.sample.features(slice(_SAMPLE_ROWS))
     model, compiled = build_whole_model(
@@ -199,14 +257,25 @@ def _warn_of_unused_methods(model: keras.Model) -> None:
         )
 
 
-def _check_whole_model_settings(settings: TrainingSettings) -> None:
+def _check_whole_model_settings(settings: TrainingSettings, augmentation: object) -> None:
     """Raise for parameters that would change the output layer of a whole model."""
     errors = []
+    if augmentation is not None:
+        errors.append(
+            "`augmentation` must be None when `model` is given, whose layers are fixed; got "
+            f"{describe(augmentation)}. Put the layers behind the input layer of the model, or "
+            "pass it without its last layer as `backbone`."
+        )
     if settings.n_ensemble != 1:
         errors.append(
             "`n_ensemble` must be 'auto' or 1 when `model` is given, whose output layer is fixed; "
             f"got {settings.n_ensemble}. Pass the network without its last layer as `backbone`, "
             "or wrap the classifier in sklearn.ensemble.BaggingClassifier."
+        )
+    if is_own_scaling(settings.scaling) or settings.scaling == "pretrained":
+        errors.append(
+            "`scaling` must be 'auto' or None when `model` is given, which reads X unchanged; got "
+            f"{describe(settings.scaling)}. Put the layers in front of the model."
         )
     if settings.calibration is not None:
         errors.append(

@@ -19,6 +19,7 @@ _OWN = (
     "text_features",
     "layout",
     "image_size",
+    "augmentation",
     "text_vectorizer",
     "n_ensemble",
     "dtype",

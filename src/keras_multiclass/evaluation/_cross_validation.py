@@ -41,7 +41,6 @@ from keras_multiclass.evaluation._predictions import (
     check_classifier,
     check_lengths,
     fitted_classes,
-    predict_proba_of,
     read_labels,
     row_count,
 )
@@ -51,6 +50,7 @@ from keras_multiclass.evaluation._report import (
     build_report,
     import_pandas,
 )
+from keras_multiclass.evaluation._rows import predict_proba_of
 from keras_multiclass.evaluation._tables import Table, to_html, to_text
 
 

@@ -100,6 +100,10 @@ class Objective(ABC):
         """Return the objective with the class weights and kind of labels of further training."""
 
     @abstractmethod
+    def of_mixed_rows(self) -> Self:
+        """Return the objective of targets that are mixed during training."""
+
+    @abstractmethod
     def probabilities(self, raw: Any) -> np.ndarray:
         """Convert what the network predicts to probabilities."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -182,12 +182,15 @@ def _contains_code(config: Any) -> bool:
     return isinstance(config, (list, tuple)) and any(map(_contains_code, config))
 
 
-def copy_layer(layer: keras.Layer) -> Any:
+def copy_layer(layer: keras.Layer, *, as_new: bool = False) -> Any:
     """Return an independent copy of a layer or model, with its weights when it has any.
 
-    The copy of a model is not compiled.
+    The copy of a model is not compiled. With `as_new`, a layer without weights starts with the seed
+    that it was given, or draws one, whatever it has been used for.
     """
     snapshot = LayerSnapshot.take(layer, with_compiled=False)
+    if as_new and not layer.weights:
+        snapshot = replace(snapshot, values=None, variables=None)
     try:
         return snapshot.restore()
     except Exception as error:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from keras_multiclass._data.foreign_frames import to_frame
 from keras_multiclass._data.packed import PackedSchema
 from keras_multiclass._data.streams import is_stream
+from keras_multiclass._network.augmentation import check_augmentation
 from keras_multiclass._network.backbone_resolution import NetworkParameters
 from keras_multiclass._network.build import check_scaling
 from keras_multiclass._training.fit_parameters import FitParameters
@@ -60,6 +61,8 @@ def read_data(
             request, backbone, None if known is None else known.features
         )
         data = read_arrays(parameters, request, backbone, seed, known)
+    several = isinstance(data.features, PackedSchema)
+    check_augmentation(parameters.settings.augmentation, several=several)
     if isinstance(data.features, PackedSchema):
         if isinstance(data.settings.scaling, Mapping):  # of a whole model, one value is allowed
             check_scalings(data.settings.scaling, data.features)

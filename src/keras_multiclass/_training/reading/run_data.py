@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.labels.target import TargetCodec
-from keras_multiclass._data.packed import PackedSchema, about_input
+from keras_multiclass._data.packed import Block, PackedSchema, about_input
 from keras_multiclass._data.rows import Data, TrainingData
 from keras_multiclass._data.statistics import ArrayStatistics, Statistics
 from keras_multiclass._data.tokens import occurring_tokens
@@ -16,6 +17,8 @@ from keras_multiclass._network.backbone_resolution import Recommendation, Resolv
 from keras_multiclass._network.build import InputDescription
 from keras_multiclass._network.objective import Objective
 from keras_multiclass._training.defaults import TrainingSettings
+
+_SOME_ROWS = 64
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,13 @@ class RunData:
             blocks=self.features.network_blocks,
             fills_gaps=self.features.allow_nan,
             n_terms=self.features.n_terms,
+            sample=self._some_rows,
         )
+
+    def _some_rows(self) -> np.ndarray:
+        """Return some rows from all over the sample."""
+        last = self.sample.n_samples - 1
+        return self.sample.features(np.linspace(0, last, _SOME_ROWS, dtype=int))
 
     def _describe_each(self, features: PackedSchema) -> InputDescription:
         """Describe the rows of each of several inputs, as if they were X alone."""
@@ -112,10 +121,14 @@ class RunData:
                     tokens = occurring_tokens(np.asarray(ids).astype(np.int32))
             statistics = ArrayStatistics(X, rows.weight_of_rows, rows.rows)
             alone = replace(self, features=schema, statistics=statistics, tokens=tokens)
-            inputs[name] = (block, alone.describe_inputs())
+            own = replace(alone.describe_inputs(), sample=partial(self._some_of, block))
+            inputs[name] = (block, own)
         return InputDescription(
             features.input_shape, self.statistics, features.dtype, inputs=inputs
         )
+
+    def _some_of(self, block: Block) -> np.ndarray:
+        return np.asarray(block.of(self._some_rows()))
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from keras_multiclass._data.packed import PackedSchema, about_input, as_columns
 from keras_multiclass._data.ragged import arrange, shape_of
 from keras_multiclass._data.rows import Features
 from keras_multiclass._data.text import is_text
+from keras_multiclass._data.text_schema import TextSchema
 from keras_multiclass._network.backbone_resolution import NetworkParameters
 from keras_multiclass._network.build import check_scaling
 from keras_multiclass._network.input_backbones import InputNetworks
@@ -44,7 +45,7 @@ def with_inputs(
     inputs = as_inputs(request.X) if known is None or isinstance(known, PackedSchema) else None
     if isinstance(known, PackedSchema):
         names = list(known.schemas if inputs is None else inputs)
-        texts = [name for name, schema in known.schemas.items() if schema.text is not None]
+        texts = [name for name, each in known.schemas.items() if isinstance(each, TextSchema)]
     elif inputs is None:
         return request, backbone
     else:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -22,6 +23,7 @@ from keras_multiclass._network.objective.classes.output import (
 )
 from keras_multiclass._network.objective.forms import ClassOutputForm
 from keras_multiclass._network.objective.objective import Objective
+from keras_multiclass.exceptions import ObjectiveError
 
 __all__ = ["ClassObjective"]
 
@@ -38,11 +40,14 @@ class ClassObjective(Objective):
         Form of what the model's own ``predict_step`` returns; None if it has none.
     soft : bool, default=False
         Whether targets are soft labels, of shape ``(n, n_classes)``, instead of class indices.
+    mixed : bool, default=False
+        Whether rows are mixed during training, so that class indices become soft labels.
     """
 
     output_form: ClassOutputForm = "logits"
     own_prediction_form: ClassOutputForm | None = None
     soft: bool = False
+    mixed: bool = False
 
     average_layer: ClassVar[type[MemberAverage]] = MemberAverage
     table_backbone: ClassVar[str] = "realmlp_small"
@@ -67,10 +72,18 @@ class ClassObjective(Objective):
 
     def continued(self, now: ClassObjective) -> ClassObjective:
         """Return the objective with the kind of labels of further training."""
-        return replace(self, soft=now.soft)
+        return replace(self, soft=now.soft or self.mixed)
+
+    def of_mixed_rows(self) -> ClassObjective:
+        """Return the objective of targets that are mixed during training."""
+        return replace(self, soft=True, mixed=True)
 
     def build_loss(self, loss: Any, arguments: Mapping[str, Any]) -> keras.losses.Loss:
         """Build a loss of class indices, or soft labels, and raw model output."""
+        with self._about_mixing("loss", lambda: self._unmixed.build_loss(loss, arguments)):
+            return self._resolve_loss(loss, arguments)
+
+    def _resolve_loss(self, loss: Any, arguments: Mapping[str, Any]) -> keras.losses.Loss:
         return resolve_loss(
             loss,
             arguments,
@@ -84,6 +97,13 @@ class ClassObjective(Objective):
         self, metrics: Any, arguments: Mapping[str, Any]
     ) -> list[keras.metrics.Metric]:
         """Build exactly the given metrics."""
+        unmixed = self._unmixed
+        with self._about_mixing("metrics", lambda: unmixed.resolve_metrics(metrics, arguments)):
+            return self._resolve_metrics(metrics, arguments)
+
+    def _resolve_metrics(
+        self, metrics: Any, arguments: Mapping[str, Any]
+    ) -> list[keras.metrics.Metric]:
         return resolve_metrics(
             metrics,
             arguments,
@@ -93,6 +113,26 @@ class ClassObjective(Objective):
             class_names=self.class_names,
             soft=self.soft,
         )
+
+    @property
+    def _unmixed(self) -> ClassObjective:
+        return replace(self, soft=False, mixed=False)
+
+    @contextlib.contextmanager
+    def _about_mixing(self, what: str, build: Callable[[], Any]) -> Iterator[None]:
+        """Let errors say that targets are soft because rows are mixed, if nothing else is wrong."""
+        try:
+            yield
+        except ObjectiveError as error:
+            if not self.mixed:
+                raise
+            build()  # raises what is wrong without mixing
+            raise ObjectiveError(
+                f"`{what}` must take soft labels if `augmentation` mixes rows (MixUp, CutMix); got "
+                f"one that takes a class for each row. Set `{what}` to another, such as "
+                f"{'loss=' + repr('auto') if what == 'loss' else 'metrics=' + repr('accuracy')}, "
+                "or leave MixUp and CutMix out."
+            ) from error
 
     @property
     def _prediction_form(self) -> ClassOutputForm:

@@ -154,7 +154,8 @@ class LabelLoss(AdaptedLoss):
             )
             values = ops.reshape(values, ops.shape(target))
             negative, positive = (ops.cast(w, values.dtype) for w in self.label_weights)
-            values = values * ops.where(ops.greater(target, 0.5), positive, negative)
+            # Of mixed rows, an indicator may be between 0 and 1.
+            values = values * (negative + ops.cast(target, values.dtype) * (positive - negative))
         else:
             values = ops.convert_to_tensor(super().evaluate(target, prediction, weights))
         return ops.mean(values, axis=-1) if len(values.shape) == 2 else values

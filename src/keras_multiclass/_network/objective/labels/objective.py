@@ -68,6 +68,10 @@ class LabelObjective(Objective):
         """Return the objective with the class weights of further training."""
         return replace(self, label_weights=now.label_weights)
 
+    def of_mixed_rows(self) -> LabelObjective:
+        """Return the same objective: a mixed indicator is a number from 0 to 1."""
+        return self
+
     def build_loss(self, loss: Any, arguments: Mapping[str, Any]) -> keras.losses.Loss:
         """Build a loss of an indicator matrix and raw model output."""
         return resolve_label_loss(
