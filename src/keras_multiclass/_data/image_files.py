@@ -26,7 +26,7 @@ _LONGEST_RESIZED_SIDE = 224
 _MOST_IN_MEMORY = 2**30  # bytes; larger arrays are in a temporary file
 _FILES_PER_CALL = 64
 _DECODED_AT_ONCE = 8
-_BYTES_OF_PART = 2**28
+_BYTES_OF_PART = 2**27
 _BITS = 8
 # Of these files, TensorFlow finds all that is wrong; bitmaps may have colors that it does not see.
 _WITHOUT_PALETTE = (".png", ".jpg", ".jpeg", ".gif")

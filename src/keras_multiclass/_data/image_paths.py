@@ -179,7 +179,7 @@ def _is_folder(path: str) -> bool:
 
 def _refuse_one(X: Any) -> NoReturn:
     folder = _is_folder(os.fsdecode(X))
-    cure = "For a single image, pass [X]."
+    cure = "For a single image, pass [X]; for an iterator over paths, list(X)."
     if folder:
         cure = (
             "For a folder with a sub-folder for each class: "
