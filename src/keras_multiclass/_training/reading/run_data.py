@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.labels.target import TargetCodec
-from keras_multiclass._data.packed import PackedSchema, about_input
+from keras_multiclass._data.packed import Block, PackedSchema, about_input
 from keras_multiclass._data.rows import Data, TrainingData
 from keras_multiclass._data.statistics import ArrayStatistics, Statistics
 from keras_multiclass._data.tokens import occurring_tokens
@@ -16,6 +16,7 @@ from keras_multiclass._network.backbone_resolution import Recommendation, Resolv
 from keras_multiclass._network.build import InputDescription
 from keras_multiclass._network.objective import Objective
 from keras_multiclass._training.defaults import TrainingSettings
+from keras_multiclass._training.reading.first_pass import StreamStatistics
 
 
 @dataclass(frozen=True)
@@ -100,22 +101,31 @@ class RunData:
 
     def _describe_each(self, features: PackedSchema) -> InputDescription:
         """Describe the rows of each of several inputs, as if they were X alone."""
-        rows = self.training
-        assert isinstance(rows, TrainingData)  # streams hold one input
         inputs = {}
         for name, block in features.blocks.items():
-            schema, X = features.schemas[name], block.of(rows.X)
-            tokens = None
-            if schema.token_ids:
-                ids = X if rows.rows is None else X[rows.rows]
-                with about_input(name):
-                    tokens = occurring_tokens(np.asarray(ids).astype(np.int32))
-            statistics = ArrayStatistics(X, rows.weight_of_rows, rows.rows)
+            schema = features.schemas[name]
+            statistics, tokens = self._statistics_of(name, schema, block)
             alone = replace(self, features=schema, statistics=statistics, tokens=tokens)
             inputs[name] = (block, alone.describe_inputs())
         return InputDescription(
             features.input_shape, self.statistics, features.dtype, inputs=inputs
         )
+
+    def _statistics_of(
+        self, name: str, schema: FeatureSchema, block: Block
+    ) -> tuple[Statistics, np.ndarray | None]:
+        """Return the statistics of an input, and which token ids occur in it."""
+        if isinstance(self.statistics, StreamStatistics):
+            statistics = self.statistics.of_input(name)
+            return statistics, statistics.tokens()
+        rows = self.training
+        assert isinstance(rows, TrainingData)
+        X, tokens = block.of(rows.X), None
+        if schema.token_ids:
+            ids = X if rows.rows is None else X[rows.rows]
+            with about_input(name):
+                tokens = occurring_tokens(np.asarray(ids).astype(np.int32))
+        return ArrayStatistics(X, rows.weight_of_rows, rows.rows), tokens
 
 
 @dataclass(frozen=True)
