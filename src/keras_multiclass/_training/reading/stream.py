@@ -79,7 +79,9 @@ def read_stream(
         has_inputs = isinstance(backbone, InputNetworks)
         is_text = not has_inputs and reads_texts(parameters, first.X, known)
         if not (is_text or has_inputs):
-            check_one_input(first.X, n_rows=count_rows(first.y))
+            fixed = known is not None and not known.features.any_length
+            row_shape = known.features.input_shape if known and fixed else None
+            check_one_input(first.X, count_rows(first.y), row_shape)  # type: ignore[arg-type]
         if not has_inputs:
             backbone = replace(backbone, is_text=is_text)
         task = parameters.task.for_target(first.y, known.codec if known else None)
