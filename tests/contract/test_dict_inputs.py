@@ -443,11 +443,6 @@ def test_dicts_of_parameters_need_a_dict_of_inputs(params, message):
         KerasMulticlassClassifier(**params).fit(FRAME, Y)
 
 
-def test_streams_of_several_inputs_are_an_error():
-    with pytest.raises(TypeError, match="Streams of several inputs are not supported"):
-        small().fit(lambda: iter([(X, Y)]))
-
-
 def test_a_text_and_numbers_are_read_together():
     kinds, sides = rng.integers(0, 2, (2, N))
     texts = np.where(kinds, "a small cat", "a big dog ran").astype(object)
@@ -490,3 +485,11 @@ def test_a_network_that_reads_strings_is_for_texts_alone():
     inputs = {"note": ["a b", "b c"] * 10, "numbers": rng.normal(size=(20, 2))}
     with pytest.raises(ValueError, match="Texts beside other inputs must be for a backbone by"):
         KerasMulticlassClassifier({"note": own, "numbers": "mlp"}).fit(inputs, np.arange(20) % 2)
+
+
+def test_the_vectorizer_of_each_text_is_kept():
+    texts = ["an oak", "a fir", "the oak", "the fir"] * 5
+    X = {"title": texts, "size": np.ones((20, 2)), "note": texts[::-1]}
+    classifier = KerasMulticlassClassifier(epochs=1, random_state=0).fit(X, texts)
+    assert set(classifier.text_vectorizer_) == {"title", "note"}
+    assert "oak" in classifier.text_vectorizer_["title"].vocabulary_

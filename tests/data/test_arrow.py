@@ -4,6 +4,8 @@ import datetime
 import decimal
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 import sklearn
 from sklearn.model_selection import StratifiedKFold, cross_val_score
@@ -12,9 +14,6 @@ from _toy import tiny
 from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.labels.codec import LabelCodec
-
-pd = pytest.importorskip("pandas")
-pa = pytest.importorskip("pyarrow")
 
 DAY = datetime.date(2020, 1, 1)
 TIME = datetime.datetime(2020, 1, 1)
@@ -188,8 +187,10 @@ def test_rows_of_a_table_of_arrow_are_selected_by_searches_and_splitters():
     tiny(epochs=1, validation_split=StratifiedKFold(3)).fit(TABLE, LABELS)
 
 
-def test_columns_of_lists_are_an_error():
-    table = pa.table({"n": [1.0, 2.0], "c": [[1], [2, 3]]})
-    with pytest.raises(TypeError, match="in column 'c'"):
+def test_columns_of_lists_of_numbers_are_inputs_and_others_an_error():
+    table = pa.table({"n": [1.0, 2.0], "c": [[1, 2], [2, 3]], "tags": [["a"], ["b", "c"]]})
+    with pytest.raises(TypeError, match="in column 'tags'"):
         tiny().fit(table, [0, 1])
-    assert tiny().initialize(table.drop_columns(["c"]), [0, 1]).n_features_in_ == 1
+    fitted = tiny().initialize(table.drop_columns(["tags"]), [0, 1])
+    assert fitted.input_shape_ == {"table": (1,), "c": (2,)}
+    assert tiny().initialize(table.select(["n"]), [0, 1]).n_features_in_ == 1

@@ -9,7 +9,7 @@ from keras_multiclass import KerasMulticlassClassifier
 from keras_multiclass._data import cast_on_read
 from keras_multiclass._data.cast_on_read import CastOnRead
 from keras_multiclass._data.features import FeatureSchema
-from keras_multiclass._training.engine import graph
+from keras_multiclass._training.engine import memory
 
 
 def mapped(path, array):
@@ -21,6 +21,7 @@ def mapped(path, array):
 @pytest.mark.parametrize(
     ("shape", "dtype", "backbone"),
     [
+        ((40, 5), "float32", {"backbone": "mlp", "backbone__hidden_units": (4,)}),
         ((40, 5), "float64", {"backbone": "mlp", "backbone__hidden_units": (4,)}),
         ((40, 5), "int16", {"backbone": "mlp", "backbone__hidden_units": (4,)}),
         ((40, 8, 8), "uint8", {"backbone": "cnn", "backbone__filters": (4,)}),
@@ -28,8 +29,9 @@ def mapped(path, array):
     ],
 )
 def test_memory_mapped_arrays_of_any_dtype_train_and_predict_like_arrays(
-    tmp_path, shape, dtype, backbone, engine
+    tmp_path, monkeypatch, shape, dtype, backbone, engine
 ):
+    monkeypatch.setattr(memory, "_LARGE", 0)
     array = (50 * np.random.default_rng(0).random(shape)).astype(dtype)
     y = np.arange(40) % 3
     X = mapped(tmp_path, array)
@@ -68,7 +70,7 @@ def test_chunks_cover_all_rows_and_stay_small():
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16", "float16", "bool"])
 def test_large_arrays_of_few_bits_train_and_predict_like_float32(monkeypatch, dtype, engine):
     monkeypatch.setattr(cast_on_read, "_LARGE", 0)
-    monkeypatch.setattr(graph, "_LARGE", 0)
+    monkeypatch.setattr(memory, "_LARGE", 0)
     array = (50 * np.random.default_rng(0).random((40, 5))).astype(dtype)
     y = np.arange(40) % 3
     checked = FeatureSchema.learn(array)[1]

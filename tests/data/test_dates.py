@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from _toy import tiny
+from keras_multiclass import KerasMulticlassClassifier
 from keras_multiclass._data.expansion.expansion import learn_columns
 from keras_multiclass._data.features import FeatureSchema
 
@@ -242,3 +243,15 @@ def test_dates_that_do_not_differ_in_fit_have_no_effect(values):
     _, schema = read(frame(values, a=np.arange(5.0)))
     later = schema.check(frame(TIMES[:4], a=np.arange(4.0)))
     np.testing.assert_array_equal(later[:, schema.network_names.index("t_elapsed")], 0)
+
+
+def test_names_that_clash_with_parts_of_dates_are_made_distinct():
+    days = pd.date_range("2020-01-01", periods=24, freq="15D")
+    X = pd.DataFrame(
+        {"day_elapsed": np.arange(24.0), "day": days, "day_month_sin": 1.5 * days.month}
+    )
+    classifier = KerasMulticlassClassifier("mlp", epochs=1).fit(X, np.arange(24) % 2)
+    names = list(classifier.network_feature_names_)
+    assert names[:3] == ["day_elapsed", "day_elapsed_2", "day_month_sin"]
+    assert "day_month_sin_2" in names
+    assert len(set(names)) == len(names)

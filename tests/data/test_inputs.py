@@ -6,6 +6,8 @@ import joblib
 import numpy as np
 import pytest
 import scipy.sparse
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 from sklearn.utils import resample, shuffle
 from sklearn.utils.validation import check_consistent_length
@@ -15,6 +17,7 @@ from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.inputs import as_inputs
 from keras_multiclass._data.packed import PackedSchema
 from keras_multiclass._data.ragged import arrange
+from keras_multiclass._data.sequences import Sequences
 
 pd = pytest.importorskip("pandas")
 pl = pytest.importorskip("polars")
@@ -134,6 +137,88 @@ def test_cells_of_a_frame_that_hold_arrays_become_inputs():
         as_inputs(frame)
     with pytest.raises(ValueError, match="named otherwise than 'table'"):
         as_inputs(frame.rename(columns={"photo": "table"}))
+
+
+@pytest.mark.parametrize("shape", [(2,), (2, 3)])
+def test_cells_that_hold_lists_of_numbers_become_inputs(shape):
+    values = np.arange(N * np.prod(shape, dtype=float)).reshape(N, *shape)
+    lists = {"photo": values.tolist(), "a": NUMBERS}
+    frames = [pd.DataFrame(lists), pl.DataFrame(lists)]
+    if len(shape) == 1:
+        array = pl.Series("photo", values, dtype=pl.Array(pl.Float64, shape[0]))
+        frames.append(pl.DataFrame([array, pl.Series("a", NUMBERS)]))
+    for frame in frames:
+        X = as_inputs(frame)
+        assert list(X) == ["table", "photo"]
+        np.testing.assert_array_equal(X["photo"], values)
+        assert list(X["table"].columns) == ["a"]
+
+
+def test_cells_that_hold_lists_of_unequal_length_become_sequences():
+    rows = [list(range(1 + i % 3)) for i in range(N)]
+    for frame in (pd.DataFrame({"steps": rows}), pl.DataFrame({"steps": rows})):
+        schema, packed = learn(as_inputs(frame))
+        assert schema.shape_of(packed) == {"steps": (N, None, 1)}
+        found = schema.blocks["steps"].of(packed)
+        np.testing.assert_array_equal(found.lengths, list(map(len, rows)))
+
+
+def test_cells_that_hold_lists_of_strings_are_no_inputs():
+    tags = [["a", "b"], ["c"]]
+    for frame in (pd.DataFrame({"tags": tags}), pl.DataFrame({"tags": tags})):
+        assert as_inputs(frame) is None
+
+
+def random_part(draw, n_rows):
+    """Return one input of some kind, whose values identify its rows."""
+    rows = np.arange(n_rows) + 1.0
+    kind = draw(st.sampled_from(["vector", "matrix", "images", "sparse", "frame", "steps"]))
+    if kind == "vector":
+        return rows.astype(draw(st.sampled_from(["float64", "float32", "int64", "uint8"])))
+    if kind == "steps":
+        lengths = draw(st.lists(st.integers(1, 4), min_size=n_rows, max_size=n_rows))
+        return objects([np.full((n, 2), row) for n, row in zip(lengths, rows, strict=True)])
+    shape = draw(st.lists(st.integers(1, 3), min_size=1, max_size=3 if kind == "images" else 1))
+    values = np.multiply.outer(rows, np.arange(np.prod(shape)) + 1.0).reshape(n_rows, *shape)
+    made = {
+        "sparse": scipy.sparse.csr_array,
+        "frame": lambda v: pd.DataFrame(v, columns=[f"c{i}" for i in range(v.shape[1])]),
+    }
+    return made.get(kind, np.asarray)(values)
+
+
+def objects(rows):
+    array = np.empty(len(rows), dtype=object)
+    array[:] = rows
+    return array
+
+
+def flat(part):
+    """Return the values of each row of an input."""
+    if isinstance(part, Sequences):
+        return [row[:n].ravel() for row, n in zip(part[:], part.lengths, strict=True)]
+    if isinstance(part, np.ndarray) and part.dtype.kind == "O":
+        return [row.ravel() for row in part]
+    return list(plain(part).reshape(part.shape[0], -1))
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_any_inputs_keep_the_values_of_each_row(data):
+    n_rows = data.draw(st.integers(1, 6))
+    names = data.draw(st.lists(st.sampled_from("abcd"), min_size=1, max_size=4, unique=True))
+    parts = {name: random_part(data.draw, n_rows) for name in names}
+    chosen = data.draw(st.lists(st.integers(0, n_rows - 1), min_size=1, max_size=8))
+    schema, packed = learn(parts)
+    for selected, rows in ((Inputs(parts), range(n_rows)), (Inputs(parts)[chosen], chosen)):
+        packed = schema.check(selected)
+        assert packed.shape == (len(rows), schema.input_shape[0])
+        for name, part in parts.items():
+            expected = [flat(part)[row] for row in rows]
+            for found in (flat(selected[name]), flat(schema.blocks[name].of(packed))):
+                assert len(found) == len(expected)
+                for values, row in zip(found, expected, strict=True):
+                    np.testing.assert_array_equal(values, row)
 
 
 def test_sequences_are_padded_to_the_longest_of_fit():

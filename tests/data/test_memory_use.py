@@ -1,4 +1,4 @@
-"""Streams and memory-mapped arrays are never held in memory as a whole."""
+"""Streams and memory maps are never held in memory as a whole, and 8-bit arrays are not copied."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import json, os, sys, threading, time
 import numpy as np
 from keras_multiclass import KerasMulticlassClassifier
 from keras_multiclass._data import cast_on_read, statistics
-from keras_multiclass._training.engine import graph, selection
+from keras_multiclass._training.engine import blocks, device_data, graph
 
 # Much smaller chunks than by default (16 and 32 MiB), so that a copy of a small array stands out.
 cast_on_read._CHUNK_VALUES = statistics._CHUNK_VALUES = 2**18
-graph._PREDICTED_BYTES = 2**22
+graph._PREDICTED_BYTES = device_data._BLOCK_BYTES = blocks._BLOCK_BYTES = 2**22
 
 
 def own_memory():  # without the pages of mapped files, which the system reclaims at will
@@ -62,21 +62,16 @@ small = values[:3000].copy()
 paths = {dtype: os.path.join(sys.argv[1], dtype + ".npy") for dtype in ("float32", "float64")}
 for dtype, path in paths.items():
     np.save(path, values.astype(dtype))
-memory = 2 * values.nbytes
-selection.machine_memory = lambda: memory
 del values
 fitted = {}
 for dtype, path in paths.items():
     X = np.load(path, mmap_mode="r")
-    mapped = classifier(epochs=2, batch_size=1024, engine="keras").fit(small, y[:3000])
-    mapped.set_params(engine="auto")
+    mapped = classifier(epochs=2, batch_size=1024, engine="graph").fit(small, y[:3000])
     measured[dtype] = growth(lambda: mapped.fit(X, y))
-    assert "more than 25% of the memory" in mapped.engine_reason_
     fitted[dtype] = mapped
 for dtype, path in paths.items():
-    in_memory = classifier(epochs=2, batch_size=1024, engine="keras").fit(np.load(path), y)
+    in_memory = classifier(epochs=2, batch_size=1024, engine="graph").fit(np.load(path), y)
     assert in_memory.history_ == fitted[dtype].history_
-selection.machine_memory = lambda: 1e12
 few_bits = np.zeros((120_000, 500), np.uint8)  # 57 MiB
 few_bits[::2, 0] = 1
 y = few_bits[:, 0]
@@ -99,7 +94,7 @@ print(json.dumps(measured))
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-def test_a_long_stream_and_large_memory_mapped_arrays_are_never_loaded_whole(tmp_path):
+def test_streams_and_memory_maps_are_not_loaded_whole_and_8_bit_arrays_not_copied(tmp_path):
     """Measured in one process, since starting TensorFlow takes most of the time.
 
     In float32, the dtype of the network, the stream has 114 MiB and each array 46 MiB. A copy of
@@ -113,8 +108,8 @@ def test_a_long_stream_and_large_memory_mapped_arrays_are_never_loaded_whole(tmp
     assert measured["stream"] < 55
     assert measured["float32"] < 20
     assert measured["float64"] < 20
-    assert measured["uint8"] < 1.4 * 57  # the copy of the graph engine; in float32 it would be 229
-    assert measured["uint8, predicted"] < 57
+    assert measured["uint8"] < 25  # a copy would have 57, and 229 in float32
+    assert measured["uint8, predicted"] < 25
     assert measured["predict"] < 60  # all probabilities have 92 MiB
     assert measured["predict_proba"] < 92 + 60
     assert measured["image"] < 100  # a batch of 128 would have 512

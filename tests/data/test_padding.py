@@ -167,3 +167,19 @@ def test_black_rows_of_grayscale_images_of_any_dtype_count():
             backbone__filters=(8,), optimizer__learning_rate=0.02, epochs=30, random_state=0
         ).fit(images, y)
     assert classifier.score(images, y) > 0.9
+
+
+@pytest.mark.parametrize("backbone", ["cnn", "gru"])
+@pytest.mark.parametrize("channel", [False, True])
+def test_all_zero_rows_of_pixels_are_values(backbone, channel):
+    images = np.zeros((30, 10, 10))
+    images[:, 3:7, 2:8] = rng.uniform(1, 2, (30, 4, 6))  # as digits have, above and below
+    if backbone == "cnn":
+        images[:, :3] = 1  # and as photos have, below alone
+    X = images[..., None] if channel and backbone == "cnn" else images
+    parameters = {"filters": (4,)} if backbone == "cnn" else {"units": 4}
+    parameters = {f"backbone__{name}": value for name, value in parameters.items()}
+    classifier = KerasMulticlassClassifier(backbone, **parameters).initialize(X, y[:30])
+    mean = np.asarray(classifier.model_.get_layer("standardization").mean).ravel()
+    expected = images.mean() if backbone == "cnn" else images.mean(axis=(0, 1))
+    np.testing.assert_allclose(mean, expected, rtol=1e-5)

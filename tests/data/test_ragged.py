@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
@@ -16,14 +17,10 @@ from keras_multiclass._data.ragged import arrange, as_sequences, shape_of
 from keras_multiclass._data.sequences import Sequences
 from keras_multiclass._data.statistics import ArrayStatistics, Standardization
 
-try:  # neither is required
+try:  # not required
     import awkward as ak
 except ImportError:
     ak = None
-try:
-    import pyarrow as pa
-except ImportError:
-    pa = None
 
 rng = np.random.default_rng(0)
 ROWS = [rng.normal(size=(n, 2)) for n in (3, 1, 4, 2)]
@@ -97,13 +94,12 @@ def of_other_libraries():
         yield "awkward", ak.Array(nested), 2
         yield "awkward of series", ak.Array(series), 1
         yield "rows of awkward", list(ak.Array(nested)), 2
-    if pa is not None:
-        yield "arrow", pa.array(nested), 2
-        yield "arrow of series", pa.chunked_array([pa.array(series)]), 1
-        yield "large lists", pa.array(series, pa.large_list(pa.float64())), 1
-        yield "rows of arrow", list(pa.array(series)), 1
-        kind = pd.ArrowDtype(pa.list_(pa.float64()))
-        yield "pandas of arrow", pd.Series(series, dtype=kind), 1
+    yield "arrow", pa.array(nested), 2
+    yield "arrow of series", pa.chunked_array([pa.array(series)]), 1
+    yield "large lists", pa.array(series, pa.large_list(pa.float64())), 1
+    yield "rows of arrow", list(pa.array(series)), 1
+    kind = pd.ArrowDtype(pa.list_(pa.float64()))
+    yield "pandas of arrow", pd.Series(series, dtype=kind), 1
 
 
 def test_containers_of_other_libraries_are_read():
@@ -124,6 +120,25 @@ def test_missing_values_in_lists_are_read():
     np.testing.assert_array_equal(checked.steps[:, 0], [1, np.nan, 3, 4])
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        objects,
+        pd.Series,
+        pl.Series,
+        lambda rows: pl.Series(np.array(rows), dtype=pl.Array(pl.Float64, 3)),
+        lambda rows: pd.Series([row.tolist() for row in rows]),
+    ],
+    ids=["objects", "pandas", "polars lists", "polars arrays", "pandas lists"],
+)
+def test_vectors_of_one_length_are_the_rows_of_a_matrix(make):
+    rows = list(rng.normal(size=(4, 3)))
+    schema, checked = FeatureSchema.learn(arrange(make(rows)), dtype="float64")
+    assert schema.input_shape == (3,)
+    np.testing.assert_array_equal(checked, rows)
+    np.testing.assert_array_equal(schema.check(make(rows[1:])), rows[1:])
+
+
 def test_series_of_one_channel_are_read():
     X = arrange([row[:, 0] for row in ROWS])
     assert shape_of(X) == (4, None, 1)
@@ -141,7 +156,6 @@ def test_series_of_one_channel_are_read():
         [1.0, 2.0],
         [[1.0], 2.0],
         [],
-        objects([np.ones(2), np.ones(2)]),
         "text",
     ],
     ids=str,

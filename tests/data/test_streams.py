@@ -13,11 +13,9 @@ import pytest
 import tensorflow as tf
 from scipy import sparse
 from sklearn.datasets import load_iris
-from sklearn.preprocessing import OneHotEncoder
 
 from _toy import tiny
 from keras_multiclass import KerasMulticlassClassifier
-from keras_multiclass.exceptions import EngineError
 
 ORDER = np.random.default_rng(0).permutation(150)
 IRIS = load_iris()
@@ -37,7 +35,7 @@ def cut(*arrays, size=SIZE):
 
 def in_batches(**params):
     """A classifier that takes the same steps on arrays as `streaming` on batches of 32 rows."""
-    return tiny(**{"shuffle": False, "batch_size": SIZE, "engine": "keras", "epochs": 3, **params})
+    return tiny(**{"shuffle": False, "batch_size": SIZE, "epochs": 3, **params})
 
 
 def streaming(**params):
@@ -320,16 +318,6 @@ def test_a_stream_may_yield_other_batches_in_each_epoch_like_a_shuffling_py_data
     np.testing.assert_allclose(actual.history_["loss"], expected.history_["loss"], rtol=1e-5)
 
 
-def test_streams_use_the_keras_engine_and_report_the_reason():
-    classifier = fitted_to_a_stream()
-    assert (classifier.engine_, classifier.engine_reason_) == (
-        "keras",
-        "a stream is trained on batch by batch",
-    )
-    with pytest.raises(EngineError, match=r"got 'graph', which cannot run: a stream is trained on"):
-        streaming(engine="graph").fit(cut(X, NAMES))
-
-
 def test_shuffle_has_no_effect_on_a_stream():
     one, other = (
         streaming(shuffle=shuffle, epochs=1).fit(cut(X, NAMES)) for shuffle in (True, False)
@@ -420,10 +408,12 @@ def test_a_stream_is_validated_like_an_array_on_streams_and_on_arrays(params, we
 
 
 def test_arrays_may_be_validated_on_a_stream():
-    on_stream = in_batches(engine="auto").fit(X[50:], NAMES[50:], X_val=cut(X[:50], NAMES[:50]))
-    assert on_stream.engine_ == "keras"
     on_arrays = in_batches().fit(X[50:], NAMES[50:], X_val=X[:50], y_val=NAMES[:50])
-    assert_same(on_stream, on_arrays)
+    for engine in ("graph", "keras"):
+        classifier = in_batches(engine=engine)
+        on_stream = classifier.fit(X[50:], NAMES[50:], X_val=cut(X[:50], NAMES[:50]))
+        assert on_stream.engine_ == engine
+        assert_same(on_stream, on_arrays)
 
 
 def test_validation_weights_of_zero_count_as_in_an_array():
@@ -552,8 +542,12 @@ def test_invalid_streams_are_rejected_before_training(stream, words):
         ({"y": NAMES}, {}, ["`y` must be None when X is a stream"]),
         ({"sample_weight": WEIGHTS}, {}, ["`sample_weight` must be None when X is a stream"]),
         ({}, {"batch_size": 16}, ["`batch_size` must be 'auto'", "got 16"]),
-        ({}, {"validation_split": 0.1}, ["`validation_split`", "Pass X_val"]),
-        ({}, {"early_stopping": True}, ["`early_stopping`", "Pass X_val"]),
+        ({}, {"validation_split": 3}, ["`validation_split` must be None or a fraction", "X_val"]),
+        (
+            {},
+            {"early_stopping": True, "fit__steps_per_epoch": 2},
+            ["`early_stopping` needs X_val when `fit__steps_per_epoch` is set", "Pass X_val"],
+        ),
         ({}, {"fit__steps_per_epoch": 0}, ["`fit__steps_per_epoch` must be"]),
         ({"X_val": generate, "y_val": NAMES}, {}, ["`y_val` must be None when X_val is"]),
         ({"X_val": generate()}, {}, ["X_val must be a stream that can be read several"]),
@@ -611,13 +605,6 @@ def test_exceptions_raised_by_the_stream_propagate():
     assert raised(OSError, broken) == "disk failure"
 
 
-@pytest.mark.parametrize("method", ["predict", "predict_proba", "decision_function"])
-@pytest.mark.parametrize("kind", STREAMS)
-def test_prediction_rejects_streams(method, kind):
-    with pytest.raises(TypeError, match="X must be one array, data frame or sparse matrix; got"):
-        getattr(fitted_to_a_stream(), method)(STREAMS[kind]())
-
-
 def test_an_array_without_labels_raises_scikit_learns_error():
     for method in ("fit", "partial_fit", "initialize"):
         with pytest.raises(ValueError, match="requires y to be passed, but the target y is None"):
@@ -629,49 +616,6 @@ def test_an_epoch_whose_weights_are_all_zero_is_an_error():
     parts = [(X, y, np.ones(60)), (X, y, np.zeros(60))]
     with pytest.raises(ValueError, match="The weights of all rows are zero"):
         small(fit__steps_per_epoch=1).fit(lambda: iter(parts))
-
-
-def test_the_graph_engine_rejects_a_stream_before_reading_it():
-    def read():
-        raise AssertionError("the stream was read")
-
-    with pytest.raises(EngineError, match="a stream is trained on batch by batch"):
-        small(engine="graph").fit(read)
-
-
-@pytest.mark.parametrize(
-    "X",
-    [
-        pd.DataFrame({"a": np.arange(9.0), "b": list("xyz") * 3}),
-        pd.DataFrame({"a": np.arange(9.0), "b": list("xyz") * 3}).astype({"b": "category"}),
-        np.array([["x", "u"], ["y", "v"], ["z", "u"]] * 3),
-        np.array([[1, "x"]] * 9, dtype=object),
-    ],
-    ids=["strings", "category", "array", "object array"],
-)
-@pytest.mark.parametrize("first", [True, False], ids=["first batch", "second batch"])
-def test_the_advice_for_categories_in_a_stream_holds_for_streams(X, first):
-    is_frame = hasattr(X, "columns")
-    numbers = X.assign(b=1.0) if is_frame else np.ones(X.shape)
-    y = np.arange(9) % 3
-    batches = [(X, y)] if first else [(numbers, y), (X, y)]
-    with pytest.raises(ValueError, match="OneHotEncoder") as error:
-        KerasMulticlassClassifier("mlp", epochs=1).fit(lambda: iter(batches))
-    assert "strings or categories" in str(error.value)
-    assert "Table backbones read categories themselves" not in str(error.value)
-    column = "column 'b'" if is_frame else "column 1"
-    assert (column in str(error.value)) is (is_frame or X.dtype == object)
-    encoder = OneHotEncoder(sparse_output=False, handle_unknown="ignore").fit(X)
-    encoded = [(encoder.transform(part), labels) for part, labels in batches if part is X]
-    KerasMulticlassClassifier("mlp", epochs=1).fit(lambda: iter(encoded))
-
-
-@pytest.mark.parametrize("method", ["fit", "partial_fit", "initialize"])
-def test_categorical_features_are_not_ignored_for_a_stream(method):
-    codes = np.arange(30).reshape(15, 2) % 3
-    classifier = KerasMulticlassClassifier("mlp", categorical_features=[0], epochs=1)
-    with pytest.raises(ValueError, match="`categorical_features` must be 'from_dtype' or None"):
-        getattr(classifier, method)(lambda: iter([(codes, codes[:, 0])]))
 
 
 def test_a_stream_continues_a_fit_that_learned_categories_from_an_array():

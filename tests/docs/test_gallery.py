@@ -139,6 +139,13 @@ def _torn_digits(variables):
     assert min(map(np.mean, variables["importance"].values())) > 0.3
 
 
+def _folder_of_images(variables):
+    small, whole = variables["accuracy"].values()
+    assert whole > small + 0.02
+    assert np.mean(variables["predicted"] == variables["y_test"]) > 0.93
+    assert not variables["folder"].exists()
+
+
 def _text_column(variables):
     numbers, both = variables["accuracies"].values()
     assert both > numbers + 0.1
@@ -159,6 +166,7 @@ CLAIMS = {
     "ensemble": _ensemble,
     "decision_regions": _decision_regions,
     "emotions": _emotions,
+    "folder_of_images": _folder_of_images,
     "many_classes": _many_classes,
     "text_column": _text_column,
     "torn_digits": _torn_digits,

@@ -146,3 +146,12 @@ def test_integers_are_token_ids_where_they_are_in_arrays():
     with pytest.raises(ValueError, match="sequences of 1 to 2 steps.*maxlen=2"):
         fitted.predict(ids)
     assert small("gru").fit([[1.0, 2], [3.0]] * 6, y[:12]).input_shape_ == (None, 1)
+
+
+def test_auto_warns_that_lists_of_integers_are_read_as_numbers():
+    ids = [[1, 2], [3], [4, 5, 6]] * 20
+    classifier = KerasMulticlassClassifier(epochs=1)
+    with pytest.warns(UserWarning, match="as series of numbers. If they are token ids, pad them"):
+        classifier.fit(ids, np.arange(60) % 2)
+    assert classifier.input_shape_ == (None, 1)
+    classifier.fit([[float(i) for i in row] for row in ids], np.arange(60) % 2)  # no warning

@@ -16,6 +16,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from keras_multiclass._data.frames import with_index_of
 from keras_multiclass._data.labels.by_label import thresholds_of_labels
+from keras_multiclass._data.stream_evaluation import evaluate_stream
+from keras_multiclass._data.streams import is_stream
 from keras_multiclass._interop.html_repr import NotebookMixin
 from keras_multiclass._interop.sklearn_callbacks import (
     CallbackSupportMixin,
@@ -34,12 +36,13 @@ from keras_multiclass._shared.seeding import seeded
 from keras_multiclass._shared.signatures import accepted_parameters
 from keras_multiclass._shared.typing import ArrayLike, History
 from keras_multiclass._training.callers import is_called_by_user
-from keras_multiclass._training.engine import predict
 from keras_multiclass._training.engine.compiled import check_compiled
 from keras_multiclass._training.fit_parameters import FitParameters
 from keras_multiclass._training.fitted import FittedNetwork, FittedState, TrainingRecord
 from keras_multiclass._training.parameter_checks import resolve_prediction
 from keras_multiclass._training.parameter_names import unknown_parameters
+from keras_multiclass._training.prediction import Predictor
+from keras_multiclass._training.reading.rows import check_not_given_beside_stream
 from keras_multiclass._training.request import FitRequest
 from keras_multiclass._training.run import Observer, Train, run_fit
 from keras_multiclass._training.task import Task
@@ -50,6 +53,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
     """What the classifiers have in common: their parameters and methods."""
 
     _task: Task
+    reads_streams = True  # which reports by cross-validation ask for
 
     def __init__(
         self,
@@ -67,14 +71,16 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         validation_split: Any = None,
         early_stopping: Any = "auto",
         shuffle: bool = True,
-        scaling: str | None = "auto",
+        scaling: Any = "auto",
         categorical_features: Any = "from_dtype",
         layout: str = "channels_last",
+        image_size: Any = "auto",
         augmentation: Any = None,
         text_features: Any = "from_dtype",
         text_vectorizer: Any = "auto",
         n_ensemble: int | str = "auto",
         calibration: str | None = "auto",
+        fine_tuning: Any = None,
         warm_start: bool = False,
         dtype: str = "float32",
         engine: str = "auto",
@@ -100,11 +106,13 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         self.scaling = scaling
         self.categorical_features = categorical_features
         self.layout = layout
+        self.image_size = image_size
         self.augmentation = augmentation
         self.text_features = text_features
         self.text_vectorizer = text_vectorizer
         self.n_ensemble = n_ensemble
         self.calibration = calibration
+        self.fine_tuning = fine_tuning
         self.warm_start = warm_start
         self.dtype = dtype
         self.engine = engine
@@ -210,8 +218,10 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...), or stream
             Features: a table, sequences of shape (n_samples, n_steps, n_features), a list of
             sequences of unequal length, images of shape (n_samples, height, width[, channels]), or
-            texts, strings of shape (n_samples,); a missing text is an empty one. A dict of these,
-            or `Inputs`, for several inputs. Or a stream of batches ``(X, y)`` or
+            texts, strings of shape (n_samples,); a missing text is an empty one. Or paths of image
+            files of shape (n_samples,), see `images_from_directory`: ``os.PathLike``, or strings
+            that all end in .png, .jpg, .jpeg, .bmp or .gif. A dict of these, or `Inputs`, for
+            several inputs. Or a stream of batches ``(X, y)`` or
             ``(X, y, sample_weight)``: a ``tf.data.Dataset``, a ``keras.utils.PyDataset``, a
             function that returns a new iterator on each call, or any other object that can be
             iterated over repeatedly. It is read batch by batch in its own order, once before the
@@ -423,13 +433,14 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
 
     # Prediction
 
-    def predict(self, X: ArrayLike) -> np.ndarray:
+    def predict(self, X: Any) -> np.ndarray:
         """Predict the most probable label of each row.
 
         Parameters
         ----------
-        X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...)
-            Features, as in `fit`.
+        X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...), or stream
+            Features, as in `fit`. Or a stream, read once: its batches are ``X``, ``(X, y)`` or
+            ``(X, y, sample_weight)``, of which only ``X`` counts.
 
         Returns
         -------
@@ -440,13 +451,14 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         encoded = self._predict_encoded(X)
         return with_index_of(X, self._state.codec.decode(encoded))
 
-    def predict_proba(self, X: ArrayLike) -> np.ndarray:
+    def predict_proba(self, X: Any) -> np.ndarray:
         """Predict class probabilities.
 
         Parameters
         ----------
-        X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...)
-            Features, as in `fit`.
+        X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...), or stream
+            Features, as in `fit`. Or a stream, read once: its batches are ``X``, ``(X, y)`` or
+            ``(X, y, sample_weight)``, of which only ``X`` counts.
 
         Returns
         -------
@@ -455,13 +467,14 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         """
         return self._predict(X, lambda objective, raw: objective.probabilities(raw))
 
-    def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
+    def predict_log_proba(self, X: Any) -> np.ndarray:
         """Predict the logarithm of class probabilities.
 
         Parameters
         ----------
-        X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...)
-            Features, as in `fit`.
+        X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...), or stream
+            Features, as in `fit`. Or a stream, read once: its batches are ``X``, ``(X, y)`` or
+            ``(X, y, sample_weight)``, of which only ``X`` counts.
 
         Returns
         -------
@@ -470,13 +483,14 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         """
         return self._predict(X, lambda objective, raw: objective.log_probabilities(raw))
 
-    def decision_function(self, X: ArrayLike) -> np.ndarray:
+    def decision_function(self, X: Any) -> np.ndarray:
         """Compute the logits.
 
         Parameters
         ----------
-        X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...)
-            Features, as in `fit`.
+        X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...), or stream
+            Features, as in `fit`. Or a stream, read once: its batches are ``X``, ``(X, y)`` or
+            ``(X, y, sample_weight)``, of which only ``X`` counts.
 
         Returns
         -------
@@ -486,17 +500,20 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         """
         return self._predict(X, lambda objective, raw: objective.decisions(raw))
 
-    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+    def score(
+        self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> float:
         """Compute the accuracy on the given data.
 
         Parameters
         ----------
-        X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...)
-            Features, as in `fit`.
-        y : array-like of shape (n_samples,) or (n_samples, n_classes)
-            True labels. Of soft labels, the largest is the true one.
+        X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...), or stream
+            Features, as in `fit`. Or a stream of batches ``(X, y)`` or ``(X, y, sample_weight)``,
+            read once.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
+            True labels. Of soft labels, the largest is the true one. None only if `X` is a stream.
         sample_weight : array-like of shape (n_samples,), default=None
-            Sample weights.
+            Sample weights. The weights of a stream are part of its batches.
 
         Returns
         -------
@@ -504,7 +521,11 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
             Fraction of correctly predicted rows.
         """
         codec = self._fitted_state().codec
-        return codec.accuracy(y, self.predict(X), sample_weight)
+        if not is_stream(X):
+            return codec.accuracy(y, self.predict(X), sample_weight)
+        check_not_given_beside_stream("X", y=y, sample_weight=sample_weight)
+        y, sample_weight, (predicted,) = evaluate_stream(X, lambda X: (self.predict(X),))
+        return codec.accuracy(y, predicted, sample_weight)
 
     def _fitted_state(self) -> FittedState:
         check_is_fitted(self)
@@ -519,7 +540,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
             return None
         return thresholds_of_labels(thresholds, state.codec.classes, "`thresholds_`")
 
-    def _predict_encoded(self, X: ArrayLike) -> np.ndarray:
+    def _predict_encoded(self, X: Any) -> np.ndarray:
         """Predict encoded labels, without all probabilities at once."""
         thresholds = self._current_thresholds()
         if type(self).predict_proba is not KerasClassifierBase.predict_proba:  # a subclass's
@@ -533,38 +554,15 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
         return self._predict(X, choose)
 
     def _predict(
-        self, X: ArrayLike, convert: Callable[[Objective, np.ndarray], np.ndarray]
+        self, X: Any, convert: Callable[[Objective, np.ndarray], np.ndarray]
     ) -> np.ndarray:
         """Compute the raw output of the network and convert it, some rows at a time."""
         fitted = vars(self)  # `fit` in another thread replaces all of it
         if "_state" not in fitted:
             check_is_fitted(self)
-        state, model = fitted["_state"], fitted["model_"]
         engine, batch_size = resolve_prediction(self.engine, self._routed)
-        objective, n_undefined = state.compile_spec.objective, 0
-
-        def convert_rows(raw: np.ndarray) -> np.ndarray:
-            nonlocal n_undefined
-            undefined = np.isnan(raw)
-            if not undefined.any():
-                return convert(objective, raw)
-            n_undefined += int(undefined.any(axis=1).sum())
-            with np.errstate(invalid="ignore"):
-                return convert(objective, raw)
-
-        with shielded():
-            start_quietly()
-            with interruptible():
-                X = state.features.check(X)
-            with keras_environment(state.dtype):
-                predicted = predict(engine, model, X, batch_size, convert_rows)
-        if n_undefined:
-            raise ValueError(
-                f"The output of the network must not contain NaN; got NaN for {n_undefined} of "
-                f"{len(predicted)} rows. Their features are probably too large: compare their "
-                "scale with that of the training data."
-            )
-        return predicted
+        predictor = Predictor(fitted["_state"], fitted["model_"], engine, batch_size)
+        return predictor.predict(X, convert)
 
     # Persistence
 
@@ -618,7 +616,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
 
 # Incremented whenever the attributes of a fitted classifier change, so that an older version of the
 # package rejects what it cannot read.
-_PICKLE_FORMAT = 7
+_PICKLE_FORMAT = 8
 
 # Estimators with locks as attributes could not be copied or pickled.
 _locks: weakref.WeakKeyDictionary[KerasClassifierBase, threading.RLock] = (

@@ -91,7 +91,7 @@ class KerasMulticlassClassifier(KerasClassifierBase):
     validation_split : float, int, splitter or list of one pair, default=None
         Which rows to hold out for validation. `partial_fit` holds out none.
 
-        - A fraction, shuffled and stratified.
+        - A fraction, shuffled and stratified; of a stream, random rows, the same in each pass.
         - An integer of at least 2: a number of folds, shuffled and stratified. Each member of an
           ensemble (`n_ensemble`) holds out another fold, and validation scores are those of the
           members that have not trained on a row. If there are more members than folds, the next
@@ -114,7 +114,7 @@ class KerasMulticlassClassifier(KerasClassifierBase):
         backbone's default, or False if it has none.
     shuffle : bool, default=True
         Whether to shuffle the training rows before each epoch. Streams keep their order.
-    scaling : {"auto", "standard", "robust", "quantile"} or None, default="auto"
+    scaling : str, None, keras.Layer or callable, default="auto"
         How the network scales numeric features before the backbone. Statistics are those of the
         (weighted) training rows.
 
@@ -122,9 +122,14 @@ class KerasMulticlassClassifier(KerasClassifierBase):
         - ``"robust"``: zero median and unit interquartile range, then smoothly clipped to
           between -3 and 3. Tables only.
         - ``"quantile"``: the normal quantile of the value's rank. Tables only.
+        - ``"pretrained"``: as a network of ``keras.applications`` that is the backbone expects
+          images with values from 0 to 255. Other values are an error.
         - ``None``: no scaling.
-        - ``"auto"``: the backbone's default, or ``"standard"`` if it has none; None if the
-          backbone is a ``keras.Model`` or ``keras.Layer``. A complete `model` is never scaled.
+        - A ``keras.Layer``, of which each fit uses a copy, or a function of a Keras tensor that
+          returns one, applied to sequences or images.
+        - ``"auto"``: the backbone's default, or ``"standard"`` if it has none; if the backbone is a
+          ``keras.Model`` or ``keras.Layer``, ``"pretrained"`` for networks of
+          ``keras.applications``, otherwise None. A complete `model` is never scaled.
 
         For streams, quantiles are approximated by those of a normal distribution.
     categorical_features : "from_dtype", None or array-like, default="from_dtype"
@@ -137,7 +142,13 @@ class KerasMulticlassClassifier(KerasClassifierBase):
     layout : {"channels_last", "channels_first"}, default="channels_last"
         Where the channels of sequences, images and volumes in X are: on the last axis, or on the
         axis after the rows, as in ``(n_samples, channels, n_steps)`` and ``(n_samples, channels,
-        height, width)``. Networks always get them on the last axis. No effect on tables.
+        height, width)``. Networks always get them on the last axis. No effect on tables
+        and paths.
+    image_size : "auto" or tuple (height, width), default="auto"
+        Size in pixels to which images are resized if X holds paths of image files. ``"auto"`` is
+        the fixed size that your `backbone` or `model` reads; otherwise the size of the images in
+        `fit` if all have the same and no side is longer than 512 pixels; otherwise their median
+        height and width, scaled down so that the longer is at most 224.
     augmentation : {"light", "standard"}, Layer, list of these, dict or None, default=None
         What changes rows at random during training, and only then: a layer of Keras or your own,
         or a list of layers. They get the values as passed, before scaling, and keep the shape.
@@ -166,12 +177,18 @@ class KerasMulticlassClassifier(KerasClassifierBase):
         those of `early_stopping`, held out in the same way. `partial_fit` keeps the temperature.
         ``"auto"`` uses the backbone's default, or None if it has none. Not supported with a
         complete `model`.
+    fine_tuning : None, int or dict, default=None
+        If `backbone` is a ``keras.Model`` or ``keras.Layer``: number of epochs for which it is
+        trained after `epochs` in which it is frozen, at a tenth of the learning rate;
+        ``{"epochs": 5, "learning_rate": 1e-5}`` sets the rate. Layers with ``trainable=False`` stay
+        frozen, and so do those of batch normalization, which keep their averages. None trains
+        all layers from the start, except frozen ones.
     warm_start : bool, default=False
         Whether `fit` continues from the last fit instead of starting over. Optimizer, loss,
         metrics and callbacks follow their current values; the classes and the seed are those of
         the first fit. Parameters that determine the network (`backbone` or `model` and their
         arguments, `preset`, `scaling`, `categorical_features`, `text_features`, `layout`,
-        `augmentation`, `text_vectorizer`, `n_ensemble`, `dtype`) must not change.
+        `image_size`, `augmentation`, `text_vectorizer`, `n_ensemble`, `dtype`) must not change.
     dtype : {"float32", "float64", "mixed_float16", "mixed_bfloat16"}, default="float32"
         Keras dtype policy of the network. Keras' global policy and float type have no effect; a
         fit warns of a global policy of lower precision.
@@ -179,7 +196,7 @@ class KerasMulticlassClassifier(KerasClassifierBase):
         Training loop. ``"graph"`` runs whole epochs inside TensorFlow's graph and reuses traces
         across fits, which makes small networks many times faster; ``"keras"`` runs Keras'
         training step batch by batch. ``"auto"`` uses ``"graph"`` unless something requires the
-        Keras engine: callbacks that act on batches, ``run_eagerly``, a stream, X larger than a
+        Keras engine: callbacks that act on batches, ``run_eagerly``, X larger than a
         quarter of the memory, a model that cannot be traced, or another Keras backend. Results
         agree up to rounding.
     random_state : int, RandomState, Generator or None, default=None
@@ -217,12 +234,14 @@ class KerasMulticlassClassifier(KerasClassifierBase):
         and () for networks that read strings. A dict of these for several inputs.
     network_feature_names_ : ndarray of str
         Only for table backbones: names of the backbone's inputs, such as ``"age"``,
-        ``"age_missing"``, ``"color_red"`` and ``"city_embedding0"``.
+        ``"age_missing"``, ``"color_red"`` and ``"city_embedding0"``. A number is appended to names
+        that others have already.
     resolved_params_ : dict
         Values used by the last new fit for parameters that were ``"auto"`` or not set, by
         parameter name.
-    text_vectorizer_ : CountVectorizer or TfidfVectorizer
-        Only if X held texts: the fitted vectorizer, whose vocabulary is that of the training rows.
+    text_vectorizer_ : CountVectorizer or TfidfVectorizer, or dict of them
+        Only if X held texts: the fitted vectorizer, whose vocabulary is that of the training rows;
+        for several inputs, that of each input of texts, by name.
     temperature_ : float
         Only if probabilities are calibrated: number by which logits are divided; above 1 if the
         network was overconfident.

@@ -28,6 +28,7 @@ _LOOK_UP = (
     "with keras.layers.TextVectorization for whole texts; pass them as an array of integers."
 )
 FIT_ON_TEXTS = "To classify texts, fit on texts: a list or 1-d array of strings."
+FIT_ON_PATHS = "To read images from files, fit on the paths of files."
 _DATES = (
     "Convert dates to numbers first, for example year, month and weekday, or days since a "
     "fixed date: (pandas.to_datetime(dates, utc=True) - pandas.Timestamp('2000-01-01', tz='UTC')) "

@@ -92,9 +92,25 @@ def needs_cast_on_read(X: Any, dtype: DTypeLike, offsets: Offsets | None = None)
     if not isinstance(X, np.ndarray) or X.dtype.kind not in "fiub":
         return False
     target = np.dtype(dtype)
-    if isinstance(X, np.memmap):
+    if is_mapped(X):
         return X.dtype != target or offsets is not None
     return _is_narrow(X) and X.size * target.itemsize >= _LARGE
+
+
+def is_mapped(array: NDArray[Any]) -> bool:
+    """Whether an array, or the one that it is a view of, is memory-mapped.
+
+    Parameters
+    ----------
+    array : ndarray
+        The array.
+    """
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        if isinstance(base, np.memmap):
+            return True
+        base = base.base
+    return False
 
 
 def _is_narrow(array: NDArray[Any]) -> bool:

@@ -66,14 +66,38 @@ class CategoricalColumn:
         name : str
             Name of the column in error messages.
         """
-        indices, values = _factorize(column, name)
-        observed = frozenset(values)
+        indices, values = factorize(column, name)
+        declared = declared_categories(column)
+        check_one_kind([*values, *declared], column, name)
         has_missing = bool((indices == -1).any())
-        declared = _declared_categories(column)
-        _check_one_kind([*values, *declared], column, name)
+        return cls.of_values(position, values, declared, has_missing=has_missing)
+
+    @classmethod
+    def of_values(
+        cls,
+        position: int,
+        values: Collection[Hashable],
+        declared: Collection[Hashable],
+        *,
+        has_missing: bool,
+    ) -> CategoricalColumn:
+        """Return the column of some categories.
+
+        Parameters
+        ----------
+        position : int
+            Index of the column in the table.
+        values : collection of hashable
+            The categories that occur in the training rows.
+        declared : collection of hashable
+            Those that a categorical dtype declares; empty without one.
+        has_missing : bool
+            Whether the training rows have missing values.
+        """
+        observed = frozenset(values)
         if declared:
-            everything = cls(position, tuple(_sorted(declared)), observed, has_missing, True)
-            return everything.without_unobserved()
+            categories = tuple(_sorted(observed.union(declared)))
+            return cls(position, categories, observed, has_missing, True).without_unobserved()
         return cls(position, tuple(_sorted(values)), observed, has_missing)
 
     def without_unobserved(self) -> CategoricalColumn:
@@ -129,7 +153,7 @@ class CategoricalColumn:
         ndarray of shape (n_rows,)
             Codes. A missing value is NaN if the training rows have missing values, else unknown.
         """
-        indices, values = _factorize(column, name)
+        indices, values = factorize(column, name)
         _check_same_kind(self.categories, values, column, name)
         codes = self._codes(values)
         if UNKNOWN in codes:
@@ -293,7 +317,8 @@ class CategoricalColumns:
         return encoded
 
 
-def _declared_categories(column: Any) -> list[Any]:
+def declared_categories(column: Any) -> list[Any]:
+    """Return the categories that the dtype of a column declares, if any."""
     dtype = getattr(column, "dtype", None)
     declared = getattr(dtype, "categories", None)  # of pandas' category and polars' Enum
     return [] if declared is None else list(declared)
@@ -310,7 +335,7 @@ def _sorted(categories: Iterable[Any]) -> list[Any]:
         return sorted(categories, key=str)
 
 
-def _factorize(column: Any, name: str) -> tuple[NDArray[np.intp], list[Any]]:
+def factorize(column: Any, name: str) -> tuple[NDArray[np.intp], list[Any]]:
     """Return each value's index among the distinct values (-1 if missing), and these values."""
     try:
         if hasattr(column, "factorize"):  # pandas
@@ -349,9 +374,9 @@ def _to_float32(value: Any) -> float | None:
             return None
 
 
-def _check_one_kind(values: list[Any], column: Any, name: str) -> None:
+def check_one_kind(values: list[Any], column: Any, name: str) -> None:
     """Raise if values are for example strings and numbers: 1 and '1' would be two categories."""
-    kinds = _kinds_of(values)
+    kinds = kinds_of(values)
     if len(kinds) > 1:
         raise ValueError(
             invalid(
@@ -365,7 +390,7 @@ def _check_one_kind(values: list[Any], column: Any, name: str) -> None:
 
 def _check_same_kind(categories: Iterable[Any], values: list[Any], column: Any, name: str) -> None:
     """Raise if for example strings replace numbers: these categories would be unknown."""
-    fitted, actual = _kinds_of(categories), _kinds_of(values)
+    fitted, actual = kinds_of(categories), kinds_of(values)
     if not fitted or set(actual) <= set(fitted):
         return
     function = {"strings": "str", "numbers": "float"}.get(" and ".join(fitted))
@@ -379,7 +404,7 @@ def _check_same_kind(categories: Iterable[Any], values: list[Any], column: Any, 
     )
 
 
-def _kinds_of(values: Iterable[Any]) -> list[str]:
+def kinds_of(values: Iterable[Any]) -> list[str]:
     return sorted(
         {_KIND_OF_TYPE.get(kind) or _kind_of_type(kind) for kind in set(map(type, values))}
     )

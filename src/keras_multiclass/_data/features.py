@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from keras_multiclass._data.advice import FIT_ON_TEXTS
+from keras_multiclass._data.advice import FIT_ON_PATHS, FIT_ON_TEXTS
 from keras_multiclass._data.cast_on_read import CastOnRead
 from keras_multiclass._data.categories import CategoricalColumns
 from keras_multiclass._data.column_names import Names, check_names, names_of
 from keras_multiclass._data.expansion.expansion import Expansion
 from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.foreign_frames import to_frame
+from keras_multiclass._data.image_paths import are_paths, refuse_one_path
 from keras_multiclass._data.offsets import Offsets, has_precision, some_rows
 from keras_multiclass._data.one_input import check_one_input
 from keras_multiclass._data.precision import warn_of_precision
@@ -21,7 +23,7 @@ from keras_multiclass._data.ragged import Layout, arrange, as_sequences, shape_o
 from keras_multiclass._data.reader import Reader, check_column_names, stand_in
 from keras_multiclass._data.rows import Features
 from keras_multiclass._data.sequences import Sequences
-from keras_multiclass._data.text import TextEncoder, TextParameters, is_text, read_texts
+from keras_multiclass._data.text import is_text
 from keras_multiclass._shared.messages import describe, invalid
 
 
@@ -57,8 +59,6 @@ class FeatureSchema:
         What is subtracted from X before it is cast; None if nothing is.
     layout : {"channels_last", "channels_first"}
         Where the channels of the user's X are.
-    text : TextEncoder or None
-        What encodes X if it holds texts.
     expansion : Expansion or None
         The columns of a table that become several numbers; None if there are none.
     """
@@ -75,42 +75,7 @@ class FeatureSchema:
     offsets: Offsets | None = None
     integer_dtype: str | None = None
     layout: Layout = "channels_last"
-    text: TextEncoder | None = None
     expansion: Expansion | None = None
-
-    @classmethod
-    def learn_text(
-        cls, X: Any, parameters: TextParameters, *, dtype: str, estimator_name: str
-    ) -> tuple[FeatureSchema, Features]:
-        """Learn how to encode texts, and encode them.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples,) or (n_samples, 1)
-            The texts.
-        parameters : TextParameters
-            How to encode them.
-        dtype, estimator_name
-            As the attributes.
-
-        Returns
-        -------
-        schema : FeatureSchema
-            What was learned.
-        X : ndarray
-            As from `check`.
-        """
-        encoder, encoded = TextEncoder.learn(read_texts(X), parameters, dtype)
-        schema = cls(
-            encoded.shape[1:],
-            1,
-            None,
-            dtype,
-            token_ids=parameters.form == "sequence",
-            estimator_name=estimator_name,
-            text=encoder,
-        )
-        return schema, encoded
 
     @classmethod
     def learn(
@@ -196,7 +161,8 @@ class FeatureSchema:
             Whether `offsets` are subtracted where a cast would make values equal; otherwise this is
             a warning.
         is_part : bool, default=False
-            Whether more rows follow, so that it is too early for warnings.
+            Whether X is a part of the rows, so that it is too early for warnings. Then only offsets
+            are learned; `categories` and others were before, from all rows.
 
         Returns
         -------
@@ -205,10 +171,8 @@ class FeatureSchema:
         X : ndarray, CSR matrix or CastOnRead
             As from its `check`.
         """
-        if self.text is not None:
-            return self._relearn_text(X, checked, rows)
         columns = self.columns
-        if columns is not None and rows is not None:
+        if columns is not None and rows is not None and not is_part:
             columns = columns.limited_to(rows, np.asarray(checked))
         schema = replace(self, columns=columns)
         if schema.may_be_rounded(X):
@@ -221,19 +185,8 @@ class FeatureSchema:
                 checked = schema._read(X)
         if schema.expansion is None:
             return schema, checked
-        expansion = schema.expansion.learn(X, rows)
+        expansion = schema.expansion if is_part else schema.expansion.learn(X, rows)
         return replace(schema, expansion=expansion), expansion.expand(X, checked)
-
-    def _relearn_text(
-        self, X: Any, encoded: Features, rows: np.ndarray | None
-    ) -> tuple[FeatureSchema, Features]:
-        assert self.text is not None
-        if rows is None or len(np.unique(rows)) == encoded.shape[0]:
-            return self, encoded
-        texts = read_texts(X)
-        encoder = self.text.relearn([texts[row] for row in rows], self.dtype)
-        encoded = encoder.encode(texts, self.dtype)
-        return replace(self, text=encoder, input_shape=encoded.shape[1:]), encoded
 
     def _find_offsets(self, sample: Any) -> Offsets | None:
         offsets = Offsets.learn(sample, self.dtype)
@@ -259,13 +212,15 @@ class FeatureSchema:
         """Warn of features that the dtype cannot hold, see the function of this name."""
         warn_of_precision(sample, self.dtype, self.offsets, self.names, **options)
 
-    def check(self, X: Any) -> Features:
+    def check(self, X: Any, first: int = 0) -> Features:
         """Check X against what was learned, and convert it to one dtype.
 
         Parameters
         ----------
         X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...)
             The features.
+        first : int, default=0
+            The position of the first row in the user's X, for messages.
 
         Returns
         -------
@@ -280,8 +235,10 @@ class FeatureSchema:
             If X holds anything but finite numbers, is empty, or differs from the learned shape
             or names.
         """
-        if self.text is not None:
-            return self.text.encode(read_texts(X), self.dtype)
+        refuse_one_path(X)
+        if are_paths(X):
+            got = f"paths of image files ({describe(X)})"
+            raise ValueError(invalid("X", "what it was in fit", got, FIT_ON_PATHS))
         if is_text(X, column=False):
             got = f"strings ({describe(X)})"
             raise ValueError(invalid("X", "real numbers", got, FIT_ON_TEXTS))
@@ -371,6 +328,23 @@ class FeatureSchema:
         if len(shape) > 1 and len(expected) > 1:
             self._check_shape(shape)
 
+    def parts(self, X: Any) -> Iterator[tuple[int, Any]]:
+        """Yield parts of the rows to check and predict one after the other, each with its start.
+
+        There is one part, unless files are read that may hold more than the memory.
+
+        Parameters
+        ----------
+        X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...)
+            The features.
+        """
+        yield 0, X
+
+    @property
+    def n_axes(self) -> int:
+        """Number of axes of X; 1 for texts and paths."""
+        return 1 + len(self.input_shape)
+
     @property
     def any_length(self) -> bool:
         """Whether X holds sequences of any length."""
@@ -403,16 +377,19 @@ class FeatureSchema:
         return None if self.offsets is None else self.offsets.values.copy()
 
     @property
+    def vectorizer(self) -> Any:
+        """The fitted vectorizer of texts; None if there is none."""
+        return None
+
+    @property
     def input_dtype(self) -> str:
         """Dtype of the checked X."""
-        if self.text is not None and self.text.vectorizer is None:
-            return "string"
         return "int32" if self.token_ids else self.integer_dtype or self.dtype
 
     @property
     def n_terms(self) -> int | None:
         """Size of the vocabulary if X is read as bags of terms."""
-        return None if self.text is None else self.text.n_terms
+        return None
 
     @property
     def network_shape(self) -> tuple[int | None, ...]:

@@ -10,7 +10,8 @@ import numpy as np
 from scipy import sparse
 
 from keras_multiclass._data.foreign_frames import to_rows
-from keras_multiclass._data.frames import library_of_frame
+from keras_multiclass._data.frames import MISSING_TYPES, library_of, library_of_frame
+from keras_multiclass._data.image_paths import are_paths
 from keras_multiclass._data.row_selection import take_rows
 from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid, quote
 
@@ -165,7 +166,7 @@ def as_inputs(X: Any) -> Inputs | None:
     ----------
     X : object
         The user's X: `Inputs`, a dict of arrays at least one of which has two dimensions, or a
-        pandas frame some of whose cells hold arrays.
+        frame some of whose cells hold arrays or lists of numbers.
 
     Raises
     ------
@@ -177,9 +178,7 @@ def as_inputs(X: Any) -> Inputs | None:
     if is_dict(X):
         parts = {name: to_rows(part) for name, part in X.items()}
         return Inputs(parts) if _holds_inputs(parts) else None
-    if library_of_frame(X) == "pandas":
-        return _from_cells(X)
-    return None
+    return None if library_of_frame(X) is None else _from_cells(X)
 
 
 def is_dict(X: object) -> bool:
@@ -213,7 +212,7 @@ def _check_inputs(inputs: Mapping[str, Any]) -> int:
             raise TypeError(invalid(f"Input {quote(name)}", allowed, describe(inputs[name])))
     if len(set(counts.values())) > 1:
         found = ", ".join(f"{count} in {quote(name)}" for name, count in counts.items())
-        raise ValueError(invalid("All inputs", "of the same number of rows", found))
+        raise ValueError(f"All inputs must have the same number of rows; got {found}.")
     return next(iter(counts.values())) or 0
 
 
@@ -240,6 +239,8 @@ def _holds_inputs(X: Mapping[Any, Any]) -> bool:
 
 
 def _rank(part: Any) -> int:
+    if are_paths(part):  # of images
+        return 4
     rank = len(getattr(part, "shape", ())) or 1
     if rank > 1:
         return rank
@@ -253,17 +254,15 @@ def _is_array(cell: Any) -> bool:
 
 def _from_cells(X: Any) -> Inputs | None:
     """Return the columns of a frame whose cells hold arrays as inputs, beside the other columns."""
-    held = [
-        i
-        for i, dtype in enumerate(X.dtypes)
-        if dtype.kind == "O" and len(X) and _is_array(X.iat[0, i])
-    ]
+    is_pandas = library_of_frame(X) == "pandas"
+    columns = [X.iloc[:, i] if is_pandas else X[:, i] for i in range(X.shape[1])]
+    held = [i for i, column in enumerate(columns) if _holds_arrays(column)]
     if not held:
         return None
     inputs: dict[Any, Any] = {}
     others = [i for i in range(X.shape[1]) if i not in held]
     if others:
-        inputs["table"] = X.iloc[:, others]
+        inputs["table"] = X.iloc[:, others] if is_pandas else X[:, others]
     for i in held:
         name = X.columns[i]
         if name in inputs:
@@ -275,14 +274,42 @@ def _from_cells(X: Any) -> Inputs | None:
                     "Rename it.",
                 )
             )
-        inputs[name] = _stacked(X.iloc[:, i], name)
+        inputs[name] = _stacked(columns[i], name)
     return Inputs(inputs)
 
 
+def _holds_arrays(column: Any) -> bool:
+    """Whether the first cell of a column of a frame is an array or list of numbers."""
+    is_nested = (
+        column.dtype.is_nested() if library_of(column) == "polars" else column.dtype.kind == "O"
+    )
+    if not is_nested:
+        return False
+    first = next((cell for cell in column if type(cell).__name__ not in MISSING_TYPES), None)
+    return _to_cell(first) is not None
+
+
+def _to_cell(cell: Any) -> np.ndarray | None:
+    """Return a cell as an array; None if it holds anything but an array or list of numbers."""
+    if library_of(cell) == "polars":
+        cell = cell.to_list()
+    if isinstance(cell, (list, tuple)):
+        try:
+            array = np.asarray(cell)
+        except ValueError:  # of unequal lengths
+            return None
+        return array if array.dtype.kind in "biuf" and array.size else None
+    return cell if _is_array(cell) and not _begins_with_string(cell) else None
+
+
+def _begins_with_string(array: np.ndarray) -> bool:
+    return array.dtype.kind in "UST" or isinstance(next(array.flat, None), (str, bytes))
+
+
 def _stacked(column: Any, name: object) -> Any:
-    shapes = {cell.shape if isinstance(cell, np.ndarray) else None for cell in column}
-    if None in shapes:
-        n_others = sum(not isinstance(cell, np.ndarray) for cell in column)
+    cells = list(map(_to_cell, column))
+    n_others = sum(cell is None for cell in cells)
+    if n_others:
         raise ValueError(
             invalid(
                 f"The cells of column {quote(name)}",
@@ -291,7 +318,8 @@ def _stacked(column: Any, name: object) -> Any:
                 "Fill the gaps, or drop these rows.",
             )
         )
-    return np.stack(list(column)) if len(shapes) == 1 else list(column)
+    shapes = {cell.shape for cell in cells if cell is not None}
+    return np.stack(cells) if len(shapes) == 1 else cells  # type: ignore[arg-type]
 
 
 def check_keys(

@@ -19,6 +19,7 @@ from scipy import sparse
 from keras_multiclass._data.cast_on_read import CastOnRead
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.foreign_frames import to_frame
+from keras_multiclass._data.image_schema import ImageFileSchema
 from keras_multiclass._data.inputs import Inputs, as_inputs, describe_inputs, is_dict
 from keras_multiclass._data.ragged import arrange
 from keras_multiclass._data.rows import Features
@@ -166,7 +167,7 @@ class PackedSchema(FeatureSchema):
             if sparse.issparse(block) and changes:
                 block = block.toarray()
             rows_of_input = as_columns(part, name)
-            if schema.text is None:
+            if schema.n_axes > 1:
                 rows_of_input = arrange(rows_of_input, schema.layout)
             with about_input(name):
                 schemas[name], parts[name] = schema.learn_values(
@@ -184,13 +185,15 @@ class PackedSchema(FeatureSchema):
                 learned._fill(checked, name, part)
         return learned, checked
 
-    def check(self, X: Any) -> Features:
+    def check(self, X: Any, first: int = 0) -> Features:
         """Check X against what was learned, and put the inputs side by side.
 
         Parameters
         ----------
         X : Inputs, dict or pandas frame
             The inputs.
+        first : int, default=0
+            As there.
 
         Returns
         -------
@@ -203,7 +206,7 @@ class PackedSchema(FeatureSchema):
             If X has other inputs than in fit, or one of them cannot be used.
         """
         X = to_frame(X)
-        inputs = Inputs(X) if is_dict(X) else as_inputs(X)
+        inputs = _to_inputs(X)
         if inputs is None:
             allowed = f"a dict of the inputs {format_list(self.schemas)}, as in fit"
             cure = ""
@@ -218,8 +221,20 @@ class PackedSchema(FeatureSchema):
         parts = {}
         for name, schema in self.schemas.items():
             with about_input(name):
-                parts[name] = schema.check(as_columns(inputs[name], name))
+                parts[name] = schema.check(as_columns(inputs[name], name), first)
         return self._pack(parts)
+
+    def parts(self, X: Any) -> Iterator[tuple[int, Any]]:
+        """Yield parts of the rows, as there."""
+        files = [s.images for s in self.schemas.values() if isinstance(s, ImageFileSchema)]
+        inputs = _to_inputs(to_frame(X)) if files else None
+        if inputs is None:
+            yield 0, X
+            return
+        itemsize = np.dtype(self.dtype).itemsize
+        n_rows = max(1, min(each.rows_of_part for each in files) // itemsize)
+        for start in range(0, max(1, len(inputs)), n_rows):
+            yield start, inputs[start : start + n_rows]
 
     def _pack(self, parts: Mapping[str, Features]) -> Features:
         """Put checked inputs side by side, dense unless one is sparse."""
@@ -296,8 +311,21 @@ class PackedSchema(FeatureSchema):
     @property
     def offset_values(self) -> dict[str, np.ndarray] | None:
         """What is subtracted from each input; None if nothing is."""
-        values = {name: schema.offset_values for name, schema in self.schemas.items()}
+        return self._by_input("offset_values")
+
+    @property
+    def vectorizer(self) -> dict[str, Any] | None:
+        """The fitted vectorizer of each input of texts; None if there is none."""
+        return self._by_input("vectorizer")
+
+    def _by_input(self, attribute: str) -> dict[str, Any] | None:
+        """Return an attribute of the inputs that have one; None if none does."""
+        values = {name: getattr(schema, attribute) for name, schema in self.schemas.items()}
         return {name: value for name, value in values.items() if value is not None} or None
+
+
+def _to_inputs(X: Any) -> Inputs | None:
+    return Inputs(X) if is_dict(X) else as_inputs(X)
 
 
 @contextlib.contextmanager

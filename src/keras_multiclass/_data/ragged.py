@@ -40,6 +40,8 @@ def arrange(X: Any, layout: Layout = "channels_last") -> Any:
     if library_of_frame(X) or isinstance(X, Sequences):
         return X
     sequences = read_ragged(X, layout)
+    if sequences is None:
+        X = _stacked(X)
     if sequences is not None or layout == "channels_last":
         return X if sequences is None else sequences
     if isinstance(X, (list, tuple)):
@@ -150,6 +152,18 @@ def _rows_of(X: Any) -> Sequence[Any] | None:
     if module == "awkward" and getattr(X, "ndim", 1) > 1:
         return list(map(_plain_row, X))
     return None
+
+
+def _stacked(X: Any) -> Any:
+    """Return a container of vectors of one length, such as a series of embeddings, as a matrix."""
+    rows = None if isinstance(X, (list, tuple)) else _rows_of(X)
+    if not rows or not all(map(_is_row, rows)):
+        return X
+    try:
+        values = np.asarray(list(map(_to_array, rows)))
+    except ValueError:  # cells of unequal lengths
+        return X
+    return values if values.ndim == 2 and values.dtype.kind in "biuf" else X
 
 
 def _refuse_missing(rows: Sequence[Any]) -> None:

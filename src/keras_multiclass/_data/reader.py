@@ -26,11 +26,9 @@ from keras_multiclass._data.values import to_plain, without_integer_objects
 from keras_multiclass._shared.messages import describe, invalid
 
 _MOST_DIMENSIONS = 5
-_STREAM_CURE = (
-    "Only fit, partial_fit and initialize accept a stream of batches; pass one batch at a time to "
-    "other methods."
-)
+_STREAM_CURE = "A stream of batches cannot be part of other data."
 _AS_INTEGERS = "Pass them as integers, all of one dtype."
+_SERIES = "Pass series of numbers in shape (n, steps, 1), for example X[..., None]."
 _FILL_VALUE_CURE = "Pass X.sparse.to_dense(), or columns of dtype pandas.SparseDtype(float, 0)."
 
 
@@ -285,7 +283,7 @@ def _rounded(dtype: np.dtype[Any]) -> str:
 
 
 def _to_tokens(X: np.ndarray) -> np.ndarray:
-    def refuse(got: str, cure: str = "Use 0 for padding.") -> NoReturn:
+    def refuse(got: str, cure: str = f"Use 0 for padding. {_SERIES}") -> NoReturn:
         raise ValueError(
             invalid("X", "2-d token ids, whole numbers from 0 to 2**31 - 1", got, cure)
         )
@@ -293,7 +291,7 @@ def _to_tokens(X: np.ndarray) -> np.ndarray:
     if X.ndim != 2 or X.dtype.kind not in "iuf":
         refuse(describe(X))
     if X.dtype.kind == "f" and np.any(np.trunc(X) != X):
-        refuse(f"{describe(X)} with fractions")
+        refuse(f"{describe(X)} with fractions", _SERIES)
     if X.min() < 0:
         refuse("negative numbers")
     if X.max() > np.iinfo(np.int32).max:

@@ -134,12 +134,15 @@ class StreamData:
     n_batches : int or None
         How many these are; None if that is not known.
     weighted : bool
-        Whether there are weights.
+        Whether there are weights; then each batch has some.
+    example : TrainingData
+        A batch, for the shapes and dtypes of all.
     """
 
     epoch: Callable[[], Iterator[TrainingData]]
     n_batches: int | None
     weighted: bool
+    example: TrainingData
 
     def n_steps(self, batch_size: int) -> int | None:
         """Count the batches of an epoch.

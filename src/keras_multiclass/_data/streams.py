@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 import inspect
-import numbers
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from itertools import count, islice
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
-import numpy as np
 
-from keras_multiclass._data.foreign import check_container
-from keras_multiclass._data.foreign_frames import to_frame
 from keras_multiclass._data.frames import library_of
-from keras_multiclass._data.text import is_text
+from keras_multiclass._data.labels.named import class_names_of
+from keras_multiclass._data.stream_batches import Batch, read_labeled
+from keras_multiclass._data.tables.batches import TableBatches, blocks_of, restarted
 from keras_multiclass._shared.messages import describe, invalid
 
 _ARRAY_TRAITS = ("shape", "dtype", "columns", "__array__", "__array_interface__", "__dataframe__")
-_ITEM = "(X, y) or (X, y, sample_weight)"
-
-
-class Batch(NamedTuple):
-    """A batch as the stream yields it, but with tensors as NumPy arrays."""
-
-    X: Any
-    y: Any
-    sample_weight: Any = None
 
 
 def is_stream(X: Any) -> bool:
@@ -66,6 +55,13 @@ class Stream:
     steps : int, default=None
         Number of batches per epoch; None for one pass over the stream.
 
+    Attributes
+    ----------
+    class_names : ndarray or None
+        The names of classes that the dataset knows; its labels become these.
+    may_lack_names : bool
+        Whether it is a dataset of TensorFlow that has no names, and may have lost them.
+
     Raises
     ------
     ValueError, TypeError
@@ -75,10 +71,22 @@ class Stream:
     def __init__(self, X: Any, name: str = "X", steps: int | None = None) -> None:
         self.name = name
         self.steps = steps
-        self._source = _source_of(X, name)
+        self.class_names = class_names_of(X)
+        self.may_lack_names = self.class_names is None and hasattr(X, "cardinality")
+        self._source = _source_of(X, name, in_blocks=steps is None)
         if steps is None:
             self._check_passes(X)
         self._endless_batches = self._endless()
+
+    @property
+    def rows_per_batch(self) -> int | None:
+        """Rows of each batch if many of them are yielded as one; None if each is yielded alone."""
+        return self._source.rows_per_batch
+
+    @property
+    def unit(self) -> str:
+        """What messages call that which the stream yields."""
+        return "Batch" if self.rows_per_batch is None else "Block"
 
     def first_pass(self) -> Iterator[Batch]:
         """Return the batches to collect statistics from before training.
@@ -100,19 +108,8 @@ class Stream:
         self._source.on_epoch_end()
 
     def _one_pass(self) -> Iterator[Batch]:
-        number = 0
-        for number, item in enumerate(self._source.open(), start=1):
-            yield self._read(item, number)
-        if not number:
-            raise ValueError(
-                invalid(
-                    self.name,
-                    "a stream of at least one batch in each pass",
-                    "none",
-                    "A function must return a new iterator each time; an exhausted iterator cannot "
-                    "be used again.",
-                )
-            )
+        for number, item in _numbered(self._source, self.name):
+            yield read_labeled(item, f"{self.unit} {number} of {self.name}", self.class_names)
 
     def _endless(self) -> Iterator[Batch]:
         yield from self._one_pass()
@@ -136,53 +133,72 @@ class Stream:
             )
 
     def _check_passes(self, X: Any) -> None:
+        also = ", or set the number of batches per epoch: fit__steps_per_epoch=n."
+        also = also if self.name == "X" else "."
         if self._source.single_use:
             allowed, got = "a stream that can be read several times", f"an iterator, {describe(X)}"
             cure = "Pass the generator function itself, without calling it"
-        elif self._source.finite is False:
-            allowed, got = "a stream that ends", f"{describe(X)}, which is endless"
-            cure = "Make it finite, for example with .take(n)"
-        else:
-            return
-        also = ", or set the number of batches per epoch: fit__steps_per_epoch=n."
-        raise ValueError(
-            invalid(self.name, allowed, got, cure + (also if self.name == "X" else "."))
-        )
+            raise ValueError(invalid(self.name, allowed, got, cure + also))
+        _check_ends(self._source, X, self.name, also)
 
-    def _read(self, item: Any, number: int) -> Batch:
-        what = f"Batch {number} of {self.name}"
-        if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
-            raise TypeError(invalid(what, _ITEM, describe(item)))
-        X = to_frame(item[0])
-        check_container(X)
-        batch = Batch(*map(_to_array, (X, *item[1:])))
-        if is_text(batch.X):
-            raise TypeError(
-                invalid(
-                    what,
-                    "numbers",
-                    "texts",
-                    "Pass all texts to fit as a list, or those of one batch after the other to "
-                    "partial_fit, which keeps the vocabulary of the first.",
-                )
+
+def read_once(X: Any, name: str = "X") -> Iterator[tuple[int, Any]]:
+    """Read a stream once, to predict its rows or to compare predictions with its labels.
+
+    Parameters
+    ----------
+    X : object
+        A stream, see :func:`is_stream`; an iterator, too.
+    name : str, default="X"
+        Name of the stream in error messages.
+
+    Yields
+    ------
+    number : int
+        Number of the batch, from 1.
+    item : object
+        The batch.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the stream is endless, as far as that is known, or has no batches.
+    """
+    X = restarted(X, shuffle=False) if isinstance(X, TableBatches) else X
+    source = _source_of(X, name, in_blocks=True)
+    _check_ends(source, X, name)
+    yield from _numbered(source, name)
+
+
+def _check_ends(source: _Source, X: Any, name: str, also: str = ".") -> None:
+    if source.finite is False:
+        got = f"{describe(X)}, which is endless"
+        cure = f"Make it finite, for example with .take(n){also}"
+        raise ValueError(invalid(name, "a stream that ends", got, cure))
+
+
+def _numbered(source: _Source, name: str) -> Iterator[tuple[int, Any]]:
+    number = 0
+    for number, item in enumerate(source.open(), start=1):
+        yield number, item
+    if not number:
+        raise ValueError(
+            invalid(
+                name,
+                "a stream of at least one batch in each pass",
+                "none",
+                "A function must return a new iterator each time; an exhausted iterator cannot "
+                "be used again.",
             )
-        if _is_one_row(batch):
-            raise ValueError(
-                invalid(
-                    what,
-                    "several rows, X of at least 2 dimensions and y of one label for each row",
-                    f"X: {describe(batch.X)}, y: {describe(batch.y)}",
-                    "Group rows into batches, for example with .batch(64).",
-                )
-            )
-        return batch
+        )
 
 
 @dataclass(frozen=True)
 class _Source:
     """How to read the user's stream.
 
-    ``finite`` is None if unknown; a ``single_use`` stream cannot be read again.
+    ``finite`` is None if unknown; a ``single_use`` stream cannot be read again. With
+    ``rows_per_batch``, it yields blocks of batches of as many rows, the first batch alone.
     """
 
     open: Callable[[], Iterator[Any]]
@@ -190,9 +206,15 @@ class _Source:
     single_use: bool = False
     on_epoch_begin: Callable[[], None] = lambda: None
     on_epoch_end: Callable[[], None] = lambda: None
+    rows_per_batch: int | None = None
 
 
-def _source_of(X: Any, name: str) -> _Source:
+def _source_of(X: Any, name: str, *, in_blocks: bool) -> _Source:
+    if isinstance(X, TableBatches):
+        passes = restarted(X)
+        if in_blocks:
+            return _Source(partial(blocks_of, passes), finite=True, rows_per_batch=X.batch_size)
+        return _Source(partial(iter, passes), finite=True)
     if isinstance(X, keras.utils.PyDataset):
         return _Source(
             partial(_items, X),
@@ -238,25 +260,3 @@ def _is_finite(X: Any) -> bool | None:
     except TypeError:
         return None
     return True
-
-
-def _to_array(value: Any) -> Any:
-    """Convert a tensor of any library to a NumPy array; return anything else unchanged."""
-    if library_of(value) or isinstance(value, np.ndarray) or not hasattr(value, "__array__"):
-        return value
-    if type(value).__module__.startswith("awkward"):  # rows may be of unequal lengths
-        return value
-    values = np.asarray(value)
-    if values.dtype.kind == "O" and type(value).__module__.startswith("tensorflow"):
-        text = [label.decode() for label in values.ravel()]  # TensorFlow keeps strings as bytes
-        values = np.array(text, dtype=object).reshape(values.shape)
-    return values
-
-
-def _is_one_row(batch: Batch) -> bool:
-    is_label = isinstance(batch.y, (str, bytes, numbers.Number)) or _rank(batch.y) == 0
-    return is_label or _rank(batch.X) in (0, 1)
-
-
-def _rank(values: Any) -> int | None:
-    return getattr(values, "ndim", None)

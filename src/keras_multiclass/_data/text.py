@@ -359,18 +359,14 @@ def _fit(vectorizer: Any, texts: list[str]) -> Any:
         if "empty vocabulary" not in str(error) and "no terms remain" not in str(error):
             raise ValueError(f"`text_vectorizer` cannot be fitted: {quote_error(error)}") from error
         raise ValueError(
-            invalid(
-                "The vocabulary of the texts in X",
-                "at least one term",
-                f"none ({quote_error(error)})",
-                "Check that the texts are not empty, and the parameters of `text_vectorizer`.",
-            )
+            f"The texts in X must contain at least one term; got none ({quote_error(error)}). "
+            "Check that the texts are not empty, and the parameters of `text_vectorizer`."
         ) from error
     if counts.shape[1] > _LIMIT_OF_IDS:
         raise ValueError(
             invalid(
-                "The vocabulary of the texts in X",
-                f"at most {_LIMIT_OF_IDS} terms",
+                "The number of different terms in X",
+                f"at most {_LIMIT_OF_IDS}",
                 f"{counts.shape[1]}",
                 "Set text_vectorizer__max_features.",
             )

@@ -16,7 +16,9 @@ from keras_multiclass._network.ambiguous_shapes import is_square, warn_if_ambigu
 from keras_multiclass._network.backbones import TrainingDefaults, get_backbone, list_backbones
 from keras_multiclass._network.backbones.registry import X_RANKS
 from keras_multiclass._network.builder_arguments import NAMED, check_arguments, takes
+from keras_multiclass._network.fine_tuning import note_pretrained
 from keras_multiclass._network.integer_inputs import integer_input, with_integer_input
+from keras_multiclass._network.pretrained import preprocessing_of
 from keras_multiclass._network.user_networks import check_reads_strings, copy_network
 from keras_multiclass._shared.messages import describe, format_list, invalid, warn
 from keras_multiclass.exceptions import BackboneError
@@ -74,6 +76,8 @@ class ResolvedBackbone:
         Whether it returns the features of several members.
     stacked : bool
         Whether it builds the members of an ensemble as one network.
+    network : keras.Layer or None
+        The user's own network, of which it builds copies.
     """
 
     build: Callable[..., Any]
@@ -85,6 +89,7 @@ class ResolvedBackbone:
     head: Callable[..., keras.Layer] = keras.layers.Dense
     ensemble: bool = False
     stacked: bool = False
+    network: keras.Layer | None = None
 
     @property
     def recommendation(self) -> Recommendation | None:
@@ -115,10 +120,29 @@ class ResolvedBackbone:
             self.build, arguments, prefix="backbone", target=self.label, skip=1, supplied=supplied
         )
 
-    def resolve_scaling(self, scaling: Any) -> str | None:
-        """Return how numbers are scaled, for the value of the parameter `scaling`."""
-        if scaling != "auto":
+    def resolve_scaling(self, scaling: Any) -> Any:
+        """Return how numbers are scaled, for the value of the parameter `scaling`.
+
+        Raises
+        ------
+        BackboneError
+            If it is ``"pretrained"`` and it is not known what the network expects.
+        """
+        if not isinstance(scaling, str) or scaling not in ("auto", "pretrained"):
             return scaling
+        if preprocessing_of(self.network) is not None:
+            return "pretrained"
+        if scaling == "pretrained":
+            raise BackboneError(
+                invalid(
+                    "`scaling`",
+                    "'auto', 'standard', None, a keras.Layer or a function of tensors unless "
+                    "`backbone` is a network of keras.applications",
+                    "'pretrained'",
+                    "Pass the preprocessing of your network as a layer, for example "
+                    "scaling=keras.layers.Rescaling(1 / 255).",
+                )
+            )
         return self.defaults.scaling or ("standard" if self.scales_inputs else None)
 
     def takes(self, argument: str) -> bool:
@@ -214,6 +238,15 @@ class NetworkParameters:
         return not self.reads_raw(scaling)
 
     @property
+    def image_shape(self) -> tuple[int | None, int | None, int | None]:
+        """Height, width and channels of the images that the user's network reads; None for any."""
+        network = self.backbone if self.model is None else self.model
+        shape = getattr(network, "input_shape", None) if isinstance(network, keras.Model) else None
+        if isinstance(shape, tuple) and len(shape) == 4:
+            return shape[1:]
+        return None, None, None
+
+    @property
     def reads_token_ids(self) -> bool:
         """Whether X of rank 2 holds token ids."""
         return self.model is None and self._registered_kind == "sequence"
@@ -248,6 +281,13 @@ class NetworkParameters:
                 )
             )
         if self._takes_mask:
+            if self.backbone == "auto" and is_series and sequences.dtype.kind in "iu":
+                warn(
+                    "backbone='auto' reads lists of integers of different lengths as "
+                    "series of numbers. If they are token ids, pad them, X = "
+                    "keras.utils.pad_sequences(list(X), padding='post'), and name a backbone for "
+                    "sequences, such as 'transformer'. If they are numbers, pass floats."
+                )
             return
         if kind in ("table", "image"):
             of = f"for backbone={self.backbone!r}"
@@ -423,7 +463,9 @@ def _unsuited(name: str, X: str | tuple[int | None, ...]) -> BackboneError:
 def _of_the_user(value: Any) -> ResolvedBackbone:
     if isinstance(value, keras.Layer):
         label = f"the {type(value).__name__} given as `backbone`"
-        return ResolvedBackbone(lambda inputs: _copy_for(inputs, value)(inputs), label, None, False)
+        return ResolvedBackbone(
+            lambda inputs: _copy_for(inputs, value)(inputs), label, None, False, network=value
+        )
     if inspect.isclass(value) and issubclass(value, keras.Layer):
         label = f"the layer class {value.__name__} given as `backbone`"
         return ResolvedBackbone(_LayerClassBuilder(value), label, None, True)
@@ -444,7 +486,9 @@ def _of_the_user(value: Any) -> ResolvedBackbone:
 
 
 def _copy_for(inputs: Any, network: keras.Layer) -> keras.Layer:
-    return with_integer_input(copy_network(network, "backbone"), tuple(inputs.shape[1:]))
+    copied = with_integer_input(copy_network(network, "backbone"), tuple(inputs.shape[1:]))
+    note_pretrained(copied)
+    return copied
 
 
 class _LayerClassBuilder:

@@ -26,8 +26,9 @@ from keras_multiclass._network.layers.stacked_dense import StackedDense
 from keras_multiclass._network.layers.table_columns import FillGaps, GapIndicator, SelectColumns
 from keras_multiclass._network.mixing import MixingEnsemble, MixingNetwork
 from keras_multiclass._network.objective import Objective
+from keras_multiclass._network.pretrained import preprocessing_of, with_channels
 from keras_multiclass._network.row_independence import check_stateless
-from keras_multiclass._network.scaling import standardized
+from keras_multiclass._network.scaling import is_own_scaling, scaled_by, standardized
 from keras_multiclass._network.several_inputs import PreparedInputs, prepare_inputs
 from keras_multiclass._network.side_by_side import EnsembleNetwork, side_by_side
 from keras_multiclass._network.table_preprocessing import (
@@ -38,6 +39,7 @@ from keras_multiclass._network.table_preprocessing import (
 from keras_multiclass._shared.messages import describe, invalid, warn
 
 EMBEDDING_UNITS = 32
+_TABLE_SCALINGS = ("standard", "robust", "quantile")
 
 
 @dataclass(frozen=True)
@@ -187,11 +189,21 @@ def check_scaling(scaling: Any, is_table: bool) -> None:
     if isinstance(scaling, Mapping):
         allowed = "one value unless X is a dict of inputs"
         raise ValueError(invalid("`scaling`", allowed, describe(scaling)))
-    if not is_table and scaling in ("robust", "quantile"):
+    if is_table and not (scaling is None or scaling in _TABLE_SCALINGS):
         raise ValueError(
             invalid(
                 "`scaling`",
-                "'auto', 'standard' or None unless X is a table for a table backbone",
+                f"'auto', {', '.join(map(repr, _TABLE_SCALINGS))} or None if X is a table",
+                describe(scaling),
+                "Put a scikit-learn transformer in front, with make_pipeline.",
+            )
+        )
+    if not is_table and isinstance(scaling, str) and scaling in ("robust", "quantile"):
+        raise ValueError(
+            invalid(
+                "`scaling`",
+                "'auto', 'standard', 'pretrained', None, a keras.Layer or a function of tensors "
+                "unless X is a table for a table backbone",
                 repr(scaling),
             )
         )
@@ -250,6 +262,10 @@ def _preprocess(
         )
         supplied = {"table": table.table} if backbone.takes("table") else {}
         return _Preprocessed(table.x, supplied, table.names)
+    is_own = is_own_scaling(scaling)
+    if is_own and (rows.n_terms is not None or rows.tokens is not None):
+        allowed = "'auto' or None if X holds texts or token ids"
+        raise ValueError(invalid("`scaling`", allowed, describe(scaling)))
     if rows.n_terms is not None:
         return _Preprocessed(x, {"n_terms": rows.n_terms} if backbone.takes("n_terms") else {})
     is_embedded = rows.tokens is not None
@@ -262,10 +278,15 @@ def _preprocess(
         if not rows.any_length and masked and _is_padded(rows.statistics):
             padded, mask = True, _up_to_last_step(inputs)
         axes = backbone.standardization(rows.shape, skip_padding=padded)
-        if scaling is not None:
+        if scaling == "standard":
             x = standardized(x, *rows.statistics.moments(axes), grey=axes.single_channel)
+        x = with_channels(x, backbone.network, backbone.label)
+        if scaling == "pretrained":
+            x = preprocessing_of(backbone.network)(x)  # type: ignore[misc]
+        if is_own:
+            x = scaled_by(x, scaling)
         if rows.fills_gaps:
-            x = _filled(x, rows.statistics, None if scaling else axes)
+            x = _filled(x, rows.statistics, None if scaling == "standard" else axes)
         x = blank_padding(x, mask) if rows.any_length else x
     if masked and mask is None and is_required(backbone.build, "mask"):
         mask = every_step(inputs)

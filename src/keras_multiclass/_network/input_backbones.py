@@ -79,7 +79,7 @@ class InputBackbones(ResolvedBackbone):
                 supplied=("n_members",) if part.stacked else (),
             )
 
-    def resolve_scaling(self, scaling: Any) -> dict[str, str | None]:  # type: ignore[override]
+    def resolve_scaling(self, scaling: Any) -> dict[str, Any]:
         """Return how the numbers of each input are scaled.
 
         Parameters

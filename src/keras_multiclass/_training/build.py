@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -17,6 +18,8 @@ from keras_multiclass._network.builder_metadata import describe_features, descri
 from keras_multiclass._network.compile import CompileArguments, CompileSpec, continue_optimizer
 from keras_multiclass._network.name_collisions import build_without_collisions
 from keras_multiclass._network.optimizers import acts_elementwise
+from keras_multiclass._network.pretrained import check_pixels
+from keras_multiclass._network.scaling import is_own_scaling
 from keras_multiclass._network.user_compile import (
     adopt_compiled,
     build_compile_kwargs,
@@ -40,6 +43,7 @@ from keras_multiclass._training.structure import structure_of
 from keras_multiclass.exceptions import BackboneError
 
 _SAMPLE_ROWS = 8
+_IMAGE_ROWS = 64
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,7 @@ def _build_from_backbone(
     check_not_routed(parameters.routed, "model", "`model` is None")
     backbone, settings = data.backbone, data.settings
     assert backbone is not None
+    _check_pixels(data)
     earlier = EarlierLayers(backbone.builders)
     with earlier.while_building():
         model, names = build_network(
@@ -138,7 +143,36 @@ def _build_from_backbone(
         _check_can_mix(data)
         objective = objective.of_mixed_rows()
     spec = CompileSpec(objective=objective, **arguments)
-    return _Built(model, spec, input_names=tuple(names) if names or data.is_table else None)
+    return _Built(model, spec, input_names=_distinct(names) if names or data.is_table else None)
+
+
+def _distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """Append a number to names that occur before, such as that of a date's part and a column."""
+    taken: set[str] = set()
+    result = []
+    for name in names:
+        number, new = 1, name
+        while new in taken:
+            number += 1
+            new = f"{name}_{number}"
+        taken.add(new)
+        result.append(new)
+    return tuple(result)
+
+
+def _check_pixels(data: RunData) -> None:
+    """Raise if a pretrained network would scale images that are not as it expects."""
+    scaling, features, sample = data.settings.scaling, data.features, data.sample
+    if data.backbone is None or scaling is None:
+        return
+    step = -(-sample.n_samples // _IMAGE_ROWS)
+    if isinstance(scaling, Mapping) and isinstance(features, PackedSchema):
+        for name, of_input in scaling.items():
+            if of_input == "pretrained":
+                images = features.blocks[name].of(sample.features(slice(None, None, step)))
+                check_pixels(images, f"input {name!r}")
+    elif isinstance(scaling, str) and scaling == "pretrained":
+        check_pixels(sample.features(slice(None, None, step)), data.backbone.label)
 
 
 def _check_can_mix(data: RunData) -> None:
@@ -237,6 +271,11 @@ def _check_whole_model_settings(settings: TrainingSettings, augmentation: object
             "`n_ensemble` must be 'auto' or 1 when `model` is given, whose output layer is fixed; "
             f"got {settings.n_ensemble}. Pass the network without its last layer as `backbone`, "
             "or wrap the classifier in sklearn.ensemble.BaggingClassifier."
+        )
+    if is_own_scaling(settings.scaling) or settings.scaling == "pretrained":
+        errors.append(
+            "`scaling` must be 'auto' or None when `model` is given, which reads X unchanged; got "
+            f"{describe(settings.scaling)}. Put the layers in front of the model."
         )
     if settings.calibration is not None:
         errors.append(

@@ -89,6 +89,10 @@ class FitParameters:
         routed = {name: v for name, v in self.routed.items() if not name.startswith(prefix)}
         return replace(self, text_vectorizer="auto", routed=routed)
 
+    def without_image_size(self) -> FitParameters:
+        """Return the parameters for images in an array."""
+        return replace(self, settings=replace(self.settings, image_size="auto"))
+
     def routed_to(self, target: str) -> dict[str, object]:
         """Return the arguments that are routed to a target such as ``"optimizer"``, by name."""
         return extract(self.routed, target)

@@ -172,8 +172,8 @@ class FittedNetwork:
             if state.resolved_params is None
             else dict(state.resolved_params),
             "temperature_": temperature,
-            "text_vectorizer_": None if features.text is None else features.text.vectorizer,
-            "n_features_in_": None if features.text is not None else features.n_features_in,
+            "text_vectorizer_": features.vectorizer,
+            "n_features_in_": features.n_features_in if features.n_axes > 1 else None,
             "thresholds_": state.thresholds,
         }
         return {

@@ -11,20 +11,22 @@ from typing import Any, Literal, TypeAlias, cast
 from keras_multiclass._data import given_split
 from keras_multiclass._data.ragged import LAYOUTS, Layout
 from keras_multiclass._network import augmentation
+from keras_multiclass._network.scaling import is_own_scaling
 from keras_multiclass._shared.checks import is_count, is_flag, is_integer
 from keras_multiclass._shared.error_marks import mark
 from keras_multiclass._shared.keras.environment import DTYPES
 from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid
-from keras_multiclass._training import thresholds
+from keras_multiclass._training import fine_tuning, thresholds
 from keras_multiclass._training.checks import Check, one_of
 from keras_multiclass._training.early_stopping import invalid_arguments
 from keras_multiclass._training.engine import ENGINES, EngineName
+from keras_multiclass._training.fine_tuning import FineTuning
 
 Auto: TypeAlias = Literal["auto"]
 
 CALIBRATIONS = ("auto", "temperature", None)
 PRESETS = ("best", None)
-SCALINGS = ("auto", "standard", "robust", "quantile", None)
+SCALINGS = ("auto", "standard", "robust", "quantile", "pretrained", None)
 
 # Arguments of `keras.Model.fit` that are parameters of the estimator under the same name.
 FIT_PARAMETERS = frozenset({"epochs", "batch_size", "verbose", "shuffle", "validation_split"})
@@ -47,6 +49,7 @@ class Settings:
     dtype: str
     scaling: Any
     layout: Layout
+    image_size: tuple[int, int] | Auto
     engine: EngineName
     n_ensemble: int | Auto
     calibration: str | None
@@ -54,6 +57,7 @@ class Settings:
     augmentation: Any = None
     threshold: object = None
     predict_batch_size: int | None = None
+    fine_tuning: FineTuning | None = None
     fit_options: Mapping[str, object] = field(default_factory=dict)
     compile_options: Mapping[str, object] = field(default_factory=dict)
 
@@ -73,6 +77,14 @@ def _is_epochs(value: object) -> bool:
     return isinstance(value, (list, tuple, set, frozenset, range)) and all(map(is_count, value))
 
 
+def _is_size(value: object) -> bool:
+    return isinstance(value, (list, tuple)) and len(value) == 2 and all(map(is_count, value))
+
+
+def _is_scaling(value: object) -> bool:
+    return is_own_scaling(value) or one_of(*SCALINGS)(value)
+
+
 def _is_all(value: object) -> bool:
     return is_integer(value) and value == -1
 
@@ -87,6 +99,10 @@ _COUNT_OR_NONE = Check("None or an integer of at least 1", lambda v: v is None o
 _BATCH_SIZE_OR_NONE = Check(
     "None, an integer of at least 1, or -1 for all rows at once",
     lambda v: v is None or is_count(v) or _is_all(v),
+)
+_IMAGE_SIZE = Check(
+    "'auto', or (height, width) in pixels, two integers of at least 1",
+    lambda v: is_auto(v) or _is_size(v),
 )
 _FLAG = Check("True or False", is_flag)
 
@@ -125,16 +141,19 @@ _CHECKS = {
     "verbose": Check("0, 1 or 2", lambda v: is_flag(v) or (is_integer(v) and v in (0, 1, 2))),
     "dtype": Check(f"one of {format_list(DTYPES)}", lambda v: isinstance(v, str) and v in DTYPES),
     "scaling": Check(
-        f"one of {format_list(SCALINGS)}, or a dict of these by input",
-        lambda v: all(map(one_of(*SCALINGS), v.values() if isinstance(v, Mapping) else [v])),
+        f"one of {format_list(SCALINGS)}, a keras.Layer, a function of tensors, or a dict of "
+        "these by input",
+        lambda v: all(map(_is_scaling, v.values() if isinstance(v, Mapping) else [v])),
     ),
     "layout": Check(f"one of {format_list(LAYOUTS)}", one_of(*LAYOUTS)),
+    "image_size": _IMAGE_SIZE,
     "n_ensemble": _COUNT_OR_AUTO,
     "calibration": Check(f"one of {format_list(CALIBRATIONS)}", one_of(*CALIBRATIONS)),
     "augmentation": Check(augmentation.ALLOWED, augmentation.is_valid),
     "preset": Check(f"one of {format_list(PRESETS)}", one_of(*PRESETS)),
     "warm_start": _FLAG,
     "engine": Check(f"one of {format_list(ENGINES)}", one_of(*ENGINES)),
+    "fine_tuning": Check(fine_tuning.ALLOWED, fine_tuning.is_valid),
 }
 # Of `KerasMultilabelClassifier` alone.
 _THRESHOLD = Check(thresholds.ALLOWED, thresholds.is_valid)
@@ -189,10 +208,12 @@ def resolve_settings(values: Mapping[str, object], routed: Mapping[str, object])
         dtype=own["dtype"],
         scaling=own["scaling"],
         layout=own["layout"],
+        image_size=_size_or_auto(own["image_size"]),
         engine=own["engine"],
         n_ensemble=_integer_or_auto(own["n_ensemble"]),
         calibration=own["calibration"],
         preset=own["preset"],
+        fine_tuning=FineTuning.of(own["fine_tuning"]),
         augmentation=own["augmentation"],
         threshold=threshold,
         predict_batch_size=_predict_batch_size(options),
@@ -219,6 +240,10 @@ def _hint(name: str, value: object, check: Check) -> str:
 
 def _integer_or_auto(value: int | Auto) -> int | Auto:
     return "auto" if value == "auto" else int(value)
+
+
+def _size_or_auto(value: Any) -> tuple[int, int] | Auto:
+    return "auto" if value == "auto" else (int(value[0]), int(value[1]))
 
 
 def resolve_prediction(

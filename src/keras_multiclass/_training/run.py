@@ -38,6 +38,7 @@ from keras_multiclass._training.callbacks import build_callbacks
 from keras_multiclass._training.defaults import compile_arguments
 from keras_multiclass._training.early_stopping import build_early_stopping, warn_of_undefined
 from keras_multiclass._training.engine import TrainingPlan, TrainingResult, is_due, train
+from keras_multiclass._training.fine_tuning import check_fine_tuning, freeze
 from keras_multiclass._training.fit_parameters import FitParameters
 from keras_multiclass._training.fitted import FittedNetwork, TrainingRecord, name_modes
 from keras_multiclass._training.given_optimizer import warning_if_optimizer_changes
@@ -115,6 +116,9 @@ def _start(
     observer: Observer | None,
 ) -> FittedNetwork:
     seed = resolve_seed(parameters.random_state)
+    is_new_fit = request.task != "partial_fit"
+    tuning = parameters.settings.fine_tuning
+    check_fine_tuning(tuning, parameters.backbone, is_new_fit=is_new_fit)
     backbone = _network_parameters(parameters, request)
     with (
         keras_environment(parameters.settings.dtype),
@@ -171,6 +175,8 @@ def _continue(
 ) -> FittedNetwork:
     """Train an earlier network with the parameters as they are now."""
     state, model = previous.state, previous.model
+    tuning = parameters.settings.fine_tuning
+    check_fine_tuning(tuning, parameters.backbone, is_new_fit=False)
     check_unchanged(state.structure, state.resolved_params or {}, parameters)
     backbone = _network_parameters(parameters, request)
     with (
@@ -222,6 +228,8 @@ def _train(
     )
     temperature = temperature_of(network.model)
     set_temperature(network.model, 1.0)
+    tuning = parameters.settings.fine_tuning
+    n_epochs = plan.epochs + (0 if tuning is None else tuning.epochs)
     interrupted = False
     result: TrainingResult | None = None
 
@@ -229,17 +237,26 @@ def _train(
         nonlocal interrupted, result
         # Behind the other callbacks, which may stop the training.
         extended = replace(plan, callbacks=(*plan.callbacks, *callbacks))
-        engine = data.settings.engine
-        result = train(engine, network.model, data.training, data.validation, extended)
-        _check_weights(network.model)
+        train_phase = partial(_train_phase, data, modes)
+        if tuning is None:
+            result, trained = train_phase(network, extended)
+        else:
+            frozen, optimizer = freeze(network.model), tuning.optimizer(network.state.compile_spec)
+            result, trained = train_phase(network, extended)
+            if not result.interrupted:
+                frozen.unfreeze()
+                network.state.compile_spec.compile(network.model, optimizer)
+                second = tuning.plan(extended, result)
+                _start_schedules(network.model, data, second)
+                result, trained = train_phase(trained, second)
         interrupted = result.interrupted
-        return replace(network, record=_extend(network.record, result, plan, data, modes))
+        return trained
 
     if observer is None:
         trained = train_with(())
     else:
         progress_attributes = partial(_progress_attributes, network, plan, data, modes)
-        trained = observer(network, plan.epochs, progress_attributes, train_with)
+        trained = observer(network, n_epochs, progress_attributes, train_with)
     if result is not None:
         warn_of_undefined(plan.callbacks, result.history, result.first_epoch)
     if calibrates and data.validation is not None:
@@ -250,13 +267,24 @@ def _train(
     if request.task == "fit":
         trained = _with_thresholds(parameters, data, trained)
     if interrupted:
-        n_epochs = trained.record.n_epochs - network.record.n_epochs
+        n_done = trained.record.n_epochs - network.record.n_epochs
         warn(
-            f"Training was interrupted; the classifier is fitted with {n_epochs} of {plan.epochs} "
+            f"Training was interrupted; the classifier is fitted with {n_done} of {n_epochs} "
             "epochs, and with the completed steps of the next one.",
             TrainingInterruptedWarning,
         )
     return trained
+
+
+def _train_phase(
+    data: RunData, modes: Mapping[str, MetricMode], network: FittedNetwork, plan: TrainingPlan
+) -> tuple[TrainingResult, FittedNetwork]:
+    """Train with one plan; return also the network with the epochs added to its record."""
+    engine = data.settings.engine
+    result = train(engine, network.model, data.training, data.validation, plan)
+    _check_weights(network.model)
+    record = _extend(network.record, result, plan, data, modes)
+    return result, replace(network, record=record)
 
 
 def _with_thresholds(
@@ -330,9 +358,17 @@ def _plan(
         verbose=int(parameters.settings.verbose),
         keeps_interrupted=request.keeps_interrupted,
     )
-    steps_per_epoch = None if is_part else data.training.n_steps(data.batch_size)
-    start_schedules(model, None if steps_per_epoch is None else steps_per_epoch * plan.epochs)
+    if is_part:
+        start_schedules(model, None)
+    else:
+        _start_schedules(model, data, plan)
     return plan
+
+
+def _start_schedules(model: keras.Model, data: RunData, plan: TrainingPlan) -> None:
+    """Tell schedules of the optimizer how many steps a plan has."""
+    steps_per_epoch = data.training.n_steps(data.batch_size)
+    start_schedules(model, None if steps_per_epoch is None else steps_per_epoch * plan.epochs)
 
 
 def _fit_options(options: Mapping[str, object], data: RunData) -> Mapping[str, object]:

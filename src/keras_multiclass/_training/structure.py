@@ -18,6 +18,7 @@ _OWN = (
     "categorical_features",
     "text_features",
     "layout",
+    "image_size",
     "augmentation",
     "text_vectorizer",
     "n_ensemble",

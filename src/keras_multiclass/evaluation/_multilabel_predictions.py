@@ -13,6 +13,7 @@ from keras_multiclass._data.labels.by_label import thresholds_of_labels
 from keras_multiclass._data.labels.classes import parse_classes
 from keras_multiclass._data.labels.indicator import IndicatorCodec, parse_indicator
 from keras_multiclass._data.labels.parse import to_natural_dtype
+from keras_multiclass._data.streams import is_stream
 from keras_multiclass._data.weights import check_sample_weight
 from keras_multiclass._shared.messages import describe, invalid
 from keras_multiclass.evaluation._predictions import (
@@ -20,9 +21,10 @@ from keras_multiclass.evaluation._predictions import (
     check_classifier,
     check_lengths,
     find_inside,
-    predict_proba_of,
+    fitted_classes,
     row_count,
 )
+from keras_multiclass.evaluation._rows import EvaluatedRows, evaluate
 
 _DEFAULT_THRESHOLD = 0.5
 
@@ -59,7 +61,7 @@ class MultilabelPredictions(Predictions):
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, X: Any, y: Any, *, sample_weight: Any = None
+        cls, estimator: Any, X: Any, y: Any = None, *, sample_weight: Any = None
     ) -> MultilabelPredictions:
         """Predict with a fitted multi-label classifier.
 
@@ -67,9 +69,11 @@ class MultilabelPredictions(Predictions):
         ----------
         estimator : classifier
             Fitted; ``predict_proba`` is used if available, whatever its format.
-        X : array-like of shape (n_samples, ...)
-            Features.
-        y : array-like, sparse matrix or data frame of shape (n_samples, n_labels)
+        X : array-like of shape (n_samples, ...), or stream
+            Features. Or a stream of batches ``(X, y)`` or
+            ``(X, y, sample_weight)``, as `fit` of this package reads, instead of the next two.
+            It is read once.
+        y : array-like, sparse matrix or data frame of shape (n_samples, n_labels), default=None
             Zeros and ones.
         sample_weight : array-like of shape (n_samples,), default=None
             Sample weights.
@@ -90,16 +94,30 @@ class MultilabelPredictions(Predictions):
         """
         check_classifier(estimator)
         check_is_fitted(estimator)
-        check_lengths({"X": row_count(X), "y": row_count(y)})
-        predicted, probabilities = predict_labels(estimator, X)
-        codec = IndicatorCodec(_labels_of(estimator, y, predicted.shape[1]), "array", np.uint8)
+        if not is_stream(X):
+            check_lengths({"X": row_count(X), "y": row_count(y)})
+        return cls.of_estimator(estimator, evaluate(estimator, X, y, sample_weight))
+
+    @classmethod
+    def of_estimator(cls, estimator: Any, rows: EvaluatedRows) -> MultilabelPredictions:
+        """Check the predictions of a multi-label classifier.
+
+        Parameters
+        ----------
+        estimator : classifier
+            The classifier.
+        rows : EvaluatedRows
+            What it has predicted.
+        """
+        predicted, probabilities = _check_labels(estimator, rows.predicted, rows.probabilities)
+        codec = IndicatorCodec(_labels_of(estimator, rows.y, predicted.shape[1]), "array", np.uint8)
         return cls.from_predictions(
-            codec.encode(y),
+            codec.encode(rows.y),
             codec.encode(predicted, "predict(X)"),
             probabilities,
             labels=codec.classes,
             thresholds=_thresholds_of(estimator),
-            sample_weight=sample_weight,
+            sample_weight=rows.sample_weight,
         )
 
     @classmethod
@@ -217,16 +235,22 @@ def predictions_from_estimator(
     ----------
     estimator : classifier
         A fitted classifier.
-    X : array-like of shape (n_samples, ...)
-        Features.
+    X : array-like of shape (n_samples, ...), or stream
+        Features; or batches of features and labels, which are read once.
     y : array-like of shape (n_samples,) or (n_samples, n_classes)
-        Classes or labels.
+        Classes or labels; None for a stream.
     sample_weight : array-like of shape (n_samples,), default=None
         Sample weights.
     """
     check_classifier(estimator)
-    kind = MultilabelPredictions if is_multilabel(estimator, y) else Predictions
-    return kind.from_estimator(estimator, X, y, sample_weight=sample_weight)
+    if not is_stream(X):
+        kind = MultilabelPredictions if is_multilabel(estimator, y) else Predictions
+        return kind.from_estimator(estimator, X, y, sample_weight=sample_weight)
+    check_is_fitted(estimator)
+    rows = evaluate(estimator, X, y, sample_weight)
+    if is_multilabel(estimator, rows.y):
+        return MultilabelPredictions.of_estimator(estimator, rows)
+    return Predictions.of_rows(fitted_classes(estimator), rows)
 
 
 def predictions_from_arrays(
@@ -256,17 +280,10 @@ def predictions_from_arrays(
     )
 
 
-def predict_labels(estimator: Any, X: Any) -> tuple[Any, np.ndarray | None]:
-    """Return the predicted labels and the probabilities of labels, None if there are none.
-
-    Parameters
-    ----------
-    estimator : classifier
-        A fitted multi-label classifier.
-    X : array-like of shape (n_samples, ...)
-        Features.
-    """
-    predicted = estimator.predict(X)
+def _check_labels(
+    estimator: Any, predicted: Any, probabilities: Any
+) -> tuple[Any, np.ndarray | None]:
+    """Return predicted labels, and the probability of each; None if there are none."""
     if len(getattr(predicted, "shape", ())) != 2:
         raise ValueError(
             invalid(
@@ -276,7 +293,6 @@ def predict_labels(estimator: Any, X: Any) -> tuple[Any, np.ndarray | None]:
                 "Evaluate classes that exclude each other with ClassificationReport.",
             )
         )
-    probabilities = predict_proba_of(estimator, X)
     if probabilities is None:
         return predicted, None
     classes = getattr(estimator, "classes_", None)

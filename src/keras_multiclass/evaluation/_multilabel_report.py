@@ -18,8 +18,8 @@ from keras_multiclass.evaluation._report import (
     ConfusedPair,
     check_zero_division,
     confused_pairs,
-    import_pandas,
     plain_values,
+    to_frame_by_class,
 )
 from keras_multiclass.evaluation._scores import score_classes
 from keras_multiclass.evaluation._tables import to_html, to_text
@@ -112,7 +112,7 @@ class MultilabelReport:
         cls,
         estimator: Any,
         X: Any,
-        y: Any,
+        y: Any = None,
         *,
         sample_weight: Any = None,
         zero_division: float = 0.0,
@@ -124,9 +124,11 @@ class MultilabelReport:
         estimator : classifier
             Any fitted multi-label classifier; ``predict_proba`` is used if available, whether it
             returns a matrix or a list with an array for each label, and ``thresholds_`` are shown.
-        X : array-like of shape (n_samples, ...)
-            Features.
-        y : array-like, sparse matrix or data frame of shape (n_samples, n_labels)
+        X : array-like of shape (n_samples, ...), or stream
+            Features. Or a stream of batches ``(X, y)`` or
+            ``(X, y, sample_weight)``, as `fit` of this package reads, instead of the next two.
+            It is read once.
+        y : array-like, sparse matrix or data frame of shape (n_samples, n_labels), default=None
             1 where a row has a label, else 0. The columns of a data frame name the labels, and are
             matched by name if the classifier knows the names.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -271,8 +273,7 @@ class MultilabelReport:
         ImportError
             If pandas is not installed.
         """
-        pd = import_pandas()
-        return pd.DataFrame(self.per_class, index=pd.Index(self.classes, name="label"))
+        return to_frame_by_class(self.per_class, self.classes, "label")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as a dict of plain Python values, for JSON or a log.

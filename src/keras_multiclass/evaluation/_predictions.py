@@ -20,8 +20,10 @@ from keras_multiclass._data.labels.parse import (
     to_natural_dtype,
     unique_in_order,
 )
+from keras_multiclass._data.streams import is_stream
 from keras_multiclass._data.weights import check_sample_weight
 from keras_multiclass._shared.messages import count_and_list, describe, invalid
+from keras_multiclass.evaluation._rows import EvaluatedRows, evaluate
 
 # Allowed deviation of a row's sum of probabilities from 1; half precision stays within it.
 _SUM_TOLERANCE = 1e-3
@@ -60,7 +62,7 @@ class Predictions:
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, X: Any, y: Any, *, sample_weight: Any = None
+        cls, estimator: Any, X: Any, y: Any = None, *, sample_weight: Any = None
     ) -> Predictions:
         """Predict with a fitted classifier.
 
@@ -68,9 +70,11 @@ class Predictions:
         ----------
         estimator : classifier
             Fitted, with ``classes_`` and ``predict``; ``predict_proba`` is used if available.
-        X : array-like of shape (n_samples, ...)
-            Features.
-        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+        X : array-like of shape (n_samples, ...), or stream
+            Features. Or a stream of batches ``(X, y)`` or
+            ``(X, y, sample_weight)``, as `fit` of this package reads, instead of the next two.
+            It is read once.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
             Labels in any format, including one-hot. A label unknown to the estimator becomes a
             class of its own, unless there are probabilities, which have no column for it.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -91,10 +95,23 @@ class Predictions:
             If labels, weights or probabilities are invalid.
         """
         classes = fitted_classes(estimator)
+        if not is_stream(X):
+            check_lengths({"X": row_count(X), "y": len(parse_target(y, "y").values)})
+        return cls.of_rows(classes, evaluate(estimator, X, y, sample_weight))
+
+    @classmethod
+    def of_rows(cls, classes: np.ndarray, rows: EvaluatedRows) -> Predictions:
+        """Check the predictions of a classifier.
+
+        Parameters
+        ----------
+        classes : ndarray of shape (n_classes,)
+            The classes of the classifier.
+        rows : EvaluatedRows
+            What it has predicted.
+        """
+        y, predicted, probabilities = rows.y, rows.predicted, rows.probabilities
         true = parse_target(y, "y")
-        check_lengths({"X": row_count(X), "y": len(true.values)})
-        predicted = estimator.predict(X)
-        probabilities = predict_proba_of(estimator, X)
         codec = LabelCodec(classes)
         if probabilities is None and true.form == "vector":
             unknown = codec.unknown(true.values)
@@ -107,7 +124,7 @@ class Predictions:
             _check_probabilities(
                 probabilities, len(true.values), len(codec.classes), "predict_proba(X)"
             ),
-            check_sample_weight(sample_weight, len(true.values), np.float64),
+            check_sample_weight(rows.sample_weight, len(true.values), np.float64),
         )
 
     @classmethod
@@ -265,19 +282,6 @@ def check_classifier(estimator: Any) -> None:
                 "Pass the predictions of anything else to from_predictions.",
             )
         )
-
-
-def predict_proba_of(estimator: Any, X: Any) -> Any:
-    """Return the probabilities of a classifier, or None if it has none.
-
-    Parameters
-    ----------
-    estimator : classifier
-        A fitted classifier.
-    X : array-like of shape (n_samples, ...)
-        Features.
-    """
-    return estimator.predict_proba(X) if hasattr(estimator, "predict_proba") else None
 
 
 def row_count(values: Any) -> int:

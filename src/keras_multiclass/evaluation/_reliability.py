@@ -112,7 +112,7 @@ class ReliabilityDisplay:
         cls,
         estimator: Any,
         X: Any,
-        y: Any,
+        y: Any = None,
         *,
         sample_weight: Any = None,
         kind: Literal["top_label", "per_class"] | None = None,
@@ -128,9 +128,11 @@ class ReliabilityDisplay:
         ----------
         estimator : classifier
             Any fitted scikit-learn classifier with ``predict_proba``.
-        X : array-like of shape (n_samples, ...)
-            Features of rows not used for training.
-        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+        X : array-like of shape (n_samples, ...), or stream
+            Features of rows not used for training. Or a stream of batches ``(X, y)`` or
+            ``(X, y, sample_weight)``, as `fit` of this package reads, instead of the next two.
+            It is read once.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
             Labels, or a matrix of zeros and ones with any number of labels for each row.
         sample_weight : array-like of shape (n_samples,), default=None
             Sample weights.

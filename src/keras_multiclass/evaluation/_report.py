@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -189,7 +190,7 @@ class ClassificationReport:
         cls,
         estimator: Any,
         X: Any,
-        y: Any,
+        y: Any = None,
         *,
         sample_weight: Any = None,
         top_k: int | None = None,
@@ -202,9 +203,11 @@ class ClassificationReport:
         ----------
         estimator : classifier
             Any fitted scikit-learn classifier; ``predict_proba`` is used if available.
-        X : array-like of shape (n_samples, ...)
-            Features.
-        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+        X : array-like of shape (n_samples, ...), or stream
+            Features. Or a stream of batches ``(X, y)`` or
+            ``(X, y, sample_weight)``, as `fit` of this package reads, instead of the next two.
+            It is read once.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
             Labels in any format, including one-hot. A label unknown to the estimator becomes a
             class of its own; with probabilities, which have no column for it, it is an error.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -345,8 +348,7 @@ class ClassificationReport:
         ImportError
             If pandas is not installed.
         """
-        pd = import_pandas()
-        return pd.DataFrame(self.per_class, index=pd.Index(self.classes, name="class"))
+        return to_frame_by_class(self.per_class, self.classes, "class")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as a dict of plain Python values, for JSON or a log.
@@ -428,6 +430,26 @@ def import_pandas() -> Any:
             "or use to_dict()."
         ) from error
     return pd
+
+
+def to_frame_by_class(per_class: Mapping[str, Any], classes: np.ndarray, name: str) -> Any:
+    """Return scores of the classes as a pandas data frame.
+
+    Parameters
+    ----------
+    per_class : mapping of str to ndarray of shape (n_classes,)
+        The scores.
+    classes : ndarray of shape (n_classes,)
+        The labels, which become the index.
+    name : str
+        Name of the index.
+    """
+    pd = import_pandas()
+    try:
+        index = pd.Index(classes, name=name)
+    except UnicodeEncodeError:  # Arrow's strings hold no surrogates
+        index = pd.Index(classes.astype(object), name=name, dtype=object)
+    return pd.DataFrame(per_class, index=index)
 
 
 def build_report(predictions: Predictions, options: ReportOptions) -> ClassificationReport:

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import sparse
 from sklearn.datasets import load_iris
 
 from _toy import SMALL_BACKBONES, assert_same, tiny
@@ -17,7 +18,8 @@ from keras_multiclass._data.rows import TrainingData
 from keras_multiclass._shared.keras.environment import keras_environment
 from keras_multiclass._shared.seeding import permutation
 from keras_multiclass._shared.upstream.tensorflow import operations_of
-from keras_multiclass._training.engine import KerasEngine, TrainingPlan, clear_cache
+from keras_multiclass._training.engine import KerasEngine, TrainingPlan, clear_cache, device_data
+from keras_multiclass._training.engine import memory as _memory
 from keras_multiclass._training.engine import programs as _programs
 from keras_multiclass._training.engine import selection as _selection
 from keras_multiclass._training.engine import threads as _threads
@@ -816,13 +818,27 @@ def test_the_error_for_an_untraceable_network_gives_the_reason():
         classifier.fit(X, y)
 
 
-def test_large_data_are_read_batch_by_batch(monkeypatch):
-    monkeypatch.setattr(_selection, "machine_memory", lambda: 4 * X32.nbytes - 1)
-    classifier = tiny(epochs=1).fit(X, y)
+@pytest.mark.parametrize("compiled", [False, True])
+def test_arrays_too_large_to_copy_train_in_parts_with_the_same_results(monkeypatch, compiled):
+    options = {"validation_split": 0.2, "compile__jit_compile": compiled, "engine": "graph"}
+    whole = tiny(**options).fit(X, y)
+    monkeypatch.setattr(_memory, "machine_memory", lambda: 4 * X32.nbytes - 1)
+    monkeypatch.setattr(device_data, "_BLOCK_BYTES", X32.nbytes // 5)  # several parts
+    assert _memory.stays_on_host(X32)
+    in_parts = tiny(**options).fit(X, y)
+    assert in_parts.history_ == whole.history_
+    for ours, theirs in zip(in_parts.model_.get_weights(), whole.model_.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_sparse_data_too_large_as_a_dense_array_are_read_batch_by_batch(monkeypatch):
+    rows = sparse.csr_array(X32)
+    monkeypatch.setattr(_memory, "machine_memory", lambda: 4 * X32.nbytes - 1)
+    classifier = tiny(epochs=1).fit(rows, y)
     assert classifier.engine_ == "keras"
     assert "more than 25% of the memory" in classifier.engine_reason_
-    monkeypatch.setattr(_selection, "machine_memory", lambda: 4 * X32.nbytes)
-    assert tiny(epochs=1).fit(X, y).engine_ == "graph"
+    monkeypatch.setattr(_memory, "machine_memory", lambda: 4 * X32.nbytes)
+    assert tiny(epochs=1).fit(rows, y).engine_ == "graph"
 
 
 def test_requesting_the_graph_engine_where_it_cannot_run_is_an_error():

@@ -20,9 +20,11 @@ from keras_multiclass._data.expansion.date_values import (
     to_microseconds,
     to_wall_clock,
 )
+from keras_multiclass._data.row_sample import RowSample
 from keras_multiclass._shared.messages import invalid
 
 _DAY = 86_400_000_000  # microseconds
+_MOST_DATES = 2**20  # of which the median is found
 _HOUR = 3_600_000_000
 _MINUTE = 60_000_000
 _THURSDAY = 3  # 1970-01-01, counted from Monday
@@ -77,20 +79,9 @@ class DateColumn:
         rows : ndarray of int or None
             Indices of the training rows; None for all.
         """
-        allowed = "of one kind: dates or times, all with or all without a time zone"
-        times = _read(table, self.position, allowed, "datetime")
-        kind = times.kind or "datetime"
-        learned = replace(self, kind=kind, zone=times.zone)
-        values = times.values if rows is None else times.values[rows]
-        values = values[~np.isnat(values)]
-        if not len(values):
-            return learned
-        microseconds = to_microseconds(values)
-        reference = 0 if kind == "time" else int(np.sort(microseconds)[len(values) // 2])
-        clock = _Clock(learned._wall(microseconds))
-        cycles = tuple(c for c in _CYCLES[kind] if len(np.unique(clock.step(c))) > 1)
-        varies = len(np.unique(values)) > 1
-        return replace(learned, reference=reference, cycles=cycles, varies=varies)
+        collector = DateCollector(self.position)
+        collector.add(table, rows)
+        return collector.column
 
     def numbers(self, table: Table) -> NDArray[np.float64]:
         """Return days since the reference (hours since midnight), then sine and cosine of cycles.
@@ -106,7 +97,7 @@ class DateColumn:
             Of a missing value, the first number is NaN and the others are 0, the center of the
             circle. The first number is 0 if all training rows have the same value.
         """
-        times = self._checked(table)
+        times = self.checked(table)
         missing = np.isnat(times.values)
         microseconds = np.where(missing, 0, to_microseconds(times.values))
         first = (microseconds - self.reference) / (_HOUR if self.kind == "time" else _DAY)
@@ -114,7 +105,7 @@ class DateColumn:
             rest = times.values - times.values.astype(f"{times.values.dtype.kind}8[us]")
             first += rest / np.timedelta64(1, "D")
         numbers = [np.where(missing, np.nan, first if self.varies else 0.0)]
-        clock = _Clock(self._wall(microseconds))
+        clock = _Clock(self.wall(microseconds))
         for cycle in self.cycles:
             angle = 2 * np.pi * clock.position(cycle)
             numbers += [np.where(missing, 0, wave(angle)) for wave in (np.sin, np.cos)]
@@ -125,10 +116,12 @@ class DateColumn:
         first = f"{name}_elapsed" if self.kind == "datetime" else name
         return [first, *(f"{name}_{cycle}_{w}" for cycle in self.cycles for w in ("sin", "cos"))]
 
-    def _wall(self, microseconds: NDArray[np.int64]) -> NDArray[np.int64]:
+    def wall(self, microseconds: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return points in time as the clocks of the time zone show them."""
         return microseconds if self.zone is None else to_wall_clock(microseconds, self.zone)
 
-    def _checked(self, table: Table) -> Times:
+    def checked(self, table: Table) -> Times:
+        """Return the values of any rows, or raise ``TypeError`` if they are of another kind."""
         times = _read(table, self.position, f"{_ALLOWED[self.kind]}, as in fit", self.kind)
         if times.kind is None:
             return replace(times, values=times.values.astype("M8[us]"))
@@ -143,6 +136,69 @@ class DateColumn:
             cure = _how_to_change_zone(table, self.position, self.zone)
             raise _error(table, self.position, f"{with_zone}, as in fit", without, cure)
         return times
+
+
+class DateCollector:
+    """Learns a column of dates or times from the training rows, all at once or batch by batch.
+
+    Parameters
+    ----------
+    position : int
+        Index of the column in the table.
+    """
+
+    def __init__(self, position: int) -> None:
+        self._column = DateColumn(position)
+        self._has_kind = False
+        self._limits: list[Any] = []
+        self._steps: dict[str, set[float]] = {}
+        self._sample = RowSample(_MOST_DATES)
+
+    def add(self, table: Table, rows: NDArray[Any] | None) -> None:
+        """Learn from some rows.
+
+        Parameters
+        ----------
+        table : Table
+            The rows.
+        rows : ndarray of int or None
+            Indices of the training rows among them; None for all.
+        """
+        if self._has_kind:
+            times = self._column.checked(table)
+        else:
+            allowed = "of one kind: dates or times, all with or all without a time zone"
+            times = _read(table, self._column.position, allowed, "datetime")
+        if times.kind is None:
+            return
+        if not self._has_kind:
+            self._column = replace(self._column, kind=times.kind, zone=times.zone)
+            self._has_kind = True
+        values = times.values if rows is None else times.values[rows]
+        values = values[~np.isnat(values)]
+        if not len(values):
+            return
+        self._limits = [min([*self._limits, values.min()]), max([*self._limits, values.max()])]
+        microseconds = to_microseconds(values)
+        chosen = microseconds[self._sample.select(len(microseconds))]
+        if len(chosen):
+            self._sample.add(chosen)
+        clock = _Clock(self._column.wall(microseconds))
+        for cycle in _CYCLES[times.kind]:
+            steps = clock.step(cycle)
+            self._steps.setdefault(cycle, set()).update((float(steps.min()), float(steps.max())))
+
+    @property
+    def column(self) -> DateColumn:
+        """The column as learned from these rows."""
+        column = self._column
+        if not self._limits:
+            return column
+        (sample,) = self._sample.arrays()
+        reference = 0 if column.kind == "time" else int(np.sort(sample)[len(sample) // 2])
+        cycles = tuple(c for c in _CYCLES[column.kind] if len(self._steps[c]) > 1)
+        varies = bool(self._limits[0] != self._limits[1])
+        return replace(column, reference=reference, cycles=cycles, varies=varies)
 
 
 def _read(table: Table, position: int, allowed: str, kind: TimeKind) -> Times:

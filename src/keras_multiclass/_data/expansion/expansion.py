@@ -187,7 +187,7 @@ def learn_columns(
     if columns is not None and not are_named:
         warn_of_many_categories(X, columns)
     others = columns.positions if columns else frozenset()
-    dates = _date_positions(X, {*others, *texts})
+    dates = date_positions(X, {*others, *texts})
     expanded: list[ExpandedColumn] = [TextColumn(i) for i in texts]
     expanded += [DateColumn(i) for i in dates]
     if not expanded:
@@ -195,7 +195,16 @@ def learn_columns(
     return columns, Expansion(tuple(sorted(expanded, key=lambda column: column.position)))
 
 
-def _date_positions(X: Any, but: Collection[int]) -> list[int]:
+def date_positions(X: Any, but: Collection[int]) -> list[int]:
+    """Return the positions of the columns of dates and times.
+
+    Parameters
+    ----------
+    X : array-like, data frame or sparse matrix of shape (n_rows, n_columns, ...)
+        The features.
+    but : collection of int
+        Positions of columns that are left out.
+    """
     if library_of_frame(X) is None:
         if sparse.issparse(X):
             return []

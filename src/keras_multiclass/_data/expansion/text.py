@@ -19,7 +19,7 @@ _COMPONENTS = 200
 # Components that explain less, compared with the first, are rounding errors.
 _LEAST_COMPONENT = 1e-6
 # More texts would hardly change the components.
-_MOST_TEXTS = 20_000
+MOST_TEXTS = 20_000
 # Words and pairs of words, and parts of words, which also match other forms of a word.
 _VECTORIZERS: tuple[dict[str, Any], ...] = (
     {"ngram_range": (1, 2)},
@@ -60,18 +60,30 @@ class TextColumn:
         """
         texts = read_texts(table, self.position)
         chosen = np.arange(len(texts)) if rows is None else rows
-        chosen = chosen[:: -(-len(chosen) // _MOST_TEXTS)]
-        texts = [texts[i] for i in chosen.tolist()]
+        chosen = chosen[:: -(-len(chosen) // MOST_TEXTS)]
+        return TextColumn.of_texts(self.position, [texts[i] for i in chosen.tolist()])
+
+    @classmethod
+    def of_texts(cls, position: int, texts: list[str]) -> TextColumn:
+        """Return the column as learned from some texts.
+
+        Parameters
+        ----------
+        position : int
+            Index of the column in the table.
+        texts : list of str
+            At most 20,000 texts of training rows.
+        """
         fitted = [_fit(options, texts) for options in _VECTORIZERS]
         vectorizers = tuple(vectorizer for vectorizer in fitted if vectorizer is not None)
         if not vectorizers:
-            return TextColumn(self.position)
+            return cls(position)
         weights = _weigh(vectorizers, texts)
         components = _principal_components(weights)
         # One scale for all, so that the components keep their proportions.
         scale = np.sqrt((weights @ components.T).var(axis=0).mean())
         scale = scale if scale > _LEAST_COMPONENT else 1.0  # all texts are equal
-        return TextColumn(self.position, vectorizers, (components / scale).astype(np.float32))
+        return cls(position, vectorizers, (components / scale).astype(np.float32))
 
     def numbers(self, table: Table) -> NDArray[np.float64]:
         """Return the components of each text.

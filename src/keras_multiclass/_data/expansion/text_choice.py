@@ -42,9 +42,23 @@ def text_positions(
             return []
         table = Table(X)
         columns = [i for i in range(table.n_columns) if not (are_named and i in categorical)]
-        return [i for i in columns if _is_string(X.dtypes, i) and looks_like_text(table.column(i))]
+        return [i for i in columns if is_string_column(X, i) and looks_like_text(table.column(i))]
     positions = named_positions(X, text_features, "text_features")
-    both = sorted(set(positions) & set(categorical)) if are_named else []
+    check_not_both(X, categorical if are_named else (), positions)
+    return positions
+
+
+def check_not_both(X: Any, categorical: Collection[int], texts: Collection[int]) -> None:
+    """Raise ``ValueError`` if the user has named a column as categorical and as text.
+
+    Parameters
+    ----------
+    X : array-like, data frame or sparse matrix of shape (n_rows, n_columns)
+        The table.
+    categorical, texts : collection of int
+        The positions of the named columns.
+    """
+    both = sorted(set(texts) & set(categorical))
     if both:
         table = Table(X)
         names = [table.X.columns[i] if table.library else i for i in both]
@@ -56,10 +70,19 @@ def text_positions(
                 "Name each column in one of them.",
             )
         )
-    return positions
 
 
-def _is_string(dtypes: Any, i: int) -> bool:
+def is_string_column(X: Any, i: int) -> bool:
+    """Whether the dtype of a column of a frame is that of strings, or of objects.
+
+    Parameters
+    ----------
+    X : DataFrame
+        The table.
+    i : int
+        Position of the column.
+    """
+    dtypes = X.dtypes
     dtype = dtypes[i] if isinstance(dtypes, list) else dtypes.iloc[i]
     name = str(dtype)
     return name == "object" or name.lower().startswith(("str", "string", "large_string", "utf8"))
@@ -79,10 +102,27 @@ def looks_like_text(column: Any) -> bool:
         True if there are at least 20 different strings, at least half of all are different, and
         they have at least three words on average.
     """
-    values = [value for value in list_values(column) if isinstance(value, str)]
-    if len(values) < LEAST_TEXTS:
-        return False
+    values = _strings(column)
+    return len(set(values)) >= LEAST_TEXTS and _are_sentences(values)
+
+
+def looks_like_few_texts(column: Any) -> bool:
+    """Whether strings would be free text if there were more of them, as in a first small batch.
+
+    Parameters
+    ----------
+    column : Series
+        Strings, or other objects.
+    """
+    values = _strings(column)
+    return len(values) > 1 and len(set(values)) < LEAST_TEXTS and _are_sentences(values)
+
+
+def _strings(column: Any) -> list[str]:
+    return [value for value in list_values(column) if isinstance(value, str)]
+
+
+def _are_sentences(values: list[str]) -> bool:
     sample = values[:: -(-len(values) // _SAMPLE)]
-    if np.mean([len(value.split()) for value in sample]) < LEAST_WORDS:
-        return False
-    return len(set(values)) >= max(LEAST_TEXTS, LEAST_DIFFERENT * len(values))
+    has_words = np.mean([len(value.split()) for value in sample]) >= LEAST_WORDS
+    return bool(has_words) and len(set(values)) >= LEAST_DIFFERENT * len(values)

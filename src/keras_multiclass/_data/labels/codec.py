@@ -395,7 +395,7 @@ def _types(labels: np.ndarray) -> set[type]:
 
 def _sklearn_compares(y: Any) -> bool:
     """Whether scikit-learn compares labels of this type, unlike dates, decimals and others."""
-    if sparse.issparse(y):
+    if y is None or sparse.issparse(y):
         return False
     try:
         return bool(type_of_target(y) != "unknown")

@@ -16,7 +16,8 @@ Logs: TypeAlias = dict[str, Any]
 class EpochListener(keras.callbacks.Callback):
     """A callback that only observes: it neither changes nor stops the training.
 
-    An engine may therefore report several completed epochs to it at once, and skip its batch hooks.
+    An engine may therefore report several completed epochs to it at once, and call its
+    `on_train_batch_end` after some of the batches only.
     It never affects which engine trains, or how.
     """
 

@@ -15,18 +15,16 @@ from keras_multiclass._training.engine.base import (
 from keras_multiclass._training.engine.cache import clear_cache
 from keras_multiclass._training.engine.epochs import is_due
 from keras_multiclass._training.engine.keras import KerasEngine
-from keras_multiclass._training.engine.selection import STREAMED, graph_refused, predict, train
+from keras_multiclass._training.engine.selection import predict, train
 
 __all__ = [
     "ENGINES",
-    "STREAMED",
     "Engine",
     "EngineName",
     "KerasEngine",
     "TrainingPlan",
     "TrainingResult",
     "clear_cache",
-    "graph_refused",
     "is_due",
     "predict",
     "train",

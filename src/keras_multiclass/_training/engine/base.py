@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol, TypeAlias, get_args
 import keras
 import numpy as np
 
-from keras_multiclass._data.rows import Features, TrainingData
+from keras_multiclass._data.rows import Data, Features
 from keras_multiclass._shared.typing import History
 
 EngineName: TypeAlias = Literal["auto", "graph", "keras"]
@@ -33,7 +33,8 @@ class TrainingPlan:
     first_epoch : int
         Number of the first epoch, counted from 0 over the whole life of the model.
     batch_size : int
-        Rows per step; the last step of an epoch may have fewer.
+        Rows per step; the last step of an epoch may have fewer. A stream determines its batches and
+        their order itself; this is the size of the first one.
     shuffle : bool
         Whether to reorder the rows in each epoch.
     seed : int
@@ -109,8 +110,8 @@ class Engine(Protocol):
     def fit(
         self,
         model: keras.Model,
-        data: TrainingData,
-        validation: TrainingData | None,
+        data: Data,
+        validation: Data | None,
         plan: TrainingPlan,
     ) -> TrainingResult:
         """Train a model.
@@ -119,10 +120,10 @@ class Engine(Protocol):
         ----------
         model : keras.Model
             Compiled, with a loss that takes class indices; changed in place.
-        data : TrainingData
-            Training rows. The Keras engine also takes ``StreamData``.
-        validation : TrainingData or None
-            Rows to validate on after each epoch, of the same types.
+        data : TrainingData or StreamData
+            Training rows.
+        validation : TrainingData, StreamData or None
+            Rows to validate on after each epoch.
         plan : TrainingPlan
             How to train.
 

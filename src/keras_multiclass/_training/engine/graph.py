@@ -1,9 +1,10 @@
 """The engine that stays in TensorFlow's graph for whole epochs, and reuses its traces.
 
-It copies X, labels and weights to the device once. A traced loop gathers each batch and calls the
-model's own ``train_step``, so that losses, metrics, regularization, batch normalization, dropout
-and a user's step are exactly Keras'. The trace takes the variables of the model as an argument and
-is shared by all models of the same description.
+It copies X, labels and weights to the device once, or a few batches of a stream or large array at a
+time. A traced loop gathers each batch and calls the model's own ``train_step``, so that losses,
+metrics, regularization, batch normalization, dropout and a user's step are exactly Keras'. The
+trace takes the variables of the model as an argument and is shared by all models of the same
+description.
 """
 
 from __future__ import annotations
@@ -11,24 +12,26 @@ from __future__ import annotations
 import contextlib
 import operator
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_multiclass._data.cast_on_read import CastOnRead
-from keras_multiclass._data.rows import Features, TrainingData, dense
+from keras_multiclass._data.rows import Data, Features, StreamData, TrainingData, dense
 from keras_multiclass._shared.interrupts import check_interrupt
 from keras_multiclass._shared.keras.epoch_callbacks import EpochListener, Logs
-from keras_multiclass._shared.keras.native_logs import without_native_logs
 from keras_multiclass._shared.keras.overrides import overrides_logs
 from keras_multiclass._shared.upstream.tensorflow import call
 from keras_multiclass._training.engine.base import TrainingPlan, TrainingResult
 from keras_multiclass._training.engine.binding import create_variables, state_of, values_of
+from keras_multiclass._training.engine.blocks import Block, blocks_of, overlapping
 from keras_multiclass._training.engine.cache import Step, programs
+from keras_multiclass._training.engine.compiled_steps import CompiledSteps
+from keras_multiclass._training.engine.device_data import DeviceData, Placed, place, rows_of
 from keras_multiclass._training.engine.epochs import (
     flat,
     is_due,
@@ -37,18 +40,12 @@ from keras_multiclass._training.engine.epochs import (
     run_training,
     walk_epochs,
 )
-from keras_multiclass._training.engine.programs import (
-    DeviceData,
-    Program,
-    Trainee,
-    widened,
-)
+from keras_multiclass._training.engine.memory import stays_on_host
+from keras_multiclass._training.engine.programs import Program, Trainee
 from keras_multiclass._training.engine.row_order import lengths_of, shuffled
 from keras_multiclass._training.engine.traceable import TracingError, tracing
 from keras_multiclass._training.engine.work import multiplications, open_steps
 from keras_multiclass._training.engine.xla import (
-    compilation_error,
-    draws_random_numbers,
     is_worth_compiling,
     steps_per_block,
 )
@@ -61,8 +58,6 @@ _SECONDS_PER_STEP = 1e-4
 _MULTIPLICATIONS_PER_SECOND = 5e9
 _ORDER_BYTES = 2**24
 _PREDICTED_BYTES = 2**24
-_LARGE = 2**24  # bytes
-_ALIGNMENT = 64
 
 
 class GraphEngine:
@@ -71,8 +66,8 @@ class GraphEngine:
     def fit(
         self,
         model: keras.Model,
-        data: TrainingData,
-        validation: TrainingData | None,
+        data: Data,
+        validation: Data | None,
         plan: TrainingPlan,
     ) -> TrainingResult:
         """Train ``model`` in place; see `Engine.fit`."""
@@ -80,11 +75,20 @@ class GraphEngine:
         # Keras resets `jit_compile` if a layer does not support it.
         compiled = model.jit_compile if requested else is_worth_compiling(model, data, plan)
         acting = any(not isinstance(c, EpochListener) for c in plan.callbacks)
-        watched = acting or overrides_logs(model) or compiled or _has_long_epochs(model, data, plan)
+        watched = (
+            acting
+            or overrides_logs(model)
+            or compiled
+            or isinstance(data, StreamData)
+            or isinstance(validation, StreamData)
+            or stays_on_host(data.X)
+            or (validation is not None and stays_on_host(validation.X))
+            or _has_long_epochs(model, data, plan)
+        )
         with tracing():
             run = _Run(model, data, validation, plan, watched=watched, xla=compiled)
         result = run_training(model, data, plan, run.watched if watched else run.unwatched)
-        return replace(result, compiled=bool(run.blocks))
+        return replace(result, compiled=bool(run.compiled.sizes))
 
     def predict(self, model: keras.Model, X: Features, batch_size: int) -> Iterator[np.ndarray]:
         """Compute the output of ``model`` for each row of ``X``; see `Engine.predict`."""
@@ -131,6 +135,31 @@ def _may_change_models(callback: keras.callbacks.Callback) -> bool:
     return not is_known or type(callback) is keras.callbacks.LambdaCallback
 
 
+class _Pace:
+    """How many steps the next call of the graph takes, which does not affect the results.
+
+    Parameters
+    ----------
+    listeners : sequence of EpochListener, default=()
+        They are told the number of the last step after each call.
+    """
+
+    def __init__(self, listeners: Sequence[EpochListener] = ()) -> None:
+        self.steps = 1
+        self._listeners = listeners
+        self._done = 0
+
+    def start(self) -> None:
+        """Count the steps of another epoch."""
+        self._done = 0
+
+    def report(self, n_steps: int, logs: Logs) -> None:
+        """Tell that steps are done."""
+        self._done += n_steps
+        for listener in self._listeners:
+            listener.on_train_batch_end(self._done - 1, logs)
+
+
 class _Run:
     """A training run: the arrays on the device, and the traced functions.
 
@@ -142,8 +171,8 @@ class _Run:
     def __init__(
         self,
         model: keras.Model,
-        data: TrainingData,
-        validation: TrainingData | None,
+        data: Data,
+        validation: Data | None,
         plan: TrainingPlan,
         *,
         watched: bool,
@@ -152,28 +181,33 @@ class _Run:
         self.model = model
         self.plan = plan
         self.xla = xla
-        self.first_row = data.features(slice(0, 1)), data.y[:1]
-        self.n_samples = data.n_samples
-        self.lengths = lengths_of(data)
-        self.rows = None if data.rows is None else data.rows.astype(np.int32, copy=False)
-        self.data = _upload(data)
-        self.held_out: DeviceData | None = None
-        if validation is not None:
-            shared = self.data.X if validation.X is data.X else None
-            self.held_out = _upload(validation, shared)
-            rows = np.arange(validation.n_samples) if validation.rows is None else validation.rows
-            lengths = lengths_of(validation)
-            rows = rows if lengths is None else rows[np.argsort(lengths, kind="stable")]
-            self.held_out_order = rows.astype(np.int32)
+        example = data.example if isinstance(data, StreamData) else data
+        self.first_row = example.features(slice(0, 1)), example.y[:1]
+        self.stream: StreamData | None = None
+        X: Features | None = None
+        if isinstance(data, StreamData):
+            self.stream = data
+            self.data: Placed = _one_row(data.example)
+        else:
+            X, self.n_samples, self.lengths = data.X, data.n_samples, lengths_of(data)
+            self.rows = None if data.rows is None else data.rows.astype(np.int32, copy=False)
+            self.data = place(data)
+        self.held_out: Placed | None = None
+        self.held_out_stream: StreamData | None = None
+        if isinstance(validation, StreamData):
+            self.held_out_stream = validation
+            self.held_out = _one_row(validation.example)
+        elif validation is not None:
+            self.held_out = place(validation, self.data if validation.X is X else None)
+            self.held_out_order = _validation_order(validation)
         self.batch_size = tf.constant(plan.batch_size)
-        self.validation_batch_size = tf.constant(plan.validation_batch_size)
-        self.rows_per_block = plan.batch_size * steps_per_block(data, plan.batch_size)
-        self.blocks: list[tuple[int, int, Callable[..., Any]]] = []
+        self.steps_per_block = steps_per_block(data, plan.batch_size)
         self.to_renew: set[Step] = set()
         if watched and any(map(_may_change_models, plan.callbacks)):
             steps: tuple[Step, ...] = ("train_step", "test_step")
             self.to_renew = {step for step in steps if not programs.has(model, step)}
-        self.steps = self.validation_steps = 1  # per call
+        self.pace = _Pace([c for c in plan.callbacks if isinstance(c, EpochListener)])
+        self.validation_pace = _Pace()
         self._look_up()
         if watched:
             self._trace_parts()
@@ -193,14 +227,15 @@ class _Run:
         self.program = programs.get(self.model, Program)
         self.trainee = Trainee(self.model, self.plan.batch_size, self.data.n_steps)
         self.state = values_of(self.trainee.variables)
+        required = self.plan.jit_compile != "auto"
+        self.compiled = CompiledSteps(self.program, self.trainee, self.data, required=required)
         self.own_state = values_of(state_of(self.model, with_training=True))
 
     def _trace_training(self) -> None:
         self.train = self.program.train(self.trainee, self.data)
         self.reset = self.program.reset(self.trainee)
-        self.blocks = []
         if self.xla:
-            self._compile_blocks(required=self.plan.jit_compile != "auto")
+            self._compile()
 
     def _trace_validation(self, step: Step) -> None:
         assert self.held_out is not None
@@ -209,34 +244,21 @@ class _Run:
         self.reset_held_out = program.reset(self.trainee)
         self.held_out_state = values_of(state_of(self.model, with_training=True))
 
-    def _compile_blocks(self, *, required: bool) -> None:
-        """Let XLA compile full batches; raise if that fails and is ``required``.
+    def _compile(self) -> None:
+        """Let XLA compile full batches.
 
-        If required, it also compiles the last, short batch, since its random numbers differ from
-        TensorFlow's.
+        On request, it also compiles the last, short batch, since its random numbers differ from
+        TensorFlow's, and other batches of a stream when they come.
         """
-        batch_size = self.plan.batch_size
-        short = self.n_samples % batch_size
-        sizes = [(self.rows_per_block, batch_size)] + [(short, short)] * bool(required and short)
+        compiled, batch_size = self.compiled, self.plan.batch_size
         if overrides_logs(self.model):
-            if required:
+            if compiled.required:
                 raise NotImplementedError("XLA does not compile a training step of the model's own")
             return
-        try:
-            blocks = []
-            for n_rows, batch_size in sizes:
-                block = self.program.block(self.trainee, self.data, n_rows, batch_size)
-                if draws_random_numbers(block) and not required:
-                    raise NotImplementedError("XLA would draw different random numbers")
-                rows = self._rows_of(np.zeros(n_rows, np.int32))
-                with without_native_logs():  # XLA logs its start
-                    block(self.state, *rows, tf.constant(0))  # compiles, without a step
-                blocks.append((n_rows, batch_size, block))
-        except Exception as error:
-            if required:
-                raise compilation_error(error) from error
-        else:
-            self.blocks = blocks
+        compiled.compile(batch_size, self.steps_per_block)
+        short = 0 if self.stream is not None else self.n_samples % batch_size
+        if compiled.required and short:
+            compiled.compile(short, 1)
 
     def watched(self, callbacks: keras.callbacks.CallbackList, numbers: range) -> None:
         """Train epoch by epoch, so that callbacks can act in between."""
@@ -254,43 +276,121 @@ class _Run:
     def _validate(self) -> Logs:
         """Evaluate the validation rows, in pieces if there are many."""
         assert self.held_out is not None
-        order, batch_size = self.held_out_order, self.validation_batch_size
         self.reset_held_out(self.held_out_state)
+        if self.held_out_stream is not None:
+            validate = partial(_call_on, self.validate, self.held_out_state)
+            return self._blocks(self.held_out_stream, self.validation_pace, lambda _: validate)
         held_out = self.held_out_state, self.held_out
-        arguments = self.validate, *held_out, order, batch_size, self.validation_steps
-        logs, self.validation_steps = self._pieces(*arguments)
-        return logs
+        rows = self.held_out_order, self.plan.validation_batch_size
+        return self._pieces(self.validate, *held_out, *rows, self.validation_pace)
 
     def _pieces(
         self,
         function: Callable[..., Any],
         state: list[tf.Variable],
-        data: DeviceData,
+        data: Placed,
         order: np.ndarray,
-        batch_size: tf.Tensor,
-        steps: int,
-    ) -> tuple[Logs, int]:
-        """Take a step for each batch; return the last logs, and the steps for the next call."""
-        rows_per_step, done, logs = int(batch_size), 0, {}
+        batch_size: int,
+        pace: _Pace,
+    ) -> Logs:
+        """Take a step for each batch; return the last logs."""
+        done = 0
+        logs: Logs = {}
         while done < len(order):
             began = time.perf_counter()
-            piece = order[done : done + steps * rows_per_step]
-            logs = _to_numpy(call(function, state, data.tensors, tf.constant(piece), batch_size))
+            steps = min(pace.steps, data.most_steps(batch_size))
+            piece = order[done : done + steps * batch_size]
+            bounds = np.minimum(np.arange(0, len(piece) + batch_size, batch_size), len(piece))
+            logs = _call_on(function, state, *data.block(piece), bounds)
             done += len(piece)
-            steps = _next_size(steps, time.perf_counter() - began)
+            pace.steps = _next_size(steps, time.perf_counter() - began)
+            pace.report(len(bounds) - 1, logs)
             check_interrupt()
-        return logs, steps
+        return logs
+
+    def _blocks(
+        self,
+        stream: StreamData,
+        pace: _Pace,
+        start: Callable[[Block], Callable[..., Logs]],
+    ) -> Logs:
+        """Take a step for each batch of a stream, while the next ones are read.
+
+        ``start`` gets a block when the one before is done, and returns what to call with its
+        tensors, row numbers and bounds.
+        """
+
+        def timed(block: Block) -> Callable[[], tuple[int, Logs]]:
+            take = start(block)
+            order = np.arange(block.bounds[-1], dtype=np.int32)
+
+            def run() -> tuple[int, Logs]:
+                began = time.perf_counter()
+                logs = take(block.tensors, order, block.bounds)
+                pace.steps = _next_size(block.n_batches, time.perf_counter() - began)
+                return block.n_batches, logs
+
+            return run
+
+        logs: Logs = {}
+        with blocks_of(stream, lambda: pace.steps) as blocks:
+            for n_steps, of_block in overlapping(blocks, timed):
+                logs = of_block
+                pace.report(n_steps, logs)
+                check_interrupt()
+        return logs
 
     def _epoch(self, epoch: int) -> Logs:
         """Train one epoch, in pieces if it is long."""
         self._renew_training()
+        self.pace.start()
+        if self.stream is not None:
+            self.reset(self.own_state)
+            return self._blocks(self.stream, self.pace, self._start_block)
         order = self._order(epoch)
         self.reset(self.own_state)
-        done, logs = self._compiled_steps(order)
+        done = 0
+        logs: Logs = {}
+        for batch_size in self.compiled.sizes:
+            end = done + (len(order) - done) // batch_size * batch_size
+            compiled = self.compiled.train(self.data.take, order[done:end], batch_size)
+            for n_steps, of_block in compiled:
+                logs = _to_numpy(of_block)
+                self.pace.report(n_steps, logs)
+                check_interrupt()
+            done = end
         if done < len(order):
-            data = self.state, self.data
-            arguments = self.train, *data, order[done:], self.batch_size, self.steps
-            logs, self.steps = self._pieces(*arguments)
+            rows = order[done:], self.plan.batch_size
+            logs = self._pieces(self.train, self.state, self.data, *rows, self.pace)
+        return logs
+
+    def _start_block(self, block: Block) -> Callable[..., Logs]:
+        """Return what trains on a block of a stream."""
+        if not self.compiled.sizes:
+            return partial(_call_on, self.train, self.state)
+        if self.compiled.required:
+            for batch_size in set(np.diff(block.bounds).tolist()) - set(self.compiled.sizes):
+                self.compiled.compile(batch_size, 1)
+        return self._train_compiled
+
+    def _train_compiled(
+        self, tensors: tuple[tf.Tensor, ...], order: np.ndarray, bounds: np.ndarray
+    ) -> Logs:
+        """Take steps for batches of different sizes, some of which are compiled."""
+        logs: Logs = {}
+        sizes, first = np.diff(bounds), 0
+        while first < len(sizes):
+            size = int(sizes[first])
+            same = sizes[first:] == size
+            last = first + (len(same) if same.all() else int(same.argmin()))
+            rows = order[bounds[first] : bounds[last]]
+            if size in self.compiled.sizes:
+                for _, of_block in self.compiled.train(partial(rows_of, tensors), rows, size):
+                    logs = _to_numpy(of_block)
+            else:
+                of_run = bounds[first : last + 1] - bounds[first]
+                logs = _call_on(self.train, self.state, tensors, rows, of_run)
+            first = last
         return logs
 
     def _renew_training(self) -> None:
@@ -319,25 +419,9 @@ class _Run:
                 create_variables(self.model, *self.first_row)
                 self._trace_validation("test_step")
 
-    def _compiled_steps(self, order: np.ndarray) -> tuple[int, Logs]:
-        """Take the compiled steps of an epoch; return their number of rows and the last logs."""
-        done, logs = 0, {}
-        for n_rows, batch_size, block in self.blocks:
-            end = done + (len(order) - done) // batch_size * batch_size
-            for start in range(done, end, n_rows):
-                rows = order[start : min(start + n_rows, end)]
-                n_steps = tf.constant(len(rows) // batch_size)
-                logs = block(self.state, *self._rows_of(padded(rows, n_rows)), n_steps)
-                check_interrupt()
-            done = end
-        return done, _to_numpy(logs)
-
-    def _rows_of(self, rows: np.ndarray) -> list[tf.Tensor]:
-        X, *others = (tf.gather(tensor, rows) for tensor in self.data.tensors)
-        return [widened(X), *others]
-
     def unwatched(self, callbacks: keras.callbacks.CallbackList, numbers: range) -> None:
         """Train several epochs per call, and call the callbacks afterwards."""
+        assert isinstance(self.data, DeviceData)
         most = max(1, _ORDER_BYTES // (4 * self.n_samples))
         remaining, size = list(numbers), 1
         while remaining:
@@ -346,11 +430,11 @@ class _Run:
             orders = tf.constant(np.stack([self._order(epoch) for epoch in together]))
             due = [is_due(self.plan, epoch) for epoch in together]
             held: tuple[Any, ...] = ()
-            if self.held_out is not None:
+            if isinstance(self.held_out, DeviceData):
                 held = (
                     self.held_out.tensors,
                     tf.constant(self.held_out_order),
-                    self.validation_batch_size,
+                    tf.constant(self.plan.validation_batch_size),
                     tf.constant(due),
                 )
             logs = call(self.epochs, self.state, self.data.tensors, orders, self.batch_size, *held)
@@ -374,6 +458,18 @@ class _Run:
         )
         order = order.astype(np.int32)
         return order if self.rows is None else self.rows[order]
+
+
+def _call_on(
+    function: Callable[..., Any],
+    state: list[tf.Variable],
+    tensors: tuple[tf.Tensor, ...],
+    order: np.ndarray,
+    bounds: np.ndarray,
+) -> Logs:
+    """Take a step for each batch of the rows in ``order``."""
+    rows = tf.constant(order), tf.constant(bounds.astype(np.int32, copy=False))
+    return _to_numpy(call(function, state, tensors, *rows))
 
 
 def _has_long_epochs(model: keras.Model, data: TrainingData, plan: TrainingPlan) -> bool:
@@ -409,39 +505,16 @@ def _to_numpy(logs: Any) -> Logs:
     return flat(dict(tf.nest.map_structure(lambda value: value.numpy(), logs)))
 
 
-def _upload(data: TrainingData, X: tf.Tensor | None = None) -> DeviceData:
-    """Copy arrays to the device, labels and weights to the positions of their rows in X."""
-
-    def placed(values: np.ndarray) -> tf.Tensor:
-        if data.rows is None:
-            return tf.constant(values)
-        full = np.zeros((data.X.shape[0], *values.shape[1:]), values.dtype)
-        full[data.rows] = values
-        return tf.constant(full)
-
-    weights = None if data.sample_weight is None else placed(data.sample_weight)
-    X = _copy_features(data.X) if X is None else X
-    return DeviceData(X, placed(data.y), weights, open_steps(data.X))
+def _one_row(example: TrainingData) -> DeviceData:
+    """Copy the first row of a batch of a stream."""
+    weights = None if example.sample_weight is None else tf.constant(example.sample_weight[:1])
+    X = tf.constant(example.features(slice(0, 1)))
+    return DeviceData(X, tf.constant(example.y[:1]), weights, open_steps(example.X))
 
 
-def _copy_features(X: Features) -> tf.Tensor:
-    """Copy X to the device, without an intermediate copy if it is large.
-
-    Numbers of few bits stay so, and are cast batch by batch.
-    """
-    is_gpu = bool(tf.config.list_logical_devices("GPU"))
-    narrow = X.narrow if isinstance(X, CastOnRead) and not is_gpu else None
-    if narrow is not None:
-        X = narrow
-    n_bytes = int(np.prod(X.shape, dtype=np.int64)) * X.dtype.itemsize
-    if n_bytes < _LARGE or is_gpu:
-        return tf.constant(dense(X[:]))
-    # TensorFlow copies a NumPy array twice unless it is aligned.
-    buffer = np.empty(n_bytes + _ALIGNMENT, np.uint8)
-    start = -buffer.ctypes.data % _ALIGNMENT
-    aligned = buffer[start : start + n_bytes].view(X.dtype).reshape(X.shape)
-    rows = max(1, _LARGE * X.shape[0] // n_bytes)
-    for first in range(0, X.shape[0], rows):
-        aligned[first : first + rows] = dense(X[first : first + rows])
-        check_interrupt()
-    return tf.experimental.dlpack.from_dlpack(aligned.__dlpack__())
+def _validation_order(validation: TrainingData) -> np.ndarray:
+    """Return the rows of X to validate on, those of similar lengths next to each other."""
+    rows = np.arange(validation.n_samples) if validation.rows is None else validation.rows
+    lengths = lengths_of(validation)
+    rows = rows if lengths is None else rows[np.argsort(lengths, kind="stable")]
+    return rows.astype(np.int32)

@@ -11,7 +11,6 @@ import math
 import threading
 import weakref
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -21,6 +20,12 @@ from keras_multiclass._shared.keras.overrides import overrides_logs, overrides_p
 from keras_multiclass._shared.upstream.tensorflow import captures_nothing
 from keras_multiclass._training.engine.adam import KernelAdam
 from keras_multiclass._training.engine.binding import state_of, trace
+from keras_multiclass._training.engine.device_data import (
+    Placed,
+    wide_dtype,
+    widened,
+    with_open_steps,
+)
 from keras_multiclass._training.engine.fingerprint import UndescribableError, fingerprint
 from keras_multiclass._training.engine.flat import FlatOptimizer
 from keras_multiclass._training.engine.loss_average import step_of
@@ -32,39 +37,6 @@ _COUNT = tf.TensorSpec([], tf.int32)
 _FLAGS = tf.TensorSpec([None], tf.bool)
 # Per structure. Some ten are in use, and compiled ones for many batch sizes.
 _MOST_TRACES = 32
-
-
-@dataclass(frozen=True)
-class DeviceData:
-    """Arrays on the device: all rows of X, with labels and weights at the same positions.
-
-    Attributes
-    ----------
-    X : tf.Tensor of shape (n_rows, ...)
-        Features, of the network's dtype or of fewer than 32 bits; see `widened`.
-    y : tf.Tensor of int32 of shape (n_rows,)
-        Class indices.
-    sample_weight : tf.Tensor of shape (n_rows,) or (n_rows, n_members), or None
-        Weights, or a mask of the rows that each member of an ensemble trains on.
-    n_steps : int, default=None
-        Typical number of steps of sequences of any length.
-    """
-
-    X: tf.Tensor
-    y: tf.Tensor
-    sample_weight: tf.Tensor | None
-    n_steps: int | None = None
-
-    @property
-    def tensors(self) -> tuple[tf.Tensor, ...]:
-        """The tensors that are not None."""
-        return tuple(t for t in (self.X, self.y, self.sample_weight) if t is not None)
-
-    @property
-    def signature(self) -> tuple[tf.TensorSpec, ...]:
-        """Their specs, for any number of rows, and of steps if these are open."""
-        X, *others = (tf.TensorSpec([None, *t.shape[1:]], t.dtype) for t in self.tensors)
-        return (X if self.n_steps is None else _with_open_steps(X)), *others
 
 
 class Trainee:
@@ -150,19 +122,20 @@ class Program:
             self._values_per_row[input_shape] = known
         return self._values_per_row[input_shape]
 
-    def train(self, trainee: Trainee, data: DeviceData) -> Any:
-        """Get ``f(state, *data, order, batch_size) -> logs``.
+    def train(self, trainee: Trainee, data: Placed) -> Any:
+        """Get ``f(state, *data, order, bounds) -> logs``.
 
-        It takes a step for each batch of the rows in ``order``; the metrics are not reset.
+        It takes a step for each batch of the rows in ``order``, which begin at the ``bounds`` and
+        end at the next one; the metrics are not reset.
         """
 
         def train(*arguments: tf.Tensor) -> Any:
-            *tensors, order, batch_size = arguments
+            *tensors, order, bounds = arguments
             with trainee.optimizing():
-                return _steps(model, "train_step", tensors, order, batch_size)
+                return _steps(model, "train_step", tensors, order, bounds)
 
         model = trainee.model
-        return self._training(trainee, "train", train, (*data.signature, _ROWS, _COUNT))
+        return self._training(trainee, "train", train, (*data.signature, _ROWS, _ROWS))
 
     def step(self, model: keras.Model, name: str, batch: Sequence[tf.TensorSpec]) -> Any:
         """Get ``f(state, *batch) -> logs``, which takes one step; the metrics are not reset.
@@ -179,7 +152,7 @@ class Program:
 
         return self._get(model, (name, batch, model.jit_compile), make)
 
-    def block(self, trainee: Trainee, data: DeviceData, n_rows: int, batch_size: int) -> Any:
+    def block(self, trainee: Trainee, data: Placed, n_rows: int, batch_size: int) -> Any:
         """Get ``f(state, *rows, n_steps) -> logs``, compiled by XLA.
 
         It gets ``n_rows`` rows in full batches, and takes a step for each of the first
@@ -203,10 +176,8 @@ class Program:
             return trace(model, trainee.variables, block, (*rows, _COUNT), jit_compile=True)
 
         model = trainee.model
-        rows = tuple(
-            tf.TensorSpec([n_rows, *spec.shape[1:]], _wide_dtype(spec.dtype))
-            for spec in data.signature
-        )
+        X, *others = (tf.TensorSpec([n_rows, *s.shape[1:]], s.dtype) for s in data.signature)
+        rows = tf.TensorSpec(X.shape, wide_dtype(X.dtype)), *others
         return self._get(model, ("block", batch_size, rows), make)
 
     def reset(self, trainee: Trainee) -> Any:
@@ -223,21 +194,21 @@ class Program:
         model = trainee.model
         return self._get(model, ("reset", trainee.threads), make)
 
-    def validate(self, trainee: Trainee, data: DeviceData) -> Any:
-        """Get ``f(state, *data, order, batch_size) -> logs``; the metrics are not reset."""
+    def validate(self, trainee: Trainee, data: Placed) -> Any:
+        """Get ``f(state, *data, order, bounds) -> logs``; the metrics are not reset."""
 
         def validate(*arguments: tf.Tensor) -> Any:
-            *tensors, order, batch_size = arguments
-            return _steps(model, "test_step", tensors, order, batch_size)
+            *tensors, order, bounds = arguments
+            return _steps(model, "test_step", tensors, order, bounds)
 
         def make() -> Any:
             state = state_of(model, with_training=True)
             return trace(model, state, validate, signature, threads=trainee.threads)
 
-        model, signature = trainee.model, (*data.signature, _ROWS, _COUNT)
+        model, signature = trainee.model, (*data.signature, _ROWS, _ROWS)
         return self._get(model, ("validate", signature, trainee.threads), make)
 
-    def epochs(self, trainee: Trainee, data: DeviceData, validation: DeviceData | None) -> Any:
+    def epochs(self, trainee: Trainee, data: Placed, validation: Placed | None) -> Any:
         """Get ``f(state, data, orders, batch_size, *held_out) -> (logs, validation_logs)``.
 
         It trains an epoch for each row of ``orders``. ``held_out`` is empty, or ``(data, order,
@@ -248,13 +219,14 @@ class Program:
         def epochs(data: Any, orders: tf.Tensor, batch_size: tf.Tensor, *held: Any) -> Any:
             def one(epoch: tf.Tensor) -> Any:
                 model.reset_metrics()
-                logs = _steps(model, "train_step", data, orders[epoch], batch_size)
+                bounds = _bounds(tf.shape(orders)[1], batch_size)
+                logs = _steps(model, "train_step", data, orders[epoch], bounds)
                 if not held:
                     return logs, {}
                 held_out, order, held_batch_size, due = held
-                order = order[: tf.where(due[epoch], tf.size(order), 0)]
+                bounds = _bounds(tf.where(due[epoch], tf.size(order), 0), held_batch_size)
                 model.reset_metrics()
-                return logs, _steps(model, "test_step", held_out, order, held_batch_size)
+                return logs, _steps(model, "test_step", held_out, order, bounds)
 
             metrics = _results(model)
             with trainee.optimizing():
@@ -290,7 +262,7 @@ class Program:
             # The forward pass is a third of a training step.
             self._threads[size] = choose_threads(model, batch_size / 3, n_steps)
         threads = self._threads[size]
-        X = X if n_steps is None else _with_open_steps(X)
+        X = X if n_steps is None else with_open_steps(X)
         return self._get(model, ("predict", X, threads), make)
 
     def _training(
@@ -303,19 +275,6 @@ class Program:
         return self._get(trainee.model, (name, signature, threads), make)
 
 
-def widened(X: tf.Tensor) -> tf.Tensor:
-    """Cast the features of a batch that are kept in fewer than 32 bits to save memory."""
-    return tf.cast(X, _wide_dtype(X.dtype))
-
-
-def _with_open_steps(X: tf.TensorSpec) -> tf.TensorSpec:
-    return tf.TensorSpec([X.shape[0], None, *X.shape[2:]], X.dtype)
-
-
-def _wide_dtype(dtype: tf.DType) -> tf.DType:
-    return tf.as_dtype(keras.config.floatx()) if dtype.size < 4 and not dtype.is_bool else dtype
-
-
 def _results(model: keras.Model) -> Any:
     """Read the metrics as they are now: a result may be a variable, which a reset changes."""
 
@@ -325,38 +284,43 @@ def _results(model: keras.Model) -> Any:
     return tf.nest.map_structure(read, model.get_metrics_result())
 
 
+def _bounds(n_rows: tf.Tensor, batch_size: tf.Tensor) -> tf.Tensor:
+    """Return where the batches of some rows begin, and the last one ends."""
+    return tf.minimum(tf.range(0, n_rows + batch_size, batch_size), n_rows)
+
+
 def _steps(
     model: keras.Model,
     name: str,
     tensors: Sequence[tf.Tensor],
     order: tf.Tensor,
-    batch_size: tf.Tensor,
+    bounds: tf.Tensor,
 ) -> Any:
     """Take one step of a kind per batch, and return the logs of the last one."""
     step = step_of(model, name)
-    n_samples = tf.size(order)
+    n_batches = tf.size(bounds) - 1
 
-    def take(start: tf.Tensor) -> Any:
-        rows = order[start : tf.minimum(start + batch_size, n_samples)]
+    def take(number: tf.Tensor) -> Any:
+        rows = order[bounds[number] : bounds[number + 1]]
         X, *others = (tf.gather(tensor, rows) for tensor in tensors)
         return step((widened(X), *others))
 
     if not overrides_logs(model):  # the logs are the metrics, which are computed once
 
-        def body(start: tf.Tensor) -> tuple[tf.Tensor]:
-            take(start)
-            return (start + batch_size,)
+        def body(number: tf.Tensor) -> tuple[tf.Tensor]:
+            take(number)
+            return (number + 1,)
 
         tf.while_loop(
-            lambda start: start < n_samples, body, (tf.constant(0),), parallel_iterations=1
+            lambda number: number < n_batches, body, (tf.constant(0),), parallel_iterations=1
         )
         return _results(model)
 
     logs = take(tf.constant(0))
     _, logs = tf.while_loop(
-        lambda start, _: start < n_samples,
-        lambda start, _: (start + batch_size, take(start)),
-        (batch_size, logs),
+        lambda number, _: number < n_batches,
+        lambda number, _: (number + 1, take(number)),
+        (tf.constant(1), logs),
     )
     return logs
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_multiclass._data.cast_on_read import CastOnRead
 from keras_multiclass._data.rows import Data, Features, StreamData, TrainingData
 from keras_multiclass._data.sequences import Sequences
 from keras_multiclass._shared.keras.epoch_callbacks import EpochListener
@@ -18,12 +16,15 @@ from keras_multiclass._shared.messages import format_list
 from keras_multiclass._shared.upstream.keras_training import profiles_batches
 from keras_multiclass._training.engine.base import EngineName, TrainingPlan, TrainingResult
 from keras_multiclass._training.engine.keras import KerasEngine
+from keras_multiclass._training.engine.memory import (
+    MEMORY_SHARE,
+    dense_bytes,
+    is_too_large,
+    stays_on_host,
+)
 from keras_multiclass._training.engine.traceable import PREDICTING, TracingError, why_no_graph_of
 from keras_multiclass.exceptions import EngineError
 
-STREAMED = "a stream is trained on batch by batch"
-# Data of a larger share of the machine's memory are read batch by batch.
-MEMORY_SHARE = 0.25
 # A batch to predict has as many rows as fit into so many bytes, but no more than these.
 _PREDICTION_BATCH_BYTES = 2**24
 _MOST_ROWS_PER_BATCH = 128
@@ -89,8 +90,7 @@ def train(
     reason = (
         "engine='keras'" if requested == "keras" else why_not_graph(model, data, validation, plan)
     )
-    # Streams always have a reason; this check is for the types.
-    if reason is None and isinstance(data, TrainingData) and not isinstance(validation, StreamData):
+    if reason is None:
         from keras_multiclass._training.engine.graph import GraphEngine
 
         try:
@@ -207,25 +207,27 @@ def why_not_graph(
     model: keras.Model, data: Data, validation: Data | None, plan: TrainingPlan
 ) -> str | None:
     """Return why the graph engine cannot run a plan, or None if it can."""
-    if isinstance(data, StreamData) or isinstance(validation, StreamData):
-        return STREAMED
     reason = why_no_graph_of(model)
     if reason is not None:
         return reason
-    if _holds_strings(data.X):
+    if _holds_strings(_features_of(data)):
         return "X holds strings"
     acting = [type(c).__name__ for c in plan.callbacks if _acts_in_batches(c)]
     if acting:
         return f"callbacks that act on batches ({format_list(acting)}) need Keras' own step"
-    needed = _dense_bytes(data.X)
-    if validation is not None and validation.X is not data.X:
-        needed += _dense_bytes(validation.X)
-    if needed > MEMORY_SHARE * machine_memory():
+    in_memory = [rows.X for rows in (data, validation) if isinstance(rows, TrainingData)]
+    copied = {id(X): X for X in in_memory if not stays_on_host(X)}
+    needed = sum(map(dense_bytes, copied.values()))
+    if is_too_large(needed):
         return (
             f"X takes {needed / 2**30:.1f} GiB, more than {MEMORY_SHARE:.0%} of the memory, and is "
             "read batch by batch"
         )
     return None
+
+
+def _features_of(data: Data) -> Features:
+    return data.example.X if isinstance(data, StreamData) else data.X
 
 
 def _holds_strings(X: Features) -> bool:
@@ -247,16 +249,3 @@ def _acts_in_batches(callback: keras.callbacks.Callback) -> bool:
         hook in vars(callback) or getattr(type(callback), hook) is not getattr(base, hook)
         for hook in _BATCH_HOOKS
     )
-
-
-def _dense_bytes(X: Features) -> int:
-    narrow = X.narrow if isinstance(X, CastOnRead) else None
-    return int(np.prod(X.shape, dtype=np.int64)) * (X if narrow is None else narrow).dtype.itemsize
-
-
-def machine_memory() -> float:
-    """Return the bytes of memory of the machine; infinity if they are unknown."""
-    try:
-        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (AttributeError, ValueError, OSError):  # not on Windows
-        return float("inf")

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_multiclass._data.rows import TrainingData
+from keras_multiclass._data.rows import Data, StreamData
 from keras_multiclass._shared.upstream.tensorflow import operations_of
 from keras_multiclass._training.engine.base import TrainingPlan
 from keras_multiclass._training.engine.work import multiplications
@@ -50,7 +50,7 @@ _FAST_KERAS_LAYERS = (
 )
 
 
-def is_worth_compiling(model: keras.Model, data: TrainingData, plan: TrainingPlan) -> bool:
+def is_worth_compiling(model: keras.Model, data: Data, plan: TrainingPlan) -> bool:
     """Whether XLA should compile the steps of a training run if the user leaves it open.
 
     It depends on the arguments alone, so that the same training gives the same numbers.
@@ -59,12 +59,12 @@ def is_worth_compiling(model: keras.Model, data: TrainingData, plan: TrainingPla
     ----------
     model : keras.Model
         Built.
-    data : TrainingData
+    data : TrainingData or StreamData
         Training rows.
     plan : TrainingPlan
         How to train.
     """
-    per_epoch = data.n_steps(plan.batch_size)
+    per_epoch = data.n_steps(plan.batch_size) or 0
     return (
         per_epoch >= _FEWEST_STEPS_PER_EPOCH
         and plan.epochs * per_epoch >= _FEWEST_STEPS
@@ -73,21 +73,24 @@ def is_worth_compiling(model: keras.Model, data: TrainingData, plan: TrainingPla
     )
 
 
-def steps_per_block(data: TrainingData, batch_size: int) -> int:
+def steps_per_block(data: Data, batch_size: int) -> int:
     """Choose how many steps one compiled call takes: a few megabytes of rows, at most one epoch.
 
     Where the epoch decides, it is a power of two, so that other numbers of rows share the trace.
 
     Parameters
     ----------
-    data : TrainingData
+    data : TrainingData or StreamData
         Training rows.
     batch_size : int
         Rows per step.
     """
-    row_bytes = max(1, int(np.prod(data.X.shape[1:])) * data.X.dtype.itemsize)
+    if isinstance(data, StreamData):
+        X, whole = data.example.X, data.n_batches or _MOST_STEPS_PER_BLOCK
+    else:
+        X, whole = data.X, max(1, data.n_samples // batch_size)
+    row_bytes = max(1, int(np.prod(X.shape[1:])) * X.dtype.itemsize)
     fitting = _MOST_BLOCK_BYTES // (row_bytes * batch_size)
-    whole = max(1, data.n_samples // batch_size)
     return max(1, min(fitting, _MOST_STEPS_PER_BLOCK, 1 << (whole - 1).bit_length()))
 
 

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
-from keras_multiclass._data.categories import CategoricalColumns
-from keras_multiclass._data.column_choice import is_open_choice
-from keras_multiclass._data.expansion.expansion import Expansion, learn_columns
-from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.given_split import is_given_split
+from keras_multiclass._data.image_paths import refuse_one_path
+from keras_multiclass._data.image_schema import ImageFileSchema
 from keras_multiclass._data.one_input import check_one_input, count_rows
-from keras_multiclass._data.ragged import arrange, shape_of
-from keras_multiclass._data.rows import Data, Features
-from keras_multiclass._data.sequences import Sequences
+from keras_multiclass._data.ragged import arrange
+from keras_multiclass._data.rows import Data
 from keras_multiclass._data.statistics import ArrayStatistics
-from keras_multiclass._data.text import TextParameters, check_no_vectorizer, is_text
 from keras_multiclass._data.tokens import occurring_tokens
 from keras_multiclass._network.backbone_resolution import NetworkParameters
 from keras_multiclass._network.input_backbones import InputNetworks
-from keras_multiclass._shared.keras.environment import array_dtype
 from keras_multiclass._shared.messages import describe, invalid
 from keras_multiclass._training.defaults import resolve_auto
 from keras_multiclass._training.fit_parameters import FitParameters
+from keras_multiclass._training.reading.features import learn_features, reads_texts
 from keras_multiclass._training.reading.meta_estimators import explaining_encoded_target
 from keras_multiclass._training.reading.rows import RowReader
 from keras_multiclass._training.reading.run_data import KnownData, RunData
-from keras_multiclass._training.reading.several_inputs import learn_inputs
 from keras_multiclass._training.reading.validation import (
     check_split_arguments,
     check_validation_arguments,
@@ -53,6 +47,7 @@ def read_arrays(
 ) -> RunData:
     """Read arrays; the arguments are those of `read_data`."""
     check_container(request.X)
+    refuse_one_path(request.X)
     if not isinstance(backbone, InputNetworks):
         fixed = known is not None and not known.features.any_length
         row_shape = known.features.input_shape if known and fixed else None
@@ -63,7 +58,7 @@ def read_arrays(
     )
     check_split_arguments(parameters.settings.validation_split, request, has_validation)
     task = parameters.task.for_target(request.y, known.codec if known else None)
-    if not isinstance(backbone, InputNetworks) and _reads_texts(parameters, request.X, known):
+    if not isinstance(backbone, InputNetworks) and reads_texts(parameters, request.X, known):
         backbone = replace(backbone, is_text=True)
     if known is None:
         with explaining_encoded_target():
@@ -72,7 +67,7 @@ def read_arrays(
             codec.check_learned(codes)
         layout = parameters.settings.layout
         arranged = request.X if backbone.is_text else arrange(request.X, layout)
-        features, X = _learn_features(parameters, arranged, backbone, request.X)
+        features, X = learn_features(parameters, arranged, backbone, request.X)
     else:
         features, X = known.features, known.features.check(request.X)
         codec, codes = task.learn(request.y, known=known.codec)
@@ -84,7 +79,7 @@ def read_arrays(
         None if request.task == "partial_fit" else X.shape[0],  # others may follow
         None if known is None else known.recommendation,
     )
-    if known is None:
+    if known is None and not isinstance(features, ImageFileSchema):
         backbone.warn_if_ambiguous(shape, parameters.settings.layout)
     settings = resolve_auto(
         parameters,
@@ -139,79 +134,6 @@ def read_arrays(
         y=request.y,
         tokens=tokens,
     )
-
-
-def _reads_texts(parameters: FitParameters, X: object, known: KnownData | None) -> bool:
-    if known is not None:
-        return known.features.text is not None
-    # Positions of categories make an array of one column of strings a table.
-    choices = parameters.categorical_features, parameters.text_features
-    return is_text(X, column=all(map(is_open_choice, choices)))
-
-
-def _check_no_columns(parameters: FitParameters) -> None:
-    """Raise ``ValueError`` if columns are named although X holds texts alone."""
-    for name in ("categorical_features", "text_features"):
-        value = getattr(parameters, name)
-        if not is_open_choice(value):
-            raise ValueError(
-                invalid(
-                    f"`{name}`", "'from_dtype' or None for texts, strings in 1-d", describe(value)
-                )
-            )
-
-
-def _learn_features(
-    parameters: FitParameters, X: Any, backbone: NetworkParameters, given: object
-) -> tuple[FeatureSchema, Features]:
-    if isinstance(backbone, InputNetworks):
-        return learn_inputs(parameters, X, backbone, _learn_features)
-    dtype = array_dtype(parameters.settings.dtype)
-    vectorizer, arguments = parameters.text_vectorizer, parameters.routed_to("text_vectorizer")
-    if backbone.is_text:
-        _check_no_columns(parameters)
-        if backbone.text_form == "strings":
-            check_no_vectorizer(vectorizer, arguments, "the network reads terms instead of strings")
-        return FeatureSchema.learn_text(
-            X,
-            TextParameters(vectorizer, arguments, backbone.text_form),
-            dtype=dtype,
-            estimator_name=parameters.estimator_name,
-        )
-    check_no_vectorizer(vectorizer, arguments)
-    if isinstance(X, Sequences):
-        backbone.check_unequal(given, X)
-    token_ids = backbone.reads_token_ids and len(shape_of(X)) == 2
-    columns, expansion = _learn_columns(parameters, X, backbone)
-    return FeatureSchema.learn(
-        X,
-        dtype=dtype,
-        token_ids=token_ids,
-        columns=columns,
-        allow_nan=backbone.fills_gaps(shape_of(X)),
-        estimator_name=parameters.estimator_name,
-        integer_dtype=backbone.integer_dtype,
-        layout=parameters.settings.layout,
-        expansion=expansion,
-    )
-
-
-def _learn_columns(
-    parameters: FitParameters, X: object, backbone: NetworkParameters
-) -> tuple[CategoricalColumns | None, Expansion | None]:
-    if backbone.reads_tables and not isinstance(X, Sequences):
-        return learn_columns(X, parameters.categorical_features, parameters.text_features)
-    for name in ("categorical_features", "text_features"):
-        value = getattr(parameters, name)
-        if not is_open_choice(value):
-            raise ValueError(
-                invalid(
-                    f"`{name}`",
-                    "'from_dtype' or None unless a table backbone reads X",
-                    describe(value),
-                )
-            )
-    return None, None
 
 
 def _check_no_steps(steps_per_epoch: int | None, X: object) -> None:

@@ -1,0 +1,1 @@
+"""A table in Parquet files, streamed with `TableBatches`, beside the same rows in memory."""

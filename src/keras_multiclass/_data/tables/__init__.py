@@ -1,0 +1,1 @@
+"""Tables larger than memory, in files or lazy frames, as streams of batches."""
