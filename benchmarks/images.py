@@ -70,8 +70,12 @@ class PlainKeras:
         layers = [keras.Input(X.shape[1:]), keras.layers.Rescaling(1 / 255)]
         for filters in (32, 64, 128):
             layers += [
-                keras.layers.Conv2D(filters, 3, padding="same", activation="relu"),
-                keras.layers.Conv2D(filters, 3, padding="same", activation="relu"),
+                keras.layers.Conv2D(filters, 3, padding="same"),
+                keras.layers.BatchNormalization(),
+                keras.layers.ReLU(),
+                keras.layers.Conv2D(filters, 3, padding="same"),
+                keras.layers.BatchNormalization(),
+                keras.layers.ReLU(),
                 keras.layers.MaxPooling2D(padding="same"),
             ]
         layers += [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(10)]
@@ -103,18 +107,22 @@ def classifiers(epochs: int, seed: int) -> dict[str, Callable[[], Any]]:
     }
 
 
-def compare_accuracy(X: np.ndarray, y: np.ndarray, n_train: int, epochs: int | None) -> None:
+def compare_accuracy(
+    X: np.ndarray, y: np.ndarray, n_train: int, epochs: int | None, only: list[str] | None
+) -> None:
     """Print accuracies, their means and standard errors over splits."""
     n_test, default = SIZES[n_train]
     scores: dict[str, list[float]] = {}
     for seed in range(N_SPLITS):
         train, test = split(y, n_train, n_test, seed)
         for name, make in classifiers(epochs or default, seed).items():
+            if only is not None and name not in only:
+                continue
             predicted = make().fit(X[train], y[train]).predict(X[test])
             scores.setdefault(name, []).append(float(np.mean(predicted == y[test])))
             print(f"{n_train} images, split {seed}, {name}: {scores[name][-1]:.4f}", flush=True)
     for name, values in scores.items():
-        differences = np.subtract(values, scores["cnn"])
+        differences = np.subtract(values, scores.get("cnn", values))
         errors = [np.std(v, ddof=1) / len(values) ** 0.5 for v in (values, differences)]
         print(
             f"{n_train} images, {name}: {np.mean(values):.4f} ± {errors[0]:.4f}, "
@@ -148,12 +156,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with images_mnist5k.npz")
     parser.add_argument("--images", type=int, choices=SIZES, help="only this size")
+    parser.add_argument("--model", nargs="+", help="only these")
     parser.add_argument("--epochs", type=int, help="of all networks")
     arguments = parser.parse_args()
     X, y = load(arguments.data)
     for n_train in [arguments.images] if arguments.images else SIZES:
-        compare_accuracy(X, y, n_train, arguments.epochs)
-    compare_speed(X, y)
+        compare_accuracy(X, y, n_train, arguments.epochs, arguments.model)
+    if arguments.model is None:
+        compare_speed(X, y)
 
 
 if __name__ == "__main__":

@@ -13,11 +13,11 @@ import json, os, sys, threading, time
 import numpy as np
 from keras_multiclass import KerasMulticlassClassifier
 from keras_multiclass._data import cast_on_read, statistics
-from keras_multiclass._training.engine import device_data, graph
+from keras_multiclass._training.engine import blocks, device_data, graph
 
 # Much smaller chunks than by default (16 and 32 MiB), so that a copy of a small array stands out.
 cast_on_read._CHUNK_VALUES = statistics._CHUNK_VALUES = 2**18
-graph._PREDICTED_BYTES = device_data._BLOCK_BYTES = 2**22
+graph._PREDICTED_BYTES = device_data._BLOCK_BYTES = blocks._BLOCK_BYTES = 2**22
 
 
 def own_memory():  # without the pages of mapped files, which the system reclaims at will

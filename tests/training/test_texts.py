@@ -229,11 +229,6 @@ ERRORS = {
         TypeError,
         "Each text in X must be a string, or missing; got values of type 'int'. Convert",
     ),
-    "stream": (
-        lambda: small().fit(lambda: iter([(X, y)])),
-        TypeError,
-        "must be numbers; got texts. Pass all texts to fit",
-    ),
 }
 
 

@@ -53,6 +53,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
     """What the classifiers have in common: their parameters and methods."""
 
     _task: Task
+    reads_streams = True  # which reports by cross-validation ask for
 
     def __init__(
         self,
@@ -615,7 +616,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
 
 # Incremented whenever the attributes of a fitted classifier change, so that an older version of the
 # package rejects what it cannot read.
-_PICKLE_FORMAT = 7
+_PICKLE_FORMAT = 8
 
 # Estimators with locks as attributes could not be copied or pickled.
 _locks: weakref.WeakKeyDictionary[KerasClassifierBase, threading.RLock] = (

@@ -15,13 +15,7 @@ from keras_multiclass._data.column_names import Names, check_names, names_of
 from keras_multiclass._data.expansion.expansion import Expansion
 from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.foreign_frames import to_frame
-from keras_multiclass._data.image_files import ImageFiles
-from keras_multiclass._data.image_paths import (
-    are_paths,
-    are_strings_or_paths,
-    read_paths,
-    refuse_one_path,
-)
+from keras_multiclass._data.image_paths import are_paths, refuse_one_path
 from keras_multiclass._data.offsets import Offsets, has_precision, some_rows
 from keras_multiclass._data.one_input import check_one_input
 from keras_multiclass._data.precision import warn_of_precision
@@ -29,7 +23,7 @@ from keras_multiclass._data.ragged import Layout, arrange, as_sequences, shape_o
 from keras_multiclass._data.reader import Reader, check_column_names, stand_in
 from keras_multiclass._data.rows import Features
 from keras_multiclass._data.sequences import Sequences
-from keras_multiclass._data.text import TextEncoder, TextParameters, is_text, read_texts
+from keras_multiclass._data.text import is_text
 from keras_multiclass._shared.messages import describe, invalid
 
 
@@ -65,12 +59,8 @@ class FeatureSchema:
         What is subtracted from X before it is cast; None if nothing is.
     layout : {"channels_last", "channels_first"}
         Where the channels of the user's X are.
-    text : TextEncoder or None
-        What encodes X if it holds texts.
     expansion : Expansion or None
         The columns of a table that become several numbers; None if there are none.
-    images : ImageFiles or None
-        What decodes the files if X holds paths of images.
     """
 
     input_shape: tuple[int | None, ...]
@@ -85,59 +75,7 @@ class FeatureSchema:
     offsets: Offsets | None = None
     integer_dtype: str | None = None
     layout: Layout = "channels_last"
-    text: TextEncoder | None = None
     expansion: Expansion | None = None
-    images: ImageFiles | None = None
-
-    @classmethod
-    def learn_text(
-        cls, X: Any, parameters: TextParameters, *, dtype: str, estimator_name: str
-    ) -> tuple[FeatureSchema, Features]:
-        """Learn how to encode texts, and encode them.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples,) or (n_samples, 1)
-            The texts.
-        parameters : TextParameters
-            How to encode them.
-        dtype, estimator_name
-            As the attributes.
-
-        Returns
-        -------
-        schema : FeatureSchema
-            What was learned.
-        X : ndarray
-            As from `check`.
-        """
-        encoder, encoded = TextEncoder.learn(read_texts(X), parameters, dtype)
-        return cls.of_text(encoder, encoded, dtype=dtype, estimator_name=estimator_name), encoded
-
-    @classmethod
-    def of_text(
-        cls, encoder: TextEncoder, encoded: Features, *, dtype: str, estimator_name: str
-    ) -> FeatureSchema:
-        """Return what was learned about texts.
-
-        Parameters
-        ----------
-        encoder : TextEncoder
-            Encodes them.
-        encoded : ndarray
-            Some of them, encoded.
-        dtype, estimator_name
-            As the attributes.
-        """
-        return cls(
-            encoded.shape[1:],
-            1,
-            None,
-            dtype,
-            token_ids=encoder.parameters.form == "sequence",
-            estimator_name=estimator_name,
-            text=encoder,
-        )
 
     @classmethod
     def learn(
@@ -233,10 +171,6 @@ class FeatureSchema:
         X : ndarray, CSR matrix or CastOnRead
             As from its `check`.
         """
-        if self.text is not None:
-            return (self, checked) if is_part else self._relearn_text(X, checked, rows)
-        if self.images is not None:  # whose values are whole numbers
-            return self, checked
         columns = self.columns
         if columns is not None and rows is not None and not is_part:
             columns = columns.limited_to(rows, np.asarray(checked))
@@ -253,17 +187,6 @@ class FeatureSchema:
             return schema, checked
         expansion = schema.expansion if is_part else schema.expansion.learn(X, rows)
         return replace(schema, expansion=expansion), expansion.expand(X, checked)
-
-    def _relearn_text(
-        self, X: Any, encoded: Features, rows: np.ndarray | None
-    ) -> tuple[FeatureSchema, Features]:
-        assert self.text is not None
-        if rows is None or len(np.unique(rows)) == encoded.shape[0]:
-            return self, encoded
-        texts = read_texts(X)
-        encoder = self.text.relearn([texts[row] for row in rows], self.dtype)
-        encoded = encoder.encode(texts, self.dtype)
-        return replace(self, text=encoder, input_shape=encoded.shape[1:]), encoded
 
     def _find_offsets(self, sample: Any) -> Offsets | None:
         offsets = Offsets.learn(sample, self.dtype)
@@ -312,10 +235,6 @@ class FeatureSchema:
             If X holds anything but finite numbers, is empty, or differs from the learned shape
             or names.
         """
-        if self.text is not None:
-            return self.text.encode(read_texts(X), self.dtype)
-        if self.images is not None and are_strings_or_paths(X):
-            return self._check(self.images.decode(read_paths(X), first))
         refuse_one_path(X)
         if are_paths(X):
             got = f"paths of image files ({describe(X)})"
@@ -419,22 +338,12 @@ class FeatureSchema:
         X : array-like, data frame or sparse matrix of shape (n_samples, n_features, ...)
             The features.
         """
-        if self.images is None or not are_strings_or_paths(X):
-            yield 0, X
-            return
-        paths = read_paths(X)
-        for start in range(0, len(paths), self.images.rows_of_part):
-            yield start, paths[start : start + self.images.rows_of_part]
-
-    @property
-    def has_columns(self) -> bool:
-        """Whether X has a second axis, unlike texts and paths."""
-        return self.text is None and self.images is None
+        yield 0, X
 
     @property
     def n_axes(self) -> int:
-        """Number of axes of X."""
-        return 1 + len(self.input_shape) if self.has_columns else 1
+        """Number of axes of X; 1 for texts and paths."""
+        return 1 + len(self.input_shape)
 
     @property
     def any_length(self) -> bool:
@@ -470,19 +379,17 @@ class FeatureSchema:
     @property
     def vectorizer(self) -> Any:
         """The fitted vectorizer of texts; None if there is none."""
-        return None if self.text is None else self.text.vectorizer
+        return None
 
     @property
     def input_dtype(self) -> str:
         """Dtype of the checked X."""
-        if self.text is not None and self.text.vectorizer is None:
-            return "string"
         return "int32" if self.token_ids else self.integer_dtype or self.dtype
 
     @property
     def n_terms(self) -> int | None:
         """Size of the vocabulary if X is read as bags of terms."""
-        return None if self.text is None else self.text.n_terms
+        return None
 
     @property
     def network_shape(self) -> tuple[int | None, ...]:

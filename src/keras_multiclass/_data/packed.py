@@ -19,6 +19,7 @@ from scipy import sparse
 from keras_multiclass._data.cast_on_read import CastOnRead
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.foreign_frames import to_frame
+from keras_multiclass._data.image_schema import ImageFileSchema
 from keras_multiclass._data.inputs import Inputs, as_inputs, describe_inputs, is_dict
 from keras_multiclass._data.ragged import arrange
 from keras_multiclass._data.rows import Features
@@ -166,7 +167,7 @@ class PackedSchema(FeatureSchema):
             if sparse.issparse(block) and changes:
                 block = block.toarray()
             rows_of_input = as_columns(part, name)
-            if schema.has_columns:
+            if schema.n_axes > 1:
                 rows_of_input = arrange(rows_of_input, schema.layout)
             with about_input(name):
                 schemas[name], parts[name] = schema.learn_values(
@@ -225,7 +226,7 @@ class PackedSchema(FeatureSchema):
 
     def parts(self, X: Any) -> Iterator[tuple[int, Any]]:
         """Yield parts of the rows, as there."""
-        files = [schema.images for schema in self.schemas.values() if schema.images is not None]
+        files = [s.images for s in self.schemas.values() if isinstance(s, ImageFileSchema)]
         inputs = _to_inputs(to_frame(X)) if files else None
         if inputs is None:
             yield 0, X

@@ -255,7 +255,7 @@ def _preprocess(
         x, mask = RealSteps(dtype=inputs.dtype, name="real_steps")(inputs)
     else:
         x, mask = inputs, None
-    x = augmented(x, augmentation, rows, backbone.kind, "augmentation")
+    x = augmented(x, augmentation, rows, backbone.kind)
     if rows.is_table:
         table = read_table(
             x, rows.columns, rows.statistics, scaling, rows.names, max_one_hot, rows.blocks

@@ -173,7 +173,7 @@ class FittedNetwork:
             else dict(state.resolved_params),
             "temperature_": temperature,
             "text_vectorizer_": features.vectorizer,
-            "n_features_in_": features.n_features_in if features.has_columns else None,
+            "n_features_in_": features.n_features_in if features.n_axes > 1 else None,
             "thresholds_": state.thresholds,
         }
         return {

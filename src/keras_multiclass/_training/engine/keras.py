@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from keras_multiclass._data.rows import Data, Features, StreamData, dense
+from keras_multiclass._data.cast_on_read import CastOnRead
+from keras_multiclass._data.rows import Data, Features, StreamData, TrainingData, dense
 from keras_multiclass._shared.interrupts import check_interrupt, interruptibly
 from keras_multiclass._shared.keras.epoch_callbacks import Logs
 from keras_multiclass._shared.keras.overrides import overrides_prediction
@@ -188,5 +189,14 @@ def batches(
         samples: Any = slice(start, start + batch_size)
         if order is not None:
             samples = order[samples]
-        batch = (data.features(samples), data.y[samples])
-        yield batch if data.sample_weight is None else (*batch, data.sample_weight[samples])
+        weights = () if data.sample_weight is None else (data.sample_weight[samples],)
+        yield (_features(data, samples), data.y[samples], *weights)
+
+
+def _features(data: TrainingData, samples: Any) -> Any:
+    """Copy the features of some samples; those of few bits are cast on the device."""
+    narrow = data.X.narrow if isinstance(data.X, CastOnRead) else None
+    if narrow is None:
+        return data.features(samples)
+    rows = narrow[samples if data.rows is None else data.rows[samples]]
+    return keras.ops.cast(keras.ops.convert_to_tensor(dense(rows)), data.X.dtype.name)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.given_split import is_given_split
 from keras_multiclass._data.image_paths import refuse_one_path
+from keras_multiclass._data.image_schema import ImageFileSchema
 from keras_multiclass._data.one_input import check_one_input, count_rows
 from keras_multiclass._data.ragged import arrange
 from keras_multiclass._data.rows import Data
@@ -78,7 +79,7 @@ def read_arrays(
         None if request.task == "partial_fit" else X.shape[0],  # others may follow
         None if known is None else known.recommendation,
     )
-    if known is None and features.images is None:
+    if known is None and not isinstance(features, ImageFileSchema):
         backbone.warn_if_ambiguous(shape, parameters.settings.layout)
     settings = resolve_auto(
         parameters,

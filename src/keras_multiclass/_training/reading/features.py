@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from keras_multiclass._data.categories import CategoricalColumns
@@ -11,10 +10,12 @@ from keras_multiclass._data.expansion.expansion import Expansion, learn_columns
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.image_files import ImageFiles
 from keras_multiclass._data.image_paths import are_paths, read_paths, warn_of_image_names
+from keras_multiclass._data.image_schema import ImageFileSchema
 from keras_multiclass._data.ragged import shape_of
 from keras_multiclass._data.rows import Features
 from keras_multiclass._data.sequences import Sequences
 from keras_multiclass._data.text import TextParameters, check_no_vectorizer, is_text
+from keras_multiclass._data.text_schema import TextSchema
 from keras_multiclass._network.backbone_resolution import NetworkParameters
 from keras_multiclass._network.input_backbones import InputNetworks
 from keras_multiclass._shared.keras.environment import array_dtype
@@ -37,7 +38,7 @@ def reads_texts(parameters: FitParameters, X: object, known: KnownData | None) -
         What an earlier run learned.
     """
     if known is not None:
-        return known.features.text is not None
+        return isinstance(known.features, TextSchema)
     if are_paths(X):
         return False
     # Positions of categories make an array of one column of strings a table.
@@ -79,7 +80,7 @@ def learn_features(
     if are_paths(X):
         return learn_images(parameters, read_paths(X), backbone)
     if backbone.is_text:
-        return FeatureSchema.learn_text(
+        return TextSchema.learn_text(
             X,
             text_parameters(parameters, backbone),
             dtype=array_dtype(parameters.settings.dtype),
@@ -108,7 +109,7 @@ def learn_images(
     files = ImageFiles.learn(paths, parameters.settings.image_size, backbone.image_shape)
     images = files.decode(paths)
     features, X = learn_features(parameters.without_image_size(), images, backbone, images)
-    return replace(features, images=files), X
+    return ImageFileSchema.of_decoded(features, files), X
 
 
 def _check_no_image_size(image_size: object) -> None:

@@ -14,6 +14,7 @@ from keras_multiclass._data.packed import PackedSchema, about_input, as_columns
 from keras_multiclass._data.ragged import arrange, shape_of
 from keras_multiclass._data.rows import Features
 from keras_multiclass._data.text import is_text
+from keras_multiclass._data.text_schema import TextSchema
 from keras_multiclass._network.backbone_resolution import NetworkParameters
 from keras_multiclass._network.build import check_scaling
 from keras_multiclass._network.input_backbones import InputNetworks
@@ -44,7 +45,7 @@ def with_inputs(
     inputs = as_inputs(request.X) if known is None or isinstance(known, PackedSchema) else None
     if isinstance(known, PackedSchema):
         names = list(known.schemas if inputs is None else inputs)
-        texts = [name for name, schema in known.schemas.items() if schema.text is not None]
+        texts = [name for name, each in known.schemas.items() if isinstance(each, TextSchema)]
     elif inputs is None:
         return request, backbone
     else:
@@ -76,22 +77,11 @@ def learn_inputs(
         Learns about a single X.
     """
     layout = parameters.settings.layout
-    categorical = _columns_of("categorical_features", parameters.categorical_features, X, backbone)
-    texts = _columns_of("text_features", parameters.text_features, X, backbone)
-
-    has_texts = any(part.is_text for part in backbone.parts.values())
-    has_images = any(map(are_paths, X.values()))
+    own = parameters_of_inputs(parameters, X, backbone)
 
     def learn(name: str, part: Any) -> tuple[FeatureSchema, Features]:
-        own = replace(parameters, categorical_features=categorical[name], text_features=texts[name])
-        if has_images and not are_paths(part):  # the others need no size
-            own = own.without_image_size()
-        if backbone.parts[name].is_text:
-            _check_not_strings(backbone.parts[name])
-            return learn_one(own, part, backbone.parts[name], part)
-        if has_texts:  # which the parameters of the vectorizer are for
-            own = own.without_text_vectorizer()
-        return learn_one(own, arrange(part, layout), backbone.parts[name], part)
+        arranged = part if backbone.parts[name].is_text else arrange(part, layout)
+        return learn_one(own[name], arranged, backbone.parts[name], part)
 
     return PackedSchema.learn_inputs(
         X,
@@ -99,6 +89,38 @@ def learn_inputs(
         dtype=array_dtype(parameters.settings.dtype),
         estimator_name=parameters.estimator_name,
     )
+
+
+def parameters_of_inputs(
+    parameters: FitParameters, X: Inputs, backbone: InputNetworks
+) -> dict[str, FitParameters]:
+    """Return the parameters of the estimator for each input, as if it were X alone.
+
+    Parameters
+    ----------
+    parameters : FitParameters
+        The parameters of the estimator.
+    X : Inputs
+        The inputs.
+    backbone : InputNetworks
+        How they are read.
+    """
+    categorical = _columns_of("categorical_features", parameters.categorical_features, X, backbone)
+    texts = _columns_of("text_features", parameters.text_features, X, backbone)
+    has_texts = any(part.is_text for part in backbone.parts.values())
+    has_images = any(map(are_paths, X.values()))
+    result = {}
+    for name, part in X.items():
+        own = replace(parameters, categorical_features=categorical[name], text_features=texts[name])
+        if has_images and not are_paths(part):  # the others need no size
+            own = own.without_image_size()
+        if backbone.parts[name].is_text:
+            with about_input(name):
+                _check_not_strings(backbone.parts[name])
+        elif has_texts:  # which the parameters of the vectorizer are for
+            own = own.without_text_vectorizer()
+        result[name] = own
+    return result
 
 
 def _check_not_strings(backbone: NetworkParameters) -> None:
