@@ -23,9 +23,9 @@ from sklearn.preprocessing import FunctionTransformer
 from keras_multiclass import KerasMulticlassClassifier
 
 CHOICE = 1500
-LEARNING_RATE, BATCH_SIZE = 0.003, 32
+LEARNING_RATE, BATCH_SIZE, FILTERS = 0.003, 32, (32, 64, 128)
 # Numbers of training and test images, and epochs.
-SIZES = {500: (2000, 30), 4000: (1000, 6)}
+SIZES = {500: (2000, 30), 4000: (1000, 20)}
 N_SPLITS = 3
 
 
@@ -46,10 +46,11 @@ def split(y: np.ndarray, n_train: int, n_test: int, seed: int) -> tuple[np.ndarr
     return np.concatenate([np.arange(left), train]), test
 
 
-def ours(augmentation: str | None, epochs: int, seed: int) -> Any:
-    """Return the backbone `cnn`, with its defaults apart from the training."""
+def ours(augmentation: Any, epochs: int, seed: int, filters: tuple[int, ...]) -> Any:
+    """Return the backbone `cnn`."""
     return KerasMulticlassClassifier(
         "cnn",
+        backbone__filters=filters,
         augmentation=augmentation,
         epochs=epochs,
         batch_size=BATCH_SIZE,
@@ -61,17 +62,21 @@ def ours(augmentation: str | None, epochs: int, seed: int) -> Any:
 class PlainKeras:
     """A convolutional network of about the same size, trained by ``Model.fit``."""
 
-    def __init__(self, epochs: int, seed: int) -> None:
-        self.epochs, self.seed = epochs, seed
+    def __init__(self, epochs: int, seed: int, filters: tuple[int, ...]) -> None:
+        self.epochs, self.seed, self.filters = epochs, seed, filters
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> PlainKeras:
         """Train on images of 0 to 255."""
         keras.utils.set_random_seed(self.seed)
         layers = [keras.Input(X.shape[1:]), keras.layers.Rescaling(1 / 255)]
-        for filters in (32, 64, 128):
+        for filters in self.filters:
             layers += [
-                keras.layers.Conv2D(filters, 3, padding="same", activation="relu"),
-                keras.layers.Conv2D(filters, 3, padding="same", activation="relu"),
+                keras.layers.Conv2D(filters, 3, padding="same"),
+                keras.layers.BatchNormalization(),
+                keras.layers.ReLU(),
+                keras.layers.Conv2D(filters, 3, padding="same"),
+                keras.layers.BatchNormalization(),
+                keras.layers.ReLU(),
                 keras.layers.MaxPooling2D(padding="same"),
             ]
         layers += [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(10)]
@@ -92,29 +97,39 @@ def perceptron(seed: int) -> Any:
     return make_pipeline(flat, MLPClassifier(max_iter=1000, random_state=seed))
 
 
-def classifiers(epochs: int, seed: int) -> dict[str, Callable[[], Any]]:
+def classifiers(epochs: int, seed: int, filters: tuple[int, ...]) -> dict[str, Callable[[], Any]]:
     """Return functions that make what is compared."""
     return {
-        "cnn": lambda: ours(None, epochs, seed),
-        "cnn, 'standard'": lambda: ours("standard", epochs, seed),
+        "cnn": lambda: ours(None, epochs, seed, filters),
+        "cnn, 'standard'": lambda: ours("standard", epochs, seed, filters),
         "MLPClassifier": lambda: perceptron(seed),
-        "plain Keras": lambda: PlainKeras(epochs, seed),
-        "cnn, 'light'": lambda: ours("light", epochs, seed),
+        "plain Keras": lambda: PlainKeras(epochs, seed, filters),
+        "cnn, 'light'": lambda: ours("light", epochs, seed, filters),
     }
 
 
-def compare_accuracy(X: np.ndarray, y: np.ndarray, n_train: int, epochs: int | None) -> None:
+def compare_accuracy(
+    X: np.ndarray,
+    y: np.ndarray,
+    n_train: int,
+    *,
+    epochs: int | None,
+    filters: tuple[int, ...],
+    only: list[str] | None,
+) -> None:
     """Print accuracies, their means and standard errors over splits."""
     n_test, default = SIZES[n_train]
     scores: dict[str, list[float]] = {}
     for seed in range(N_SPLITS):
         train, test = split(y, n_train, n_test, seed)
-        for name, make in classifiers(epochs or default, seed).items():
+        for name, make in classifiers(epochs or default, seed, filters).items():
+            if only is not None and name not in only:
+                continue
             predicted = make().fit(X[train], y[train]).predict(X[test])
             scores.setdefault(name, []).append(float(np.mean(predicted == y[test])))
             print(f"{n_train} images, split {seed}, {name}: {scores[name][-1]:.4f}", flush=True)
     for name, values in scores.items():
-        differences = np.subtract(values, scores["cnn"])
+        differences = np.subtract(values, scores.get("cnn", values))
         errors = [np.std(v, ddof=1) / len(values) ** 0.5 for v in (values, differences)]
         print(
             f"{n_train} images, {name}: {np.mean(values):.4f} ± {errors[0]:.4f}, "
@@ -134,7 +149,7 @@ def compare_speed(X: np.ndarray, y: np.ndarray) -> None:
     seconds: dict[str, list[float]] = {name: [] for name in variants}
     for number in range(6):
         for name, augmentation in variants.items():
-            classifier = ours(augmentation, 2 if number else 1, 0)
+            classifier = ours(augmentation, 2 if number else 1, 0, FILTERS)
             start = time.perf_counter()
             classifier.fit(X[:500], y[:500])
             if number:  # the first fit traces
@@ -148,12 +163,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with images_mnist5k.npz")
     parser.add_argument("--images", type=int, choices=SIZES, help="only this size")
+    parser.add_argument("--model", nargs="+", help="only these")
     parser.add_argument("--epochs", type=int, help="of all networks")
+    parser.add_argument("--filters", type=int, nargs="+", default=FILTERS, help="of all networks")
     arguments = parser.parse_args()
+    options = {
+        "epochs": arguments.epochs,
+        "filters": tuple(arguments.filters),
+        "only": arguments.model,
+    }
     X, y = load(arguments.data)
     for n_train in [arguments.images] if arguments.images else SIZES:
-        compare_accuracy(X, y, n_train, arguments.epochs)
-    compare_speed(X, y)
+        compare_accuracy(X, y, n_train, **options)
+    if arguments.model is None:
+        compare_speed(X, y)
 
 
 if __name__ == "__main__":

@@ -443,11 +443,6 @@ def test_dicts_of_parameters_need_a_dict_of_inputs(params, message):
         KerasMulticlassClassifier(**params).fit(FRAME, Y)
 
 
-def test_streams_of_several_inputs_are_an_error():
-    with pytest.raises(TypeError, match="Streams of several inputs are not supported"):
-        small().fit(lambda: iter([(X, Y)]))
-
-
 def test_a_text_and_numbers_are_read_together():
     kinds, sides = rng.integers(0, 2, (2, N))
     texts = np.where(kinds, "a small cat", "a big dog ran").astype(object)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import tensorflow as tf
 
 from keras_multiclass._data.image_paths import (
     are_paths,
@@ -27,6 +28,9 @@ CONTAINERS = {
     "series": pd.Series,
     "strings of pandas": lambda names: pd.Series(names, dtype="string"),
     "polars": pl.Series,
+    "bytes": lambda names: [name.encode() for name in names],
+    "array of bytes": lambda names: np.array(names, dtype="S"),
+    "tensor": tf.constant,
 }
 
 
@@ -53,7 +57,6 @@ def test_path_objects_are_paths_whatever_their_names():
     [
         [],
         [None],
-        [b"a.png"],
         [1.0, 2.0],
         np.array([[1.0], [2.0]]),
         np.array([["a.png", "b.png"]]),

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import scipy.sparse
 import tensorflow as tf
-from sklearn.base import clone
 from sklearn.datasets import load_iris
 
 from _toy import tiny
@@ -53,11 +52,14 @@ def followed(message, several):
 
 
 @pytest.mark.parametrize("name", SEVERAL)
-def test_the_advice_on_several_arrays_makes_one_for_a_stream(name):
+def test_the_advice_on_several_arrays_makes_one_or_names_them(name):
     several, expected = SEVERAL[name]
     with pytest.raises(TypeError, match="X must be one array, data frame or sparse ma") as caught:
-        check_one_input(several, n_rows=count_rows(y), in_stream=True)
+        check_one_input(several, n_rows=count_rows(y))
     one = followed(str(caught.value), several)
+    if isinstance(one, dict):
+        assert list(one) == [f"input{i}" for i in range(len(several))]
+        return
     one = one.toarray() if scipy.sparse.issparse(one) else one
     np.testing.assert_array_equal(one, expected)
     if isinstance(expected, pd.DataFrame):
@@ -101,13 +103,19 @@ def batches(several):
         lambda classifier, several: classifier.fit(X, y, X_val=(several, y)),
         lambda classifier, several: classifier.fit(X, y, X_val=batches(several)),
         lambda classifier, several: classifier.partial_fit(batches(several)),
-        lambda classifier, several: classifier.fit(batches(several)),
-        lambda classifier, several: clone(classifier).fit(batches(several)),
     ],
 )
 def test_several_arrays_are_an_error_where_one_is_needed(fitted, run, several):
     with pytest.raises(TypeError, match=r"X must be one array.* X = np.column_stack"):
         run(fitted, several)
+
+
+def test_several_arrays_in_a_stream_are_inputs_if_they_have_names():
+    several, _ = SEVERAL["list"]
+    with pytest.raises(TypeError, match="Batch 1 of X .* Name the inputs: X = {") as caught:
+        tiny().fit(batches(several))
+    named = followed(str(caught.value), several)
+    assert tiny(epochs=1).fit(batches(named)).feature_names_in_.tolist() == ["input0", "input1"]
 
 
 @pytest.mark.parametrize(

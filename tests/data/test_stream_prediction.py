@@ -15,6 +15,7 @@ from scipy import sparse
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -27,6 +28,7 @@ from keras_multiclass.evaluation import (
     PrecisionRecallCurvesDisplay,
     ReliabilityDisplay,
     RocCurvesDisplay,
+    cross_validated_report,
 )
 
 mpl.use("Agg")
@@ -311,3 +313,70 @@ def test_exceptions_of_the_stream_pass_through():
     for use in (fitted().predict, fitted().score, report):
         with pytest.raises(OSError, match="^disk failure$"):
             use(broken)
+
+
+# --- cross-validation -----------------------------------------------------------------------------
+
+
+def small(**params):
+    return tiny(epochs=2, shuffle=False, batch_size="auto", **params)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_folds_of_a_stream_are_those_of_the_arrays(weighted):
+    """The steps of each fold are those on the batches without the rows of the fold."""
+    arrays = (X, Y, WEIGHTS) if weighted else (X, Y)
+    folds = [(np.setdiff1d(np.arange(90), test), test) for test in np.arange(90).reshape(3, 30)]
+    result = cross_validated_report(small(), cut(*arrays, size=30), cv=folds)
+    in_memory = cross_validated_report(
+        small().set_params(batch_size=30), *arrays[:2], cv=folds, sample_weight=(*arrays, None)[2]
+    )
+    assert_same_report(result.report, in_memory.report)
+    for one, other in zip(result.folds, in_memory.folds, strict=True):
+        assert_same_report(one, other)
+
+
+@pytest.mark.parametrize("kind", ["PyDataset", "tf.data", "frames", "labels", "groups"])
+def test_every_stream_that_is_the_same_in_each_pass_is_cross_validated(kind):
+    classifier, groups = small(), None
+    stream = {"PyDataset": Items, "tf.data": lambda: tensors(X, Y).batch(SIZE)}.get(kind)
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(name=np.where(X[:, 0] > 0, "p", "n"))
+    if kind == "labels":
+        classifier = KerasMultilabelClassifier("mlp", epochs=1, random_state=0)
+        stream = lambda: cut(X, LABELS)  # noqa: E731
+    elif stream is None:
+        stream = lambda: cut(frame, pd.Series(Y))  # noqa: E731
+        groups = np.arange(90) // 3 if kind == "groups" else None
+    cv = GroupKFold(3) if kind == "groups" else 3
+    result = cross_validated_report(classifier, stream(), cv=cv, groups=groups)
+    assert result.report.n_samples == 90
+    assert len(result.folds) == 3
+
+
+def test_a_stream_that_differs_between_passes_is_not_cross_validated():
+    with pytest.raises(ValueError, match="must be the same in each pass.*other rows in batch 1"):
+        cross_validated_report(small(), shuffled(), cv=3)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "options", "words"),
+    [
+        (LogisticRegression(), {}, "`estimator` must be KerasMulticlassClassifier or"),
+        (make_pipeline(StandardScaler(), tiny()), {}, "`estimator` must be KerasMulticlass"),
+        (tiny(), {"n_jobs": 2}, "`n_jobs` must be None or 1 when X is a stream"),
+        (tiny(), {"y": Y}, "`y` must be None when X is a stream"),
+        (tiny(), {"groups": np.arange(9)}, "inconsistent"),
+    ],
+)
+def test_what_streams_do_not_go_with_in_cross_validation_is_an_error(estimator, options, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        cross_validated_report(estimator, cut(X, Y), **options)
+
+
+def test_frames_of_other_libraries_are_cross_validated():
+    """As frames in memory: rows cannot be selected from all of them."""
+    pyarrow = pytest.importorskip("pyarrow")
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    table = pyarrow.Table.from_pandas(frame)
+    result = cross_validated_report(small(), table, Y, cv=3)
+    assert_same_report(result.report, cross_validated_report(small(), frame, Y, cv=3).report)

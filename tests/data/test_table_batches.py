@@ -73,6 +73,9 @@ SOURCES = {
     "a folder": lambda folder: folder,
     "a list of files": lambda folder: sorted(folder.glob("*.parquet")),
     "a dataset of pyarrow": lambda folder: ds.dataset(folder, format="parquet"),
+    "several datasets": lambda folder: ds.dataset(
+        [ds.dataset(file) for file in sorted(folder.glob("*.parquet"))]
+    ),
     "tables in memory": lambda folder: ds.dataset(TABLE),
     "CSV": write_csv,
     "compressed CSV": write_compressed,
@@ -203,6 +206,20 @@ def test_other_columns_arrive_as_frames(tmp_path):
         assert np.concatenate([y for _, y in parts]).tolist() == [0, 1] * 3
 
 
+def test_categories_and_dates_of_files_train_like_a_frame(tmp_path):
+    n = 60
+    days = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(n) % 9, "D")
+    frame = pd.DataFrame({"n": np.arange(n) / n, "s": list("abc") * 20, "day": days})
+    frame.assign(y=np.arange(n) % 3).to_parquet(tmp_path / "t.parquet", row_group_size=20)
+    batches = TableBatches(tmp_path / "t.parquet", "y", batch_size=20, shuffle=False)
+    streamed = tiny(epochs=3).fit(batches)
+    in_memory = tiny(epochs=3, batch_size=20, shuffle=False).fit(frame, np.arange(n) % 3)
+    assert streamed.engine_ == "graph"
+    np.testing.assert_allclose(
+        streamed.predict_proba(frame), in_memory.predict_proba(frame), atol=1e-4
+    )
+
+
 def test_names_of_folders_become_a_column(tmp_path):
     for year in (2023, 2024):
         (tmp_path / f"year={year}").mkdir()
@@ -279,6 +296,7 @@ def test_predictions_are_in_the_order_of_the_rows(files):
     np.testing.assert_allclose(
         classifier.predict_proba(batches), classifier.predict_proba(FRAME[FEATURES]), atol=1e-6
     )
+    assert classifier.score(batches) == classifier.score(FRAME[FEATURES], FRAME["kind"])
 
 
 def test_steps_per_epoch_count_batches(files):
@@ -331,6 +349,14 @@ def test_files_with_other_columns_are_errors(tmp_path):
     with pytest.raises(ValueError, match="string in column 'b' of the file .*, and double"):
         against(pa.table({"a": [1.0], "b": ["x"], "y": [0]}))
     assert TableBatches(tmp_path, "y", columns=["a"]).n_rows == 3
+
+
+def test_a_filtered_dataset_is_an_error_and_a_filtered_frame_is_read(files):
+    filtered = ds.dataset(files).filter(ds.field("pw") > 1)
+    with pytest.raises(ValueError, match="without a filter; got one with a filter. Filter a Lazy"):
+        TableBatches(filtered, "kind")
+    frame = pl.scan_parquet(files / "*.parquet").filter(pl.col("pw") > 1)
+    assert TableBatches(frame, "kind").n_rows == (FRAME["pw"] > 1).sum()
 
 
 def test_files_that_cannot_be_read_are_errors(files, tmp_path):

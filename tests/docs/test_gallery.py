@@ -52,6 +52,12 @@ def _digits(variables):
     assert (np.diff(variables["confidence"][rows]) <= 0).all()
 
 
+def _augmentation(variables):
+    plain, augmented = variables["accuracy"].values()
+    assert augmented > plain + 0.01
+    assert not np.allclose(variables["images"], variables["originals"])
+
+
 def _pen_strokes(variables):
     accuracy = variables["accuracy"]
     assert accuracy[2] < 0.75 < 0.95 < accuracy[8]
@@ -150,6 +156,7 @@ CLAIMS = {
     "raw_table": _raw_table,
     "imbalance": _imbalance,
     "calibration": _calibration,
+    "augmentation": _augmentation,
     "digits": _digits,
     "pen_strokes": _pen_strokes,
     "dna": _dna,

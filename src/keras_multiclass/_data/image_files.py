@@ -26,8 +26,10 @@ _LONGEST_RESIZED_SIDE = 224
 _MOST_IN_MEMORY = 2**30  # bytes; larger arrays are in a temporary file
 _FILES_PER_CALL = 64
 _DECODED_AT_ONCE = 8
-_BYTES_OF_PART = 2**28
+_BYTES_OF_PART = 2**27
 _BITS = 8
+# Of these files, TensorFlow finds all that is wrong; bitmaps may have colors that it does not see.
+_WITHOUT_PALETTE = (".png", ".jpg", ".jpeg", ".gif")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -108,7 +110,7 @@ class ImageFiles:
         ValueError
             If a file cannot be decoded.
         """
-        _, problems = _read_headers(paths, only=(".bmp",))
+        _, problems = _read_headers(paths, but=_WITHOUT_PALETTE)
         if problems:
             raise _unreadable(problems, paths, first)
         images = _allocate((len(paths), self.height, self.width, self.channels))
@@ -151,12 +153,12 @@ def _can_decode(paths: list[str]) -> bool:
 
 
 def _read_headers(
-    paths: list[str], only: tuple[str, ...] = ("",)
+    paths: list[str], but: tuple[str, ...] = ()
 ) -> tuple[list[Header], dict[int, str]]:
-    """Return the headers of files with some extensions, and what is wrong with others of them."""
+    """Return the headers of files, and what is wrong with some; but not with some extensions."""
     headers, problems = [], {}
     for i, path in enumerate(paths):
-        if not path.lower().endswith(only):
+        if path.lower().endswith(but):
             continue
         try:
             headers.append(read_header(path))

@@ -16,6 +16,7 @@ EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
 _LONGEST_EXTENSION = max(map(len, EXTENSIONS))
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _MOST_NAMED = 3
+_PATHS = (str, bytes, os.PathLike)
 _ALLOWED = "a 1-d array, list or series of paths of image files"
 
 
@@ -42,13 +43,11 @@ def are_paths(X: Any) -> bool:
         The user's X.
     """
     cells = _cells_of(X)
-    if not cells or not isinstance(_first(cells), (str, os.PathLike)):
+    if not cells or not isinstance(_first(cells), _PATHS):
         return False
     if any(issubclass(kind, os.PathLike) for kind in set(map(type, cells))):
         return True
-    return all(
-        isinstance(cell, str) and has_image_name(cell) for cell in cells if not is_missing(cell)
-    )
+    return all(_is_image_name(cell) for cell in cells if not is_missing(cell))
 
 
 def are_strings_or_paths(X: Any) -> bool:
@@ -62,7 +61,7 @@ def are_strings_or_paths(X: Any) -> bool:
     cells = _cells_of(X)
     if cells is None:
         return False
-    return not len(cells) or isinstance(_first(cells), (str, bytes, os.PathLike))
+    return not len(cells) or isinstance(_first(cells), _PATHS)
 
 
 def read_paths(X: Any) -> list[str]:
@@ -95,7 +94,7 @@ def read_paths(X: Any) -> list[str]:
                 "Drop these rows.",
             )
         )
-    others = [i for i, cell in enumerate(cells) if not isinstance(cell, (str, os.PathLike))]
+    others = [i for i, cell in enumerate(cells) if not isinstance(cell, _PATHS)]
     if others:
         kinds = format_list(sorted({type(cells[i]).__name__ for i in others}))
         raise TypeError(
@@ -140,7 +139,7 @@ def warn_of_image_names(X: Any) -> None:
         Texts.
     """
     cells = _cells_of(X) or []
-    n_names = sum(isinstance(cell, str) and has_image_name(cell) for cell in cells)
+    n_names = sum(map(_is_image_name, cells))
     if 2 * n_names > len(cells):
         warn(
             f"X is read as texts, although {n_names} of its {len(cells)} strings end like names of "
@@ -167,6 +166,10 @@ def list_files(problems: dict[int, str], paths: list[str], first: int | None = 0
     return "; ".join(shown) + "; ..." * (len(problems) > len(shown))
 
 
+def _is_image_name(cell: object) -> bool:
+    return isinstance(cell, (str, bytes)) and has_image_name(os.fsdecode(cell))
+
+
 def _is_folder(path: str) -> bool:
     try:
         return os.path.isdir(path)
@@ -176,7 +179,7 @@ def _is_folder(path: str) -> bool:
 
 def _refuse_one(X: Any) -> NoReturn:
     folder = _is_folder(os.fsdecode(X))
-    cure = "For a single image, pass [X]."
+    cure = "For a single image, pass [X]; for an iterator over paths, list(X)."
     if folder:
         cure = (
             "For a folder with a sub-folder for each class: "
@@ -198,7 +201,7 @@ def _cells_of(X: Any) -> Any:
         return None
     if len(shape) != 1 + (tuple(shape[1:]) == (1,)):
         return None
-    if getattr(getattr(X, "dtype", None), "kind", "O") not in "OUT":
+    if getattr(getattr(X, "dtype", None), "kind", "O") not in "OUTS":
         return None
     return np.asarray(X, dtype=object).ravel().tolist()
 

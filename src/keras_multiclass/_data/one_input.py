@@ -15,10 +15,6 @@ from keras_multiclass._shared.messages import describe, invalid
 
 _ALLOWED = "one array, data frame or sparse matrix"
 _MOST_NAMES = 3  # that are written out
-_STREAM = (
-    "Streams of several inputs are not supported. Pass all rows as arrays, or put the arrays side "
-    "by side: "
-)
 _BUNCH = "Pass its features and its labels: X['data'] and X['target']."
 _RECORD = "Make one table: pandas.DataFrame([X]) for one row, pandas.DataFrame(X) for columns."
 
@@ -27,8 +23,6 @@ def check_one_input(
     X: Any,
     n_rows: int | None = None,
     row_shape: tuple[int, ...] | None = None,
-    *,
-    in_stream: bool = False,
 ) -> None:
     """Raise if X holds one array for each input of a network instead of the rows of one array.
 
@@ -42,22 +36,20 @@ def check_one_input(
         The number of rows of y, if there is one.
     row_shape : tuple of int, default=None
         The shape of each row in fit, if X was one array there.
-    in_stream : bool, default=False
-        Whether X is that of a batch of a stream.
 
     Raises
     ------
     TypeError
         If X is a mapping, or such a list or tuple.
     """
-    may_name = row_shape is None and not in_stream
+    may_name = row_shape is None
     if is_dict(X) or isinstance(X, Inputs):
         shapes = _shapes(list(X.values()))
         if not shapes or len({shape[:1] for shape in shapes}) > 1 or () in shapes:
             raise _error(X, _BUNCH if {"data", "target"} <= X.keys() else _RECORD)
         if all(len(shape) == 1 for shape in shapes):
             raise _error(X, "Make one table of its columns: X = pandas.DataFrame(X).")
-        cure = _side_by_side(list(X.values()), shapes, "list(X.values())", in_stream=in_stream)
+        cure = _side_by_side(list(X.values()), shapes, "list(X.values())")
         raise _error(X, cure)
     is_vector = isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype.kind == "O"
     if not (is_vector or isinstance(X, (list, tuple))) or not len(X):
@@ -71,7 +63,7 @@ def check_one_input(
         are_columns = all(len(shape) == 1 for shape in shapes)
         if may_name and len(shapes) > 1 and not are_columns:
             raise _error(X, f"A list holds rows. Name the inputs: X = {_named(len(X))}.")
-        raise _error(X, _side_by_side(list(X), shapes, "X", in_stream=in_stream))
+        raise _error(X, _side_by_side(list(X), shapes, "X"))
 
 
 def count_rows(y: Any) -> int | None:
@@ -103,14 +95,11 @@ def _named(n_inputs: int) -> str:
     return "{" + ", ".join(f"'input{i}': X[{i}]" for i in range(n_inputs)) + "}"
 
 
-def _side_by_side(
-    arrays: list[Any], shapes: list[tuple[int, ...]], name: str, *, in_stream: bool
-) -> str:
+def _side_by_side(arrays: list[Any], shapes: list[tuple[int, ...]], name: str) -> str:
     """Return the advice to join arrays, with the code."""
     if len(arrays) == 1:
         return f"Pass the array alone: X = {name}[0]."
-    advice = _STREAM if in_stream else "Put the arrays side by side: "
-    return f"{advice}X = {_join(arrays, shapes, name)}."
+    return f"Put the arrays side by side: X = {_join(arrays, shapes, name)}."
 
 
 def _join(arrays: list[Any], shapes: list[tuple[int, ...]], name: str) -> str:

@@ -17,6 +17,7 @@ from keras_multiclass._data.text import is_text
 from keras_multiclass._shared.messages import describe, invalid
 
 _LABELED = "(X, y) or (X, y, sample_weight)"
+_MOST_PARTS = 3
 _CURE = "Group rows into batches, for example with .batch(64)."
 
 
@@ -74,13 +75,13 @@ def read_features(item: Any, name: str, n_axes: int) -> Any:
         If it is anything but several rows.
     """
     has_parts = isinstance(item, tuple)
-    if isinstance(item, list) and 0 < len(item) <= len(Batch._fields):
+    if isinstance(item, list) and 0 < len(item) <= _MOST_PARTS:
         has_parts = isinstance(item[0], Mapping) or _count_axes(item[0]) >= n_axes
     if not has_parts:
         batch = _to_batch((item,))
         _check_rows(batch, name)
         return batch.X
-    if not 1 <= len(item) <= len(Batch._fields):
+    if not 1 <= len(item) <= _MOST_PARTS:
         raise TypeError(invalid(name, f"X, {_LABELED}", describe(item)))
     batch = _to_batch(item)
     _check_rows(batch, name)

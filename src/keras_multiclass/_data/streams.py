@@ -14,7 +14,7 @@ import keras
 from keras_multiclass._data.frames import library_of
 from keras_multiclass._data.labels.named import class_names_of
 from keras_multiclass._data.stream_batches import Batch, read_labeled
-from keras_multiclass._data.tables.batches import TableBatches
+from keras_multiclass._data.tables.batches import TableBatches, blocks_of, restarted
 from keras_multiclass._shared.messages import describe, invalid
 
 _ARRAY_TRAITS = ("shape", "dtype", "columns", "__array__", "__array_interface__", "__dataframe__")
@@ -164,7 +164,8 @@ def read_once(X: Any, name: str = "X") -> Iterator[tuple[int, Any]]:
     ValueError, TypeError
         If the stream is endless, as far as that is known, or has no batches.
     """
-    source = _source_of(X.in_order() if isinstance(X, TableBatches) else X, name, in_blocks=True)
+    X = restarted(X, shuffle=False) if isinstance(X, TableBatches) else X
+    source = _source_of(X, name, in_blocks=True)
     _check_ends(source, X, name)
     yield from _numbered(source, name)
 
@@ -210,9 +211,9 @@ class _Source:
 
 def _source_of(X: Any, name: str, *, in_blocks: bool) -> _Source:
     if isinstance(X, TableBatches):
-        passes = X.restarted()
+        passes = restarted(X)
         if in_blocks:
-            return _Source(passes.blocks, finite=True, rows_per_batch=X.batch_size)
+            return _Source(partial(blocks_of, passes), finite=True, rows_per_batch=X.batch_size)
         return _Source(partial(iter, passes), finite=True)
     if isinstance(X, keras.utils.PyDataset):
         return _Source(

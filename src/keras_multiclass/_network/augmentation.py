@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
+from keras_multiclass._data.inputs import check_keys
 from keras_multiclass._network.layers.augmentation import (
     Augmentation,
     RandomAffine,
@@ -66,27 +67,30 @@ def mixes(value: object) -> bool:
     return any(mixes_rows(layer) for part in parts for layer in _as_list(part))
 
 
-def check_augmentation(value: object, *, several: bool) -> None:
+def check_augmentation(value: object, names: Sequence[str] | None) -> None:
     """Raise ``ValueError`` if the parameter is a dict and X is not, or the other way round.
 
     Parameters
     ----------
     value : object
         The parameter.
-    several : bool
-        Whether X holds several inputs.
+    names : sequence of str or None
+        Names of the inputs, if X holds several.
     """
-    if value is None or isinstance(value, Mapping) == several:
+    if isinstance(value, Mapping) and names is not None:
+        check_keys(value, names, "`augmentation`")
+        return
+    if value is None or not (isinstance(value, Mapping) or names is not None):
         return
     allowed = "None, a preset, a layer or a list of these unless X is a dict of inputs"
     cure = ""
-    if several:
+    if names is not None:
         allowed = "None or a dict by input if X is one"
         cure = "Write augmentation={'photo': ...}, with the name of an input."
     raise ValueError(invalid("`augmentation`", allowed, describe(value), cure))
 
 
-def augmented(inputs: Any, value: Any, rows: Any, kind: str | None, name: str) -> Any:
+def augmented(inputs: Any, value: Any, rows: Any, kind: str | None) -> Any:
     """Add the layer that changes rows at random during training, if any.
 
     Parameters
@@ -99,8 +103,6 @@ def augmented(inputs: Any, value: Any, rows: Any, kind: str | None, name: str) -
         Describes the rows.
     kind : {"table", "sequence", "image", "text"} or None
         What the backbone is made for.
-    name : str
-        Name of the layer.
 
     Returns
     -------
@@ -118,22 +120,24 @@ def augmented(inputs: Any, value: Any, rows: Any, kind: str | None, name: str) -
     _check_rows(rows)
     is_grey = kind == "image" and len(rows.shape) == 2
     shape = (*inputs.shape[1:], 1) if is_grey else inputs.shape[1:]
-    trial = np.linspace(0.0, 1.0, 2 * math.prod(size or _OPEN_SIZE for size in shape))
-    trial = trial.reshape(2, *(size or _OPEN_SIZE for size in shape)).astype(inputs.dtype)
+    dtype = inputs.dtype if inputs.dtype.startswith("float") else keras.config.floatx()
+    sizes = [size or _OPEN_SIZE for size in shape]
+    trial = np.linspace(0.0, 1.0, 2 * math.prod(sizes), dtype=dtype).reshape(2, *sizes)
     layers: list[keras.Layer] = []
     for entry in entries:
         if isinstance(entry, str):
             _check_images(f"{entry!r}", shape)
-            layers += PRESETS[entry](inputs.dtype)
+            layers += PRESETS[entry](dtype)
             continue
         if hasattr(entry, "transform_images"):  # Keras' layers for images
             _check_images(_label(entry), shape)
             _check_data_format(entry)
         _check_inner(entry)
         _check_value_range(entry, rows)
-        _try(_copy(entry, inputs.dtype), trial)
-        layers.append(_copy(entry, inputs.dtype))
-    return Augmentation(layers, adds_channel=is_grey, dtype=inputs.dtype, name=name)(inputs)
+        _try(_copy(entry, dtype), trial)
+        layers.append(_copy(entry, dtype))
+    layer = Augmentation(layers, adds_channel=is_grey, dtype=dtype, name="augmentation")
+    return layer(inputs)
 
 
 def _label(layer: keras.Layer) -> str:
@@ -146,8 +150,8 @@ def _error(allowed: str, got: str, cure: str = "") -> BackboneError:
 
 def _check_rows(rows: Any) -> None:
     """Raise if rows hold what no layer can change: tokens, terms, or categories as numbers."""
-    if rows.tokens is not None or rows.n_terms is not None:
-        got = "token ids" if rows.n_terms is None else "texts"
+    if rows.tokens is not None or rows.n_terms is not None or rows.dtype == "string":
+        got = "texts" if rows.tokens is None else "token ids"
         raise _error("None for texts and token ids", f"layers for {got}")
     if rows.is_table and (rows.columns is not None or rows.blocks):
         raise _error(

@@ -13,9 +13,11 @@ from sklearn.model_selection import check_cv
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import has_fit_parameter
 
+from keras_multiclass._data.foreign_frames import to_frame
 from keras_multiclass._data.inputs import as_inputs
 from keras_multiclass._data.labels.codec import LabelCodec
 from keras_multiclass._data.labels.indicator import parse_indicator
+from keras_multiclass._data.streams import is_stream
 from keras_multiclass._data.weights import check_sample_weight
 from keras_multiclass._shared.messages import describe, invalid
 from keras_multiclass.evaluation._checks import is_integer
@@ -50,7 +52,8 @@ from keras_multiclass.evaluation._report import (
     build_report,
     import_pandas,
 )
-from keras_multiclass.evaluation._rows import predict_proba_of
+from keras_multiclass.evaluation._rows import check_none_beside_stream, evaluate
+from keras_multiclass.evaluation._stream_folds import NumberedRows
 from keras_multiclass.evaluation._tables import Table, to_html, to_text
 
 
@@ -170,7 +173,7 @@ class CrossValidatedReport:
 def cross_validated_report(
     estimator: Any,
     X: Any,
-    y: Any,
+    y: Any = None,
     *,
     cv: Any = None,
     groups: Any = None,
@@ -190,9 +193,12 @@ def cross_validated_report(
     ----------
     estimator : classifier
         Any scikit-learn classifier, fitted or not; it is not modified.
-    X : array-like, data frame, sparse matrix, or dict of inputs, of shape (n_samples, ...)
-        Features.
-    y : array-like of shape (n_samples,) or (n_samples, n_classes)
+    X : array-like, data frame, sparse matrix, dict of inputs, or stream
+        Features, of shape (n_samples, ...). Or a stream of batches ``(X, y)`` or
+        ``(X, y, sample_weight)`` that is the same in each pass, for a classifier of this package.
+        Folds are then rows of its batches; only labels and weights are in memory. Frames of Arrow
+        and other libraries are read as frames of pandas or polars, in memory.
+    y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
         Labels in any format that the estimator supports. A matrix of zeros and ones is a
         multi-label target if rows have no or several ones, or if the estimator is only for such
         targets, as `KerasMultilabelClassifier`.
@@ -250,6 +256,12 @@ def cross_validated_report(
     """
     options = ReportOptions(top_k, zero_division, n_bins)
     check_classifier(estimator)
+    if is_stream(X):
+        _check_stream(estimator, n_jobs, y=y, sample_weight=sample_weight)
+        X = NumberedRows(X)
+        y, sample_weight = X.y, X.sample_weight
+    else:
+        X = to_frame(X)
     classes, true = _read_target(estimator, y, options)
     if isinstance(X, Mapping):
         X = as_inputs(X) or X
@@ -264,7 +276,9 @@ def cross_validated_report(
     # Other sparse formats do not support selecting rows.
     X, y = (table.tocsr() if sparse.issparse(table) else table for table in (X, y))
     fit_params = dict(params or {})
-    if weights is not None and has_fit_parameter(estimator, "sample_weight"):
+    if isinstance(X, NumberedRows):  # which has the weights, and yields rows in their order
+        splits = [(train, np.sort(test)) for train, test in splits]
+    elif weights is not None and has_fit_parameter(estimator, "sample_weight"):
         fit_params.setdefault("sample_weight", weights)
     folds = Parallel(n_jobs=n_jobs)(
         delayed(_fit_and_predict)(
@@ -276,6 +290,23 @@ def cross_validated_report(
     return CrossValidatedReport(
         _report_on(merged, options), [_report_on(fold, options) for fold in folds]
     )
+
+
+def _check_stream(estimator: Any, n_jobs: int | None, **given: Any) -> None:
+    if not getattr(estimator, "reads_streams", False):
+        raise TypeError(
+            invalid(
+                "`estimator`",
+                "KerasMulticlassClassifier or KerasMultilabelClassifier when X is a stream",
+                describe(estimator),
+                "Pass arrays.",
+            )
+        )
+    if n_jobs not in (None, 1):
+        raise ValueError(
+            invalid("`n_jobs`", "None or 1 when X is a stream", describe(n_jobs), "Set it to None.")
+        )
+    check_none_beside_stream(**given)
 
 
 def _read_target(
@@ -311,6 +342,7 @@ def _split(
     if true.ndim == 2 and (cv is None or is_integer(cv)):
         cv = MultilabelStratifiedKFold(5 if cv is None else cv)
     splitter = check_cv(cv, true, classifier=True)
+    X = indices[:, np.newaxis] if isinstance(X, NumberedRows) else X
     # Splitters may yield masks.
     splits = [(indices[train], indices[test]) for train, test in splitter.split(X, true, groups)]
     if not splits:
@@ -345,31 +377,31 @@ def _fit_and_predict(
         name: _take_rows(value, train) if _is_by_row(value, n_samples) else value
         for name, value in fit_params.items()
     }
-    estimator.fit(_take_rows(X, train), _take_rows(y, train), **params)
-    X_test = _take_rows(X, test)
     weight = None if weights is None else weights[test]
+    if isinstance(X, NumberedRows):
+        estimator.fit(X.take(train), **params)
+        rows = evaluate(estimator, X.take(test), None, None)
+    else:
+        estimator.fit(_take_rows(X, train), _take_rows(y, train), **params)
+        rows = evaluate(estimator, _take_rows(X, test), _take_rows(y, test), weight)
     if classes is None:
-        return MultilabelPredictions.from_estimator(
-            estimator, X_test, _take_rows(y, test), sample_weight=weight
-        )
+        return MultilabelPredictions.of_estimator(estimator, rows)
     return Predictions.from_predictions(
         classes[true[test]],
-        estimator.predict(X_test),
-        _predict_proba_of_all(estimator, X_test, classes),
+        rows.predicted,
+        _of_all_classes(fitted_classes(estimator), rows.probabilities, classes),
         labels=classes,
         sample_weight=weight,
     )
 
 
-def _predict_proba_of_all(estimator: Any, X: Any, classes: np.ndarray) -> np.ndarray | None:
-    """Predict the probabilities of all classes, 0 for those absent in training; None if none."""
-    known_classes = fitted_classes(estimator)
-    known = predict_proba_of(estimator, X)
-    if known is None:
+def _of_all_classes(known: np.ndarray, probabilities: Any, classes: np.ndarray) -> Any:
+    """Return the probabilities of all classes, 0 for those absent in training; None if none."""
+    if probabilities is None:
         return None
-    probabilities = np.zeros((row_count(X), len(classes)))
-    probabilities[:, LabelCodec(classes).encode(known_classes, "classes_")] = known
-    return probabilities
+    of_all = np.zeros((row_count(probabilities), len(classes)))
+    of_all[:, LabelCodec(classes).encode(known, "classes_")] = probabilities
+    return of_all
 
 
 def _take_rows(values: Any, indices: np.ndarray) -> Any:

@@ -51,7 +51,20 @@ def evaluate(estimator: Any, X: Any, y: Any, sample_weight: Any) -> EvaluatedRow
     if not is_stream(X):
         predicted, probabilities = predict(X)
         return EvaluatedRows(y, predicted, probabilities, sample_weight)
-    for name, value in {"y": y, "sample_weight": sample_weight}.items():
+    check_none_beside_stream(y=y, sample_weight=sample_weight)
+    y, sample_weight, (predicted, probabilities) = evaluate_stream(X, predict)
+    return EvaluatedRows(y, predicted, probabilities, sample_weight)
+
+
+def check_none_beside_stream(**given: Any) -> None:
+    """Raise ``ValueError`` if arguments are given that a stream has in its batches.
+
+    Parameters
+    ----------
+    **given : object
+        The arguments.
+    """
+    for name, value in given.items():
         if value is not None:
             raise ValueError(
                 invalid(
@@ -61,8 +74,6 @@ def evaluate(estimator: Any, X: Any, y: Any, sample_weight: Any) -> EvaluatedRow
                     "Put labels and weights into the batches: (X, y) or (X, y, sample_weight).",
                 )
             )
-    y, sample_weight, (predicted, probabilities) = evaluate_stream(X, predict)
-    return EvaluatedRows(y, predicted, probabilities, sample_weight)
 
 
 def predict_proba_of(estimator: Any, X: Any) -> Any:

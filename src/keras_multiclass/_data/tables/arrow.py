@@ -66,14 +66,10 @@ class ArrowSource:
         self._types = dict(zip(dataset.schema.names, dataset.schema.types, strict=True))
         self.names = list(dataset.schema.names)
         self._versions = {
-            fragment.path: self._version(fragment.path)
+            fragment.path: _version(fragment)
             for fragment in dataset.get_fragments()
             if getattr(fragment, "path", None)
         }
-
-    def _version(self, path: str) -> tuple[Any, Any]:
-        found = self._dataset.filesystem.get_file_info(path)
-        return found.size, found.mtime_ns
 
     def _parts(self) -> list[_Part]:
         parts = []
@@ -138,7 +134,7 @@ class ArrowSource:
         if part.path is None:
             return
         with readable(part.what, _errors()):
-            version = self._version(part.path)
+            version = _version(part.fragment)
         if version[0] is None:
             raise FileNotFoundError(
                 f"{part.what} must exist as long as it is read; it was not found. Restore it, or "
@@ -173,6 +169,12 @@ class ArrowSource:
         if dtype is None:
             return to_frame(table.select(list(names)))
         return _named(_matrix(table, names, dtype), names)
+
+
+def _version(fragment: Any) -> tuple[Any, Any]:
+    """Return size and time of a file, to notice changes."""
+    found = fragment.filesystem.get_file_info(fragment.path)
+    return found.size, found.mtime_ns
 
 
 def _matrix(table: Any, names: Sequence[str], dtype: FloatType) -> np.ndarray:
@@ -228,6 +230,7 @@ def open_files(source: Any, names: Sequence[str] | None, target: Sequence[str]) 
     """
     module = _import("pyarrow.dataset")
     if isinstance(source, module.Dataset):
+        _check_whole(source)
         _check_columns(source, names, target)
         return ArrowSource(source)
     paths = list(map(_path, source)) if isinstance(source, (list, tuple)) else _path(source)
@@ -246,6 +249,20 @@ def open_files(source: Any, names: Sequence[str] | None, target: Sequence[str]) 
     schema = _common_schema(dataset, names, target, is_text=format_name in ("csv", "tsv"))
     with readable(what, _errors()):
         return ArrowSource(module.dataset(paths, schema=schema, **options))
+
+
+def _check_whole(dataset: Any) -> None:
+    try:
+        dataset.get_fragments()
+    except ValueError:  # there is no other way to find out
+        raise ValueError(
+            invalid(
+                "source",
+                "a dataset without a filter",
+                "one with a filter",
+                "Filter a LazyFrame of polars instead: polars.scan_parquet(path).filter(...).",
+            )
+        ) from None
 
 
 def _path(source: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -147,8 +147,7 @@ class TableBatches:
         return -(-self.n_rows // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        number, self._n_passes = self._n_passes, self._n_passes + 1
-        return self._batches(number)
+        return self._batches(self._next_pass())
 
     def __repr__(self) -> str:
         return (
@@ -156,22 +155,9 @@ class TableBatches:
             f"{format_list(self._target)}, batch_size={self.batch_size})"
         )
 
-    def restarted(self) -> Self:
-        """Return the same batches in the order of the first pass, the second one, and so on."""
-        other = copy.copy(self)
-        other._n_passes = 0
-        return other
-
-    def in_order(self) -> Self:
-        """Return the same batches in the order of the rows."""
-        other = self.restarted()
-        other._shuffle = False
-        return other
-
-    def blocks(self) -> Iterator[tuple[Any, ...]]:
-        """Iterate over the first batch, and then over blocks of batches, of another order."""
+    def _next_pass(self) -> int:
         number, self._n_passes = self._n_passes, self._n_passes + 1
-        return self._blocks(number)
+        return number
 
     def _blocks(self, number: int) -> Iterator[tuple[Any, ...]]:
         is_first = True
@@ -233,6 +219,38 @@ class TableBatches:
         else:
             y = source.features(table, self._target)
         return X, y, *(source.column(table, name) for name in self._weight)
+
+
+def restarted(batches: TableBatches, *, shuffle: bool = True) -> TableBatches:
+    """Return the same batches in the order of the first pass, the second one, and so on.
+
+    Parameters
+    ----------
+    batches : TableBatches
+        The batches; left as they are.
+    shuffle : bool, default=True
+        Whether they may be shuffled, or are in the order of the rows.
+    """
+    other = copy.copy(batches)
+    other._n_passes = 0
+    other._shuffle = batches._shuffle and shuffle
+    return other
+
+
+def blocks_of(batches: TableBatches) -> Iterator[tuple[Any, ...]]:
+    """Iterate over the first batch alone, and then over blocks of many batches.
+
+    Parameters
+    ----------
+    batches : TableBatches
+        The batches.
+
+    Yields
+    ------
+    tuple
+        What the batches would be if they were so large.
+    """
+    return batches._blocks(batches._next_pass())
 
 
 def _is_lazy(source: Any) -> bool:

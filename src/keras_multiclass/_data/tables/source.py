@@ -88,7 +88,8 @@ def readable(what: str, errors: tuple[type[Exception], ...]) -> Iterator[None]:
 
 
 def _without_values(message: str) -> str:
-    """Return the first line of a message, without the values that it quotes."""
+    """Return the first line of a message, without preamble and the values that it quotes."""
     line = printable(message.strip().partition("\n")[0])
+    line = re.sub(r"^Error creating dataset\. .*? file\?: ", "", line)
     line = re.sub(r"(invalid value) '.*", r"\1", line)
     return re.sub(r"(Expected \d+ columns, got \d+): .*", r"\1", line).rstrip(".")

@@ -77,7 +77,8 @@ class Augmentation(keras.layers.Layer):
         self.forget()
         if not training:
             return inputs
-        x = ops.expand_dims(inputs, -1) if self.adds_channel else inputs
+        x = ops.cast(inputs, self.compute_dtype)
+        x = ops.expand_dims(x, -1) if self.adds_channel else x
         proportions = None
         for layer in self.layers:
             if not mixes_rows(layer):
@@ -88,6 +89,8 @@ class Augmentation(keras.layers.Layer):
             mixed = apply(layer, {"images": x, "labels": proportions}, training=True)
             x, proportions = mixed["images"], mixed["labels"]
         self._set_proportions(proportions)
+        if "int" in keras.backend.standardize_dtype(inputs.dtype):
+            x = ops.round(x)
         x = ops.cast(x, inputs.dtype)
         if None in inputs.shape[1:]:
             return x

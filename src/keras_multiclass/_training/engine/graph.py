@@ -24,13 +24,13 @@ import tensorflow as tf
 from keras_multiclass._data.rows import Data, Features, StreamData, TrainingData, dense
 from keras_multiclass._shared.interrupts import check_interrupt
 from keras_multiclass._shared.keras.epoch_callbacks import EpochListener, Logs
-from keras_multiclass._shared.keras.native_logs import without_native_logs
 from keras_multiclass._shared.keras.overrides import overrides_logs
 from keras_multiclass._shared.upstream.tensorflow import call
 from keras_multiclass._training.engine.base import TrainingPlan, TrainingResult
 from keras_multiclass._training.engine.binding import create_variables, state_of, values_of
 from keras_multiclass._training.engine.blocks import Block, blocks_of, overlapping
 from keras_multiclass._training.engine.cache import Step, programs
+from keras_multiclass._training.engine.compiled_steps import CompiledSteps
 from keras_multiclass._training.engine.device_data import DeviceData, Placed, place, rows_of
 from keras_multiclass._training.engine.epochs import (
     flat,
@@ -46,8 +46,6 @@ from keras_multiclass._training.engine.row_order import lengths_of, shuffled
 from keras_multiclass._training.engine.traceable import TracingError, tracing
 from keras_multiclass._training.engine.work import multiplications, open_steps
 from keras_multiclass._training.engine.xla import (
-    compilation_error,
-    draws_random_numbers,
     is_worth_compiling,
     steps_per_block,
 )
@@ -90,7 +88,7 @@ class GraphEngine:
         with tracing():
             run = _Run(model, data, validation, plan, watched=watched, xla=compiled)
         result = run_training(model, data, plan, run.watched if watched else run.unwatched)
-        return replace(result, compiled=bool(run.blocks))
+        return replace(result, compiled=bool(run.compiled.sizes))
 
     def predict(self, model: keras.Model, X: Features, batch_size: int) -> Iterator[np.ndarray]:
         """Compute the output of ``model`` for each row of ``X``; see `Engine.predict`."""
@@ -204,8 +202,6 @@ class _Run:
             self.held_out_order = _validation_order(validation)
         self.batch_size = tf.constant(plan.batch_size)
         self.steps_per_block = steps_per_block(data, plan.batch_size)
-        # Compiled by XLA, for each size of a batch: their numbers of rows, and the functions.
-        self.blocks: dict[int, tuple[int, Callable[..., Any]]] = {}
         self.to_renew: set[Step] = set()
         if watched and any(map(_may_change_models, plan.callbacks)):
             steps: tuple[Step, ...] = ("train_step", "test_step")
@@ -231,14 +227,15 @@ class _Run:
         self.program = programs.get(self.model, Program)
         self.trainee = Trainee(self.model, self.plan.batch_size, self.data.n_steps)
         self.state = values_of(self.trainee.variables)
+        required = self.plan.jit_compile != "auto"
+        self.compiled = CompiledSteps(self.program, self.trainee, self.data, required=required)
         self.own_state = values_of(state_of(self.model, with_training=True))
 
     def _trace_training(self) -> None:
         self.train = self.program.train(self.trainee, self.data)
         self.reset = self.program.reset(self.trainee)
-        self.blocks = {}
         if self.xla:
-            self._compile_blocks(required=self.plan.jit_compile != "auto")
+            self._compile()
 
     def _trace_validation(self, step: Step) -> None:
         assert self.held_out is not None
@@ -247,36 +244,21 @@ class _Run:
         self.reset_held_out = program.reset(self.trainee)
         self.held_out_state = values_of(state_of(self.model, with_training=True))
 
-    def _compile_blocks(self, *, required: bool) -> None:
-        """Let XLA compile full batches; raise if that fails and is ``required``.
+    def _compile(self) -> None:
+        """Let XLA compile full batches.
 
-        If required, it also compiles the last, short batch, since its random numbers differ from
-        TensorFlow's.
+        On request, it also compiles the last, short batch, since its random numbers differ from
+        TensorFlow's, and other batches of a stream when they come.
         """
+        compiled, batch_size = self.compiled, self.plan.batch_size
         if overrides_logs(self.model):
-            if required:
+            if compiled.required:
                 raise NotImplementedError("XLA does not compile a training step of the model's own")
             return
-        batch_size = self.plan.batch_size
-        self._compile_block(batch_size, self.steps_per_block, required=required)
+        compiled.compile(batch_size, self.steps_per_block)
         short = 0 if self.stream is not None else self.n_samples % batch_size
-        if required and short:
-            self._compile_block(short, 1, required=True)
-
-    def _compile_block(self, batch_size: int, n_steps: int, *, required: bool) -> None:
-        n_rows = batch_size * n_steps
-        try:
-            block = self.program.block(self.trainee, self.data, n_rows, batch_size)
-            if draws_random_numbers(block) and not required:
-                raise NotImplementedError("XLA would draw different random numbers")
-            rows = self.data.take(np.zeros(n_rows, np.int32))
-            with without_native_logs():  # XLA logs its start
-                block(self.state, *rows, tf.constant(0))  # compiles, without a step
-        except Exception as error:
-            if required:
-                raise compilation_error(error) from error
-        else:
-            self.blocks[batch_size] = n_rows, block
+        if compiled.required and short:
+            compiled.compile(short, 1)
 
     def watched(self, callbacks: keras.callbacks.CallbackList, numbers: range) -> None:
         """Train epoch by epoch, so that callbacks can act in between."""
@@ -369,9 +351,9 @@ class _Run:
         self.reset(self.own_state)
         done = 0
         logs: Logs = {}
-        for batch_size in self.blocks:
+        for batch_size in self.compiled.sizes:
             end = done + (len(order) - done) // batch_size * batch_size
-            compiled = self._compiled_steps(self.data.take, order[done:end], batch_size)
+            compiled = self.compiled.train(self.data.take, order[done:end], batch_size)
             for n_steps, of_block in compiled:
                 logs = _to_numpy(of_block)
                 self.pace.report(n_steps, logs)
@@ -384,11 +366,11 @@ class _Run:
 
     def _start_block(self, block: Block) -> Callable[..., Logs]:
         """Return what trains on a block of a stream."""
-        if not self.blocks:
+        if not self.compiled.sizes:
             return partial(_call_on, self.train, self.state)
-        for batch_size in set(np.diff(block.bounds).tolist()) - self.blocks.keys():
-            if self.plan.jit_compile != "auto":
-                self._compile_block(batch_size, 1, required=True)
+        if self.compiled.required:
+            for batch_size in set(np.diff(block.bounds).tolist()) - set(self.compiled.sizes):
+                self.compiled.compile(batch_size, 1)
         return self._train_compiled
 
     def _train_compiled(
@@ -402,9 +384,8 @@ class _Run:
             same = sizes[first:] == size
             last = first + (len(same) if same.all() else int(same.argmin()))
             rows = order[bounds[first] : bounds[last]]
-            if size in self.blocks:
-                take = partial(rows_of, tensors)
-                for _, of_block in self._compiled_steps(take, rows, size):
+            if size in self.compiled.sizes:
+                for _, of_block in self.compiled.train(partial(rows_of, tensors), rows, size):
                     logs = _to_numpy(of_block)
             else:
                 of_run = bounds[first : last + 1] - bounds[first]
@@ -437,20 +418,6 @@ class _Run:
             with _after_callbacks():
                 create_variables(self.model, *self.first_row)
                 self._trace_validation("test_step")
-
-    def _compiled_steps(
-        self,
-        take: Callable[[np.ndarray], tuple[tf.Tensor, ...]],
-        order: np.ndarray,
-        batch_size: int,
-    ) -> Iterator[tuple[int, Any]]:
-        """Take compiled steps for full batches; yield their numbers and logs."""
-        n_rows, block = self.blocks[batch_size]
-        for start in range(0, len(order), n_rows):
-            rows = order[start : start + n_rows]
-            n_steps = len(rows) // batch_size
-            of_rows = take(padded(rows, n_rows))
-            yield n_steps, block(self.state, *of_rows, tf.constant(n_steps))
 
     def unwatched(self, callbacks: keras.callbacks.CallbackList, numbers: range) -> None:
         """Train several epochs per call, and call the callbacks afterwards."""

@@ -61,8 +61,8 @@ def read_data(
             request, backbone, None if known is None else known.features
         )
         data = read_arrays(parameters, request, backbone, seed, known)
-    several = isinstance(data.features, PackedSchema)
-    check_augmentation(parameters.settings.augmentation, several=several)
+    inputs = list(data.features.schemas) if isinstance(data.features, PackedSchema) else None
+    check_augmentation(parameters.settings.augmentation, inputs)
     if isinstance(data.features, PackedSchema):
         if isinstance(data.settings.scaling, Mapping):  # of a whole model, one value is allowed
             check_scalings(data.settings.scaling, data.features)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 
+from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.labels.target import IncrementalTarget
+from keras_multiclass._data.packed import Block, PackedSchema
 from keras_multiclass._data.padding import ZeroSteps
 from keras_multiclass._data.row_sample import RowSample
 from keras_multiclass._data.rows import Features, TrainingData
@@ -16,8 +18,12 @@ from keras_multiclass._data.statistics import (
     ArrayStatistics,
     Moments,
     Standardization,
+    most_quantile_rows,
 )
+from keras_multiclass._data.text_schema import TextSchema
 from keras_multiclass._data.tokens import occurring_tokens
+from keras_multiclass._network.backbone_resolution import ResolvedBackbone
+from keras_multiclass._network.input_backbones import InputBackbones
 from keras_multiclass._shared.typing import FloatArray, IndexArray
 
 
@@ -28,8 +34,8 @@ class FirstPass:
     ----------
     standardizations : sequence of Standardization
         How features may be standardized; empty if means and variances are not needed.
-    labels : IncrementalTarget
-        Has encoded the targets of the batches, and counts them.
+    labels : IncrementalTarget or None
+        Has encoded the targets of the batches, and counts them; None if something else does.
     by_class : bool
         Whether means and variances are kept for each class, since class weights will count.
     token_ids : bool
@@ -38,29 +44,83 @@ class FirstPass:
         Whether to look for missing values.
     n_sampled : int, default=0
         Number of rows to keep for quantiles.
+    inputs : mapping of str to tuple of Block and FirstPass, default={}
+        The columns of each of several inputs, and what learns from them.
     """
 
     def __init__(
         self,
         standardizations: Sequence[Standardization],
-        labels: IncrementalTarget,
+        labels: IncrementalTarget | None,
         *,
         by_class: bool,
         token_ids: bool,
         find_missing: bool,
         n_sampled: int = 0,
+        inputs: Mapping[str, tuple[Block, FirstPass]] | None = None,
     ) -> None:
         self._moments = {kind: Moments(kind) for kind in standardizations}
         self._groups: dict[int, _Group] = {}
         self._sample = RowSample(n_sampled) if n_sampled else None
         self._labels = labels
         self._by_class = by_class
-        self._token_ids = token_ids
+        self.token_ids = token_ids
         self._find_missing = find_missing
+        self._inputs = inputs or {}
         self._weighted = False
         self._largest_weight = 0.0
         self._n_batches = 0
         self._n_rows = 0
+
+    @classmethod
+    def over(
+        cls,
+        features: FeatureSchema,
+        backbone: ResolvedBackbone | None,
+        labels: IncrementalTarget | None,
+        scaling: Any,
+        *,
+        by_class: bool,
+    ) -> FirstPass:
+        """Return what collects the statistics that a backbone may need.
+
+        Parameters
+        ----------
+        features : FeatureSchema
+            What was learned about X.
+        backbone : ResolvedBackbone or None
+            The backbone; None if statistics are not needed.
+        labels, by_class
+            As the parameters of the class.
+        scaling : str, None or mapping
+            How the network scales numbers, of several inputs each.
+        """
+        if isinstance(features, PackedSchema):
+            parts = backbone.parts if isinstance(backbone, InputBackbones) else {}
+            inputs = {}
+            for name, block in features.blocks.items():
+                own_scaling = scaling.get(name) if isinstance(scaling, Mapping) else scaling
+                schema, part = features.schemas[name], parts.get(name)
+                of_input = cls.over(schema, part, None, own_scaling, by_class=by_class)
+                inputs[name] = (block, of_input)
+            options = {"token_ids": False, "find_missing": False}
+            return cls([], labels, by_class=by_class, inputs=inputs, **options)
+        standardizations, shape, n_sampled = [], features.network_shape, 0
+        if backbone is not None and features.allow_nan and len(shape) == 1:
+            needs_quantiles = scaling in ("robust", "quantile") or backbone.takes("table")
+            n_sampled = most_quantile_rows(len(features.network_names)) if needs_quantiles else 0
+        if backbone is not None and not features.token_ids and not isinstance(features, TextSchema):
+            may_be_padded = backbone.takes_mask(shape) and not features.any_length
+            kinds = (False, True) if may_be_padded else (False,)
+            standardizations = [backbone.standardization(shape, skip_padding=k) for k in kinds]
+        return cls(
+            standardizations,
+            labels,
+            by_class=by_class,
+            token_ids=features.token_ids,
+            find_missing=features.allow_nan,
+            n_sampled=n_sampled,
+        )
 
     def add(self, batch: TrainingData) -> None:
         """Learn from one checked batch, whose ``y`` holds numbers from `IncrementalLabels`."""
@@ -69,7 +129,11 @@ class FirstPass:
         self._n_rows += batch.n_samples
         self._weighted = self._weighted or batch.weighted
         self._largest_weight = max(self._largest_weight, batch.largest_weight)
-        self._labels.count(batch.y, weights)
+        if self._labels is not None:
+            self._labels.count(batch.y, weights)
+        for block, own in self._inputs.values():
+            X = block.of(batch.X)
+            own.add(replace(batch, X=X.astype(np.int32) if own.token_ids else X))
         for moments in self._moments.values():
             moments.add(batch.X, weights, batch.y if self._by_class else None)
         if self._sample is not None:
@@ -90,7 +154,7 @@ class FirstPass:
 
     def _add_to_group(self, label: int, X: Features, rows: IndexArray) -> None:
         group = self._groups.setdefault(label, _Group())
-        if self._token_ids:
+        if self.token_ids:
             group.tokens = occurring_tokens(X[rows], group.tokens)
         if self._find_missing:
             missing = ArrayStatistics(X, rows=rows).has_missing()
@@ -105,11 +169,12 @@ class FirstPass:
             n_rows=self._n_rows,
             weighted=self._weighted,
             largest_weight=self._largest_weight,
-            token_ids=self._token_ids,
+            token_ids=self.token_ids,
             groups=self._groups,
             moments=self._moments,
             sample=() if self._sample is None else self._sample.arrays(),
             by_class=self._by_class,
+            inputs={name: own.summary() for name, (_, own) in self._inputs.items()},
         )
 
 
@@ -144,6 +209,8 @@ class StreamSummary:
         X, numbers of labels and weights of some rows, of all if they are few; empty if not needed.
     by_class : bool
         Whether these are kept for each class.
+    inputs : mapping of str to StreamSummary
+        Statistics of each of several inputs.
     """
 
     n_batches: int
@@ -155,6 +222,7 @@ class StreamSummary:
     moments: dict[Standardization, Moments]
     sample: tuple[Any, ...]
     by_class: bool
+    inputs: Mapping[str, StreamSummary] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -174,6 +242,10 @@ class StreamStatistics:
     summary: StreamSummary
     codes: IndexArray
     class_weights: FloatArray | None
+
+    def of_input(self, name: str) -> StreamStatistics:
+        """Return the statistics of one of several inputs."""
+        return replace(self, summary=self.summary.inputs[name])
 
     def moments(self, scaling: Standardization) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and variance of each feature."""

@@ -17,6 +17,7 @@ from keras_multiclass._network.backbone_resolution import Recommendation, Resolv
 from keras_multiclass._network.build import InputDescription
 from keras_multiclass._network.objective import Objective
 from keras_multiclass._training.defaults import TrainingSettings
+from keras_multiclass._training.reading.first_pass import StreamStatistics
 
 _SOME_ROWS = 64
 
@@ -109,17 +110,10 @@ class RunData:
 
     def _describe_each(self, features: PackedSchema) -> InputDescription:
         """Describe the rows of each of several inputs, as if they were X alone."""
-        rows = self.training
-        assert isinstance(rows, TrainingData)  # streams hold one input
         inputs = {}
         for name, block in features.blocks.items():
-            schema, X = features.schemas[name], block.of(rows.X)
-            tokens = None
-            if schema.token_ids:
-                ids = X if rows.rows is None else X[rows.rows]
-                with about_input(name):
-                    tokens = occurring_tokens(np.asarray(ids).astype(np.int32))
-            statistics = ArrayStatistics(X, rows.weight_of_rows, rows.rows)
+            schema = features.schemas[name]
+            statistics, tokens = self._statistics_of(name, schema, block)
             alone = replace(self, features=schema, statistics=statistics, tokens=tokens)
             own = replace(alone.describe_inputs(), sample=partial(self._some_of, block))
             inputs[name] = (block, own)
@@ -129,6 +123,22 @@ class RunData:
 
     def _some_of(self, block: Block) -> np.ndarray:
         return np.asarray(block.of(self._some_rows()))
+
+    def _statistics_of(
+        self, name: str, schema: FeatureSchema, block: Block
+    ) -> tuple[Statistics, np.ndarray | None]:
+        """Return the statistics of an input, and which token ids occur in it."""
+        if isinstance(self.statistics, StreamStatistics):
+            statistics = self.statistics.of_input(name)
+            return statistics, statistics.tokens()
+        rows = self.training
+        assert isinstance(rows, TrainingData)
+        X, tokens = block.of(rows.X), None
+        if schema.token_ids:
+            ids = X if rows.rows is None else X[rows.rows]
+            with about_input(name):
+                tokens = occurring_tokens(np.asarray(ids).astype(np.int32))
+        return ArrayStatistics(X, rows.weight_of_rows, rows.rows), tokens
 
 
 @dataclass(frozen=True)

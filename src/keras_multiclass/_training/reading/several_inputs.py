@@ -77,22 +77,11 @@ def learn_inputs(
         Learns about a single X.
     """
     layout = parameters.settings.layout
-    categorical = _columns_of("categorical_features", parameters.categorical_features, X, backbone)
-    texts = _columns_of("text_features", parameters.text_features, X, backbone)
-
-    has_texts = any(part.is_text for part in backbone.parts.values())
-    has_images = any(map(are_paths, X.values()))
+    own = parameters_of_inputs(parameters, X, backbone)
 
     def learn(name: str, part: Any) -> tuple[FeatureSchema, Features]:
-        own = replace(parameters, categorical_features=categorical[name], text_features=texts[name])
-        if has_images and not are_paths(part):  # the others need no size
-            own = own.without_image_size()
-        if backbone.parts[name].is_text:
-            _check_not_strings(backbone.parts[name])
-            return learn_one(own, part, backbone.parts[name], part)
-        if has_texts:  # which the parameters of the vectorizer are for
-            own = own.without_text_vectorizer()
-        return learn_one(own, arrange(part, layout), backbone.parts[name], part)
+        arranged = part if backbone.parts[name].is_text else arrange(part, layout)
+        return learn_one(own[name], arranged, backbone.parts[name], part)
 
     return PackedSchema.learn_inputs(
         X,
@@ -100,6 +89,38 @@ def learn_inputs(
         dtype=array_dtype(parameters.settings.dtype),
         estimator_name=parameters.estimator_name,
     )
+
+
+def parameters_of_inputs(
+    parameters: FitParameters, X: Inputs, backbone: InputNetworks
+) -> dict[str, FitParameters]:
+    """Return the parameters of the estimator for each input, as if it were X alone.
+
+    Parameters
+    ----------
+    parameters : FitParameters
+        The parameters of the estimator.
+    X : Inputs
+        The inputs.
+    backbone : InputNetworks
+        How they are read.
+    """
+    categorical = _columns_of("categorical_features", parameters.categorical_features, X, backbone)
+    texts = _columns_of("text_features", parameters.text_features, X, backbone)
+    has_texts = any(part.is_text for part in backbone.parts.values())
+    has_images = any(map(are_paths, X.values()))
+    result = {}
+    for name, part in X.items():
+        own = replace(parameters, categorical_features=categorical[name], text_features=texts[name])
+        if has_images and not are_paths(part):  # the others need no size
+            own = own.without_image_size()
+        if backbone.parts[name].is_text:
+            with about_input(name):
+                _check_not_strings(backbone.parts[name])
+        elif has_texts:  # which the parameters of the vectorizer are for
+            own = own.without_text_vectorizer()
+        result[name] = own
+    return result
 
 
 def _check_not_strings(backbone: NetworkParameters) -> None:

@@ -5,24 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
+from typing import Any
 
 import numpy as np
 
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.given_split import is_given_split
-from keras_multiclass._data.labels.target import IncrementalTarget
+from keras_multiclass._data.inputs import as_inputs
 from keras_multiclass._data.offsets import sample_size
 from keras_multiclass._data.one_input import check_one_input, count_rows
-from keras_multiclass._data.ragged import arrange, shape_of
+from keras_multiclass._data.ragged import arrange
 from keras_multiclass._data.row_sample import RowSample
 from keras_multiclass._data.row_selection import take_rows
 from keras_multiclass._data.rows import Data, Features, TrainingData
-from keras_multiclass._data.sequences import Sequences
-from keras_multiclass._data.statistics import most_quantile_rows
 from keras_multiclass._data.stream_batches import Batch
 from keras_multiclass._data.streams import Stream
-from keras_multiclass._data.text_schema import TextSchema
-from keras_multiclass._network.backbone_resolution import NetworkParameters, ResolvedBackbone
+from keras_multiclass._network.backbone_resolution import NetworkParameters
+from keras_multiclass._network.input_backbones import InputNetworks
 from keras_multiclass._shared.checks import is_integer
 from keras_multiclass._shared.messages import describe, invalid
 from keras_multiclass._training.defaults import resolve_auto
@@ -38,6 +37,7 @@ from keras_multiclass._training.reading.features import reads_texts
 from keras_multiclass._training.reading.first_pass import FirstPass, StreamStatistics, StreamSummary
 from keras_multiclass._training.reading.rows import RowReader, check_not_given_beside_stream
 from keras_multiclass._training.reading.run_data import KnownData, RunData
+from keras_multiclass._training.reading.several_inputs import with_inputs
 from keras_multiclass._training.reading.stream_features import (
     TrainingRows,
     learn_features_of_stream,
@@ -73,14 +73,17 @@ def read_stream(
     first = next(batches)
     if known is None and request.classes is None and _are_named(first, stream):
         request = replace(request, classes=stream.class_names)
-    is_text = reads_texts(parameters, first.X, known)
     with batch_errors(stream, 1):
-        if not is_text:
-            check_one_input(first.X, n_rows=count_rows(first.y), in_stream=True)
-        backbone = replace(backbone, is_text=is_text)
-        layout = parameters.settings.layout if known is None else known.features.layout
-        if not is_text and isinstance(first_X := arrange(first.X, layout), Sequences):
-            backbone.check_unequal(first.X, first_X)
+        known_features = None if known is None else known.features
+        _, backbone = with_inputs(replace(request, X=first.X), backbone, known_features)
+        has_inputs = isinstance(backbone, InputNetworks)
+        is_text = not has_inputs and reads_texts(parameters, first.X, known)
+        if not (is_text or has_inputs):
+            fixed = known is not None and not known.features.any_length
+            row_shape = known.features.input_shape if known and fixed else None
+            check_one_input(first.X, count_rows(first.y), row_shape)  # type: ignore[arg-type]
+        if not has_inputs:
+            backbone = replace(backbone, is_text=is_text)
         task = parameters.task.for_target(first.y, known.codec if known else None)
         labels = task.incremental()
     if known is None:
@@ -89,20 +92,23 @@ def read_stream(
         )
     in_first_pass = None if split is None else split.first_pass()
     with batch_errors(stream, 1):
-        first_X = first.X if is_text else arrange(first.X, layout)
         if known is not None:
             features, X = known.features, known.features.check(first.X)
         learning_rows = RowReader(features, labels)
         sample = learning_rows.combine(X, labels.encode(first.y), first.sample_weight, is_part=True)
         mask = None if in_first_pass is None else in_first_pass.mask(sample.y, sample.sample_weight)
         if known is None:
-            is_raw = backbone.reads_raw(parameters.settings.scaling)
-            features, sample = _learn_values(features, first_X, sample, mask, is_raw=is_raw)
+            layout = parameters.settings.layout
+            first_X = as_inputs(first.X) if has_inputs else first.X
+            first_X = first_X if is_text or has_inputs else arrange(first.X, layout)
+            offsets = backbone.subtracts_offsets(parameters.settings.scaling)
+            features, sample = _learn_values(features, first_X, sample, mask, offsets)
             learning_rows = RowReader(features, labels)
     recommended = None if known is None else known.recommendation
-    resolved = backbone.resolve(shape_of(X), known=recommended)
+    shape = features.shape_of(X)
+    resolved = backbone.resolve(shape, known=recommended)
     if known is None:
-        backbone.warn_if_ambiguous(shape_of(X), layout)
+        backbone.warn_if_ambiguous(shape, layout)
     settings = resolve_auto(
         parameters,
         resolved,
@@ -112,21 +118,20 @@ def read_stream(
     )
     if split is not None:
         settings = replace(settings, validation_split=split.fraction)
-    precision = _PrecisionCheck(features, sample.X, is_active=known is None and not is_text)
+    checks = known is None and not (has_inputs or is_text)
+    precision = _PrecisionCheck(features, sample.X, is_active=checks)
     precision.add(first.X, sample)
     if in_first_pass is not None:
         sample, _ = in_first_pass.split(sample, mask)
     rest = _rest(batches, stream, learning_rows, precision, in_first_pass)
     by_class = parameters.class_weight is not None and labels.weighs_rows
-    summary = _summarize(
-        chain([sample], rest),
-        labels,
-        features,
-        None if known else resolved,
-        settings.scaling,
-        by_class=by_class,
+    first_pass = FirstPass.over(
+        features, None if known else resolved, labels, settings.scaling, by_class=by_class
     )
-    precision.warn(is_raw=backbone.reads_raw(parameters.settings.scaling))
+    for batch in chain([sample], rest):
+        first_pass.add(batch)
+    summary = first_pass.summary()
+    precision.warn(is_raw=not has_inputs and backbone.reads_raw(parameters.settings.scaling))
     codec = labels.learn(request.classes, known and known.codec)
     if known is None and request.classes is None:
         labels.check_learned(codec, summary.n_rows)
@@ -188,15 +193,14 @@ def _learn_values(
     X: object,
     batch: TrainingData,
     held_out: np.ndarray | None,
-    *,
-    is_raw: bool,
+    subtract_offsets: Any,
 ) -> tuple[FeatureSchema, TrainingData]:
     counted = np.ones(batch.n_samples, bool) if held_out is None else ~held_out
     if batch.sample_weight is not None:
         counted &= batch.sample_weight > 0
     rows = None if counted.all() or not counted.any() else np.flatnonzero(counted)
     features, checked = features.learn_values(
-        X, batch.X, rows, subtract_offsets=not is_raw, is_part=True
+        X, batch.X, rows, subtract_offsets=subtract_offsets, is_part=True
     )
     return features, replace(batch, X=checked)
 
@@ -243,36 +247,6 @@ def _rest(
                 part, _ = split.split(part)
         if part.n_samples:
             yield part
-
-
-def _summarize(
-    batches: Iterator[TrainingData],
-    labels: IncrementalTarget,
-    features: FeatureSchema,
-    backbone: ResolvedBackbone | None,
-    scaling: str | None,
-    *,
-    by_class: bool,
-) -> StreamSummary:
-    standardizations, shape, n_sampled = [], features.network_shape, 0
-    if backbone is not None and features.allow_nan and len(shape) == 1:
-        needs_quantiles = scaling in ("robust", "quantile") or backbone.takes("table")
-        n_sampled = most_quantile_rows(len(features.network_names)) if needs_quantiles else 0
-    if backbone is not None and not features.token_ids and not isinstance(features, TextSchema):
-        may_be_padded = backbone.takes_mask(shape) and not features.any_length
-        options = (False, True) if may_be_padded else (False,)
-        standardizations = [backbone.standardization(shape, skip_padding=skip) for skip in options]
-    first_pass = FirstPass(
-        standardizations,
-        labels,
-        by_class=by_class,
-        token_ids=features.token_ids,
-        find_missing=features.allow_nan,
-        n_sampled=n_sampled,
-    )
-    for batch in batches:
-        first_pass.add(batch)
-    return first_pass.summary()
 
 
 def _check_settings(settings: Settings) -> None:

@@ -13,10 +13,13 @@ from keras_multiclass._data.expansion.expansion import Expansion
 from keras_multiclass._data.expansion.incremental import IncrementalColumns, needs_learning
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.image_paths import are_paths
+from keras_multiclass._data.inputs import Inputs, as_inputs
 from keras_multiclass._data.labels.target import IncrementalTarget
 from keras_multiclass._data.one_input import count_rows
+from keras_multiclass._data.packed import PackedSchema, about_input, as_columns
 from keras_multiclass._data.ragged import arrange, shape_of
 from keras_multiclass._data.rows import Features
+from keras_multiclass._data.sequences import Sequences
 from keras_multiclass._data.stream_batches import Batch
 from keras_multiclass._data.streams import Stream
 from keras_multiclass._data.text import TextEncoder, read_texts
@@ -24,8 +27,15 @@ from keras_multiclass._data.text_sample import TextSample
 from keras_multiclass._data.text_schema import TextSchema
 from keras_multiclass._data.weights import check_sample_weight
 from keras_multiclass._network.backbone_resolution import NetworkParameters
+from keras_multiclass._network.input_backbones import InputNetworks
 from keras_multiclass._shared.keras.environment import array_dtype
-from keras_multiclass._shared.messages import invalid, warn
+from keras_multiclass._shared.messages import (
+    describe,
+    format_list,
+    invalid,
+    list_differences,
+    warn,
+)
 from keras_multiclass._training.fit_parameters import FitParameters
 from keras_multiclass._training.reading.batches import batch_errors
 from keras_multiclass._training.reading.features import (
@@ -33,6 +43,7 @@ from keras_multiclass._training.reading.features import (
     may_have_columns,
     text_parameters,
 )
+from keras_multiclass._training.reading.several_inputs import parameters_of_inputs
 from keras_multiclass._training.reading.stream_split import RowSplit
 
 _MOST_TEXTS = 2**20
@@ -40,7 +51,12 @@ _MOST_CHARACTERS = 2**26
 
 
 class Learner(Protocol):
-    """Learns from all batches what the first batch does not say."""
+    """Learns from all batches what the first batch does not say.
+
+    `needs_pass` says whether there is anything.
+    """
+
+    needs_pass: bool
 
     def add(self, X: Any, rows: np.ndarray | None) -> None:
         """Learn from a batch, of which only some rows count."""
@@ -88,34 +104,32 @@ def learn_features_of_stream(
     batches : iterator of Batch
         All others.
     """
-    if are_paths(first.X):
-        raise TypeError(
-            invalid(
-                f"Batch 1 of {stream.name}",
-                "numbers or texts",
-                "paths of image files",
-                "Pass all paths to fit as a list or array, which decodes the files, or decode "
-                "them in the stream.",
-            )
-        )
     with batch_errors(stream, 1):
         learner = _learner_for(parameters, first.X, backbone)
-    if learner is not None:
+    if learner.needs_pass:
         for number, batch in enumerate(chain([first], batches), start=1):
             with batch_errors(stream, number):
                 learner.add(batch.X, rows.of(batch))
         batches = stream.first_pass()
         first = next(batches)
     with batch_errors(stream, 1):
-        if learner is not None:
-            features, X = learner.features(first.X)
-        else:
-            arranged = arrange(first.X, parameters.settings.layout)
-            features, X = learn_table(parameters, arranged, backbone, None, None)
+        features, X = learner.features(first.X)
     return features, X, first, batches
 
 
-def _learner_for(parameters: FitParameters, X: Any, backbone: NetworkParameters) -> Learner | None:
+def _learner_for(parameters: FitParameters, X: Any, backbone: NetworkParameters) -> Learner:
+    if isinstance(backbone, InputNetworks):
+        return _Inputs(parameters, X, backbone)
+    if are_paths(X):
+        raise TypeError(
+            invalid(
+                "X",
+                "numbers or texts",
+                "paths of image files",
+                "Pass all paths to fit as a list or array, which decodes the files, or decode "
+                "them in the stream.",
+            )
+        )
     if backbone.is_text:
         return _Texts(parameters, backbone)
     arranged = arrange(X, parameters.settings.layout)
@@ -123,7 +137,7 @@ def _learner_for(parameters: FitParameters, X: Any, backbone: NetworkParameters)
     is_table = may_have_columns(parameters, arranged, backbone) and len(shape_of(X)) == 2
     if is_table and needs_learning(arranged, *choices):
         return _Columns(parameters, backbone)
-    return None
+    return _Numbers(parameters, backbone)
 
 
 class TrainingRows:
@@ -149,7 +163,7 @@ class TrainingRows:
         batch : Batch
             The batch.
         """
-        n_rows = count_rows(batch.X) or 0
+        n_rows = count_rows(batch.y) or 0
         weights = check_sample_weight(batch.sample_weight, n_rows, np.float64, allow_all_zero=True)
         counted = np.ones(n_rows, bool) if weights is None else weights > 0
         if self._places is not None:
@@ -159,8 +173,71 @@ class TrainingRows:
         return None if counted.all() else np.flatnonzero(counted)
 
 
+class _Numbers:
+    """Anything that the first batch tells enough about."""
+
+    needs_pass = False
+
+    def __init__(self, parameters: FitParameters, backbone: NetworkParameters) -> None:
+        self._parameters = parameters
+        self._backbone = backbone
+
+    def add(self, X: Any, rows: np.ndarray | None) -> None:
+        """Learn nothing."""
+
+    def features(self, X: Any) -> tuple[FeatureSchema, Features]:
+        arranged = arrange(X, self._parameters.settings.layout)
+        if isinstance(arranged, Sequences):
+            self._backbone.check_unequal(X, arranged)
+        return learn_table(self._parameters, arranged, self._backbone, None, None)
+
+
+class _Inputs:
+    """Several inputs, each of which is learned as if it were alone."""
+
+    def __init__(self, parameters: FitParameters, X: Any, backbone: InputNetworks) -> None:
+        self._parameters = parameters
+        inputs = _to_inputs(X)
+        own = parameters_of_inputs(parameters, inputs, backbone)
+        self._learners: dict[str, Learner] = {}
+        for name, part in inputs.items():
+            with about_input(name):
+                self._learners[name] = _learner_for(
+                    own[name], as_columns(part, name), backbone.parts[name]
+                )
+        self.needs_pass = any(learner.needs_pass for learner in self._learners.values())
+
+    def add(self, X: Any, rows: np.ndarray | None) -> None:
+        inputs = _to_inputs(X)
+        different = list_differences(list(inputs), list(self._learners), "input")
+        if different:
+            allowed = f"those of the first batch, {format_list(self._learners)}"
+            raise ValueError(invalid("The inputs of X", allowed, different))
+        for name, learner in self._learners.items():
+            if learner.needs_pass:
+                with about_input(name):
+                    learner.add(as_columns(inputs[name], name), rows)
+
+    def features(self, X: Any) -> tuple[FeatureSchema, Features]:
+        return PackedSchema.learn_inputs(
+            _to_inputs(X),
+            lambda name, part: self._learners[name].features(part),
+            dtype=array_dtype(self._parameters.settings.dtype),
+            estimator_name=self._parameters.estimator_name,
+        )
+
+
+def _to_inputs(X: Any) -> Inputs:
+    inputs = as_inputs(X)
+    if inputs is None:
+        raise TypeError(invalid("X", "a dict of inputs, as in the first batch", describe(X)))
+    return inputs
+
+
 class _Columns:
     """Categories, dates and texts in the columns of a table."""
+
+    needs_pass = True
 
     def __init__(self, parameters: FitParameters, backbone: NetworkParameters) -> None:
         self._parameters = parameters
@@ -179,6 +256,8 @@ class _Columns:
 
 class _Texts:
     """The vocabulary of texts, of a sample if they are many."""
+
+    needs_pass = True
 
     def __init__(self, parameters: FitParameters, backbone: NetworkParameters) -> None:
         self._parameters = parameters
