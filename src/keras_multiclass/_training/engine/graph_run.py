@@ -210,8 +210,9 @@ class GraphRun:
             bounds = np.minimum(np.arange(0, len(piece) + batch_size, batch_size), len(piece))
             logs = _call_on(function, state, *data.block(piece), bounds)
             done += len(piece)
-            pace.steps = next_size(steps, time.perf_counter() - began)
-            pace.report(len(bounds) - 1, logs)
+            seconds, n_batches = time.perf_counter() - began, len(bounds) - 1
+            pace.took(n_batches, seconds)
+            pace.report(n_batches, logs)
             check_interrupt()
         return logs
 
@@ -234,7 +235,7 @@ class GraphRun:
             def run() -> tuple[int, Logs]:
                 began = time.perf_counter()
                 logs = take(block.tensors, order, block.bounds)
-                pace.steps = next_size(block.n_batches, time.perf_counter() - began)
+                pace.took(block.n_batches, time.perf_counter() - began)
                 return block.n_batches, logs
 
             return run

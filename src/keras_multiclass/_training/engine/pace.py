@@ -28,6 +28,11 @@ class Pace:
         """Count the steps of another epoch."""
         self._done = 0
 
+    def took(self, n_steps: int, seconds: float) -> None:
+        """Tell how long steps took; fewer than planned, as at the end of an epoch, tell less."""
+        if n_steps >= self.steps or seconds > SECONDS_PER_CALL:
+            self.steps = next_size(n_steps, seconds)
+
     def report(self, n_steps: int, logs: Logs) -> None:
         """Tell that steps are done."""
         self._done += n_steps

@@ -281,7 +281,7 @@ def _held_out_fraction(
                 "`validation_split`",
                 "None or a fraction when X is a stream",
                 describe(fraction),
-                "Or set it to None and pass X_val, another stream, or an array with y_val.",
+                "Set it to None and pass X_val: another stream, or an array with y_val.",
             )
         )
     if settings.steps_per_epoch is not None:
