@@ -16,6 +16,7 @@ from sklearn.datasets import load_iris
 
 from _toy import tiny
 from keras_multiclass import KerasMulticlassClassifier, KerasMultilabelClassifier, TableBatches
+from keras_multiclass.evaluation._stream_folds import NumberedRows
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -425,3 +426,10 @@ def test_without_pyarrow_the_error_says_how_to_install_it(monkeypatch, files):
     with pytest.raises(ImportError, match="pip install pyarrow"):
         TableBatches(files, "kind")
     assert TableBatches(pl.scan_parquet(files / "*.parquet"), "kind").n_rows == 150
+
+
+def test_folds_of_a_table_keep_the_size_of_the_batches():
+    table = pl.DataFrame({"a": np.arange(500.0), "y": [0, 1] * 250}).lazy()
+    rows = NumberedRows(TableBatches(table, "y", batch_size=100, shuffle=False))
+    assert [len(y) for _, y in rows.take(np.arange(500))()] == [100] * 5
+    assert [len(y) for _, y in rows.take(np.arange(0, 500, 2))()] == [50, 100, 100]

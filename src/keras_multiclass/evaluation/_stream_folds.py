@@ -21,7 +21,8 @@ class NumberedRows:
     """A stream whose rows can be selected by their numbers, without holding them in memory.
 
     Only labels and weights are. Each selection is a stream that reads all batches and passes on
-    some rows of each; batches that differ from those read first are an error.
+    some rows of each, blocks of batches cut into batches again; batches that differ from those
+    read first are an error.
 
     Parameters
     ----------
@@ -79,8 +80,9 @@ class NumberedRows:
                 raise self._other_rows(number)
             start, stop = stop, stop + self._sizes[number - 1]
             rows = np.flatnonzero(chosen[start:stop])
-            if len(rows):
-                yield _take(batch, rows)
+            n_rows = self._stream.rows_per_batch or len(rows)
+            for first in range(0, len(rows), n_rows):
+                yield _take(batch, rows[first : first + n_rows])
         if number < len(self._sizes):
             raise self._other_rows(number + 1)
 
