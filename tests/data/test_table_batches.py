@@ -16,6 +16,8 @@ from sklearn.datasets import load_iris
 
 from _toy import tiny
 from keras_multiclass import KerasMulticlassClassifier, KerasMultilabelClassifier, TableBatches
+from keras_multiclass._data.row_selection import join_rows
+from keras_multiclass.evaluation import ClassificationReport
 from keras_multiclass.evaluation._stream_folds import NumberedRows
 
 pa = pytest.importorskip("pyarrow")
@@ -433,3 +435,20 @@ def test_folds_of_a_table_keep_the_size_of_the_batches():
     rows = NumberedRows(TableBatches(table, "y", batch_size=100, shuffle=False))
     assert [len(y) for _, y in rows.take(np.arange(500))()] == [100] * 5
     assert [len(y) for _, y in rows.take(np.arange(0, 500, 2))()] == [50, 100, 100]
+
+
+@pytest.mark.parametrize("batch_size", [40, 150])
+def test_a_lazy_frame_is_scored_like_a_frame(batch_size):
+    classifier = tiny(epochs=1).fit(FRAME[FEATURES], FRAME["kind"])
+    batches = TableBatches(pl.from_pandas(FRAME).lazy(), "kind", batch_size=batch_size)
+    assert classifier.score(batches) == classifier.score(FRAME[FEATURES], FRAME["kind"])
+    report = ClassificationReport.from_estimator(classifier, batches)
+    assert report.n_samples == 150
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "joined"),
+    [([1, 2], [3], [1, 2, 3]), ([1], [0.5], [1, 0.5]), ([1], ["x"], [1, "x"])],
+)
+def test_series_of_polars_are_joined_whatever_their_types(first, second, joined):
+    assert list(join_rows([pl.Series(first), pl.Series(second)], "y")) == joined
