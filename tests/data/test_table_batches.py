@@ -452,3 +452,28 @@ def test_a_lazy_frame_is_scored_like_a_frame(batch_size):
 )
 def test_series_of_polars_are_joined_whatever_their_types(first, second, joined):
     assert list(join_rows([pl.Series(first), pl.Series(second)], "y")) == joined
+
+
+@pytest.mark.parametrize("method", ["predict", "score", "cross_validate"])
+def test_errors_of_all_methods_call_blocks_of_batches_blocks(method):
+    good = FRAME.assign(pw=FRAME["pw"].astype("float64"))
+    bad = good.assign(pw=np.where(np.arange(150) < 140, good["pw"], np.inf))
+    classifier = tiny(epochs=1).fit(good[FEATURES], good["kind"])
+    batches = TableBatches(pl.from_pandas(bad).lazy(), "kind", batch_size=32, shuffle=False)
+    read = {
+        "predict": lambda: classifier.predict(batches),
+        "score": lambda: classifier.score(batches),
+        "cross_validate": lambda: NumberedRows(
+            TableBatches(
+                pl.DataFrame({"a": [1.0] * 90, "y": [0, 1] * 45, "w": [1.0] * 89 + [-1.0]}).lazy(),
+                "y",
+                sample_weight="w",
+                batch_size=32,
+                shuffle=False,
+            )
+        ),
+    }
+    with pytest.raises(ValueError, match="^Block 2 of X cannot be used: "):
+        read[method]()
+    with pytest.raises(ValueError, match="^Batch 3 of X cannot be used: "):
+        classifier.predict(lambda: (bad[FEATURES].iloc[i : i + 64] for i in range(0, 150, 64)))

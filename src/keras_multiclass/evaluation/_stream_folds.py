@@ -46,7 +46,7 @@ class NumberedRows:
         labels, weights, is_weighted = [], [], False
         for number, batch in enumerate(self._stream.first_pass(), start=1):
             n_rows = count_rows(batch.y)
-            with errors_name_batch("X", number):
+            with errors_name_batch("X", number, self._stream.unit):
                 if n_rows is None:
                     raise ValueError(invalid("y", "one label for each row", describe(batch.y)))
                 weight = check_sample_weight(
@@ -91,7 +91,7 @@ class NumberedRows:
             invalid(
                 "A stream X for cross-validation",
                 "the same in each pass, because folds are rows at the same places",
-                f"other rows in batch {number} than in the first pass",
+                f"other rows in {self._stream.unit.lower()} {number} than in the first pass",
                 "Keep the order: .shuffle(n, reshuffle_each_iteration=False) for a "
                 "tf.data.Dataset, TableBatches(..., shuffle=False).",
             )
