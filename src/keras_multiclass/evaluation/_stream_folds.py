@@ -21,7 +21,8 @@ class NumberedRows:
     """A stream whose rows can be selected by their numbers, without holding them in memory.
 
     Only labels and weights are. Each selection is a stream that reads all batches and passes on
-    some rows of each; batches that differ from those read first are an error.
+    some rows of each, blocks of batches cut into batches again; batches that differ from those
+    read first are an error.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ class NumberedRows:
         labels, weights, is_weighted = [], [], False
         for number, batch in enumerate(self._stream.first_pass(), start=1):
             n_rows = count_rows(batch.y)
-            with errors_name_batch("X", number):
+            with errors_name_batch("X", number, self._stream.unit):
                 if n_rows is None:
                     raise ValueError(invalid("y", "one label for each row", describe(batch.y)))
                 weight = check_sample_weight(
@@ -79,8 +80,9 @@ class NumberedRows:
                 raise self._other_rows(number)
             start, stop = stop, stop + self._sizes[number - 1]
             rows = np.flatnonzero(chosen[start:stop])
-            if len(rows):
-                yield _take(batch, rows)
+            n_rows = self._stream.rows_per_batch or len(rows)
+            for first in range(0, len(rows), n_rows):
+                yield _take(batch, rows[first : first + n_rows])
         if number < len(self._sizes):
             raise self._other_rows(number + 1)
 
@@ -89,7 +91,7 @@ class NumberedRows:
             invalid(
                 "A stream X for cross-validation",
                 "the same in each pass, because folds are rows at the same places",
-                f"other rows in batch {number} than in the first pass",
+                f"other rows in {self._stream.unit.lower()} {number} than in the first pass",
                 "Keep the order: .shuffle(n, reshuffle_each_iteration=False) for a "
                 "tf.data.Dataset, TableBatches(..., shuffle=False).",
             )

@@ -32,6 +32,8 @@ class RowSplit:
         Seed of the places.
     name : str
         Name of the stream in error messages.
+    unit : {"Batch", "Block"}, default="Batch"
+        What it yields.
 
     Attributes
     ----------
@@ -39,10 +41,11 @@ class RowSplit:
         The largest weight of a held-out row.
     """
 
-    def __init__(self, fraction: float, seed: int, name: str) -> None:
+    def __init__(self, fraction: float, seed: int, name: str, unit: str = "Batch") -> None:
         self.fraction = fraction
         self.seed = seed
         self.name = name
+        self.unit = unit.lower()
         self.largest_weight = 0.0
         self._digests: list[bytes] = []
         self._n_rows: list[tuple[int, int]] = []
@@ -80,7 +83,7 @@ class RowSplit:
                     "`validation_split`",
                     "a fraction that holds out some rows of each pass over the stream",
                     f"{self.fraction}, which holds out none of the rows in "
-                    f"{len(self._digests)} batches",
+                    f"{_counted(len(self._digests), self.unit)}",
                     "Increase it, or pass X_val.",
                 )
             )
@@ -112,7 +115,7 @@ class RowSplit:
             invalid(
                 f"A stream {self.name} without X_val",
                 "the same in each pass, because some of its rows are held out for validation",
-                f"other rows in batch {number} than in the first pass",
+                f"other rows in {self.unit} {number} than in the first pass",
                 "Pass X_val, or keep the order: .shuffle(n, reshuffle_each_iteration=False) for a "
                 "tf.data.Dataset, TableBatches(..., shuffle=False).",
             )
@@ -177,6 +180,11 @@ class SplitPass:
         training, held_out = (_select(part, np.flatnonzero(m)) for m in (~mask, mask))
         self._observe(self.n_seen, training, held_out)
         return training, held_out
+
+
+def _counted(number: int, unit: str) -> str:
+    plural = "es" if unit == "batch" else "s"
+    return f"{number} {unit}{'' if number == 1 else plural}"
 
 
 def _select(part: TrainingData, rows: np.ndarray) -> TrainingData:
