@@ -78,11 +78,11 @@ class NumberedRows:
         for number, batch in enumerate(self._stream.first_pass(), start=1):
             if number > len(self._sizes):
                 raise _differs(
-                    f"more than the {count_batches(len(self._sizes), self._stream.unit)} of the first pass"
+                    f"more than the {count_batches(len(self._sizes), self._stream.unit)} of"
                 )
             if joblib.hash(batch.X) != self._digests[number - 1]:
                 unit = self._stream.unit.lower()
-                raise _differs(f"other rows in {unit} {number} than in the first pass")
+                raise _differs(f"other rows in {unit} {number} than in")
             start, stop = stop, stop + self._sizes[number - 1]
             rows = np.flatnonzero(chosen[start:stop])
             n_rows = self._stream.rows_per_batch or len(rows)
@@ -90,7 +90,7 @@ class NumberedRows:
                 yield _take(batch, rows[first : first + n_rows])
         if number < len(self._sizes):
             n_batches = count_batches(number, self._stream.unit)
-            raise _differs(f"{n_batches} instead of the {len(self._sizes)} of the first pass")
+            raise _differs(f"{n_batches} instead of the {len(self._sizes)} of")
 
 
 def _differs(got: str) -> ValueError:
@@ -98,7 +98,7 @@ def _differs(got: str) -> ValueError:
         invalid(
             "A stream X for cross-validation",
             "the same in each pass, because folds are rows at the same places",
-            got,
+            f"{got} the first pass",
             "Keep the order: .shuffle(n, reshuffle_each_iteration=False) for a tf.data.Dataset, "
             "TableBatches(..., shuffle=False).",
         )

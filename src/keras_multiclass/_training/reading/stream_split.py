@@ -75,9 +75,7 @@ class RowSplit:
             yield split.split(part)
         if split.n_seen != len(self._digests):
             n_batches = count_batches(split.n_seen, self.unit)
-            raise self._differs(
-                f"{n_batches} instead of the {len(self._digests)} of the first pass"
-            )
+            raise self._differs(f"{n_batches} instead of the {len(self._digests)} of")
 
     def check(self) -> None:
         """Raise ``ValueError`` if the first pass has held out no rows."""
@@ -112,20 +110,16 @@ class RowSplit:
 
     def _compare(self, number: int, training: TrainingData, held_out: TrainingData) -> None:
         if number > len(self._digests):
-            raise self._differs(
-                f"more than the {count_batches(len(self._digests), self.unit)} of the first pass"
-            )
+            raise self._differs(f"more than the {count_batches(len(self._digests), self.unit)} of")
         if self._digests[number - 1] != _digest(held_out.X):
-            raise self._differs(
-                f"other rows in {self.unit.lower()} {number} than in the first pass"
-            )
+            raise self._differs(f"other rows in {self.unit.lower()} {number} than in")
 
     def _differs(self, got: str) -> ValueError:
         return ValueError(
             invalid(
                 f"A stream {self.name} without X_val",
                 "the same in each pass, because some of its rows are held out for validation",
-                got,
+                f"{got} the first pass",
                 "Pass X_val, or keep the order: .shuffle(n, reshuffle_each_iteration=False) for a "
                 "tf.data.Dataset, TableBatches(..., shuffle=False).",
             )
