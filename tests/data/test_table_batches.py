@@ -477,3 +477,17 @@ def test_errors_of_all_methods_call_blocks_of_batches_blocks(method):
         read[method]()
     with pytest.raises(ValueError, match="^Batch 3 of X cannot be used: "):
         classifier.predict(lambda: (bad[FEATURES].iloc[i : i + 64] for i in range(0, 150, 64)))
+
+
+def test_a_dataset_of_files_in_buffers_is_read():
+    files = []
+    for start in (0, 75):
+        sink = pa.BufferOutputStream()
+        pq.write_table(TABLE.slice(start, 75), sink)
+        files.append(ds.ParquetFileFormat().make_fragment(sink.getvalue()))
+    dataset = ds.FileSystemDataset(files, TABLE.schema, ds.ParquetFileFormat())
+    batches = TableBatches(dataset, "kind", batch_size=100, shuffle=False)
+    assert batches.n_rows == 150
+    X, y = rows_of(batches)
+    np.testing.assert_array_equal(X, FRAME[FEATURES])
+    np.testing.assert_array_equal(y, FRAME["kind"])

@@ -13,6 +13,7 @@ from scipy import sparse
 from keras_multiclass._data.labels.target import class_indices
 from keras_multiclass._data.rows import TrainingData
 from keras_multiclass._data.sequences import Sequences
+from keras_multiclass._data.stream_batches import count_batches
 from keras_multiclass._shared.messages import invalid
 
 
@@ -45,7 +46,7 @@ class RowSplit:
         self.fraction = fraction
         self.seed = seed
         self.name = name
-        self.unit = unit.lower()
+        self.unit = unit
         self.largest_weight = 0.0
         self._digests: list[bytes] = []
         self._n_rows: list[tuple[int, int]] = []
@@ -73,7 +74,8 @@ class RowSplit:
         for part in parts:
             yield split.split(part)
         if split.n_seen != len(self._digests):
-            raise self._other_rows(split.n_seen)
+            n_batches = count_batches(split.n_seen, self.unit)
+            raise self._differs(f"{n_batches} instead of the {len(self._digests)} of")
 
     def check(self) -> None:
         """Raise ``ValueError`` if the first pass has held out no rows."""
@@ -83,7 +85,7 @@ class RowSplit:
                     "`validation_split`",
                     "a fraction that holds out some rows of each pass over the stream",
                     f"{self.fraction}, which holds out none of the rows in "
-                    f"{_counted(len(self._digests), self.unit)}",
+                    f"{count_batches(len(self._digests), self.unit)}",
                     "Increase it, or pass X_val.",
                 )
             )
@@ -107,15 +109,17 @@ class RowSplit:
         self.largest_weight = max(self.largest_weight, held_out.largest_weight)
 
     def _compare(self, number: int, training: TrainingData, held_out: TrainingData) -> None:
-        if number > len(self._digests) or self._digests[number - 1] != _digest(held_out.X):
-            raise self._other_rows(number)
+        if number > len(self._digests):
+            raise self._differs(f"more than the {count_batches(len(self._digests), self.unit)} of")
+        if self._digests[number - 1] != _digest(held_out.X):
+            raise self._differs(f"other rows in {self.unit.lower()} {number} than in")
 
-    def _other_rows(self, number: int) -> ValueError:
+    def _differs(self, got: str) -> ValueError:
         return ValueError(
             invalid(
                 f"A stream {self.name} without X_val",
                 "the same in each pass, because some of its rows are held out for validation",
-                f"other rows in {self.unit} {number} than in the first pass",
+                f"{got} the first pass",
                 "Pass X_val, or keep the order: .shuffle(n, reshuffle_each_iteration=False) for a "
                 "tf.data.Dataset, TableBatches(..., shuffle=False).",
             )
@@ -180,11 +184,6 @@ class SplitPass:
         training, held_out = (_select(part, np.flatnonzero(m)) for m in (~mask, mask))
         self._observe(self.n_seen, training, held_out)
         return training, held_out
-
-
-def _counted(number: int, unit: str) -> str:
-    plural = "es" if unit == "batch" else "s"
-    return f"{number} {unit}{'' if number == 1 else plural}"
 
 
 def _select(part: TrainingData, rows: np.ndarray) -> TrainingData:
