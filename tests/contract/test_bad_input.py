@@ -541,7 +541,7 @@ def test_all_unknown_parameters_are_reported_together():
         "Unknown parameter 'optimizer_momentum'. Did you mean 'optimizer__momentum'?",
         "Unknown parameter 'zzz'. An argument of your own builder",
         "Unknown parameter 'a__b': its prefix must be one of",
-        "Parameters: backbone, batch_size",
+        "Parameters: augmentation, backbone, batch_size",
     ]
     for use, error in (
         (lambda: KerasMulticlassClassifier(**wrong), TypeError),

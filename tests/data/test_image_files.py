@@ -201,7 +201,7 @@ def broken(folder):
     colors = np.arange(256, dtype=np.uint8)[::-1]
     contents = {
         "is empty": b"",
-        "is no PNG, JPEG, BMP or GIF": b"<svg>" * 20,
+        "is not a PNG, JPEG, BMP or GIF": b"<svg>" * 20,
         "is cut off": jpeg(COLOR)[:40],
         "has no pixels": whole[:16] + bytes(4) + whole[20:],
         "is a BMP with a palette; save it as PNG": bitmap(GRAY, palette=colors),
@@ -227,14 +227,24 @@ def test_a_broken_file_is_named_with_its_position_and_what_is_wrong(tmp_path):
             files.decode([fine, path, fine], first=7)
         if problem == "is cut off or damaged":  # which its header does not say
             continue
-        with pytest.raises(ValueError, match=f"got 1 of 3 that cannot: X.1. {path!r} {problem}"):
+        with pytest.raises(ValueError, match=f"got 1 of 3 that are not: X.1. {path!r} {problem}"):
             ImageFiles.learn([fine, path, fine])
+
+
+def test_a_bitmap_is_read_as_one_whatever_its_name(tmp_path):
+    colors = np.arange(256, dtype=np.uint8)[::-1]
+    path = write(tmp_path, "bitmap.png", bitmap(GRAY, palette=colors))
+    with pytest.raises(ValueError, match="is a BMP with a palette; save it as PNG"):
+        ImageFiles(6, 9, 3).decode([path])
+    for content in (b"BM" + bytes(30), b"BM" + b"\xff" * 60):
+        with pytest.raises(ValueError, match="got 1 of 1 that are not"):
+            ImageFiles.learn([write(tmp_path, "short.bmp", content)])
 
 
 def test_the_position_is_that_among_all_files(tmp_path):
     fine = write(tmp_path, "fine.png", png(COLOR))
     gone = str(tmp_path / "gone.png")
-    with pytest.raises(ValueError, match=r"at least 1 that cannot: X\[150\] "):
+    with pytest.raises(ValueError, match=r"at least 1 that are not: X\[150\] "):
         ImageFiles(6, 9, 3).decode([fine] * 150 + [gone] + [fine] * 60)
     with pytest.raises(ValueError, match=r"got 5 of 155 .* X\[150\] .* X\[152\] .*; \.\.\."):
         ImageFiles.learn([fine] * 150 + [gone] * 5)
@@ -244,7 +254,7 @@ def test_relative_paths_start_at_the_current_folder(tmp_path, monkeypatch):
     write(tmp_path, "fine.png", png(COLOR))
     monkeypatch.chdir(tmp_path)
     assert ImageFiles.learn(["fine.png"]) == ImageFiles(6, 9, 3)
-    with pytest.raises(ValueError, match="Relative paths start at") as caught:
+    with pytest.raises(ValueError, match="Relative paths are relative to") as caught:
         ImageFiles.learn(["fine.png", "gone.png"])
     assert str(tmp_path) in str(caught.value)
 

@@ -73,7 +73,7 @@ def test_other_things_are_no_paths(X):
 def test_a_missing_path_is_named_by_its_position():
     X = np.array(["a.png", None, "b.png", np.nan], dtype=object)
     assert are_paths(X)
-    message = r"Each path in X must be known; got 2 of 4 missing \(the first is X\[1\]\)"
+    message = r"Paths in X must not be missing; got 2 of 4 missing \(the first is X\[1\]\)"
     with pytest.raises(ValueError, match=message):
         read_paths(X)
 

@@ -142,7 +142,9 @@ def test_parts_of_the_data_are_warned_of(folder, tmp_path):
 def test_a_folder_that_does_not_exist_is_an_error(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write(tmp_path, "a.png")
-    with pytest.raises(ValueError, match="a folder that exists; got 'pets'. Relative paths start"):
+    with pytest.raises(
+        ValueError, match="a folder that exists; got 'pets'. Relative paths are relative"
+    ):
         images_from_directory("pets")
     with pytest.raises(ValueError, match="got '.*a.png', which is a file"):
         images_from_directory(tmp_path / "a.png")
@@ -170,3 +172,11 @@ def test_a_class_whose_files_are_all_broken_is_an_error(folder):
     write(folder, "cow/a.png", "cow/b.png", content=b"")
     with pytest.raises(ValueError, match="can be read; got none in 1 sub-folder: 'cow'"):
         images_from_directory(folder, broken="skip")
+
+
+def test_a_link_to_a_sibling_adds_no_images(tmp_path):
+    write(tmp_path, "oak/a/1.png", "ash/2.png")
+    (tmp_path / "oak" / "b").symlink_to(tmp_path / "oak" / "a")
+    paths, labels = images_from_directory(tmp_path)
+    assert len(paths) == 2
+    assert sorted(labels) == ["ash", "oak"]

@@ -358,6 +358,18 @@ def test_a_stream_that_differs_between_passes_is_not_cross_validated():
         cross_validated_report(small(), shuffled(), cv=3)
 
 
+def test_a_later_pass_of_fewer_batches_is_an_error_that_counts_them():
+    passes = []
+
+    def read():
+        passes.append(0)
+        batches = list(cut(X, Y)())
+        return iter(batches if len(passes) == 1 else batches[:-1])
+
+    with pytest.raises(ValueError, match="got 2 batches instead of the 3 of the first pass"):
+        cross_validated_report(small(), read, cv=3)
+
+
 @pytest.mark.parametrize(
     ("estimator", "options", "words"),
     [

@@ -16,6 +16,9 @@ from sklearn.datasets import load_iris
 
 from _toy import tiny
 from keras_multiclass import KerasMulticlassClassifier, KerasMultilabelClassifier, TableBatches
+from keras_multiclass._data.row_selection import join_rows
+from keras_multiclass.evaluation import ClassificationReport
+from keras_multiclass.evaluation._stream_folds import NumberedRows
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -425,3 +428,66 @@ def test_without_pyarrow_the_error_says_how_to_install_it(monkeypatch, files):
     with pytest.raises(ImportError, match="pip install pyarrow"):
         TableBatches(files, "kind")
     assert TableBatches(pl.scan_parquet(files / "*.parquet"), "kind").n_rows == 150
+
+
+def test_folds_of_a_table_keep_the_size_of_the_batches():
+    table = pl.DataFrame({"a": np.arange(500.0), "y": [0, 1] * 250}).lazy()
+    rows = NumberedRows(TableBatches(table, "y", batch_size=100, shuffle=False))
+    assert [len(y) for _, y in rows.take(np.arange(500))()] == [100] * 5
+    assert [len(y) for _, y in rows.take(np.arange(0, 500, 2))()] == [50, 100, 100]
+
+
+@pytest.mark.parametrize("batch_size", [40, 150])
+def test_a_lazy_frame_is_scored_like_a_frame(batch_size):
+    classifier = tiny(epochs=1).fit(FRAME[FEATURES], FRAME["kind"])
+    batches = TableBatches(pl.from_pandas(FRAME).lazy(), "kind", batch_size=batch_size)
+    assert classifier.score(batches) == classifier.score(FRAME[FEATURES], FRAME["kind"])
+    report = ClassificationReport.from_estimator(classifier, batches)
+    assert report.n_samples == 150
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "joined"),
+    [([1, 2], [3], [1, 2, 3]), ([1], [0.5], [1, 0.5]), ([1], ["x"], [1, "x"])],
+)
+def test_series_of_polars_are_joined_whatever_their_types(first, second, joined):
+    assert list(join_rows([pl.Series(first), pl.Series(second)], "y")) == joined
+
+
+@pytest.mark.parametrize("method", ["predict", "score", "cross_validate"])
+def test_errors_of_all_methods_call_blocks_of_batches_blocks(method):
+    good = FRAME.assign(pw=FRAME["pw"].astype("float64"))
+    bad = good.assign(pw=np.where(np.arange(150) < 140, good["pw"], np.inf))
+    classifier = tiny(epochs=1).fit(good[FEATURES], good["kind"])
+    batches = TableBatches(pl.from_pandas(bad).lazy(), "kind", batch_size=32, shuffle=False)
+    read = {
+        "predict": lambda: classifier.predict(batches),
+        "score": lambda: classifier.score(batches),
+        "cross_validate": lambda: NumberedRows(
+            TableBatches(
+                pl.DataFrame({"a": [1.0] * 90, "y": [0, 1] * 45, "w": [1.0] * 89 + [-1.0]}).lazy(),
+                "y",
+                sample_weight="w",
+                batch_size=32,
+                shuffle=False,
+            )
+        ),
+    }
+    with pytest.raises(ValueError, match="^Block 2 of X cannot be used: "):
+        read[method]()
+    with pytest.raises(ValueError, match="^Batch 3 of X cannot be used: "):
+        classifier.predict(lambda: (bad[FEATURES].iloc[i : i + 64] for i in range(0, 150, 64)))
+
+
+def test_a_dataset_of_files_in_buffers_is_read():
+    files = []
+    for start in (0, 75):
+        sink = pa.BufferOutputStream()
+        pq.write_table(TABLE.slice(start, 75), sink)
+        files.append(ds.ParquetFileFormat().make_fragment(sink.getvalue()))
+    dataset = ds.FileSystemDataset(files, TABLE.schema, ds.ParquetFileFormat())
+    batches = TableBatches(dataset, "kind", batch_size=100, shuffle=False)
+    assert batches.n_rows == 150
+    X, y = rows_of(batches)
+    np.testing.assert_array_equal(X, FRAME[FEATURES])
+    np.testing.assert_array_equal(y, FRAME["kind"])

@@ -221,7 +221,7 @@ def test_text_features_need_a_table():
 
 def test_a_few_sentences_are_categories_with_a_warning():
     few = X[["n", "text"]][:12]
-    with pytest.warns(UserWarning, match="'text' of X look like free text.* less than 20"):
+    with pytest.warns(UserWarning, match="'text' of X look like free text.* fewer than 20"):
         assert kinds(few) == "nc"
     assert kinds(few, text=["text"]) == "nt"  # no warning
     assert kinds(few, categorical_features=["text"]) == "nc"

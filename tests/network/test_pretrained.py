@@ -281,3 +281,20 @@ def test_scaling_that_does_not_fit_is_an_error():
         KerasMulticlassClassifier(scaling=doubled).fit(["a b", "c d"] * 12, y)
     with pytest.raises(ValueError, match="`scaling` must be 'auto' or None when `model` is given"):
         KerasMulticlassClassifier(model=body(), scaling=doubled).fit(X, y)
+
+
+def test_an_interrupted_first_phase_leaves_the_backbone_to_be_trained():
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                raise KeyboardInterrupt
+
+    classifier = KerasMulticlassClassifier(
+        body(), epochs=3, fine_tuning=2, callbacks=Stop(), random_state=0
+    )
+    with pytest.warns(UserWarning, match="fitted with 1 of 5 epochs"):
+        classifier.fit(X, y)
+    before = [weight.copy() for weight in classifier.model_.get_weights()]
+    classifier.set_params(fine_tuning=None, callbacks=None).partial_fit(X, y)
+    changed = [np.any(a != b) for a, b in zip(before, classifier.model_.get_weights(), strict=True)]
+    assert sum(changed) > 2  # more than the weights of the output layer

@@ -341,7 +341,7 @@ def test_a_failing_fit_leaves_a_fitted_classifier_as_it_was(data, tmp_path):
     (tmp_path / "short.png").write_bytes(content[:-20])
     for wrong, error in {
         (*X[:-1], str(tmp_path / "short.png")): r"X\[119\] '.*short.png' is cut off or damaged",
-        (*X[:-1], "gone.png"): r"got 1 of 120 that cannot: X\[119\] 'gone.png' does not exist",
+        (*X[:-1], "gone.png"): r"got 1 of 120 that are not: X\[119\] 'gone.png' does not exist",
         (*X[:-1], None): r"got 1 of 120 missing \(the first is X\[119\]\)",
     }.items():
         with pytest.raises(ValueError, match=error):

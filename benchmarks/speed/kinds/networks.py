@@ -37,7 +37,7 @@ def gru(inputs: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def transformer(inputs: keras.KerasTensor) -> keras.KerasTensor:
-    """Two encoder layers with normalization behind each addition, averaged over the tokens."""
+    """Two encoder layers with normalization after each addition, averaged over the tokens."""
     x = layers.Embedding(WORDS, WIDTH)(inputs)
     for _ in range(2):
         attended = layers.MultiHeadAttention(HEADS, WIDTH // HEADS)(x, x)

@@ -114,7 +114,7 @@ class KerasMulticlassClassifier(KerasClassifierBase):
         backbone's default, or False if it has none.
     shuffle : bool, default=True
         Whether to shuffle the training rows before each epoch. Streams keep their order.
-    scaling : str, None, keras.Layer or callable, default="auto"
+    scaling : str, None, keras.Layer, callable or dict, default="auto"
         How the network scales numeric features before the backbone. Statistics are those of the
         (weighted) training rows.
 
@@ -122,11 +122,12 @@ class KerasMulticlassClassifier(KerasClassifierBase):
         - ``"robust"``: zero median and unit interquartile range, then smoothly clipped to
           between -3 and 3. Tables only.
         - ``"quantile"``: the normal quantile of the value's rank. Tables only.
-        - ``"pretrained"``: as a network of ``keras.applications`` that is the backbone expects
-          images with values from 0 to 255. Other values are an error.
+        - ``"pretrained"``: scales images with values from 0 to 255 as the network of
+          ``keras.applications`` in `backbone` expects. Other values are an error.
         - ``None``: no scaling.
         - A ``keras.Layer``, of which each fit uses a copy, or a function of a Keras tensor that
           returns one, applied to sequences or images.
+        - A dict of these by input, if X has several.
         - ``"auto"``: the backbone's default, or ``"standard"`` if it has none; if the backbone is a
           ``keras.Model`` or ``keras.Layer``, ``"pretrained"`` for networks of
           ``keras.applications``, otherwise None. A complete `model` is never scaled.
@@ -153,8 +154,8 @@ class KerasMulticlassClassifier(KerasClassifierBase):
         What changes rows at random during training, and only then: a layer of Keras or your own,
         or a list of layers. They get the values as passed, before scaling, and keep the shape.
         ``"light"`` shifts, turns and scales images a little, ``"standard"`` more; neither flips
-        them. ``keras.layers.MixUp`` and ``CutMix`` mix the targets, too. With several inputs a
-        dict by input. Not supported with a complete `model`.
+        them. ``keras.layers.MixUp`` and ``CutMix`` mix the targets, too. With several inputs,
+        a dict by input. Not supported with a complete `model`.
     text_features : "from_dtype", None or array-like, default="from_dtype"
         Which columns of a table hold free text, whose TF-IDF weights are reduced to up to 200
         numbers. ``"from_dtype"`` selects string columns of a data frame that have at least 20
@@ -178,11 +179,11 @@ class KerasMulticlassClassifier(KerasClassifierBase):
         ``"auto"`` uses the backbone's default, or None if it has none. Not supported with a
         complete `model`.
     fine_tuning : None, int or dict, default=None
-        If `backbone` is a ``keras.Model`` or ``keras.Layer``: number of epochs for which it is
-        trained after `epochs` in which it is frozen, at a tenth of the learning rate;
-        ``{"epochs": 5, "learning_rate": 1e-5}`` sets the rate. Layers with ``trainable=False`` stay
-        frozen, and so do those of batch normalization, which keep their averages. None trains
-        all layers from the start, except frozen ones.
+        None trains all layers from the start, except those with ``trainable=False``. If
+        `backbone` is a ``keras.Model`` or ``keras.Layer``, a number is that of the additional
+        epochs in which it is trained, too, at a tenth of the learning rate, after `epochs` in
+        which it is frozen; ``{"epochs": 5, "learning_rate": 1e-5}`` sets the rate. Layers of
+        batch normalization stay frozen and keep their averages.
     warm_start : bool, default=False
         Whether `fit` continues from the last fit instead of starting over. Optimizer, loss,
         metrics and callbacks follow their current values; the classes and the seed are those of
@@ -196,9 +197,9 @@ class KerasMulticlassClassifier(KerasClassifierBase):
         Training loop. ``"graph"`` runs whole epochs inside TensorFlow's graph and reuses traces
         across fits, which makes small networks many times faster; ``"keras"`` runs Keras'
         training step batch by batch. ``"auto"`` uses ``"graph"`` unless something requires the
-        Keras engine: callbacks that act on batches, ``run_eagerly``, X larger than a
-        quarter of the memory, a model that cannot be traced, or another Keras backend. Results
-        agree up to rounding.
+        Keras engine: callbacks that act on batches, ``run_eagerly``, sparse X or
+        unequal sequences larger than a quarter of the memory, a model that cannot be traced, or
+        another Keras backend. Results agree up to rounding.
     random_state : int, RandomState, Generator or None, default=None
         Seed of initial weights, validation split, row order and dropout.
     verbose : {0, 1, 2}, default=0

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from keras_multiclass._data.image_headers import Header, UnreadableError, read_header
+from keras_multiclass._data.image_headers import Header, UnreadableError, is_bitmap, read_header
 from keras_multiclass._data.image_paths import list_files
 from keras_multiclass._shared.messages import invalid, warn
 
@@ -110,7 +110,7 @@ class ImageFiles:
         ValueError
             If a file cannot be decoded.
         """
-        _, problems = _read_headers(paths, but=_WITHOUT_PALETTE)
+        _, problems = _read_headers(paths, skip=_WITHOUT_PALETTE)
         if problems:
             raise _unreadable(problems, paths, first)
         images = _allocate((len(paths), self.height, self.width, self.channels))
@@ -153,12 +153,15 @@ def _can_decode(paths: list[str]) -> bool:
 
 
 def _read_headers(
-    paths: list[str], but: tuple[str, ...] = ()
+    paths: list[str], skip: tuple[str, ...] = ()
 ) -> tuple[list[Header], dict[int, str]]:
-    """Return the headers of files, and what is wrong with some; but not with some extensions."""
+    """Return the headers of files, and what is wrong with some.
+
+    Those of files with extensions to skip are read only if they are bitmaps nevertheless.
+    """
     headers, problems = [], {}
     for i, path in enumerate(paths):
-        if path.lower().endswith(but):
+        if path.lower().endswith(skip) and not is_bitmap(path):
             continue
         try:
             headers.append(read_header(path))
@@ -174,7 +177,7 @@ def _unreadable(problems: dict[int, str], paths: list[str], first: int | None = 
     if "does not exist" in problems.values():
         relative = any(not os.path.isabs(paths[i]) for i in problems)
         cures.append(
-            f"Relative paths start at {os.getcwd()!r}." if relative else "Check the paths."
+            f"Relative paths are relative to {os.getcwd()!r}." if relative else "Check the paths."
         )
     if set(problems.values()) != {"does not exist"}:
         cures.append(
@@ -184,8 +187,8 @@ def _unreadable(problems: dict[int, str], paths: list[str], first: int | None = 
     return ValueError(
         invalid(
             "Each path in X",
-            "that of a PNG, JPEG, BMP or GIF that can be read",
-            f"{count} that cannot: {list_files(problems, paths, first or 0)}",
+            "that of a readable PNG, JPEG, BMP or GIF",
+            f"{count} that are not: {list_files(problems, paths, first or 0)}",
             " ".join(cures),
         )
     )

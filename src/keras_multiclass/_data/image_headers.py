@@ -10,8 +10,11 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
-_NO_IMAGE = "is no PNG, JPEG, BMP or GIF"
+_NO_IMAGE = "is not a PNG, JPEG, BMP or GIF"
 _LEAST = 32  # bytes; shorter files hold no image
+_BITMAP = b"BM"
+_BITMAP_HEADER = 34
+_LARGEST_PALETTE = 1024
 # Markers of JPEG that begin the description of a frame.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xDA)})
@@ -39,7 +42,7 @@ class Header:
 
 
 class UnreadableError(Exception):
-    """A file that is no image; the text completes a sentence that begins with its name."""
+    """A file that is not an image; the text completes a sentence that begins with its name."""
 
 
 def read_header(path: str) -> Header:
@@ -66,6 +69,21 @@ def read_header(path: str) -> Header:
     return header
 
 
+def is_bitmap(path: str) -> bool:
+    """Whether a file begins like a BMP, whatever its name; False if it cannot be read.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    """
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(_BITMAP)) == _BITMAP
+    except (OSError, ValueError):
+        return False
+
+
 def _reason(path: str, error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "does not exist"
@@ -90,7 +108,7 @@ def _parse(start: bytes, file: BinaryIO) -> Header:
     if start.startswith((b"GIF87a", b"GIF89a")):
         width, height = struct.unpack("<HH", start[6:10])
         return Header(height, width, 3)
-    if start.startswith(b"BM"):
+    if start.startswith(_BITMAP):
         return _parse_bitmap(start, file)
     raise UnreadableError(_NO_IMAGE)
 
@@ -118,14 +136,17 @@ def _parse_jpeg(file: BinaryIO) -> Header:
 
 
 def _parse_bitmap(start: bytes, file: BinaryIO) -> Header:
+    start += file.read(2)
+    if len(start) < _BITMAP_HEADER:
+        raise UnreadableError("is cut off")
     offset, header_size = struct.unpack("<II", start[10:18])
     width, height, _, bits = struct.unpack("<iiHH", start[18:30])
-    compression = struct.unpack("<I", start[30:32] + file.read(2))[0]
+    compression = struct.unpack("<I", start[30:34])[0]
     if bits not in (8, 24, 32) or compression not in (0, 3):
         raise UnreadableError("is a BMP of a kind that cannot be read; save it as PNG")
     if bits == 8:  # TensorFlow takes numbers of colors for gray values
         file.seek(14 + header_size)
-        colors = file.read(offset - 14 - header_size)
+        colors = file.read(min(max(offset - 14 - header_size, 0), _LARGEST_PALETTE))
         if any(colors[4 * i : 4 * i + 3] != bytes([i] * 3) for i in range(len(colors) // 4)):
             raise UnreadableError("is a BMP with a palette; save it as PNG")
     return Header(abs(height), abs(width), 1 if bits == 8 else 3)

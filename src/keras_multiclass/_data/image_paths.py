@@ -87,12 +87,8 @@ def read_paths(X: Any) -> list[str]:
     missing = [i for i, cell in enumerate(cells) if is_missing(cell)]
     if missing:
         raise ValueError(
-            invalid(
-                "Each path in X",
-                "known",
-                f"{len(missing)} of {len(cells)} missing (the first is X[{missing[0]}])",
-                "Drop these rows.",
-            )
+            f"Paths in X must not be missing; got {len(missing)} of {len(cells)} missing (the "
+            f"first is X[{missing[0]}]). Drop these rows."
         )
     others = [i for i, cell in enumerate(cells) if not isinstance(cell, _PATHS)]
     if others:

@@ -111,7 +111,7 @@ def _check_folder(folder: object) -> str:
     root = str(os.fsdecode(folder))
     if not os.path.isdir(root):
         got = f"{root!r}, which is a file" if os.path.exists(root) else f"{root!r}"
-        cure = "" if os.path.isabs(root) else f"Relative paths start at {os.getcwd()!r}."
+        cure = "" if os.path.isabs(root) else f"Relative paths are relative to {os.getcwd()!r}."
         raise ValueError(invalid(what, "a folder that exists", got, cure))
     return root
 
@@ -173,14 +173,14 @@ def _check_classes(root: str, classes: object) -> list[str]:
 
 def _files_below(folder: str) -> Iterator[str]:
     """Yield all files that are not hidden; linked folders once."""
-    seen = set()
+    seen: set[str] = set()
     for parent, folders, files in os.walk(folder, followlinks=True):
-        seen.add(os.path.realpath(parent))
-        folders[:] = [
-            name
-            for name in folders
-            if not name.startswith(".") and os.path.realpath(os.path.join(parent, name)) not in seen
-        ]
+        real = os.path.realpath(parent)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from (os.path.join(parent, name) for name in files if not name.startswith("."))
 
 
@@ -220,7 +220,8 @@ def _without_broken(paths: list[str], labels: np.ndarray, *, skip: bool) -> np.n
     if not skip:
         cure = "Replace or remove them, or leave them out with broken='skip'."
         raise ValueError(invalid("Each image", "one that can be read", listed, cure))
-    lost = [name for name in dict.fromkeys(labels.tolist()) if name not in labels[kept]]
+    left = set(labels[kept].tolist())
+    lost = [name for name in dict.fromkeys(labels.tolist()) if name not in left]
     if lost:
         got = f"none in {count_and_list(lost, 'sub-folder')}"
         raise ValueError(invalid("Each sub-folder", "one with images that can be read", got))

@@ -44,7 +44,7 @@ class Block:
     Attributes
     ----------
     start, stop : int
-        The first column, and the one behind the last.
+        The first column, and the one after the last.
     shape : tuple of int
         Shape of a row of the input, as checked.
     any_length : bool

@@ -72,7 +72,10 @@ def join_rows(parts: Sequence[Any], name: str) -> Any:
         module = import_module(library)
         if library == "pandas":
             return module.concat(parts, ignore_index=True)
-        return module.concat(parts, how="vertical_relaxed")
+        if hasattr(parts[0], "columns"):
+            return module.concat(parts, how="vertical_relaxed")
+        if all(part.dtype == parts[0].dtype for part in parts):
+            return module.concat(parts)
     if all(map(sparse.issparse, parts)):
         return sparse.vstack(parts, format="csr")
     arrays = [np.asarray(part.toarray() if sparse.issparse(part) else part) for part in parts]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# What steps behind the end of a sequence are. No value of X is infinite, so that all others,
+# What steps after the end of a sequence are. No value of X is infinite, so that all others,
 # zeros and missing values included, are real.
 PADDING = np.inf
 

@@ -108,6 +108,20 @@ def errors_name_batch(name: str, number: int, unit: str = "Batch") -> Iterator[N
         raise error_class(f"{unit} {number} of {name} cannot be used: {error}") from error
 
 
+def count_batches(number: int, unit: str = "Batch") -> str:
+    """Return a number of batches in words.
+
+    Parameters
+    ----------
+    number : int
+        How many.
+    unit : {"Batch", "Block"}, default="Batch"
+        Of what.
+    """
+    plural = "es" if unit == "Batch" else "s"
+    return f"{number} {unit.lower()}{'' if number == 1 else plural}"
+
+
 def _to_batch(parts: Any) -> Batch:
     X = to_frame(parts[0])
     check_container(X)

@@ -45,9 +45,9 @@ def evaluate_stream(
     """
     labels, weights, predictions = [], [], []
     class_names = class_names_of(X)
-    for number, item in read_once(X):
-        batch = read_labeled(item, f"Batch {number} of X", class_names)
-        with errors_name_batch("X", number):
+    for unit, number, item in read_once(X):
+        batch = read_labeled(item, f"{unit} {number} of X", class_names)
+        with errors_name_batch("X", number, unit):
             predicted = predict(batch.X)
             n_rows = _count_rows(predicted[0])
             if _count_rows(batch.y) != n_rows:

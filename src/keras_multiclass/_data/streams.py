@@ -86,7 +86,7 @@ class Stream:
     @property
     def unit(self) -> str:
         """What messages call that which the stream yields."""
-        return "Batch" if self.rows_per_batch is None else "Block"
+        return self._source.unit
 
     def first_pass(self) -> Iterator[Batch]:
         """Return the batches to collect statistics from before training.
@@ -142,7 +142,7 @@ class Stream:
         _check_ends(self._source, X, self.name, also)
 
 
-def read_once(X: Any, name: str = "X") -> Iterator[tuple[int, Any]]:
+def read_once(X: Any, name: str = "X") -> Iterator[tuple[str, int, Any]]:
     """Read a stream once, to predict its rows or to compare predictions with its labels.
 
     Parameters
@@ -154,10 +154,12 @@ def read_once(X: Any, name: str = "X") -> Iterator[tuple[int, Any]]:
 
     Yields
     ------
+    unit : {"Batch", "Block"}
+        What messages call it.
     number : int
-        Number of the batch, from 1.
+        Its number, from 1.
     item : object
-        The batch.
+        The batch, or a block of several.
 
     Raises
     ------
@@ -167,7 +169,8 @@ def read_once(X: Any, name: str = "X") -> Iterator[tuple[int, Any]]:
     X = restarted(X, shuffle=False) if isinstance(X, TableBatches) else X
     source = _source_of(X, name, in_blocks=True)
     _check_ends(source, X, name)
-    yield from _numbered(source, name)
+    for number, item in _numbered(source, name):
+        yield source.unit, number, item
 
 
 def _check_ends(source: _Source, X: Any, name: str, also: str = ".") -> None:
@@ -207,6 +210,10 @@ class _Source:
     on_epoch_begin: Callable[[], None] = lambda: None
     on_epoch_end: Callable[[], None] = lambda: None
     rows_per_batch: int | None = None
+
+    @property
+    def unit(self) -> str:
+        return "Batch" if self.rows_per_batch is None else "Block"
 
 
 def _source_of(X: Any, name: str, *, in_blocks: bool) -> _Source:

@@ -279,7 +279,7 @@ def _preprocess(
             padded, mask = True, _up_to_last_step(inputs)
         axes = backbone.standardization(rows.shape, skip_padding=padded)
         if scaling == "standard":
-            x = standardized(x, *rows.statistics.moments(axes), grey=axes.single_channel)
+            x = standardized(x, *rows.statistics.moments(axes), gray=axes.single_channel)
         x = with_channels(x, backbone.network, backbone.label)
         if scaling == "pretrained":
             x = preprocessing_of(backbone.network)(x)  # type: ignore[misc]

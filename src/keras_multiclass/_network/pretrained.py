@@ -173,7 +173,7 @@ def check_pixels(images: np.ndarray, label: str) -> None:
 
 
 def with_channels(x: Any, network: object, label: str) -> Any:
-    """Give images as many channels as a network reads: grey ones are repeated.
+    """Give images as many channels as a network reads: gray ones are repeated.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ from keras_multiclass._shared.upstream.keras_normalization import normalize
 from keras_multiclass.exceptions import BackboneError
 
 
-def standardized(x: Any, mean: FloatArray, variance: FloatArray, *, grey: bool = False) -> Any:
+def standardized(x: Any, mean: FloatArray, variance: FloatArray, *, gray: bool = False) -> Any:
     """Apply a Normalization layer.
 
     Parameters
@@ -23,13 +23,13 @@ def standardized(x: Any, mean: FloatArray, variance: FloatArray, *, grey: bool =
         Tensor to scale.
     mean, variance : ndarray of shape (n_features,)
         Mean and variance of each feature.
-    grey : bool, default=False
+    gray : bool, default=False
         Whether all pixels are treated as one feature.
     """
     x, mean, variance = _rescale_extremes(x, mean, variance, x.dtype)
-    if grey:
+    if gray:
         mean, variance = mean[0], variance[0]
-    axis = None if grey else -1
+    axis = None if gray else -1
     return normalize(x, mean, variance, axis=axis, dtype=x.dtype, name="standardization")
 
 

@@ -96,10 +96,14 @@ def list_first(names: Sequence[Any]) -> str:
     return format_list(names[:_MOST_SHOWN]) + ", ..." * (len(names) > _MOST_SHOWN)
 
 
+def count_of(number: int, noun: str) -> str:
+    """Return a number of things, such as ``1 epoch`` and ``2 epochs``."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
 def count_and_list(names: Sequence[Any], noun: str) -> str:
     """Return the number of names and the first few, such as ``2 new labels: 'a', 'b'``."""
-    plural = "" if len(names) == 1 else "s"
-    return f"{len(names)} {noun}{plural}: {list_first(names)}"
+    return f"{count_of(len(names), noun)}: {list_first(names)}"
 
 
 def list_differences(given: Iterable[Any], known: Iterable[Any], noun: str) -> str:

@@ -263,7 +263,7 @@ def _check_whole_model_settings(settings: TrainingSettings, augmentation: object
     if augmentation is not None:
         errors.append(
             "`augmentation` must be None when `model` is given, whose layers are fixed; got "
-            f"{describe(augmentation)}. Put the layers behind the input layer of the model, or "
+            f"{describe(augmentation)}. Put the layers after the input layer of the model, or "
             "pass it without its last layer as `backbone`."
         )
     if settings.n_ensemble != 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,7 +12,7 @@ import keras
 from keras_multiclass._network.compile import CompileSpec
 from keras_multiclass._network.fine_tuning import FrozenNetworks
 from keras_multiclass._shared.checks import is_count
-from keras_multiclass._shared.messages import describe, invalid
+from keras_multiclass._shared.messages import count_of, describe, invalid
 from keras_multiclass._training.engine import TrainingPlan, TrainingResult
 from keras_multiclass.exceptions import BackboneError
 
@@ -27,7 +28,9 @@ def is_valid(value: object) -> bool:
     if not isinstance(value, Mapping):
         return value is None or is_count(value)
     rate: Any = value.get("learning_rate", 1.0)
-    is_rate = isinstance(rate, (int, float)) and not isinstance(rate, bool) and 0 < rate < 1e9
+    is_rate = rate is None or (
+        isinstance(rate, numbers.Real) and not isinstance(rate, bool) and 0 < float(rate) < 1e9
+    )
     return is_rate and is_count(value.get("epochs")) and set(value) <= {"epochs", "learning_rate"}
 
 
@@ -67,7 +70,7 @@ class FineTuning:
         Raises
         ------
         ValueError
-            If the learning rate is open, and that of the first phase is no number.
+            If the learning rate is open, and that of the first phase is not a number.
         """
         rate = self.learning_rate
         if rate is None:
@@ -76,7 +79,7 @@ class FineTuning:
                 raise ValueError(
                     invalid(
                         "`fine_tuning`",
-                        "a dict with a 'learning_rate' if that of the optimizer is no number",
+                        "a dict with a 'learning_rate' if that of the optimizer is not a number",
                         str(self.epochs),
                         f"Pass fine_tuning={{'epochs': {self.epochs}, 'learning_rate': 1e-4}}.",
                     )
@@ -116,8 +119,8 @@ def check_fine_tuning(value: FineTuning | None, backbone: object, *, is_new_fit:
             invalid(
                 "`fine_tuning`",
                 "None to train a network further, with partial_fit or warm_start=True",
-                f"{value.epochs} epochs",
-                "Set fine_tuning=None: all layers are trained then.",
+                count_of(value.epochs, "epoch"),
+                "Set fine_tuning=None to train the layers that are trainable now.",
             )
         )
     parts = backbone.values() if isinstance(backbone, Mapping) else [backbone]
@@ -126,7 +129,7 @@ def check_fine_tuning(value: FineTuning | None, backbone: object, *, is_new_fit:
             invalid(
                 "`fine_tuning`",
                 "None unless `backbone` is a keras.Model or keras.Layer with weights of its own",
-                f"{value.epochs} epochs, and {describe(backbone)} as `backbone`",
+                f"{count_of(value.epochs, 'epoch')}, and {describe(backbone)} as `backbone`",
                 "Pass a pretrained network, such as one of keras.applications, or set "
                 "fine_tuning=None.",
             )

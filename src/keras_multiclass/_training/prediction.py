@@ -59,9 +59,9 @@ class Predictor:
         if not is_stream(X):
             return self._predict_rows(X, convert)
         parts, n_axes = [], self.state.features.n_axes
-        for number, item in read_once(X):
-            features = read_features(item, f"Batch {number} of X", n_axes)
-            with errors_name_batch("X", number):
+        for unit, number, item in read_once(X):
+            features = read_features(item, f"{unit} {number} of X", n_axes)
+            with errors_name_batch("X", number, unit):
                 parts.append(self._predict_rows(features, convert))
         return np.concatenate(parts)
 

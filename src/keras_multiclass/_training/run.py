@@ -235,7 +235,7 @@ def _train(
 
     def train_with(callbacks: tuple[keras.callbacks.Callback, ...]) -> FittedNetwork:
         nonlocal interrupted, result
-        # Behind the other callbacks, which may stop the training.
+        # After the other callbacks, which may stop the training.
         extended = replace(plan, callbacks=(*plan.callbacks, *callbacks))
         train_phase = partial(_train_phase, data, modes)
         if tuning is None:
@@ -243,9 +243,9 @@ def _train(
         else:
             frozen, optimizer = freeze(network.model), tuning.optimizer(network.state.compile_spec)
             result, trained = train_phase(network, extended)
+            frozen.unfreeze()
+            network.state.compile_spec.compile(network.model, optimizer)
             if not result.interrupted:
-                frozen.unfreeze()
-                network.state.compile_spec.compile(network.model, optimizer)
                 second = tuning.plan(extended, result)
                 _start_schedules(network.model, data, second)
                 result, trained = train_phase(trained, second)

@@ -292,7 +292,7 @@ class RocCurvesDisplay(_CurvesDisplay):
 
     Create one with `from_estimator` or `from_predictions`, which also draw it. A class without
     rows has no curve and is named in the legend. With more than ten classes, only the worst are
-    colored and named; the rest are thin and grey.
+    colored and named; the rest are thin and gray.
 
     Parameters
     ----------
@@ -368,7 +368,7 @@ class PrecisionRecallCurvesDisplay(_CurvesDisplay):
 
     Create one with `from_estimator` or `from_predictions`, which also draw it. A class without
     rows has no curve and is named in the legend. With more than ten classes, only the worst are
-    colored and named; the rest are thin and grey.
+    colored and named; the rest are thin and gray.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ from keras_multiclass.evaluation._checks import is_integer
 from keras_multiclass.evaluation._predictions import Predictions
 
 # The ten colors of Petroff, "Accessible color sequences for data visualization"
-# (arXiv:2107.02270), which stay distinct under common color blindness; the greys come last.
+# (arXiv:2107.02270), which stay distinct under common color blindness; the grays come last.
 COLORS = (
     "#3f90da",
     "#ffa90e",

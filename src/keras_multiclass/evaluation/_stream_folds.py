@@ -11,7 +11,7 @@ import numpy as np
 
 from keras_multiclass._data.one_input import count_rows
 from keras_multiclass._data.row_selection import join_rows, take_rows
-from keras_multiclass._data.stream_batches import Batch, errors_name_batch
+from keras_multiclass._data.stream_batches import Batch, count_batches, errors_name_batch
 from keras_multiclass._data.streams import Stream
 from keras_multiclass._data.weights import check_sample_weight
 from keras_multiclass._shared.messages import describe, invalid
@@ -21,7 +21,8 @@ class NumberedRows:
     """A stream whose rows can be selected by their numbers, without holding them in memory.
 
     Only labels and weights are. Each selection is a stream that reads all batches and passes on
-    some rows of each; batches that differ from those read first are an error.
+    some rows of each, blocks of batches cut into batches again; batches that differ from those
+    read first are an error.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ class NumberedRows:
         labels, weights, is_weighted = [], [], False
         for number, batch in enumerate(self._stream.first_pass(), start=1):
             n_rows = count_rows(batch.y)
-            with errors_name_batch("X", number):
+            with errors_name_batch("X", number, self._stream.unit):
                 if n_rows is None:
                     raise ValueError(invalid("y", "one label for each row", describe(batch.y)))
                 weight = check_sample_weight(
@@ -75,25 +76,33 @@ class NumberedRows:
     def _read(self, chosen: np.ndarray) -> Iterator[tuple[Any, ...]]:
         stop, number = 0, 0
         for number, batch in enumerate(self._stream.first_pass(), start=1):
-            if number > len(self._sizes) or joblib.hash(batch.X) != self._digests[number - 1]:
-                raise self._other_rows(number)
+            if number > len(self._sizes):
+                raise _differs(
+                    f"more than the {count_batches(len(self._sizes), self._stream.unit)} of"
+                )
+            if joblib.hash(batch.X) != self._digests[number - 1]:
+                unit = self._stream.unit.lower()
+                raise _differs(f"other rows in {unit} {number} than in")
             start, stop = stop, stop + self._sizes[number - 1]
             rows = np.flatnonzero(chosen[start:stop])
-            if len(rows):
-                yield _take(batch, rows)
+            n_rows = self._stream.rows_per_batch or len(rows)
+            for first in range(0, len(rows), n_rows):
+                yield _take(batch, rows[first : first + n_rows])
         if number < len(self._sizes):
-            raise self._other_rows(number + 1)
+            n_batches = count_batches(number, self._stream.unit)
+            raise _differs(f"{n_batches} instead of the {len(self._sizes)} of")
 
-    def _other_rows(self, number: int) -> ValueError:
-        return ValueError(
-            invalid(
-                "A stream X for cross-validation",
-                "the same in each pass, because folds are rows at the same places",
-                f"other rows in batch {number} than in the first pass",
-                "Keep the order: .shuffle(n, reshuffle_each_iteration=False) for a "
-                "tf.data.Dataset, TableBatches(..., shuffle=False).",
-            )
+
+def _differs(got: str) -> ValueError:
+    return ValueError(
+        invalid(
+            "A stream X for cross-validation",
+            "the same in each pass, because folds are rows at the same places",
+            f"{got} the first pass",
+            "Keep the order: .shuffle(n, reshuffle_each_iteration=False) for a tf.data.Dataset, "
+            "TableBatches(..., shuffle=False).",
         )
+    )
 
 
 def _take(batch: Batch, rows: np.ndarray) -> tuple[Any, ...]:

@@ -498,10 +498,10 @@ def test_large_rows_are_predicted_in_small_batches(shape, dtype, n_rows):
 
 
 def test_an_epoch_in_pieces_equals_one_in_a_single_call(monkeypatch):
-    from keras_multiclass._training.engine import graph as _graph
+    from keras_multiclass._training.engine import pace
 
     whole = tiny(early_stopping=3, batch_size=8).fit(X, y)
-    monkeypatch.setattr(_graph, "_SECONDS_PER_CALL", 0.0)
+    monkeypatch.setattr(pace, "SECONDS_PER_CALL", 0.0)
     pieces = tiny(early_stopping=3, batch_size=8).fit(X, y)
     assert pieces.history_ == whole.history_
     np.testing.assert_array_equal(pieces.predict_proba(X), whole.predict_proba(X))
@@ -683,7 +683,7 @@ def test_the_error_for_an_infinite_loss_names_the_epoch(engine):
 
 def test_the_user_can_interrupt_between_calls_of_the_graph(monkeypatch):
     """The epochs of completed calls are kept."""
-    from keras_multiclass._training.engine import graph as _graph
+    from keras_multiclass._training.engine import graph_run
 
     times = iter(range(10_000))
     calls = []
@@ -694,7 +694,7 @@ def test_the_user_can_interrupt_between_calls_of_the_graph(monkeypatch):
             raise KeyboardInterrupt
         return next(times) * 0.25
 
-    monkeypatch.setattr(_graph.time, "perf_counter", clock)
+    monkeypatch.setattr(graph_run.time, "perf_counter", clock)
     with pytest.warns(UserWarning, match="fitted with 2 of 10 epochs"):
         classifier = tiny().fit(X, y)
     assert classifier.n_iter_ == 2
@@ -709,11 +709,12 @@ def fit_with_validation():
 @pytest.mark.parametrize("foreseen", [True, False])
 def test_long_epochs_are_trained_in_pieces_with_the_same_result(foreseen, monkeypatch):
     from keras_multiclass._training.engine import graph as _graph
+    from keras_multiclass._training.engine import graph_run, pace
 
     whole, pieces = fit_with_validation(), []
-    original = _graph._Run._pieces
-    monkeypatch.setattr(_graph._Run, "_pieces", lambda *a: pieces.append(a) or original(*a))
-    monkeypatch.setattr(_graph, "_SECONDS_PER_CALL", 1e-9)
+    original = graph_run.GraphRun._pieces
+    monkeypatch.setattr(graph_run.GraphRun, "_pieces", lambda *a: pieces.append(a) or original(*a))
+    monkeypatch.setattr(pace, "SECONDS_PER_CALL", 1e-9)
     if not foreseen:
         monkeypatch.setattr(_graph, "_has_long_epochs", lambda *_: False)
     fitted = fit_with_validation()

@@ -19,9 +19,8 @@ from _toy import stable_id, tiny
 from keras_multiclass import KerasMulticlassClassifier
 from keras_multiclass._data.rows import TrainingData
 from keras_multiclass._shared.keras.object_names import fresh_names
-from keras_multiclass._training.engine import TrainingPlan
+from keras_multiclass._training.engine import TrainingPlan, pace
 from keras_multiclass._training.engine import binding as _binding
-from keras_multiclass._training.engine import graph as _graph
 from keras_multiclass._training.engine import programs as _programs
 from keras_multiclass._training.engine.cache import ProgramCache, programs
 from keras_multiclass._training.engine.fingerprint import UndescribableError, fingerprint
@@ -43,7 +42,7 @@ def traced(monkeypatch):
 
     monkeypatch.setattr(_programs, "trace", trace)
     # However busy the machine is, epochs are short: long ones need traces of their parts.
-    monkeypatch.setattr(_graph, "_SECONDS_PER_CALL", 60.0)
+    monkeypatch.setattr(pace, "SECONDS_PER_CALL", 60.0)
     yield found
     keras_multiclass.clear_cache()
 

@@ -83,8 +83,8 @@ def _warn_of_few_texts(table: Table, column: CategoricalColumn, values: Any) -> 
         return False
     warn(
         f"The strings in {table.name(column.position)} of X look like free text, but are read as "
-        f"categories, because there are less than {LEAST_TEXTS}. Name all columns of text in "
-        "text_features, or all categorical columns in categorical_features."
+        f"categories, because there are fewer than {LEAST_TEXTS} different ones. Name all columns "
+        "of text in text_features, or all categorical columns in categorical_features."
     )
     return True
 

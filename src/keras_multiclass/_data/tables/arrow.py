@@ -68,13 +68,13 @@ class ArrowSource:
         self._versions = {
             fragment.path: _version(fragment)
             for fragment in dataset.get_fragments()
-            if getattr(fragment, "path", None)
+            if _path_of(fragment) is not None
         }
 
     def _parts(self) -> list[_Part]:
         parts = []
         for fragment in self._dataset.get_fragments():
-            path = getattr(fragment, "path", None)
+            path = _path_of(fragment)
             what = _Part(fragment, path, None).what
             if not hasattr(fragment, "split_by_row_group"):
                 parts.append(_Part(fragment, path, None))
@@ -171,6 +171,11 @@ class ArrowSource:
         return _named(_matrix(table, names, dtype), names)
 
 
+def _path_of(fragment: Any) -> str | None:
+    """Return the file of a fragment; None if it is in memory, as a table or a buffer."""
+    return None if getattr(fragment, "filesystem", None) is None else fragment.path
+
+
 def _version(fragment: Any) -> tuple[Any, Any]:
     """Return size and time of a file, to notice changes."""
     found = fragment.filesystem.get_file_info(fragment.path)
@@ -252,17 +257,20 @@ def open_files(source: Any, names: Sequence[str] | None, target: Sequence[str]) 
 
 
 def _check_whole(dataset: Any) -> None:
-    try:
-        dataset.get_fragments()
-    except ValueError:  # there is no other way to find out
-        raise ValueError(
-            invalid(
-                "source",
-                "a dataset without a filter",
-                "one with a filter",
-                "Filter a LazyFrame of polars instead: polars.scan_parquet(path).filter(...).",
-            )
-        ) from None
+    with readable("The dataset", _errors()):
+        try:
+            dataset.get_fragments()
+        except ValueError as error:  # there is no other way to find out
+            if isinstance(error, _errors()):
+                raise
+            raise ValueError(
+                invalid(
+                    "source",
+                    "a dataset without a filter",
+                    "one with a filter",
+                    "Filter a LazyFrame of polars instead: polars.scan_parquet(path).filter(...).",
+                )
+            ) from None
 
 
 def _path(source: Any) -> str:
@@ -339,7 +347,7 @@ def _check_columns(dataset: Any, names: Sequence[str] | None, target: Sequence[s
     first, wide = dataset.schema, set()
     needed = set(first.names if names is None else [*names, *target])
     for fragment in dataset.get_fragments():
-        path = getattr(fragment, "path", None)
+        path = _path_of(fragment)
         what = "A part of the dataset" if path is None else f"the file {quote(path)}"
         with readable(what, _errors()):
             schema = fragment.physical_schema

@@ -155,10 +155,23 @@ def overlapping(
         What it returns, for each block. Nothing runs any more after an error or a ``close``.
     """
     running: Future[_Result] | None = None
+    device = _device()
     with ThreadPoolExecutor(1) as thread:
         for block in blocks:
             if running is not None:
                 yield running.result()
-            running = thread.submit(start(block))
+            running = thread.submit(_on_device, device, start(block))
         if running is not None:
             yield running.result()
+
+
+def _on_device(device: str, work: Callable[[], _Result]) -> _Result:
+    """Work on the device that was chosen in the thread of the user, each of which has its own."""
+    if device == _device():
+        return work()
+    with tf.device(device):
+        return work()
+
+
+def _device() -> str:
+    return str(tf.constant(0.0).device)

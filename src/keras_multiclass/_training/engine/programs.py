@@ -118,7 +118,7 @@ class Program:
             output_shape = getattr(model, "output_shape", None)  # not of all classes of models
             known = None
             if output_shape is not None:
-                known = max(math.prod(input_shape), *output_shape[1:])
+                known = max(math.prod(input_shape), math.prod(output_shape[1:]))
             self._values_per_row[input_shape] = known
         return self._values_per_row[input_shape]
 

@@ -67,8 +67,8 @@ def read_stream(
     check_split_arguments(parameters.settings.validation_split, request, has_validation)
     _check_settings(parameters.settings)
     fraction = _held_out_fraction(parameters.settings, request, has_validation)
-    split = None if fraction is None else RowSplit(fraction, seed, "X")
     stream = Stream(request.X, "X", parameters.settings.steps_per_epoch)
+    split = None if fraction is None else RowSplit(fraction, seed, "X", stream.unit)
     batches = stream.first_pass()
     first = next(batches)
     if known is None and request.classes is None and _are_named(first, stream):
@@ -281,7 +281,7 @@ def _held_out_fraction(
                 "`validation_split`",
                 "None or a fraction when X is a stream",
                 describe(fraction),
-                "Or set it to None and pass X_val, another stream, or an array with y_val.",
+                "Set it to None and pass X_val: another stream, or an array with y_val.",
             )
         )
     if settings.steps_per_epoch is not None:

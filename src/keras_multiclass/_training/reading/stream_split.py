@@ -13,6 +13,7 @@ from scipy import sparse
 from keras_multiclass._data.labels.target import class_indices
 from keras_multiclass._data.rows import TrainingData
 from keras_multiclass._data.sequences import Sequences
+from keras_multiclass._data.stream_batches import count_batches
 from keras_multiclass._shared.messages import invalid
 
 
@@ -32,6 +33,8 @@ class RowSplit:
         Seed of the places.
     name : str
         Name of the stream in error messages.
+    unit : {"Batch", "Block"}, default="Batch"
+        What it yields.
 
     Attributes
     ----------
@@ -39,10 +42,11 @@ class RowSplit:
         The largest weight of a held-out row.
     """
 
-    def __init__(self, fraction: float, seed: int, name: str) -> None:
+    def __init__(self, fraction: float, seed: int, name: str, unit: str = "Batch") -> None:
         self.fraction = fraction
         self.seed = seed
         self.name = name
+        self.unit = unit
         self.largest_weight = 0.0
         self._digests: list[bytes] = []
         self._n_rows: list[tuple[int, int]] = []
@@ -70,7 +74,8 @@ class RowSplit:
         for part in parts:
             yield split.split(part)
         if split.n_seen != len(self._digests):
-            raise self._other_rows(split.n_seen)
+            n_batches = count_batches(split.n_seen, self.unit)
+            raise self._differs(f"{n_batches} instead of the {len(self._digests)} of")
 
     def check(self) -> None:
         """Raise ``ValueError`` if the first pass has held out no rows."""
@@ -80,7 +85,7 @@ class RowSplit:
                     "`validation_split`",
                     "a fraction that holds out some rows of each pass over the stream",
                     f"{self.fraction}, which holds out none of the rows in "
-                    f"{len(self._digests)} batches",
+                    f"{count_batches(len(self._digests), self.unit)}",
                     "Increase it, or pass X_val.",
                 )
             )
@@ -104,15 +109,17 @@ class RowSplit:
         self.largest_weight = max(self.largest_weight, held_out.largest_weight)
 
     def _compare(self, number: int, training: TrainingData, held_out: TrainingData) -> None:
-        if number > len(self._digests) or self._digests[number - 1] != _digest(held_out.X):
-            raise self._other_rows(number)
+        if number > len(self._digests):
+            raise self._differs(f"more than the {count_batches(len(self._digests), self.unit)} of")
+        if self._digests[number - 1] != _digest(held_out.X):
+            raise self._differs(f"other rows in {self.unit.lower()} {number} than in")
 
-    def _other_rows(self, number: int) -> ValueError:
+    def _differs(self, got: str) -> ValueError:
         return ValueError(
             invalid(
                 f"A stream {self.name} without X_val",
                 "the same in each pass, because some of its rows are held out for validation",
-                f"other rows in batch {number} than in the first pass",
+                f"{got} the first pass",
                 "Pass X_val, or keep the order: .shuffle(n, reshuffle_each_iteration=False) for a "
                 "tf.data.Dataset, TableBatches(..., shuffle=False).",
             )
