@@ -413,3 +413,60 @@ def test_a_whole_model_and_further_training_have_the_layers_that_they_have():
 def test_xla_on_request_says_that_it_cannot_turn_images():
     with pytest.raises(EngineError, match="`augmentation` that turns or shifts images"):
         images("light", compile__jit_compile=True).fit(IMAGES, LABELS)
+
+
+def test_several_labels_per_row_are_mixed_in_fractions():
+    """Whole numbers would make the targets of most mixed rows zero."""
+    labels = (rng.random((240, 3)) > 0.3).astype(int)
+    X = (0.2 * rng.random((240, 6, 6, 3)) + labels[:, None, None, :]).astype("float32")
+    classifier = KerasMultilabelClassifier(
+        augmentation=layers.MixUp(),
+        backbone__filters=(8,),
+        epochs=20,
+        batch_size=32,
+        optimizer__learning_rate=0.02,
+        random_state=0,
+    ).fit(X, labels, sample_weight=rng.uniform(0.1, 0.9, 240))
+    assert classifier.history_["loss"][-1] > 0.01
+    assert classifier.score(X, labels) > 0.9
+
+
+class CountsSteps(keras.layers.Layer):
+    """Creates its state in `build`."""
+
+    def build(self, input_shape):
+        self.steps = self.add_weight(shape=(), initializer="zeros", trainable=False)
+        self.factor = self.add_weight(shape=(), initializer="ones")
+
+    def call(self, inputs, training=False):
+        if not training:
+            return inputs
+        self.steps.assign_add(1.0)
+        return inputs * self.factor
+
+
+@pytest.mark.parametrize("engine", ["graph", "keras"])
+@pytest.mark.parametrize(
+    "add", [CountsSteps, lambda: keras.Sequential([layers.GaussianNoise(0.1), CountsSteps()])]
+)
+def test_layers_may_create_weights_when_they_are_built(engine, add):
+    classifier = KerasMulticlassClassifier(
+        "mlp", augmentation=add(), epochs=2, batch_size=20, engine=engine, random_state=0
+    ).fit(TABLE, LABELS)
+    loaded = pickle.loads(pickle.dumps(classifier)).partial_fit(TABLE, LABELS)
+    weights = loaded.model_.get_layer("augmentation").weights
+    factor, steps = sorted(float(weight.numpy()) for weight in weights if weight.shape == ())[-2:]
+    assert steps == 6
+    assert factor != 1
+
+
+@pytest.mark.parametrize("params", [{"augmentation": AddOne()}, {"scaling": lambda x: x / 1e5}])
+def test_layers_and_functions_of_the_user_get_large_numbers_as_they_are(params):
+    """No offset is subtracted before, although float32 rounds them."""
+    X = 1e5 + IMAGES / 512
+    with pytest.warns(UserWarning, match="loses precision in float32"):
+        wide = KerasMulticlassClassifier("cnn", epochs=1, random_state=0, **params).fit(X, LABELS)
+    assert not hasattr(wide, "input_offset_")
+    X = X.astype("float32")
+    narrow = KerasMulticlassClassifier("cnn", epochs=1, random_state=0, **params).fit(X, LABELS)
+    np.testing.assert_array_equal(wide.predict_proba(X), narrow.predict_proba(X))

@@ -21,7 +21,16 @@ from keras_multiclass._shared.keras.snapshots import copy_layer
 from keras_multiclass._shared.messages import describe, invalid, quote_error, warn
 from keras_multiclass.exceptions import BackboneError
 
-__all__ = ["ALLOWED", "PRESETS", "augmented", "check_augmentation", "hint", "is_valid", "mixes"]
+__all__ = [
+    "ALLOWED",
+    "PRESETS",
+    "augmented",
+    "check_augmentation",
+    "hint",
+    "is_valid",
+    "mixes",
+    "reads_values",
+]
 
 PRESETS: Mapping[str, Callable[[str], list[keras.Layer]]] = {
     "light": lambda dtype: [RandomAffine(shift=0.1, rotation=10.0, zoom=0.1, dtype=dtype)],
@@ -65,6 +74,17 @@ def mixes(value: object) -> bool:
     """Whether a value of the parameter mixes rows (MixUp, CutMix)."""
     parts = list(value.values()) if isinstance(value, Mapping) else [value]
     return any(mixes_rows(layer) for part in parts for layer in _as_list(part))
+
+
+def reads_values(value: object) -> bool:
+    """Whether layers get the values of X; presets move them, whatever they are.
+
+    Parameters
+    ----------
+    value : object
+        The parameter, for one X.
+    """
+    return any(isinstance(entry, keras.Layer) for entry in _as_list(value))
 
 
 def check_augmentation(value: object, names: Sequence[str] | None) -> None:
@@ -118,8 +138,8 @@ def augmented(inputs: Any, value: Any, rows: Any, kind: str | None) -> Any:
     if not entries:
         return inputs
     _check_rows(rows)
-    is_grey = kind == "image" and len(rows.shape) == 2
-    shape = (*inputs.shape[1:], 1) if is_grey else inputs.shape[1:]
+    is_gray = kind == "image" and len(rows.shape) == 2
+    shape = (*inputs.shape[1:], 1) if is_gray else inputs.shape[1:]
     dtype = inputs.dtype if inputs.dtype.startswith("float") else keras.config.floatx()
     sizes = [size or _OPEN_SIZE for size in shape]
     trial = np.linspace(0.0, 1.0, 2 * math.prod(sizes), dtype=dtype).reshape(2, *sizes)
@@ -136,7 +156,7 @@ def augmented(inputs: Any, value: Any, rows: Any, kind: str | None) -> Any:
         _check_value_range(entry, rows)
         _try(_copy(entry, dtype), trial)
         layers.append(_copy(entry, dtype))
-    layer = Augmentation(layers, adds_channel=is_grey, dtype=dtype, name="augmentation")
+    layer = Augmentation(layers, adds_channel=is_gray, dtype=dtype, name="augmentation")
     return layer(inputs)
 
 

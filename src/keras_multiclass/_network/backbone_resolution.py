@@ -13,12 +13,14 @@ from keras_multiclass._data.sequences import Sequences
 from keras_multiclass._data.statistics import Standardization
 from keras_multiclass._data.text import TextForm
 from keras_multiclass._network.ambiguous_shapes import is_square, warn_if_ambiguous
+from keras_multiclass._network.augmentation import reads_values
 from keras_multiclass._network.backbones import TrainingDefaults, get_backbone, list_backbones
 from keras_multiclass._network.backbones.registry import X_RANKS
 from keras_multiclass._network.builder_arguments import NAMED, check_arguments, takes
 from keras_multiclass._network.fine_tuning import note_pretrained
 from keras_multiclass._network.integer_inputs import integer_input, with_integer_input
 from keras_multiclass._network.pretrained import preprocessing_of
+from keras_multiclass._network.scaling import is_own_scaling
 from keras_multiclass._network.user_networks import check_reads_strings, copy_network
 from keras_multiclass._shared.messages import describe, format_list, invalid, warn
 from keras_multiclass.exceptions import BackboneError
@@ -227,15 +229,23 @@ class NetworkParameters:
             return kind == "sequence" or (kind is None and not is_square(*shape[1:]))
         return takes(self.backbone, "mask")  # type: ignore[arg-type]
 
-    def reads_raw(self, scaling: object) -> bool:
-        """Whether the user's own network reads X unchanged, with this parameter `scaling`."""
+    def reads_raw(self, scaling: object, augmentation: object) -> bool:
+        """Whether a network, layer or function of the user's own reads X unchanged.
+
+        Parameters
+        ----------
+        scaling, augmentation : object
+            The parameters of these names.
+        """
         if self.model is not None or isinstance(self.backbone, keras.Layer):
+            return True
+        if is_own_scaling(scaling) or reads_values(augmentation):
             return True
         return scaling is None and not isinstance(self.backbone, str)
 
-    def subtracts_offsets(self, scaling: object) -> bool:
-        """Whether offsets may be subtracted from X, with this parameter `scaling`."""
-        return not self.reads_raw(scaling)
+    def subtracts_offsets(self, scaling: object, augmentation: object) -> bool:
+        """Whether offsets may be subtracted from X; the arguments are those of `reads_raw`."""
+        return not self.reads_raw(scaling, augmentation)
 
     @property
     def image_shape(self) -> tuple[int | None, int | None, int | None]:

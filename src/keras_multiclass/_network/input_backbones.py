@@ -156,11 +156,16 @@ class InputNetworks(NetworkParameters):
                 cure = f" Pass a dict with a backbone for each input ({format_list(self.parts)})."
             raise BackboneError(f"Input {quote(name)} cannot be used: {error}{cure}") from error
 
-    def subtracts_offsets(self, scaling: Any) -> dict[str, bool]:  # type: ignore[override]
+    def subtracts_offsets(  # type: ignore[override]
+        self, scaling: Any, augmentation: Any
+    ) -> dict[str, bool]:
         """Return for each input whether offsets may be subtracted from it."""
         is_dict = isinstance(scaling, Mapping)
+        own = augmentation or {}
         return {
-            name: part.subtracts_offsets(scaling.get(name, "auto") if is_dict else scaling)
+            name: part.subtracts_offsets(
+                scaling.get(name, "auto") if is_dict else scaling, own.get(name)
+            )
             for name, part in self.parts.items()
         }
 

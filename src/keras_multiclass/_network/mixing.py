@@ -43,6 +43,8 @@ class MixingNetwork(keras.Model):
         """Return targets of shape ``(batch, n_classes)``, and weights of shape ``(batch,)``."""
         if len(y.shape) == 1:
             y = ops.one_hot(ops.cast(y, "int32"), y_pred.shape[-1], dtype=y_pred.dtype)
+        elif not keras.backend.is_float_dtype(y.dtype):  # zeros and ones of several labels
+            y = ops.cast(y, y_pred.dtype)
         proportions = self.get_layer("augmentation").proportions
         if proportions is None:
             return y, weights

@@ -56,7 +56,12 @@ class Augmentation(keras.layers.Layer):
         self.forget()
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
-        """Do nothing: the layers build themselves when they are called."""
+        """Build the layers: weights that they create in their first step would belong to it."""
+        shape = (*input_shape, 1) if self.adds_channel else tuple(input_shape)
+        for layer in self.layers:
+            if not (layer.built or mixes_rows(layer) or isinstance(layer, RandomAffine)):
+                rows = keras.KerasTensor(shape, dtype=self.compute_dtype)
+                apply(layer, rows, training=True)
         self.built = True
 
     @property

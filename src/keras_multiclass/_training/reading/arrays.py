@@ -108,7 +108,9 @@ def read_arrays(
             arranged,
             X,
             data.rows,
-            subtract_offsets=backbone.subtracts_offsets(parameters.settings.scaling),
+            subtract_offsets=backbone.subtracts_offsets(
+                parameters.settings.scaling, parameters.settings.augmentation
+            ),
         )
         data = replace(data, X=X)
         held_out = None if held_out is None else replace(held_out, X=X)

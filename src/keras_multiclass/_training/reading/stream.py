@@ -67,6 +67,7 @@ def read_stream(
     check_split_arguments(parameters.settings.validation_split, request, has_validation)
     _check_settings(parameters.settings)
     fraction = _held_out_fraction(parameters.settings, request, has_validation)
+    own = parameters.settings.scaling, parameters.settings.augmentation
     stream = Stream(request.X, "X", parameters.settings.steps_per_epoch)
     split = None if fraction is None else RowSplit(fraction, seed, "X", stream.unit)
     batches = stream.first_pass()
@@ -101,7 +102,7 @@ def read_stream(
             layout = parameters.settings.layout
             first_X = as_inputs(first.X) if has_inputs else first.X
             first_X = first_X if is_text or has_inputs else arrange(first.X, layout)
-            offsets = backbone.subtracts_offsets(parameters.settings.scaling)
+            offsets = backbone.subtracts_offsets(*own)
             features, sample = _learn_values(features, first_X, sample, mask, offsets)
             learning_rows = RowReader(features, labels)
     recommended = None if known is None else known.recommendation
@@ -131,7 +132,7 @@ def read_stream(
     for batch in chain([sample], rest):
         first_pass.add(batch)
     summary = first_pass.summary()
-    precision.warn(is_raw=not has_inputs and backbone.reads_raw(parameters.settings.scaling))
+    precision.warn(is_raw=not has_inputs and backbone.reads_raw(*own))
     codec = labels.learn(request.classes, known and known.codec)
     if known is None and request.classes is None:
         labels.check_learned(codec, summary.n_rows)
