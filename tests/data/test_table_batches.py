@@ -7,6 +7,7 @@ import errno
 import gzip
 import os
 import pickle
+import time
 
 import keras
 import numpy as np
@@ -319,7 +320,10 @@ def test_steps_per_epoch_count_batches(files):
         ({"target": "species"}, "columns of source; got 'species', which it lacks"),
         ({"target": "kinds"}, "Did you mean 'kind'?"),
         ({"columns": ["sl", "height"]}, "got 'height', which it lacks"),
-        ({"columns": ["sl", "kind"]}, "'kind' more than once"),
+        (
+            {"columns": ["sl", "kind"]},
+            "'kind' more than once. A label among the features would give the answer away.",
+        ),
         ({"columns": []}, "columns must be a list of names"),
         ({"columns": "sl"}, "columns must be a list of names"),
         ({"target": 3}, "target must be the name of a column, or a list of names; got 3"),
@@ -518,3 +522,17 @@ def test_an_error_of_a_query_says_how_to_see_it_and_does_not_quote_values():
         next(iter(TableBatches(frame, "y")))
     assert "secret" not in str(error.value)
     assert isinstance(error.value.__cause__, pl.exceptions.PolarsError)
+
+
+def test_a_column_that_is_repeated_is_not_called_a_label(files):
+    with pytest.raises(ValueError, match="'sl' more than once") as error:
+        TableBatches(files, "kind", columns=["sl", "sl"])
+    assert "label among" not in str(error.value)
+
+
+def test_tables_of_many_columns_are_checked_in_linear_time():
+    names = [f"x{i}" for i in range(20_000)]
+    frame = pl.DataFrame(np.zeros((1, 20_000)), schema=names).lazy()
+    start = time.process_time()
+    assert len(TableBatches(frame, "x0").feature_names) == 19_999
+    assert time.process_time() - start < 2  # several times as long, if names are compared in pairs
