@@ -500,3 +500,10 @@ def test_fit_leaves_global_random_states_and_settings_unchanged():
     with pytest.raises(ValueError, match="infinity"):
         tiny().fit(np.full_like(X, np.inf), y)
     assert settings() == before
+
+
+def test_an_unfitted_classifier_has_no_public_attributes_but_its_parameters_and_methods():
+    classifier = KerasMulticlassClassifier()
+    public = {name for name in dir(classifier) if not name.startswith("_")}
+    values = {name for name in public if not callable(getattr(classifier, name))}
+    assert values <= {*classifier.get_params(), "current_epoch"}  # which SciKeras has, too

@@ -370,6 +370,15 @@ def test_a_later_pass_of_fewer_batches_is_an_error_that_counts_them():
         cross_validated_report(small(), read, cv=3)
 
 
+def test_strings_that_are_not_utf_8_are_an_error_that_names_the_batch_and_a_cure_that_works():
+    names = [name.replace("oak", "ek\u00e9").encode("latin-1") for name in Y]
+    stream = tensors(X, names).batch(SIZE)
+    with pytest.raises(ValueError, match=r"^The strings of batch 1 of X must be in UTF-8; got o"):
+        small().fit(stream)
+    cured = stream.map(lambda x, y: (x, tf.strings.unicode_transcode(y, "ISO-8859-1", "UTF-8")))
+    assert small().fit(cured).classes_.tolist() == ["ash", "ek\u00e9", "fir"]
+
+
 @pytest.mark.parametrize(
     ("estimator", "options", "words"),
     [

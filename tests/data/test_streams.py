@@ -586,7 +586,9 @@ def test_an_invalid_batch_in_a_later_pass_is_an_error_and_keeps_the_fitted_state
 
 
 def test_an_iterator_that_ends_before_the_steps_of_an_epoch_is_an_error():
-    with pytest.raises(ValueError, match=r"at least the 4 batches of an epoch; got 1\."):
+    with pytest.raises(
+        ValueError, match=r"at least the 4 batches of an epoch; got 1\. The stream is also read"
+    ):
         streaming(fit__steps_per_epoch=4).fit(generate())
     with pytest.raises(ValueError, match=r"at least the 9 batches of an epoch; got 5\."):
         streaming(fit__steps_per_epoch=9).fit(generate())

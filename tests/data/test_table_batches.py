@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import gzip
 import os
 import pickle
+import time
 
 import keras
 import numpy as np
@@ -17,6 +19,7 @@ from sklearn.datasets import load_iris
 from _toy import tiny
 from keras_multiclass import KerasMulticlassClassifier, KerasMultilabelClassifier, TableBatches
 from keras_multiclass._data.row_selection import join_rows
+from keras_multiclass._data.tables.source import readable
 from keras_multiclass.evaluation import ClassificationReport
 from keras_multiclass.evaluation._stream_folds import NumberedRows
 
@@ -317,7 +320,10 @@ def test_steps_per_epoch_count_batches(files):
         ({"target": "species"}, "columns of source; got 'species', which it lacks"),
         ({"target": "kinds"}, "Did you mean 'kind'?"),
         ({"columns": ["sl", "height"]}, "got 'height', which it lacks"),
-        ({"columns": ["sl", "kind"]}, "'kind' more than once"),
+        (
+            {"columns": ["sl", "kind"]},
+            "'kind' more than once. A label among the features would give the answer away.",
+        ),
         ({"columns": []}, "columns must be a list of names"),
         ({"columns": "sl"}, "columns must be a list of names"),
         ({"target": 3}, "target must be the name of a column, or a list of names; got 3"),
@@ -491,3 +497,42 @@ def test_a_dataset_of_files_in_buffers_is_read():
     X, y = rows_of(batches)
     np.testing.assert_array_equal(X, FRAME[FEATURES])
     np.testing.assert_array_equal(y, FRAME["kind"])
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (MemoryError("malloc failed"), MemoryError, "^malloc failed$"),
+        (pa.ArrowMemoryError("malloc failed"), MemoryError, "^malloc failed$"),
+        (PermissionError(errno.EACCES, "no"), PermissionError, "permission was denied. Let this"),
+        (OSError(errno.EIO, "bad disk"), ValueError, "bad disk. Check the disk or the connection"),
+        (OSError("bad footer"), ValueError, "bad footer. It may be corrupt, cut off, or in"),
+        (pa.ArrowInvalid("bad row"), ValueError, "bad row. It may be corrupt, cut off, or in"),
+    ],
+    ids=lambda value: repr(value) if isinstance(value, Exception) else None,
+)
+def test_only_files_that_may_be_corrupt_are_called_so(error, kind, words):
+    with pytest.raises(kind, match=words), readable("The file 'a'", (pa.ArrowException,)):
+        raise error
+
+
+def test_an_error_of_a_query_says_how_to_see_it_and_does_not_quote_values():
+    frame = pl.LazyFrame({"a": ["secret"], "y": [0]}).with_columns(pl.col("a").cast(pl.Int64))
+    with pytest.raises(ValueError, match=r"got an error: .*\. Run frame\.collect\(\) to") as error:
+        next(iter(TableBatches(frame, "y")))
+    assert "secret" not in str(error.value)
+    assert isinstance(error.value.__cause__, pl.exceptions.PolarsError)
+
+
+def test_a_column_that_is_repeated_is_not_called_a_label(files):
+    with pytest.raises(ValueError, match="'sl' more than once") as error:
+        TableBatches(files, "kind", columns=["sl", "sl"])
+    assert "label among" not in str(error.value)
+
+
+def test_tables_of_many_columns_are_checked_in_linear_time():
+    names = [f"x{i}" for i in range(20_000)]
+    frame = pl.DataFrame(np.zeros((1, 20_000)), schema=names).lazy()
+    start = time.process_time()
+    assert len(TableBatches(frame, "x0").feature_names) == 19_999
+    assert time.process_time() - start < 2  # several times as long, if names are compared in pairs

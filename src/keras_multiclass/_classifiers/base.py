@@ -53,7 +53,7 @@ class KerasClassifierBase(NotebookMixin, CallbackSupportMixin, ClassifierMixin, 
     """What the classifiers have in common: their parameters and methods."""
 
     _task: Task
-    reads_streams = True  # which reports by cross-validation ask for
+    _reads_streams = True  # which reports by cross-validation ask for
 
     def __init__(
         self,

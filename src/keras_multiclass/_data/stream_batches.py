@@ -49,7 +49,7 @@ def read_labeled(item: Any, name: str, class_names: np.ndarray | None = None) ->
     if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
         cure = "Put the labels into the batches."
         raise TypeError(invalid(name, _LABELED, describe(item), cure))
-    batch = _to_batch(item)
+    batch = _to_batch(item, name)
     _check_rows(batch, name)
     return batch if class_names is None else batch._replace(y=name_labels(batch.y, class_names))
 
@@ -78,12 +78,12 @@ def read_features(item: Any, name: str, n_axes: int) -> Any:
     if isinstance(item, list) and 0 < len(item) <= _MOST_PARTS:
         has_parts = isinstance(item[0], Mapping) or _count_axes(item[0]) >= n_axes
     if not has_parts:
-        batch = _to_batch((item,))
+        batch = _to_batch((item,), name)
         _check_rows(batch, name)
         return batch.X
     if not 1 <= len(item) <= _MOST_PARTS:
         raise TypeError(invalid(name, f"X, {_LABELED}", describe(item)))
-    batch = _to_batch(item)
+    batch = _to_batch(item, name)
     _check_rows(batch, name)
     return batch.X
 
@@ -122,15 +122,15 @@ def count_batches(number: int, unit: str = "Batch") -> str:
     return f"{number} {unit.lower()}{'' if number == 1 else plural}"
 
 
-def _to_batch(parts: Any) -> Batch:
+def _to_batch(parts: Any, name: str) -> Batch:
     X = to_frame(parts[0])
     check_container(X)
     if isinstance(X, Mapping):
-        X = {name: _to_array(value) for name, value in X.items()}
-    return Batch(*map(_to_array, (X, *parts[1:])))
+        X = {key: _to_array(value, name) for key, value in X.items()}
+    return Batch(*(_to_array(part, name) for part in (X, *parts[1:])))
 
 
-def _to_array(value: Any) -> Any:
+def _to_array(value: Any, name: str) -> Any:
     """Convert a tensor of any library to a NumPy array; return anything else unchanged."""
     if library_of(value) or isinstance(value, np.ndarray) or not hasattr(value, "__array__"):
         return value
@@ -138,7 +138,18 @@ def _to_array(value: Any) -> Any:
         return value
     values = np.asarray(value)
     if values.dtype.kind == "O" and type(value).__module__.startswith("tensorflow"):
-        text = [label.decode() for label in values.ravel()]  # TensorFlow keeps strings as bytes
+        try:  # TensorFlow keeps strings as bytes
+            text = [label.decode() for label in values.ravel()]
+        except UnicodeDecodeError:
+            raise ValueError(
+                invalid(
+                    f"The strings of {name[0].lower()}{name[1:]}",
+                    "in UTF-8",
+                    "other bytes",
+                    "Convert them in the stream, for example with tf.strings.unicode_transcode(s, "
+                    '"ISO-8859-1", "UTF-8").',
+                )
+            ) from None
         values = np.array(text, dtype=object).reshape(values.shape)
     return values
 

@@ -127,7 +127,7 @@ class Stream:
                     self.name,
                     f"a stream of at least the {steps} batches of an epoch",
                     f"{n_batches}",
-                    "The stream is read once before the first epoch. Pass a function that returns "
+                    "The stream is also read before the first epoch. Pass a function that returns "
                     "a new iterator each time, or an endless iterator.",
                 )
             )

@@ -293,7 +293,7 @@ def cross_validated_report(
 
 
 def _check_stream(estimator: Any, n_jobs: int | None, **given: Any) -> None:
-    if not getattr(estimator, "reads_streams", False):
+    if not getattr(estimator, "_reads_streams", False):
         raise TypeError(
             invalid(
                 "`estimator`",

@@ -85,7 +85,7 @@ class NumberedRows:
                 raise _differs(f"other rows in {unit} {number} than in")
             start, stop = stop, stop + self._sizes[number - 1]
             rows = np.flatnonzero(chosen[start:stop])
-            n_rows = self._stream.rows_per_batch or len(rows)
+            n_rows = self._stream.rows_per_batch or max(1, len(rows))
             for first in range(0, len(rows), n_rows):
                 yield _take(batch, rows[first : first + n_rows])
         if number < len(self._sizes):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -124,9 +125,10 @@ class TableBatches:
             LazySource(source) if _is_lazy(source) else open_files(source, chosen, others)
         )
         if chosen is None:
-            chosen = [name for name in self._source.names if name not in others]
+            taken = set(others)
+            chosen = [name for name in self._source.names if name not in taken]
         _check_known([*others, *chosen], self._source.names)
-        self.feature_names = _check_distinct(chosen, others)
+        self.feature_names = _check_distinct(chosen, self._target, self._weight)
         wanted = buffer_size or min(
             _MOST_BUFFERED, _BUFFER_BYTES // (_VALUE_BYTES * (len(chosen) + len(others)))
         )
@@ -280,8 +282,9 @@ def _check_count(name: str, value: Any) -> int:
 
 
 def _check_known(names: Sequence[str], known: Sequence[str]) -> None:
+    found = set(known)
     for name in names:
-        if name not in known:
+        if name not in found:
             raise ValueError(
                 invalid(
                     "The columns of TableBatches",
@@ -292,15 +295,17 @@ def _check_known(names: Sequence[str], known: Sequence[str]) -> None:
             )
 
 
-def _check_distinct(columns: list[str], others: list[str]) -> list[str]:
-    repeated = {name for name in [*columns, *others] if [*columns, *others].count(name) > 1}
+def _check_distinct(columns: list[str], target: list[str], weight: list[str]) -> list[str]:
+    counts = Counter([*columns, *target, *weight])
+    repeated = {name for name, count in counts.items() if count > 1}
     if repeated:
+        is_given_away = not set(columns).isdisjoint(target)
         raise ValueError(
             invalid(
                 "The columns of TableBatches",
                 "used once, as a feature, target or weight",
                 f"{format_list(sorted(repeated))} more than once",
-                "Labels among the features would be all that is learned.",
+                "A label among the features would give the answer away." if is_given_away else "",
             )
         )
     if not columns:

@@ -87,4 +87,5 @@ class LazySource:
     def _readable(self) -> Any:
         import polars as pl
 
-        return readable("The lazy frame", (pl.exceptions.PolarsError,))
+        cure = "Run frame.collect() to see the error."
+        return readable("The lazy frame", (pl.exceptions.PolarsError,), cure)

@@ -13,6 +13,7 @@ from keras_multiclass._shared.messages import printable
 
 # float32 holds all values of a column, or float64 has to.
 FloatType: TypeAlias = Literal["float32", "float64"]
+_MAY_BE_CORRUPT = "It may be corrupt, cut off, or in another format."
 
 
 class Source(Protocol):
@@ -62,8 +63,12 @@ def common_float_type(source: Source, names: Sequence[str]) -> FloatType | None:
 
 
 @contextlib.contextmanager
-def readable(what: str, errors: tuple[type[Exception], ...]) -> Iterator[None]:
+def readable(
+    what: str, errors: tuple[type[Exception], ...], cure: str = _MAY_BE_CORRUPT
+) -> Iterator[None]:
     """Name what cannot be read in errors of the library that reads it.
+
+    Too little memory is not among them.
 
     Parameters
     ----------
@@ -71,25 +76,36 @@ def readable(what: str, errors: tuple[type[Exception], ...]) -> Iterator[None]:
         What is read, such as a file.
     errors : tuple of type
         The errors of the library.
+    cure : str, default="It may be corrupt, cut off, or in another format."
+        What to do about its errors, unless the system reports them.
     """
     kinds: tuple[type[Exception], ...] = (*errors, OSError)
     try:
         yield
+    except MemoryError:
+        raise
     except FileNotFoundError:
         raise FileNotFoundError(
             f"{what} must exist as long as it is read; it was not found. Restore it, or make a new "
             "TableBatches."
         ) from None
+    except PermissionError as error:
+        raise PermissionError(
+            f"{what} must be readable; permission was denied. Let this user read it, and the "
+            "folders that it is in."
+        ) from error
     except kinds as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            cure = "Check the disk or the connection, and try again."
         raise ValueError(
-            f"{what} must be readable; got an error: {_without_values(str(error))}. It may be "
-            "corrupt, cut off, or in another format."
-        ) from None
+            f"{what} must be readable; got an error: {_without_values(str(error))}. {cure}"
+        ) from error
 
 
 def _without_values(message: str) -> str:
     """Return the first line of a message, without preamble and the values that it quotes."""
     line = printable(message.strip().partition("\n")[0])
     line = re.sub(r"^Error creating dataset\. .*? file\?: ", "", line)
+    line = re.sub(r"(out of \d+ values): .*", r"\1", line)
     line = re.sub(r"(invalid value) '.*", r"\1", line)
     return re.sub(r"(Expected \d+ columns, got \d+): .*", r"\1", line).rstrip(".")
