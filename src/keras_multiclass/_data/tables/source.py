@@ -97,9 +97,9 @@ def readable(
     except kinds as error:
         if isinstance(error, OSError) and error.errno is not None:
             cure = "Check the disk or the connection, and try again."
-        raise ValueError(
+        raise ValueError(  # not `from error`, whose text may quote values
             f"{what} must be readable; got an error: {_without_values(str(error))}. {cure}"
-        ) from error
+        ) from None
 
 
 def _without_values(message: str) -> str:
