@@ -171,6 +171,32 @@ def test_columns_weights_and_several_labels_are_chosen_by_name(tmp_path):
     assert classifier.predict(FRAME[FEATURES]).columns.tolist() == ["a", "b"]
 
 
+@pytest.mark.parametrize("name", [None, "row"])
+def test_an_index_of_pandas_is_a_feature_only_if_it_is_chosen(tmp_path, name):
+    stored, path = name or "__index_level_0__", tmp_path / "2.parquet"
+    FRAME.sort_values("kind").rename_axis(name).to_parquet(path)
+    assert TableBatches(path, "kind").feature_names == FEATURES
+    assert TableBatches(ds.dataset(path), "kind").feature_names == FEATURES
+    columns = [stored, "kind"]
+    X, _ = next(iter(TableBatches(path, "sl", columns=columns, shuffle=False)))
+    assert list(X) == columns
+    assert X[stored].tolist() == FRAME.sort_values("kind").index.tolist()
+    X, _ = next(iter(TableBatches(ds.dataset(path), "sl", columns=columns)))
+    assert list(X) == columns
+    for first in ("1", "3"):  # files without an index before and behind
+        FRAME.to_parquet(tmp_path / f"{first}.parquet")
+        assert TableBatches(tmp_path, "kind").feature_names == FEATURES
+        assert TableBatches(ds.dataset(tmp_path), "kind").n_rows >= 300
+
+
+def test_an_unnamed_index_of_pandas_in_a_lazy_frame_is_a_feature_only_if_it_is_chosen(tmp_path):
+    FRAME.sort_values("kind").to_parquet(tmp_path / "t.parquet")
+    frame = pl.scan_parquet(tmp_path / "t.parquet")
+    assert TableBatches(frame, "kind").feature_names == FEATURES
+    columns = ["__index_level_0__", "sl"]
+    assert TableBatches(frame, "kind", columns=columns).feature_names == columns
+
+
 def test_numbers_are_one_array_of_32_bits_if_these_hold_them(tmp_path):
     narrow = pa.table(
         {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -59,12 +60,15 @@ class ArrowSource:
     ----------
     dataset : pyarrow.dataset.Dataset
         The dataset.
+    index : set of str
+        Columns that pandas wrote as an index.
     """
 
-    def __init__(self, dataset: Any) -> None:
+    def __init__(self, dataset: Any, index: set[str]) -> None:
         self._dataset = dataset
         self._types = dict(zip(dataset.schema.names, dataset.schema.types, strict=True))
         self.names = list(dataset.schema.names)
+        self.index = index
         self._versions = {
             fragment.path: _version(fragment)
             for fragment in dataset.get_fragments()
@@ -167,7 +171,8 @@ class ArrowSource:
         """Return columns as a frame of pandas or polars; numbers as an array if there is none."""
         dtype = common_float_type(self, names)
         if dtype is None:
-            return to_frame(table.select(list(names)))
+            # Metadata of pandas would take a chosen index out of the columns.
+            return to_frame(table.select(list(names)).replace_schema_metadata(None))
         return _named(_matrix(table, names, dtype), names)
 
 
@@ -236,8 +241,8 @@ def open_files(source: Any, names: Sequence[str] | None, target: Sequence[str]) 
     module = _import("pyarrow.dataset")
     if isinstance(source, module.Dataset):
         _check_whole(source)
-        _check_columns(source, names, target)
-        return ArrowSource(source)
+        _, index = _check_columns(source, names, target)
+        return ArrowSource(source, index)
     paths = list(map(_path, source)) if isinstance(source, (list, tuple)) else _path(source)
     if not paths:
         raise ValueError(invalid("source", "at least one file", "an empty list"))
@@ -251,9 +256,10 @@ def open_files(source: Any, names: Sequence[str] | None, target: Sequence[str]) 
     files = dataset.files
     if not files:
         raise ValueError(invalid(what, "of at least one file", "no files", "Check the path."))
-    schema = _common_schema(dataset, names, target, is_text=format_name in ("csv", "tsv"))
+    is_text = format_name in ("csv", "tsv")
+    schema, index = _common_schema(dataset, names, target, is_text=is_text)
     with readable(what, _errors()):
-        return ArrowSource(module.dataset(paths, schema=schema, **options))
+        return ArrowSource(module.dataset(paths, schema=schema, **options), index)
 
 
 def _check_whole(dataset: Any) -> None:
@@ -328,10 +334,10 @@ def _format(name: str) -> Any:
 
 def _common_schema(
     dataset: Any, names: Sequence[str] | None, target: Sequence[str], *, is_text: bool
-) -> Any:
-    """Return the columns of all files, with types that hold the numbers of each."""
+) -> tuple[Any, set[str]]:
+    """Return the columns of all files, with types that hold the numbers of each, and indices."""
     pa = _import("pyarrow")
-    wide = _check_columns(dataset, names, target)
+    wide, index = _check_columns(dataset, names, target)
     fields = []
     for field in dataset.schema:
         # The first lines of a text file do not tell whether all of its numbers are whole.
@@ -339,22 +345,35 @@ def _common_schema(
         if field.name in wide or (is_text and is_whole):
             field = field.with_type(pa.float64())
         fields.append(field)
-    return pa.schema(fields)
+    return pa.schema(fields), index
 
 
-def _check_columns(dataset: Any, names: Sequence[str] | None, target: Sequence[str]) -> set[str]:
-    """Raise unless all files have the same columns; return those with several types of numbers."""
-    first, wide = dataset.schema, set()
-    needed = set(first.names if names is None else [*names, *target])
+def _check_columns(
+    dataset: Any, names: Sequence[str] | None, target: Sequence[str]
+) -> tuple[set[str], set[str]]:
+    """Raise unless all files have the same columns.
+
+    Returns
+    -------
+    set of str
+        The columns with several types of numbers.
+    set of str
+        Those that are an index of pandas in any of the files.
+    """
+    first, wide, index = dataset.schema, set(), _index_in(dataset.schema)
+    files = []
     for fragment in dataset.get_fragments():
         path = _path_of(fragment)
         what = "A part of the dataset" if path is None else f"the file {quote(path)}"
         with readable(what, _errors()):
             schema = fragment.physical_schema
+        index |= _index_in(schema)
+        files.append((what, schema, _partitions(fragment)))
+    needed = set(set(first.names) - index if names is None else names) | set(target)
+    for what, schema, in_path in files:
         own = set(schema.names)
-        in_path = _partitions(fragment)
         missing = sorted(n for n in needed - own if n in first.names and n not in in_path)
-        added = sorted(own - set(first.names)) if names is None else []
+        added = sorted(own - index - set(first.names)) if names is None else []
         if missing or added:
             got = f"{what} without {format_list(missing)}" if missing else what
             got += f" with {format_list(added)}, which others lack" if added else ""
@@ -369,7 +388,14 @@ def _check_columns(dataset: Any, names: Sequence[str] | None, target: Sequence[s
                     f"{kind} in column {quote(name)} of {what}, and {other} in the first",
                 )
             wide.add(name)
-    return wide
+    return wide, index
+
+
+def _index_in(schema: Any) -> set[str]:
+    """Return the columns that the metadata of pandas lists as an index."""
+    metadata = (schema.metadata or {}).get(b"pandas")
+    columns = json.loads(metadata).get("index_columns", []) if metadata else []
+    return {name for name in columns if isinstance(name, str)}  # a dict is a range without values
 
 
 def _partitions(fragment: Any) -> set[str]:

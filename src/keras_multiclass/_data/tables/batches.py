@@ -45,7 +45,7 @@ class TableBatches:
     target : str or list of str
         The column of labels. Several columns of zeros and ones are several labels per row.
     columns : list of str, default=None
-        The columns of features, in this order; None for all others.
+        The columns of features, in this order; None for all others but a stored index of pandas.
     sample_weight : str, default=None
         The column of sample weights.
     batch_size : int, default=1024
@@ -124,7 +124,8 @@ class TableBatches:
             LazySource(source) if _is_lazy(source) else open_files(source, chosen, others)
         )
         if chosen is None:
-            chosen = [name for name in self._source.names if name not in others]
+            unused = {*others, *self._source.index}
+            chosen = [name for name in self._source.names if name not in unused]
         _check_known([*others, *chosen], self._source.names)
         self.feature_names = _check_distinct(chosen, others)
         wanted = buffer_size or min(
