@@ -6,6 +6,7 @@ import datetime
 import gzip
 import os
 import pickle
+import warnings
 
 import keras
 import numpy as np
@@ -13,6 +14,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from sklearn.datasets import load_iris
+from sklearn.exceptions import DataConversionWarning
 
 from _toy import tiny
 from keras_multiclass import KerasMulticlassClassifier, KerasMultilabelClassifier, TableBatches
@@ -195,6 +197,17 @@ def test_an_unnamed_index_of_pandas_in_a_lazy_frame_is_a_feature_only_if_it_is_c
     assert TableBatches(frame, "kind").feature_names == FEATURES
     columns = ["__index_level_0__", "sl"]
     assert TableBatches(frame, "kind", columns=columns).feature_names == columns
+
+
+@pytest.mark.parametrize("classifier", [KerasMulticlassClassifier, KerasMultilabelClassifier])
+def test_a_list_of_one_target_is_the_target_and_causes_no_warnings(classifier):
+    frame = pl.DataFrame({"a": range(40), "u": [0, 1] * 20})
+    batches = TableBatches(frame.lazy(), ["u"], batch_size=8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DataConversionWarning)
+        fitted = classifier("mlp", epochs=1).fit(batches)
+    assert fitted.classes_.tolist() == [0, 1]
+    assert fitted.predict(batches).shape == (40,)
 
 
 def test_numbers_are_one_array_of_32_bits_if_these_hold_them(tmp_path):
