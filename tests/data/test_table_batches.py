@@ -280,6 +280,27 @@ def test_numbers_of_a_text_file_may_become_fractions_behind_its_first_lines(tmp_
     assert (len(y), y.dtype.kind) == (150_001, "i")
 
 
+@pytest.mark.parametrize(("name", "separator"), [("t.csv", ","), ("t.tsv", "\t")])
+def test_empty_strings_of_a_text_file_are_missing_as_in_pandas(tmp_path, name, separator):
+    lines = ["a,s,y", *["1,x,p", "2,,q", "3,NA,p", '4,"",q'] * 5]
+    (tmp_path / name).write_text("\n".join(lines).replace(",", separator))
+    X, _ = next(iter(TableBatches(tmp_path / name, "y", shuffle=False)))
+    expected = pd.read_csv(tmp_path / name, sep=separator)["s"].isna()
+    assert X["s"].isna().tolist() == expected.tolist() == [False, True, True, True] * 5
+
+
+def test_an_empty_label_of_a_text_file_is_missing_unless_the_dataset_says_otherwise(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["a,y", *["1,p", "2,", "3,q"] * 5]))
+    with pytest.raises(ValueError, match="y contains NaN"):
+        KerasMulticlassClassifier("mlp").fit(TableBatches(path, "y"))
+    path.write_text("\n".join(["a,y", *["1,p", "2,NA", "3,q"] * 5]))
+    options = csv.ConvertOptions(null_values=[""], strings_can_be_null=True)
+    dataset = ds.dataset(path, format=ds.CsvFileFormat(convert_options=options))
+    fitted = KerasMulticlassClassifier("mlp", epochs=1).fit(TableBatches(dataset, "y"))
+    assert fitted.classes_.tolist() == ["NA", "p", "q"]
+
+
 def test_files_may_have_numbers_of_different_types(tmp_path):
     pq.write_table(
         pa.table({"a": pa.array([1, 2], pa.int8()), "y": [0, 1]}), tmp_path / "1.parquet"

@@ -326,10 +326,13 @@ def _suffix(file: str) -> str:
 
 
 def _format(name: str) -> Any:
-    if name != "tsv":
+    if name not in ("csv", "tsv"):
         return name
-    options = _import("pyarrow.csv").ParseOptions(delimiter="\t")
-    return _import("pyarrow.dataset").CsvFileFormat(parse_options=options)
+    csv = _import("pyarrow.csv")
+    return _import("pyarrow.dataset").CsvFileFormat(
+        parse_options=csv.ParseOptions(delimiter="\t" if name == "tsv" else ","),
+        convert_options=csv.ConvertOptions(strings_can_be_null=True),  # as pandas reads them
+    )
 
 
 def _common_schema(
