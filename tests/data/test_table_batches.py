@@ -311,6 +311,71 @@ def test_files_may_have_numbers_of_different_types(tmp_path):
     np.testing.assert_array_equal(y, [0, 1, 0, 1])
 
 
+def test_booleans_of_a_text_file_are_zeros_and_ones(tmp_path):
+    (tmp_path / "t.csv").write_text("a,full,gaps,y\n1,true,,x\n2,false,True,z\n3,true,False,x\n")
+    X, _ = next(iter(TableBatches(tmp_path / "t.csv", "y", shuffle=False)))
+    expected = [[1, 1, np.nan], [2, 0, 1], [3, 1, 0]]
+    np.testing.assert_array_equal(X.to_numpy(), expected)
+
+
+def test_booleans_of_one_text_file_and_numbers_of_another_are_an_error(tmp_path):
+    (tmp_path / "1.csv").write_text("a,y\ntrue,0\nfalse,1\n")
+    (tmp_path / "2.csv").write_text("a,y\n1,0\n0,1\n")
+    with pytest.raises(ValueError, match="int64 in column 'a' of the file .*, and bool before"):
+        TableBatches(tmp_path, "y")
+    with pytest.raises(ValueError, match="int64 in column 'a' of the file .*, and bool before"):
+        TableBatches(tmp_path, "a")
+    (tmp_path / "2.csv").write_text("a,y\n,0\n,1\n")
+    X, _ = rows_of(TableBatches(tmp_path, "y", shuffle=False))
+    np.testing.assert_array_equal(X[:, 0], [1, 0, np.nan, np.nan])
+
+
+def test_a_dataset_keeps_its_types(tmp_path):
+    for name, kind in (("1", pa.null()), ("2", pa.string())):
+        column = pa.nulls(2, kind) if name == "1" else pa.array(["x", "z"])
+        pq.write_table(pa.table({"s": column, "y": [0, 1]}), tmp_path / f"{name}.parquet")
+    with pytest.raises(ValueError, match="string in column 's' of the file .*, and null before"):
+        TableBatches(ds.dataset(tmp_path), "y")
+    schema = pa.schema([("s", pa.string()), ("y", pa.int32())])
+    (_, y), *_ = TableBatches(ds.dataset(tmp_path, schema=schema), "y")
+    assert y.dtype == np.int32
+
+
+@pytest.mark.parametrize("first", [pa.int64(), pa.int32(), pa.bool_()])
+@pytest.mark.parametrize("second", [pa.int64(), pa.uint8(), pa.bool_()])
+def test_labels_that_are_whole_in_all_files_stay_whole(tmp_path, first, second):
+    for name, kind in (("1", first), ("2", second)):
+        table = pa.table({"a": [1.0, 2.0], "y": pa.array([0, 1]).cast(kind)})
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+    _, y = rows_of(TableBatches(tmp_path, "y", shuffle=False))
+    assert y.dtype.kind == ("b" if first == second == pa.bool_() else "i")
+    assert y.tolist() == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize("empty", ["1", "2"])
+def test_a_column_may_be_empty_in_one_text_file(tmp_path, empty):
+    for name in ("1", "2"):
+        cells = ["", ""] if name == empty else ["x", "z"]
+        lines = [f"{cell},{i},{i % 2}" for i, cell in enumerate(cells)]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["s,n,y", *lines]))
+    batches = TableBatches(tmp_path, "y", shuffle=False)
+    assert [x for X, _ in batches for x in X["s"].dropna()] == ["x", "z"]
+    assert sum(X["s"].isna().sum() for X, _ in batches) == 2
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+@pytest.mark.parametrize("categories", ["1", "2"])
+def test_categories_of_one_file_may_be_strings_of_another(tmp_path, kind, categories):
+    for name in ("1", "2"):
+        strings = pa.array(["x", "z"], kind)
+        column = strings.dictionary_encode() if name == categories else strings.cast(pa.string())
+        pq.write_table(pa.table({"s": column, "y": column}), tmp_path / f"{name}.parquet")
+    for source in (tmp_path, ds.dataset(tmp_path)):
+        parts = list(TableBatches(source, "y", shuffle=False))
+        assert [x for X, _ in parts for x in X["s"]] == ["x", "z"] * 2
+        assert [x for _, y in parts for x in y] == ["x", "z"] * 2
+
+
 # --- orders ---------------------------------------------------------------------------------------
 
 

@@ -241,7 +241,7 @@ def open_files(source: Any, names: Sequence[str] | None, target: Sequence[str]) 
     module = _import("pyarrow.dataset")
     if isinstance(source, module.Dataset):
         _check_whole(source)
-        _, index = _check_columns(source, names, target)
+        _, index = _check_columns(source, names, target, is_given=True)
         return ArrowSource(source, index)
     paths = list(map(_path, source)) if isinstance(source, (list, tuple)) else _path(source)
     if not paths:
@@ -339,31 +339,42 @@ def _common_schema(
     dataset: Any, names: Sequence[str] | None, target: Sequence[str], *, is_text: bool
 ) -> tuple[Any, set[str]]:
     """Return the columns of all files, with types that hold the numbers of each, and indices."""
-    pa = _import("pyarrow")
-    wide, index = _check_columns(dataset, names, target)
+    pa, types = _import("pyarrow"), _import("pyarrow.types")
+    found, index = _check_columns(dataset, names, target, is_given=False)
     fields = []
     for field in dataset.schema:
+        kind = found.get(field.name, field.type)
         # The first lines of a text file do not tell whether all of its numbers are whole.
-        is_whole = _float_type(field.type) is not None and field.name not in target
-        if field.name in wide or (is_text and is_whole):
-            field = field.with_type(pa.float64())
-        fields.append(field)
+        is_number = _float_type(kind) is not None and not types.is_boolean(kind)
+        if is_text and is_number and field.name not in target:
+            kind = pa.float64()
+        fields.append(field.with_type(kind))
     return pa.schema(fields), index
 
 
 def _check_columns(
-    dataset: Any, names: Sequence[str] | None, target: Sequence[str]
-) -> tuple[set[str], set[str]]:
+    dataset: Any, names: Sequence[str] | None, target: Sequence[str], *, is_given: bool
+) -> tuple[dict[str, Any], set[str]]:
     """Raise unless all files have the same columns.
+
+    Parameters
+    ----------
+    dataset : pyarrow.dataset.Dataset
+        The files.
+    names, target : sequence of str
+        See `open_files`.
+    is_given : bool
+        Whether the user chose the types of the dataset, which are kept.
 
     Returns
     -------
+    dict of str to pyarrow.DataType
+        A type for each column that is needed, which holds its values in all files.
     set of str
-        The columns with several types of numbers.
-    set of str
-        Those that are an index of pandas in any of the files.
+        The columns that are an index of pandas in any of the files.
     """
-    first, wide, index = dataset.schema, set(), _index_in(dataset.schema)
+    types = _import("pyarrow.types")
+    first, index = dataset.schema, _index_in(dataset.schema)
     files = []
     for fragment in dataset.get_fragments():
         path = _path_of(fragment)
@@ -371,9 +382,10 @@ def _check_columns(
         with readable(what, _errors()):
             schema = fragment.physical_schema
         index |= _index_in(schema)
-        files.append((what, schema, _partitions(fragment)))
+        files.append((what, schema, _partitions(fragment), _is_text(fragment)))
+    found = dict(zip(first.names, first.types, strict=True))
     needed = set(set(first.names) - index if names is None else names) | set(target)
-    for what, schema, in_path in files:
+    for what, schema, in_path, is_text in files:
         own = set(schema.names)
         missing = sorted(n for n in needed - own if n in first.names and n not in in_path)
         added = sorted(own - index - set(first.names)) if names is None else []
@@ -381,17 +393,50 @@ def _check_columns(
             got = f"{what} without {format_list(missing)}" if missing else what
             got += f" with {format_list(added)}, which others lack" if added else ""
             raise _differ("the same columns", got)
+        if is_given and is_text:  # the dataset says how to read the texts
+            continue
         for name in needed & own & set(first.names):
-            kind, other = schema.field(name).type, first.field(name).type
-            if kind == other:
-                continue
-            if _float_type(kind) is None or _float_type(other) is None:
+            kind, other = schema.field(name).type, found[name]
+            common = _common_type(kind, other, keep_whole=name in target, is_text=is_text)
+            is_lost = is_given and types.is_null(other) and not types.is_null(kind)
+            if common is None or is_lost:
                 raise _differ(
                     "columns of the same types",
-                    f"{kind} in column {quote(name)} of {what}, and {other} in the first",
+                    f"{kind} in column {quote(name)} of {what}, and {other} before",
                 )
-            wide.add(name)
-    return wide, index
+            if not is_given:
+                found[name] = common
+    return found, index
+
+
+def _common_type(kind: Any, other: Any, *, keep_whole: bool, is_text: bool) -> Any:
+    """Return a type that holds values of two types; None if there is none."""
+    pa, types = _import("pyarrow"), _import("pyarrow.types")
+    if kind == other or types.is_null(other):
+        return kind
+    if types.is_null(kind):
+        return other
+    if is_text and types.is_boolean(kind) != types.is_boolean(other):
+        return None  # "true" is no number
+    kinds = [k.value_type if types.is_dictionary(k) else k for k in (kind, other)]
+    if kinds[0] == kinds[1]:
+        return kinds[0]
+    if all(map(_is_string, kinds)):
+        return pa.large_string()
+    if None in map(_float_type, kinds):
+        return None
+    if keep_whole and all(types.is_integer(k) or types.is_boolean(k) for k in kinds):
+        return pa.int64()  # such as labels
+    return pa.float64()
+
+
+def _is_text(fragment: Any) -> bool:
+    return isinstance(getattr(fragment, "format", None), _import("pyarrow.dataset").CsvFileFormat)
+
+
+def _is_string(kind: Any) -> bool:
+    types = _import("pyarrow.types")
+    return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
 
 
 def _index_in(schema: Any) -> set[str]:
