@@ -505,12 +505,26 @@ def test_files_that_cannot_be_read_are_errors(files, tmp_path):
         TableBatches(tmp_path / "mixed", "y")
 
 
-def test_a_text_among_the_numbers_of_a_file_is_an_error_that_does_not_quote_it(tmp_path):
-    lines = [f"{i},{i % 3}" for i in range(150_000)] + ["secret,2"]
-    (tmp_path / "t.csv").write_text("\n".join(["a,y", *lines]))
-    with pytest.raises(ValueError, match=r"t.csv' must be readable; .* column #0") as error:
-        tiny(epochs=1).fit(TableBatches(tmp_path / "t.csv", "y", batch_size=10_000))
-    assert "secret" not in str(error.value)
+def test_a_text_among_the_numbers_of_a_file_is_an_error_that_names_the_column(tmp_path):
+    path = tmp_path / "t.csv"
+    lines = [f"{i},{i % 9},{i % 3}" for i in range(150_000)] + ["1,A-1,2"]
+    path.write_text("\n".join(["a,zip,y", *lines]))
+    options = {"batch_size": 10_000, "shuffle": False}
+    words = "Column 'zip' of the file .*t.csv' must be numbers in all rows, as in the first .*; got another"
+    with pytest.raises(ValueError, match=words) as error:
+        tiny(epochs=1).fit(TableBatches(path, "y", **options))
+    assert "A-1" not in str(error.value)
+    *_, (X, _) = TableBatches(path, "y", columns=["a"], **options)  # the cures
+    assert X["a"].tolist() == [1]
+    convert = csv.ConvertOptions(column_types={"zip": pa.string()})
+    typed = ds.dataset(path, format=ds.CsvFileFormat(convert_options=convert))
+    *_, (X, _) = TableBatches(typed, "y", **options)
+    assert X["zip"].tolist() == ["A-1"]
+    schema = pa.schema([("a", pa.float64()), ("zip", pa.string()), ("y", pa.int64())])
+    *_, (X, _) = TableBatches(ds.dataset(path, format="csv", schema=schema), "y", **options)
+    assert X["zip"].tolist() == ["A-1"]
+    with pytest.raises(ValueError, match="Column 'zip' of the file .* must be whole numbers"):
+        list(TableBatches(path, "zip", **options))
 
 
 @pytest.mark.parametrize(

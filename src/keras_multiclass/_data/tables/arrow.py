@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,7 +124,7 @@ class ArrowSource:
                 )
                 batches = scanner.to_batches()
             while True:
-                with readable(part.what, _errors()):
+                with readable(part.what, _errors()), _of_its_type(part):
                     batch = next(batches, None)
                 if batch is None:
                     break
@@ -174,6 +176,30 @@ class ArrowSource:
             # Metadata of pandas would take a chosen index out of the columns.
             return to_frame(table.select(list(names)).replace_schema_metadata(None))
         return _named(_matrix(table, names, dtype), names)
+
+
+@contextlib.contextmanager
+def _of_its_type(part: _Part) -> Iterator[None]:
+    """Name the column of a text that cannot be converted; pyarrow has its number alone."""
+    try:
+        yield
+    except _errors() as error:
+        found = re.search(r"In CSV column #(\d+): .*conversion error to ([^:]+):", str(error))
+        if not found:
+            raise
+        name, kind = part.fragment.physical_schema.names[int(found[1])], found[2]
+        values = {"double": "numbers", "int64": "whole numbers", "bool": "booleans"}
+        raise ValueError(
+            invalid(
+                f"Column {quote(name)} of {part.what[0].lower()}{part.what[1:]}",
+                f"{values.get(kind, kind)} in all rows, as in the first or as the dataset says",
+                "another value",
+                "Pass a pyarrow.dataset.Dataset with format=pyarrow.dataset.CsvFileFormat("
+                "convert_options=pyarrow.csv.ConvertOptions(column_types="
+                f"{{{quote(name)}: pyarrow.string()}})), or leave the column out with "
+                "columns=[...].",
+            )
+        ) from None
 
 
 def _path_of(fragment: Any) -> str | None:
