@@ -8,6 +8,7 @@ import gzip
 import os
 import pickle
 import time
+import warnings
 
 import keras
 import numpy as np
@@ -15,6 +16,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from sklearn.datasets import load_iris
+from sklearn.exceptions import DataConversionWarning
 
 from _toy import tiny
 from keras_multiclass import KerasMulticlassClassifier, KerasMultilabelClassifier, TableBatches
@@ -174,6 +176,43 @@ def test_columns_weights_and_several_labels_are_chosen_by_name(tmp_path):
     assert classifier.predict(FRAME[FEATURES]).columns.tolist() == ["a", "b"]
 
 
+@pytest.mark.parametrize("name", [None, "row"])
+def test_an_index_of_pandas_is_a_feature_only_if_it_is_chosen(tmp_path, name):
+    stored, path = name or "__index_level_0__", tmp_path / "2.parquet"
+    FRAME.sort_values("kind").rename_axis(name).to_parquet(path)
+    assert TableBatches(path, "kind").feature_names == FEATURES
+    assert TableBatches(ds.dataset(path), "kind").feature_names == FEATURES
+    columns = [stored, "kind"]
+    X, _ = next(iter(TableBatches(path, "sl", columns=columns, shuffle=False)))
+    assert list(X) == columns
+    assert X[stored].tolist() == FRAME.sort_values("kind").index.tolist()
+    X, _ = next(iter(TableBatches(ds.dataset(path), "sl", columns=columns)))
+    assert list(X) == columns
+    for first in ("1", "3"):  # files without an index before and behind
+        FRAME.to_parquet(tmp_path / f"{first}.parquet")
+        assert TableBatches(tmp_path, "kind").feature_names == FEATURES
+        assert TableBatches(ds.dataset(tmp_path), "kind").n_rows >= 300
+
+
+def test_an_unnamed_index_of_pandas_in_a_lazy_frame_is_a_feature_only_if_it_is_chosen(tmp_path):
+    FRAME.sort_values("kind").to_parquet(tmp_path / "t.parquet")
+    frame = pl.scan_parquet(tmp_path / "t.parquet")
+    assert TableBatches(frame, "kind").feature_names == FEATURES
+    columns = ["__index_level_0__", "sl"]
+    assert TableBatches(frame, "kind", columns=columns).feature_names == columns
+
+
+@pytest.mark.parametrize("classifier", [KerasMulticlassClassifier, KerasMultilabelClassifier])
+def test_a_list_of_one_target_is_the_target_and_causes_no_warnings(classifier):
+    frame = pl.DataFrame({"a": range(40), "u": [0, 1] * 20})
+    batches = TableBatches(frame.lazy(), ["u"], batch_size=8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DataConversionWarning)
+        fitted = classifier("mlp", epochs=1).fit(batches)
+    assert fitted.classes_.tolist() == [0, 1]
+    assert fitted.predict(batches).shape == (40,)
+
+
 def test_numbers_are_one_array_of_32_bits_if_these_hold_them(tmp_path):
     narrow = pa.table(
         {
@@ -244,6 +283,27 @@ def test_numbers_of_a_text_file_may_become_fractions_behind_its_first_lines(tmp_
     assert (len(y), y.dtype.kind) == (150_001, "i")
 
 
+@pytest.mark.parametrize(("name", "separator"), [("t.csv", ","), ("t.tsv", "\t")])
+def test_empty_strings_of_a_text_file_are_missing_as_in_pandas(tmp_path, name, separator):
+    lines = ["a,s,y", *["1,x,p", "2,,q", "3,NA,p", '4,"",q'] * 5]
+    (tmp_path / name).write_text("\n".join(lines).replace(",", separator))
+    X, _ = next(iter(TableBatches(tmp_path / name, "y", shuffle=False)))
+    expected = pd.read_csv(tmp_path / name, sep=separator)["s"].isna()
+    assert X["s"].isna().tolist() == expected.tolist() == [False, True, True, True] * 5
+
+
+def test_an_empty_label_of_a_text_file_is_missing_unless_the_dataset_says_otherwise(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["a,y", *["1,p", "2,", "3,q"] * 5]))
+    with pytest.raises(ValueError, match="y contains NaN"):
+        KerasMulticlassClassifier("mlp").fit(TableBatches(path, "y"))
+    path.write_text("\n".join(["a,y", *["1,p", "2,NA", "3,q"] * 5]))
+    options = csv.ConvertOptions(null_values=[""], strings_can_be_null=True)
+    dataset = ds.dataset(path, format=ds.CsvFileFormat(convert_options=options))
+    fitted = KerasMulticlassClassifier("mlp", epochs=1).fit(TableBatches(dataset, "y"))
+    assert fitted.classes_.tolist() == ["NA", "p", "q"]
+
+
 def test_files_may_have_numbers_of_different_types(tmp_path):
     pq.write_table(
         pa.table({"a": pa.array([1, 2], pa.int8()), "y": [0, 1]}), tmp_path / "1.parquet"
@@ -252,6 +312,71 @@ def test_files_may_have_numbers_of_different_types(tmp_path):
     X, y = rows_of(TableBatches(tmp_path, "y", shuffle=False))
     np.testing.assert_array_equal(X[:, 0], [1, 2, 0.5, 2])
     np.testing.assert_array_equal(y, [0, 1, 0, 1])
+
+
+def test_booleans_of_a_text_file_are_zeros_and_ones(tmp_path):
+    (tmp_path / "t.csv").write_text("a,full,gaps,y\n1,true,,x\n2,false,True,z\n3,true,False,x\n")
+    X, _ = next(iter(TableBatches(tmp_path / "t.csv", "y", shuffle=False)))
+    expected = [[1, 1, np.nan], [2, 0, 1], [3, 1, 0]]
+    np.testing.assert_array_equal(X.to_numpy(), expected)
+
+
+def test_booleans_of_one_text_file_and_numbers_of_another_are_an_error(tmp_path):
+    (tmp_path / "1.csv").write_text("a,y\ntrue,0\nfalse,1\n")
+    (tmp_path / "2.csv").write_text("a,y\n1,0\n0,1\n")
+    with pytest.raises(ValueError, match="int64 in column 'a' of the file .*, and bool before"):
+        TableBatches(tmp_path, "y")
+    with pytest.raises(ValueError, match="int64 in column 'a' of the file .*, and bool before"):
+        TableBatches(tmp_path, "a")
+    (tmp_path / "2.csv").write_text("a,y\n,0\n,1\n")
+    X, _ = rows_of(TableBatches(tmp_path, "y", shuffle=False))
+    np.testing.assert_array_equal(X[:, 0], [1, 0, np.nan, np.nan])
+
+
+def test_a_dataset_keeps_its_types(tmp_path):
+    for name, kind in (("1", pa.null()), ("2", pa.string())):
+        column = pa.nulls(2, kind) if name == "1" else pa.array(["x", "z"])
+        pq.write_table(pa.table({"s": column, "y": [0, 1]}), tmp_path / f"{name}.parquet")
+    with pytest.raises(ValueError, match="string in column 's' of the file .*, and null before"):
+        TableBatches(ds.dataset(tmp_path), "y")
+    schema = pa.schema([("s", pa.string()), ("y", pa.int32())])
+    (_, y), *_ = TableBatches(ds.dataset(tmp_path, schema=schema), "y")
+    assert y.dtype == np.int32
+
+
+@pytest.mark.parametrize("first", [pa.int64(), pa.int32(), pa.bool_()])
+@pytest.mark.parametrize("second", [pa.int64(), pa.uint8(), pa.bool_()])
+def test_labels_that_are_whole_in_all_files_stay_whole(tmp_path, first, second):
+    for name, kind in (("1", first), ("2", second)):
+        table = pa.table({"a": [1.0, 2.0], "y": pa.array([0, 1]).cast(kind)})
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+    _, y = rows_of(TableBatches(tmp_path, "y", shuffle=False))
+    assert y.dtype.kind == ("b" if first == second == pa.bool_() else "i")
+    assert y.tolist() == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize("empty", ["1", "2"])
+def test_a_column_may_be_empty_in_one_text_file(tmp_path, empty):
+    for name in ("1", "2"):
+        cells = ["", ""] if name == empty else ["x", "z"]
+        lines = [f"{cell},{i},{i % 2}" for i, cell in enumerate(cells)]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["s,n,y", *lines]))
+    batches = TableBatches(tmp_path, "y", shuffle=False)
+    assert [x for X, _ in batches for x in X["s"].dropna()] == ["x", "z"]
+    assert sum(X["s"].isna().sum() for X, _ in batches) == 2
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+@pytest.mark.parametrize("categories", ["1", "2"])
+def test_categories_of_one_file_may_be_strings_of_another(tmp_path, kind, categories):
+    for name in ("1", "2"):
+        strings = pa.array(["x", "z"], kind)
+        column = strings.dictionary_encode() if name == categories else strings.cast(pa.string())
+        pq.write_table(pa.table({"s": column, "y": column}), tmp_path / f"{name}.parquet")
+    for source in (tmp_path, ds.dataset(tmp_path)):
+        parts = list(TableBatches(source, "y", shuffle=False))
+        assert [x for X, _ in parts for x in X["s"]] == ["x", "z"] * 2
+        assert [x for _, y in parts for x in y] == ["x", "z"] * 2
 
 
 # --- orders ---------------------------------------------------------------------------------------
@@ -386,12 +511,26 @@ def test_files_that_cannot_be_read_are_errors(files, tmp_path):
         TableBatches(tmp_path / "mixed", "y")
 
 
-def test_a_text_among_the_numbers_of_a_file_is_an_error_that_does_not_quote_it(tmp_path):
-    lines = [f"{i},{i % 3}" for i in range(150_000)] + ["secret,2"]
-    (tmp_path / "t.csv").write_text("\n".join(["a,y", *lines]))
-    with pytest.raises(ValueError, match=r"t.csv' must be readable; .* column #0") as error:
-        tiny(epochs=1).fit(TableBatches(tmp_path / "t.csv", "y", batch_size=10_000))
-    assert "secret" not in str(error.value)
+def test_a_text_among_the_numbers_of_a_file_is_an_error_that_names_the_column(tmp_path):
+    path = tmp_path / "t.csv"
+    lines = [f"{i},{i % 9},{i % 3}" for i in range(150_000)] + ["1,A-1,2"]
+    path.write_text("\n".join(["a,zip,y", *lines]))
+    options = {"batch_size": 10_000, "shuffle": False}
+    words = "Column 'zip' of the file .*t.csv' must be numbers in all rows, as in the first .*; got another"
+    with pytest.raises(ValueError, match=words) as error:
+        tiny(epochs=1).fit(TableBatches(path, "y", **options))
+    assert "A-1" not in str(error.value)
+    *_, (X, _) = TableBatches(path, "y", columns=["a"], **options)  # the cures
+    assert X["a"].tolist() == [1]
+    convert = csv.ConvertOptions(column_types={"zip": pa.string()})
+    typed = ds.dataset(path, format=ds.CsvFileFormat(convert_options=convert))
+    *_, (X, _) = TableBatches(typed, "y", **options)
+    assert X["zip"].tolist() == ["A-1"]
+    schema = pa.schema([("a", pa.float64()), ("zip", pa.string()), ("y", pa.int64())])
+    *_, (X, _) = TableBatches(ds.dataset(path, format="csv", schema=schema), "y", **options)
+    assert X["zip"].tolist() == ["A-1"]
+    with pytest.raises(ValueError, match="Column 'zip' of the file .* must be whole numbers"):
+        list(TableBatches(path, "zip", **options))
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,12 +62,15 @@ class ArrowSource:
     ----------
     dataset : pyarrow.dataset.Dataset
         The dataset.
+    index : set of str
+        Columns that pandas wrote as an index.
     """
 
-    def __init__(self, dataset: Any) -> None:
+    def __init__(self, dataset: Any, index: set[str]) -> None:
         self._dataset = dataset
         self._types = dict(zip(dataset.schema.names, dataset.schema.types, strict=True))
         self.names = list(dataset.schema.names)
+        self.index = index
         self._versions = {
             fragment.path: _version(fragment)
             for fragment in dataset.get_fragments()
@@ -118,7 +124,7 @@ class ArrowSource:
                 )
                 batches = scanner.to_batches()
             while True:
-                with readable(part.what, _errors()):
+                with readable(part.what, _errors()), _of_its_type(part):
                     batch = next(batches, None)
                 if batch is None:
                     break
@@ -167,8 +173,33 @@ class ArrowSource:
         """Return columns as a frame of pandas or polars; numbers as an array if there is none."""
         dtype = common_float_type(self, names)
         if dtype is None:
-            return to_frame(table.select(list(names)))
+            # Metadata of pandas would take a chosen index out of the columns.
+            return to_frame(table.select(list(names)).replace_schema_metadata(None))
         return _named(_matrix(table, names, dtype), names)
+
+
+@contextlib.contextmanager
+def _of_its_type(part: _Part) -> Iterator[None]:
+    """Name the column of a text that cannot be converted; pyarrow has its number alone."""
+    try:
+        yield
+    except _errors() as error:
+        found = re.search(r"In CSV column #(\d+): .*conversion error to ([^:]+):", str(error))
+        if not found:
+            raise
+        name, kind = part.fragment.physical_schema.names[int(found[1])], found[2]
+        values = {"double": "numbers", "int64": "whole numbers", "bool": "booleans"}
+        raise ValueError(
+            invalid(
+                f"Column {quote(name)} of {part.what[0].lower()}{part.what[1:]}",
+                f"{values.get(kind, kind)} in all rows, as in the first or as the dataset says",
+                "another value",
+                "Pass a pyarrow.dataset.Dataset with format=pyarrow.dataset.CsvFileFormat("
+                "convert_options=pyarrow.csv.ConvertOptions(column_types="
+                f"{{{quote(name)}: pyarrow.string()}})), or leave the column out with "
+                "columns=[...].",
+            )
+        ) from None
 
 
 def _path_of(fragment: Any) -> str | None:
@@ -236,8 +267,8 @@ def open_files(source: Any, names: Sequence[str] | None, target: Sequence[str]) 
     module = _import("pyarrow.dataset")
     if isinstance(source, module.Dataset):
         _check_whole(source)
-        _check_columns(source, names, target)
-        return ArrowSource(source)
+        _, index = _check_columns(source, names, target, is_given=True)
+        return ArrowSource(source, index)
     paths = list(map(_path, source)) if isinstance(source, (list, tuple)) else _path(source)
     if not paths:
         raise ValueError(invalid("source", "at least one file", "an empty list"))
@@ -251,9 +282,10 @@ def open_files(source: Any, names: Sequence[str] | None, target: Sequence[str]) 
     files = dataset.files
     if not files:
         raise ValueError(invalid(what, "of at least one file", "no files", "Check the path."))
-    schema = _common_schema(dataset, names, target, is_text=format_name in ("csv", "tsv"))
+    is_text = format_name in ("csv", "tsv")
+    schema, index = _common_schema(dataset, names, target, is_text=is_text)
     with readable(what, _errors()):
-        return ArrowSource(module.dataset(paths, schema=schema, **options))
+        return ArrowSource(module.dataset(paths, schema=schema, **options), index)
 
 
 def _check_whole(dataset: Any) -> None:
@@ -320,56 +352,124 @@ def _suffix(file: str) -> str:
 
 
 def _format(name: str) -> Any:
-    if name != "tsv":
+    if name not in ("csv", "tsv"):
         return name
-    options = _import("pyarrow.csv").ParseOptions(delimiter="\t")
-    return _import("pyarrow.dataset").CsvFileFormat(parse_options=options)
+    csv = _import("pyarrow.csv")
+    return _import("pyarrow.dataset").CsvFileFormat(
+        parse_options=csv.ParseOptions(delimiter="\t" if name == "tsv" else ","),
+        convert_options=csv.ConvertOptions(strings_can_be_null=True),  # as pandas reads them
+    )
 
 
 def _common_schema(
     dataset: Any, names: Sequence[str] | None, target: Sequence[str], *, is_text: bool
-) -> Any:
-    """Return the columns of all files, with types that hold the numbers of each."""
-    pa = _import("pyarrow")
-    wide = _check_columns(dataset, names, target)
+) -> tuple[Any, set[str]]:
+    """Return the columns of all files, with types that hold the numbers of each, and indices."""
+    pa, types = _import("pyarrow"), _import("pyarrow.types")
+    found, index = _check_columns(dataset, names, target, is_given=False)
     fields = []
     for field in dataset.schema:
+        kind = found.get(field.name, field.type)
         # The first lines of a text file do not tell whether all of its numbers are whole.
-        is_whole = _float_type(field.type) is not None and field.name not in target
-        if field.name in wide or (is_text and is_whole):
-            field = field.with_type(pa.float64())
-        fields.append(field)
-    return pa.schema(fields)
+        is_number = _float_type(kind) is not None and not types.is_boolean(kind)
+        if is_text and is_number and field.name not in target:
+            kind = pa.float64()
+        fields.append(field.with_type(kind))
+    return pa.schema(fields), index
 
 
-def _check_columns(dataset: Any, names: Sequence[str] | None, target: Sequence[str]) -> set[str]:
-    """Raise unless all files have the same columns; return those with several types of numbers."""
-    first, wide = dataset.schema, set()
-    needed = set(first.names if names is None else [*names, *target])
+def _check_columns(
+    dataset: Any, names: Sequence[str] | None, target: Sequence[str], *, is_given: bool
+) -> tuple[dict[str, Any], set[str]]:
+    """Raise unless all files have the same columns.
+
+    Parameters
+    ----------
+    dataset : pyarrow.dataset.Dataset
+        The files.
+    names, target : sequence of str
+        See `open_files`.
+    is_given : bool
+        Whether the user chose the types of the dataset, which are kept.
+
+    Returns
+    -------
+    dict of str to pyarrow.DataType
+        A type for each column that is needed, which holds its values in all files.
+    set of str
+        The columns that are an index of pandas in any of the files.
+    """
+    types = _import("pyarrow.types")
+    first, index = dataset.schema, _index_in(dataset.schema)
+    files = []
     for fragment in dataset.get_fragments():
         path = _path_of(fragment)
         what = "A part of the dataset" if path is None else f"the file {quote(path)}"
         with readable(what, _errors()):
             schema = fragment.physical_schema
+        index |= _index_in(schema)
+        files.append((what, schema, _partitions(fragment), _is_text(fragment)))
+    found = dict(zip(first.names, first.types, strict=True))
+    needed = set(set(first.names) - index if names is None else names) | set(target)
+    for what, schema, in_path, is_text in files:
         own = set(schema.names)
-        in_path = _partitions(fragment)
         missing = sorted(n for n in needed - own if n in first.names and n not in in_path)
-        added = sorted(own - set(first.names)) if names is None else []
+        added = sorted(own - index - set(first.names)) if names is None else []
         if missing or added:
             got = f"{what} without {format_list(missing)}" if missing else what
             got += f" with {format_list(added)}, which others lack" if added else ""
             raise _differ("the same columns", got)
+        if is_given and is_text:  # the dataset says how to read the texts
+            continue
         for name in needed & own & set(first.names):
-            kind, other = schema.field(name).type, first.field(name).type
-            if kind == other:
-                continue
-            if _float_type(kind) is None or _float_type(other) is None:
+            kind, other = schema.field(name).type, found[name]
+            common = _common_type(kind, other, keep_whole=name in target, is_text=is_text)
+            is_lost = is_given and types.is_null(other) and not types.is_null(kind)
+            if common is None or is_lost:
                 raise _differ(
                     "columns of the same types",
-                    f"{kind} in column {quote(name)} of {what}, and {other} in the first",
+                    f"{kind} in column {quote(name)} of {what}, and {other} before",
                 )
-            wide.add(name)
-    return wide
+            if not is_given:
+                found[name] = common
+    return found, index
+
+
+def _common_type(kind: Any, other: Any, *, keep_whole: bool, is_text: bool) -> Any:
+    """Return a type that holds values of two types; None if there is none."""
+    pa, types = _import("pyarrow"), _import("pyarrow.types")
+    if kind == other or types.is_null(other):
+        return kind
+    if types.is_null(kind):
+        return other
+    if is_text and types.is_boolean(kind) != types.is_boolean(other):
+        return None  # "true" is no number
+    kinds = [k.value_type if types.is_dictionary(k) else k for k in (kind, other)]
+    if kinds[0] == kinds[1]:
+        return kinds[0]
+    if all(map(_is_string, kinds)):
+        return pa.large_string()
+    if None in map(_float_type, kinds):
+        return None
+    if keep_whole and all(types.is_integer(k) or types.is_boolean(k) for k in kinds):
+        return pa.int64()  # such as labels
+    return pa.float64()
+
+
+def _is_text(fragment: Any) -> bool:
+    return isinstance(getattr(fragment, "format", None), _import("pyarrow.dataset").CsvFileFormat)
+
+
+def _is_string(kind: Any) -> bool:
+    types = _import("pyarrow.types")
+    return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
+
+
+def _index_in(schema: Any) -> set[str]:
+    """Return the columns that the metadata of pandas lists as an index."""
+    metadata = (schema.metadata or {}).get(b"pandas")
+    columns = json.loads(metadata).get("index_columns", []) if metadata else []
+    return {name for name in columns if isinstance(name, str)}  # a dict is a range without values
 
 
 def _partitions(fragment: Any) -> set[str]:

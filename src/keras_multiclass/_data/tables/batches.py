@@ -44,9 +44,10 @@ class TableBatches:
         in it, which become a column. Files are read with pyarrow, and lazy frames, such as
         ``polars.scan_parquet(path)``, with polars.
     target : str or list of str
-        The column of labels. Several columns of zeros and ones are several labels per row.
+        The column of labels, alone or as a list of one. Several columns of zeros and ones are
+        several labels per row.
     columns : list of str, default=None
-        The columns of features, in this order; None for all others.
+        The columns of features, in this order; None for all others but a stored index of pandas.
     sample_weight : str, default=None
         The column of sample weights.
     batch_size : int, default=1024
@@ -111,7 +112,7 @@ class TableBatches:
         random_state: Any = None,
     ) -> None:
         self._target = _check_names("target", target)
-        self._is_one_label = isinstance(target, str)
+        self._is_one_label = len(self._target) == 1
         self._weight = [] if sample_weight is None else _check_names("sample_weight", sample_weight)
         chosen = None if columns is None else _check_names("columns", columns, several=True)
         self.batch_size = _check_count("batch_size", batch_size)
@@ -125,8 +126,8 @@ class TableBatches:
             LazySource(source) if _is_lazy(source) else open_files(source, chosen, others)
         )
         if chosen is None:
-            taken = set(others)
-            chosen = [name for name in self._source.names if name not in taken]
+            unused = {*others, *self._source.index}
+            chosen = [name for name in self._source.names if name not in unused]
         _check_known([*others, *chosen], self._source.names)
         self.feature_names = _check_distinct(chosen, self._target, self._weight)
         wanted = buffer_size or min(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -26,6 +27,7 @@ class LazySource:
         with self._readable():
             self._types = dict(frame.collect_schema())
         self.names = list(self._types)
+        self.index = {name for name in self.names if re.fullmatch(r"__index_level_\d+__", name)}
 
     def n_rows_known(self) -> int | None:
         """Return None: the frame has to be computed."""

@@ -23,9 +23,12 @@ class Source(Protocol):
     ----------
     names : list of str
         The columns.
+    index : set of str
+        Those that hold an index of pandas, which is no feature unless it is chosen.
     """
 
     names: list[str]
+    index: set[str]
 
     def count_rows(self) -> int:
         """Count the rows without reading the columns, if the format has their number."""
