@@ -182,6 +182,22 @@ def test_the_score_of_a_stream_is_that_of_the_arrays():
     assert fitted().score(lambda: iter(some)) == pytest.approx(fitted().score(X, Y, weights))
 
 
+@pytest.mark.parametrize("kind", ["array", "list", "series"])
+def test_a_generator_may_use_its_arrays_again(kind):
+    labels, weights = np.empty(30, Y.dtype), np.empty(30)
+    container = {"array": labels, "list": labels.tolist(), "series": pd.Series(labels)}[kind]
+
+    def batches():
+        for i in range(0, 90, 30):
+            container[:], weights[:] = Y[i : i + 30], WEIGHTS[i : i + 30]
+            yield X[i : i + 30], container, weights
+
+    assert fitted().score(batches) == pytest.approx(fitted().score(X, Y, WEIGHTS))
+    report = cross_validated_report(small(), batches, cv=3).report
+    expected = cross_validated_report(small(), cut(X, Y, WEIGHTS, size=30), cv=3).report
+    assert_same_report(report, expected)
+
+
 def assert_same_report(actual, expected):
     np.testing.assert_allclose(actual.confusion_matrix, expected.confusion_matrix)
     for name in expected.per_class:

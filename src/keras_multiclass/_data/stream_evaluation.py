@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -58,8 +59,8 @@ def evaluate_stream(
             weight = check_sample_weight(
                 batch.sample_weight, n_rows, np.float64, allow_all_zero=True
             )
-        labels.append(batch.y)
-        weights.append((weight, n_rows))
+        labels.append(deepcopy(batch.y))  # generators may use their arrays again
+        weights.append((deepcopy(weight), n_rows))
         predictions.append(predicted)
     return (
         join_rows(labels, "y"),

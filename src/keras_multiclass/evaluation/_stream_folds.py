@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from functools import partial
 from typing import Any
 
@@ -52,8 +53,8 @@ class NumberedRows:
                 weight = check_sample_weight(
                     batch.sample_weight, n_rows, np.float64, allow_all_zero=True
                 )
-            labels.append(batch.y)
-            weights.append(np.ones(n_rows) if weight is None else weight)
+            labels.append(deepcopy(batch.y))  # generators may use their arrays again
+            weights.append(np.ones(n_rows) if weight is None else deepcopy(weight))
             self._sizes.append(n_rows)
             self._digests.append(joblib.hash(batch.X))
             is_weighted = is_weighted or weight is not None
@@ -85,7 +86,7 @@ class NumberedRows:
                 raise _differs(f"other rows in {unit} {number} than in")
             start, stop = stop, stop + self._sizes[number - 1]
             rows = np.flatnonzero(chosen[start:stop])
-            n_rows = self._stream.rows_per_batch or len(rows)
+            n_rows = self._stream.rows_per_batch or max(1, len(rows))
             for first in range(0, len(rows), n_rows):
                 yield _take(batch, rows[first : first + n_rows])
         if number < len(self._sizes):
