@@ -200,6 +200,18 @@ def test_rows_of_weight_zero_are_dropped():
     assert_same(weighted, streaming().fit(lambda: (b for b in kept if len(b[0]))))
 
 
+@pytest.mark.parametrize("first", [np.float32, int])
+def test_soft_labels_of_a_stream_may_differ_in_dtype_and_be_one_hot_in_some_batches(first):
+    one_hot = np.eye(3)[CODES]
+    soft = np.vstack([one_hot[:SIZE], 0.8 * one_hot[SIZE:] + 0.2 / 3])
+    batches = [
+        (X[:SIZE], soft[:SIZE].astype(first)),
+        *((X[i : i + SIZE], soft[i : i + SIZE]) for i in range(SIZE, 150, SIZE)),
+    ]
+    streamed = streaming().fit(lambda: iter(batches), X_val=lambda: iter(batches))
+    assert_same(streamed, in_batches().fit(X, soft, X_val=X, y_val=soft))
+
+
 def random_rows():
     rng = np.random.default_rng(0)
     return rng.normal(3.0, 2.0, (60, 4)).astype(np.float32), np.arange(60) % 3

@@ -179,9 +179,12 @@ class _Weights:
         """Return a checked batch with its weights."""
         if self.weighted and part.sample_weight is None:
             part = replace(part, sample_weight=np.ones(part.n_samples))
-        return self.rows.with_class_weights(
+        part = self.rows.with_class_weights(
             part, self.class_weights, exponent=self.exponent, is_part=True
         )
+        if part.y.dtype.kind == "f":  # soft labels, of one dtype in all batches
+            part = replace(part, y=part.y.astype(self.rows.features.dtype, copy=False))
+        return part
 
 
 def _exponent(largest_weight: float, class_weights: FloatArray | None) -> int:
