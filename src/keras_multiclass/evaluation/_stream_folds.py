@@ -10,6 +10,7 @@ from typing import Any
 import joblib
 import numpy as np
 
+from keras_multiclass._data.inputs import Inputs
 from keras_multiclass._data.one_input import count_rows
 from keras_multiclass._data.row_selection import join_rows, take_rows
 from keras_multiclass._data.stream_batches import Batch, count_batches, errors_name_batch
@@ -108,8 +109,10 @@ def _differs(got: str) -> ValueError:
 
 def _take(batch: Batch, rows: np.ndarray) -> tuple[Any, ...]:
     X = batch.X
-    if isinstance(X, Mapping):
-        chosen: Any = {name: take_rows(part, rows) for name, part in X.items()}
+    if isinstance(X, Inputs):
+        chosen: Any = X[rows]
+    elif isinstance(X, Mapping):
+        chosen = {name: take_rows(part, rows) for name, part in X.items()}
     else:
         chosen = take_rows(X, rows)
     others = (batch.y,) if batch.sample_weight is None else (batch.y, batch.sample_weight)
