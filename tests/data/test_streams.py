@@ -489,6 +489,20 @@ def test_the_first_partial_fit_may_list_classes_that_the_stream_lacks():
     classifier.partial_fit(X, NAMES)
 
 
+@pytest.mark.parametrize("kind", ["strings", "one-hot frame"])
+def test_a_fitted_classifier_names_the_batch_of_a_stream_with_an_unknown_label(kind):
+    y, unknown = LABELS[kind], NAMES.astype(object)
+    if kind == "strings":
+        unknown[40] = "tulip"
+    else:
+        unknown = y.rename(columns={"b": "tulip"})
+    classifier = streaming(epochs=1).fit(cut(X, y))
+    number = 2 if kind == "strings" else 1
+    with pytest.raises(ValueError, match=f"Batch {number} of X cannot be used: .*'tulip'"):
+        classifier.partial_fit(cut(X, unknown))
+    classifier.partial_fit(cut(X, y))
+
+
 def test_initialize_measures_the_stream_without_training():
     streamed, expected = tiny().initialize(cut(X, NAMES)), tiny().initialize(X, NAMES)
     assert streamed.n_iter_ == 0

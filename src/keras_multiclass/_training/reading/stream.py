@@ -85,7 +85,7 @@ def read_stream(
         if not has_inputs:
             backbone = replace(backbone, is_text=is_text)
         task = parameters.task.for_target(first.y, known.codec if known else None)
-        labels = task.incremental()
+        labels = task.incremental(known and known.codec)
     if known is None:
         features, X, first, batches = learn_features_of_stream(
             parameters, stream, first, batches, backbone, TrainingRows(labels, split)
