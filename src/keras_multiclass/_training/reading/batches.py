@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 
+from keras_multiclass._data.labels.named import LOST_NAMES
 from keras_multiclass._data.rows import StreamData, TrainingData
 from keras_multiclass._data.stream_batches import Batch, errors_name_batch
 from keras_multiclass._data.streams import Stream
@@ -18,11 +19,6 @@ from keras_multiclass._shared.messages import invalid
 from keras_multiclass._shared.typing import FloatArray
 from keras_multiclass._training.reading.rows import RowReader
 from keras_multiclass._training.reading.stream_split import RowSplit
-
-_LOST_NAMES = (
-    "If labels are numbers of class names that a dataset has lost, as it does in .map() or "
-    ".prefetch(), set them again: dataset.class_names = [...]."
-)
 
 
 def training_stream(
@@ -201,7 +197,7 @@ def batch_errors(stream: Stream, number: int) -> Iterator[None]:
             yield
         except (ValueError, TypeError) as error:
             if stream.may_lack_names and marked(error, "unknown label"):
-                raise ValueError(f"{error} {_LOST_NAMES}") from error
+                raise ValueError(f"{error} {LOST_NAMES}") from error
             text = marked(error, "text in X")
             if not text or number == 1:
                 raise
