@@ -98,6 +98,10 @@ def test_names_that_a_dataset_has_lost_can_be_set_again(photos):
     assert classifier(epochs=1).fit(brighter).classes_.tolist() == [0, 1, 2]
     with pytest.raises(ValueError, match="integers.*class_names"):
         classifier(epochs=1).fit(original, X_val=brighter)
+    fitted = classifier(epochs=1).fit(original)
+    for evaluate in (fitted.score, lambda X: ClassificationReport.from_estimator(fitted, X)):
+        with pytest.raises(ValueError, match="Batch 1 of X cannot be used: y .*class_names"):
+            evaluate(brighter)
     brighter.class_names = original.class_names
     fitted = classifier(epochs=1).fit(original, X_val=brighter)
     assert fitted.classes_.tolist() == ["ash", "fir", "oak"]

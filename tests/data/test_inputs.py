@@ -297,3 +297,31 @@ def test_a_series_of_categories_is_a_table_and_one_of_strings_holds_texts():
     classifier = KerasMulticlassClassifier(epochs=1).fit(X, np.arange(20) % 2)
     names = {"text": "bag_of_ngrams", "kind": "realmlp_small", "numbers": "realmlp_small"}
     assert classifier.resolved_params_["backbone"] == names
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"backbone": {"title": "bag_of_ngrams", "text": "bag_of_ngrams"}},
+        {"backbone": "bag_of_ngrams", "backbone__title__dropout": 0.0},
+    ],
+    ids=["dict", "routed"],
+)
+def test_a_backbone_that_names_inputs_makes_a_dict_of_texts_several_inputs(params):
+    y = NUMBERS.repeat(2) % 2
+    X = {"title": [f"title {i % 2}" for i in y], "text": [f"text {i}" for i in range(2 * N)]}
+    classifier = KerasMulticlassClassifier(**params, epochs=1, random_state=0)
+    expected = classifier.fit(Inputs(X), y).predict_proba(Inputs(X))
+    actual = classifier.fit(X, y, X_val=X, y_val=y).predict_proba(X)
+    np.testing.assert_allclose(actual, expected, atol=1e-6)
+
+    def batches():
+        return iter([({name: part[i::2] for name, part in X.items()}, y[i::2]) for i in (0, 1)])
+
+    assert classifier.fit(batches, X_val=batches).score(batches) == classifier.score(X, y)
+
+
+def test_the_refusal_of_a_dict_of_texts_names_the_container_of_several_inputs():
+    X = {"title": ["a", "b"] * N, "text": ["c", "d"] * N}
+    with pytest.raises(TypeError, match=r"For several inputs: X = keras_multiclass.Inputs\(X\)"):
+        KerasMulticlassClassifier(epochs=1).fit(X, [0, 1] * N)

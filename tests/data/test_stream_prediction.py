@@ -9,9 +9,11 @@ import keras
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import tensorflow as tf
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
@@ -20,7 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from _toy import tiny
-from keras_multiclass import KerasMulticlassClassifier, KerasMultilabelClassifier
+from keras_multiclass import Inputs, KerasMulticlassClassifier, KerasMultilabelClassifier
 from keras_multiclass.evaluation import (
     ClassificationReport,
     MultilabelReport,
@@ -146,6 +148,64 @@ def test_several_inputs_are_predicted_in_batches():
         np.testing.assert_allclose(classifier.predict_proba(stream), expected, atol=1e-6)
 
 
+def objects(rows):
+    cells = np.empty(len(rows), dtype=object)
+    cells[:] = rows
+    return cells
+
+
+STEPS = [X[i, : 2 + i % 3] for i in range(90)]  # sequences of 2 to 4 steps
+VECTORS = {
+    "objects": objects(list(X)),
+    "pandas": pd.Series(list(X)),
+    "polars": pl.Series(X.tolist()),
+    "sequences": objects(STEPS),
+    "series of sequences": pd.Series(STEPS),
+}
+
+
+@pytest.mark.parametrize("kind", VECTORS)
+def test_batches_may_be_containers_of_vectors_or_sequences(kind):
+    rows = VECTORS[kind]
+    stream = cut(rows, Y)
+    backbone = "gru" if "sequences" in kind else "mlp"
+    classifier = KerasMulticlassClassifier(backbone, epochs=1, shuffle=False, random_state=0)
+    streamed = clone(classifier).fit(stream, X_val=stream)
+    in_memory = classifier.set_params(batch_size=SIZE).fit(rows, Y, X_val=rows, y_val=Y)
+    expected = in_memory.predict_proba(rows)
+    np.testing.assert_allclose(streamed.predict_proba(rows), expected, atol=1e-5)
+    for batches in (stream, cut(rows), lambda: map(list, stream())):
+        np.testing.assert_allclose(streamed.predict_proba(batches), expected, atol=1e-5)
+    assert streamed.score(stream) == in_memory.score(rows, Y)
+
+
+@pytest.mark.parametrize("row", [X[0], X[0].astype(object), pd.Series(X[0])])
+def test_one_row_is_no_batch_in_any_container(row):
+    with pytest.raises(ValueError, match="Batch 1 of X must be several rows"):
+        small().fit(lambda: iter([(row, "a")]))
+    with pytest.raises(ValueError, match="Batch 1 of X must be several rows"):
+        fitted().predict(lambda: iter([row]))
+
+
+def test_batches_may_be_inputs():
+    inputs = Inputs(pair=X[:, :2], one=X[:, 2])
+    batches = [(inputs[i : i + 30], Y[i : i + 30]) for i in range(0, 90, 30)]
+
+    def dicts():
+        return ((dict(rows.items()), y) for rows, y in batches)
+
+    params = {"backbone": "mlp", "epochs": 1, "random_state": 0}
+    streamed = KerasMulticlassClassifier(**params).fit(lambda: iter(batches))
+    expected = KerasMulticlassClassifier(**params).fit(dicts).predict_proba(inputs)
+    for kind in (tuple, list):
+        actual = streamed.predict_proba(lambda kind=kind: map(kind, batches))
+        np.testing.assert_allclose(actual, expected, atol=1e-6)
+    assert streamed.score(lambda: iter(batches)) == streamed.score(inputs, Y)
+    classifier = KerasMulticlassClassifier(**params)
+    folds = cross_validated_report(classifier, lambda: iter(batches), cv=2)
+    assert_same_report(folds.report, cross_validated_report(classifier, dicts, cv=2).report)
+
+
 def test_only_a_batch_of_a_stream_is_in_memory():
     batch_bytes = 2**22
 
@@ -180,6 +240,22 @@ def test_the_score_of_a_stream_is_that_of_the_arrays():
     some = [(X[:30], Y[:30], WEIGHTS[:30]), (X[30:], Y[30:])]
     weights = np.r_[WEIGHTS[:30], np.ones(60)]
     assert fitted().score(lambda: iter(some)) == pytest.approx(fitted().score(X, Y, weights))
+
+
+@pytest.mark.parametrize("kind", ["array", "list", "series"])
+def test_a_generator_may_use_its_arrays_again(kind):
+    labels, weights = np.empty(30, Y.dtype), np.empty(30)
+    container = {"array": labels, "list": labels.tolist(), "series": pd.Series(labels)}[kind]
+
+    def batches():
+        for i in range(0, 90, 30):
+            container[:], weights[:] = Y[i : i + 30], WEIGHTS[i : i + 30]
+            yield X[i : i + 30], container, weights
+
+    assert fitted().score(batches) == pytest.approx(fitted().score(X, Y, WEIGHTS))
+    report = cross_validated_report(small(), batches, cv=3).report
+    expected = cross_validated_report(small(), cut(X, Y, WEIGHTS, size=30), cv=3).report
+    assert_same_report(report, expected)
 
 
 def assert_same_report(actual, expected):

@@ -200,6 +200,18 @@ def test_rows_of_weight_zero_are_dropped():
     assert_same(weighted, streaming().fit(lambda: (b for b in kept if len(b[0]))))
 
 
+@pytest.mark.parametrize("first", [np.float32, int])
+def test_soft_labels_of_a_stream_may_differ_in_dtype_and_be_one_hot_in_some_batches(first):
+    one_hot = np.eye(3)[CODES]
+    soft = np.vstack([one_hot[:SIZE], 0.8 * one_hot[SIZE:] + 0.2 / 3])
+    batches = [
+        (X[:SIZE], soft[:SIZE].astype(first)),
+        *((X[i : i + SIZE], soft[i : i + SIZE]) for i in range(SIZE, 150, SIZE)),
+    ]
+    streamed = streaming().fit(lambda: iter(batches), X_val=lambda: iter(batches))
+    assert_same(streamed, in_batches().fit(X, soft, X_val=X, y_val=soft))
+
+
 def random_rows():
     rng = np.random.default_rng(0)
     return rng.normal(3.0, 2.0, (60, 4)).astype(np.float32), np.arange(60) % 3
@@ -475,6 +487,20 @@ def test_the_first_partial_fit_may_list_classes_that_the_stream_lacks():
     assert classifier.classes_.tolist() == CLASSES
     assert classifier.n_iter_ == 1
     classifier.partial_fit(X, NAMES)
+
+
+@pytest.mark.parametrize("kind", ["strings", "one-hot frame"])
+def test_a_fitted_classifier_names_the_batch_of_a_stream_with_an_unknown_label(kind):
+    y, unknown = LABELS[kind], NAMES.astype(object)
+    if kind == "strings":
+        unknown[40] = "tulip"
+    else:
+        unknown = y.rename(columns={"b": "tulip"})
+    classifier = streaming(epochs=1).fit(cut(X, y))
+    number = 2 if kind == "strings" else 1
+    with pytest.raises(ValueError, match=f"Batch {number} of X cannot be used: .*'tulip'"):
+        classifier.partial_fit(cut(X, unknown))
+    classifier.partial_fit(cut(X, y))
 
 
 def test_initialize_measures_the_stream_without_training():

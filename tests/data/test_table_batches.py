@@ -516,7 +516,7 @@ def test_a_text_among_the_numbers_of_a_file_is_an_error_that_names_the_column(tm
     lines = [f"{i},{i % 9},{i % 3}" for i in range(150_000)] + ["1,A-1,2"]
     path.write_text("\n".join(["a,zip,y", *lines]))
     options = {"batch_size": 10_000, "shuffle": False}
-    words = "Column 'zip' of the file .*t.csv' must be numbers in all rows, as in the first .*; got another"
+    words = "Column 'zip' of the file .*t.csv' must be numbers in all rows, as .*; got another"
     with pytest.raises(ValueError, match=words) as error:
         tiny(epochs=1).fit(TableBatches(path, "y", **options))
     assert "A-1" not in str(error.value)

@@ -181,6 +181,17 @@ def as_inputs(X: Any) -> Inputs | None:
     return None if library_of_frame(X) is None else _from_cells(X)
 
 
+def to_inputs(X: Any) -> Inputs | None:
+    """Return X as `Inputs` if it is known to hold several: any dict is one of them.
+
+    Parameters
+    ----------
+    X : object
+        The user's X, see :func:`as_inputs`.
+    """
+    return Inputs(X) if is_dict(X) else as_inputs(X)
+
+
 def is_dict(X: object) -> bool:
     """Whether X is a dict of the user's; a sparse matrix in DOK format is one, too."""
     return isinstance(X, Mapping) and not sparse.issparse(X)

@@ -48,7 +48,11 @@ def check_one_input(
         if not shapes or len({shape[:1] for shape in shapes}) > 1 or () in shapes:
             raise _error(X, _BUNCH if {"data", "target"} <= X.keys() else _RECORD)
         if all(len(shape) == 1 for shape in shapes):
-            raise _error(X, "Make one table of its columns: X = pandas.DataFrame(X).")
+            raise _error(
+                X,
+                "Make one table of its columns: X = pandas.DataFrame(X). For several inputs: "
+                "X = keras_multiclass.Inputs(X).",
+            )
         cure = _side_by_side(list(X.values()), shapes, "list(X.values())")
         raise _error(X, cure)
     is_vector = isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype.kind == "O"

@@ -20,7 +20,7 @@ from keras_multiclass._data.cast_on_read import CastOnRead
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.foreign_frames import to_frame
 from keras_multiclass._data.image_schema import ImageFileSchema
-from keras_multiclass._data.inputs import Inputs, as_inputs, describe_inputs, is_dict
+from keras_multiclass._data.inputs import Inputs, describe_inputs, to_inputs
 from keras_multiclass._data.ragged import arrange
 from keras_multiclass._data.rows import Features
 from keras_multiclass._data.sequences import PADDING, Sequences
@@ -206,7 +206,7 @@ class PackedSchema(FeatureSchema):
             If X has other inputs than in fit, or one of them cannot be used.
         """
         X = to_frame(X)
-        inputs = _to_inputs(X)
+        inputs = to_inputs(X)
         if inputs is None:
             allowed = f"a dict of the inputs {format_list(self.schemas)}, as in fit"
             cure = ""
@@ -227,7 +227,7 @@ class PackedSchema(FeatureSchema):
     def parts(self, X: Any) -> Iterator[tuple[int, Any]]:
         """Yield parts of the rows, as there."""
         files = [s.images for s in self.schemas.values() if isinstance(s, ImageFileSchema)]
-        inputs = _to_inputs(to_frame(X)) if files else None
+        inputs = to_inputs(to_frame(X)) if files else None
         if inputs is None:
             yield 0, X
             return
@@ -322,10 +322,6 @@ class PackedSchema(FeatureSchema):
         """Return an attribute of the inputs that have one; None if none does."""
         values = {name: getattr(schema, attribute) for name, schema in self.schemas.items()}
         return {name: value for name, value in values.items() if value is not None} or None
-
-
-def _to_inputs(X: Any) -> Inputs | None:
-    return Inputs(X) if is_dict(X) else as_inputs(X)
 
 
 @contextlib.contextmanager

@@ -110,6 +110,18 @@ def read_ragged(X: Any, layout: Layout = "channels_last") -> Sequences | None:
     return _concatenate(X, arrays, lengths, ranks, layout)
 
 
+def holds_rows(X: Any) -> bool:
+    """Whether X is an array of objects, or a series, whose cells are vectors or sequences.
+
+    Parameters
+    ----------
+    X : object
+        The user's X.
+    """
+    rows = None if isinstance(X, (list, tuple)) else _rows_of(X)
+    return bool(rows) and all(map(_is_row, rows))  # type: ignore[arg-type]
+
+
 def as_sequences(X: Any, n_channels: int) -> Any:
     """Return an array of sequences of one length as `Sequences`, for a network that reads any.
 

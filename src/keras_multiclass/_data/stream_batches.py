@@ -12,7 +12,9 @@ import numpy as np
 from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.foreign_frames import to_frame
 from keras_multiclass._data.frames import library_of
+from keras_multiclass._data.inputs import Inputs
 from keras_multiclass._data.labels.named import name_labels
+from keras_multiclass._data.ragged import holds_rows
 from keras_multiclass._data.text import is_text
 from keras_multiclass._shared.messages import describe, invalid
 
@@ -58,7 +60,7 @@ def read_features(item: Any, name: str, n_axes: int) -> Any:
     """Return the features of a batch, which may have labels and weights, too.
 
     A tuple has parts. A list is one of rows, or has parts if the first of them has as many axes as
-    a batch: some data loaders make lists of tensors.
+    a batch, or holds rows as the second does not: some data loaders make lists of tensors.
 
     Parameters
     ----------
@@ -76,7 +78,9 @@ def read_features(item: Any, name: str, n_axes: int) -> Any:
     """
     has_parts = isinstance(item, tuple)
     if isinstance(item, list) and 0 < len(item) <= _MOST_PARTS:
-        has_parts = isinstance(item[0], Mapping) or _count_axes(item[0]) >= n_axes
+        has_parts = isinstance(item[0], (Mapping, Inputs)) or _count_axes(item[0]) >= n_axes
+        if holds_rows(item[0]) and len(item) > 1:
+            has_parts = has_parts or not holds_rows(item[1])
     if not has_parts:
         batch = _to_batch((item,), name)
         _check_rows(batch, name)
@@ -125,9 +129,12 @@ def count_batches(number: int, unit: str = "Batch") -> str:
 def _to_batch(parts: Any, name: str) -> Batch:
     X = to_frame(parts[0])
     check_container(X)
-    if isinstance(X, Mapping):
-        X = {key: _to_array(value, name) for key, value in X.items()}
-    return Batch(*(_to_array(part, name) for part in (X, *parts[1:])))
+    if isinstance(X, (Mapping, Inputs)):
+        arrays = {key: _to_array(value, name) for key, value in X.items()}
+        X = Inputs(arrays) if isinstance(X, Inputs) else arrays
+    else:
+        X = _to_array(X, name)
+    return Batch(X, *(_to_array(part, name) for part in parts[1:]))
 
 
 def _to_array(value: Any, name: str) -> Any:
@@ -158,7 +165,9 @@ def _check_rows(batch: Batch, name: str) -> None:
     has_labels = batch.y is not None
     is_label = isinstance(batch.y, (str, bytes, numbers.Number)) or _rank(batch.y) == 0
     is_row = _rank(batch.X) in (0, 1) or isinstance(batch.X, (str, bytes))
-    if not is_label and (not is_row or (_rank(batch.X) == 1 and is_text(batch.X))):
+    if _rank(batch.X) == 1 and (is_text(batch.X) or holds_rows(batch.X)):
+        is_row = False
+    if not (is_label or is_row):
         return
     allowed, got = "several rows, X of at least 2 dimensions", f"X: {describe(batch.X)}"
     if has_labels:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
 
-from keras_multiclass._data.labels.named import class_names_of
+from keras_multiclass._data.labels.named import check_named, class_names_of, may_lack_names
 from keras_multiclass._data.row_selection import join_rows
 from keras_multiclass._data.stream_batches import errors_name_batch, read_labeled
 from keras_multiclass._data.streams import read_once
@@ -44,7 +45,7 @@ def evaluate_stream(
         If the stream or a batch of it cannot be used.
     """
     labels, weights, predictions = [], [], []
-    class_names = class_names_of(X)
+    class_names, lacks_names = class_names_of(X), may_lack_names(X)
     for unit, number, item in read_once(X):
         batch = read_labeled(item, f"{unit} {number} of X", class_names)
         with errors_name_batch("X", number, unit):
@@ -55,11 +56,13 @@ def evaluate_stream(
                     "X and y must have one row for each sample; got inconsistent numbers of "
                     f"samples: [{n_rows}, {_count_rows(batch.y)}]."
                 )
+            if lacks_names:
+                check_named(batch.y, predicted[0])
             weight = check_sample_weight(
                 batch.sample_weight, n_rows, np.float64, allow_all_zero=True
             )
-        labels.append(batch.y)
-        weights.append((weight, n_rows))
+        labels.append(deepcopy(batch.y))  # generators may use their arrays again
+        weights.append((deepcopy(weight), n_rows))
         predictions.append(predicted)
     return (
         join_rows(labels, "y"),

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 
 from keras_multiclass._data.frames import library_of
-from keras_multiclass._data.labels.named import class_names_of
+from keras_multiclass._data.labels.named import class_names_of, may_lack_names
 from keras_multiclass._data.stream_batches import Batch, read_labeled
 from keras_multiclass._data.tables.batches import TableBatches, blocks_of, restarted
 from keras_multiclass._shared.messages import describe, invalid
@@ -72,7 +72,7 @@ class Stream:
         self.name = name
         self.steps = steps
         self.class_names = class_names_of(X)
-        self.may_lack_names = self.class_names is None and hasattr(X, "cardinality")
+        self.may_lack_names = may_lack_names(X)
         self._source = _source_of(X, name, in_blocks=steps is None)
         if steps is None:
             self._check_passes(X)

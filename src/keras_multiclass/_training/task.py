@@ -30,7 +30,7 @@ class Task:
         Returns the codec of a target, which encodes it, weighs and splits its rows, and the encoded
         target; takes the declared classes, and the codec of earlier data.
     incremental : callable
-        Returns what learns the codec from the batches of a stream.
+        Returns what learns the codec from the batches of a stream; takes the codec of earlier data.
     objective_of : callable
         Returns the objective for a codec and a weighting: the output layer, loss, metrics and
         predictions that fit.
@@ -45,7 +45,7 @@ class Task:
     """
 
     learn: Callable[..., tuple[TargetCodec, np.ndarray]]
-    incremental: Callable[[], IncrementalTarget]
+    incremental: Callable[..., IncrementalTarget]
     objective_of: Callable[[TargetCodec, Weighting], Objective]
     thresholds_of: Callable[[object, TargetCodec], np.ndarray | None]
     any_objective: Objective

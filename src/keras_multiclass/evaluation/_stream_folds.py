@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from functools import partial
 from typing import Any
 
 import joblib
 import numpy as np
 
+from keras_multiclass._data.inputs import Inputs
 from keras_multiclass._data.one_input import count_rows
 from keras_multiclass._data.row_selection import join_rows, take_rows
 from keras_multiclass._data.stream_batches import Batch, count_batches, errors_name_batch
@@ -52,8 +54,8 @@ class NumberedRows:
                 weight = check_sample_weight(
                     batch.sample_weight, n_rows, np.float64, allow_all_zero=True
                 )
-            labels.append(batch.y)
-            weights.append(np.ones(n_rows) if weight is None else weight)
+            labels.append(deepcopy(batch.y))  # generators may use their arrays again
+            weights.append(np.ones(n_rows) if weight is None else deepcopy(weight))
             self._sizes.append(n_rows)
             self._digests.append(joblib.hash(batch.X))
             is_weighted = is_weighted or weight is not None
@@ -107,8 +109,10 @@ def _differs(got: str) -> ValueError:
 
 def _take(batch: Batch, rows: np.ndarray) -> tuple[Any, ...]:
     X = batch.X
-    if isinstance(X, Mapping):
-        chosen: Any = {name: take_rows(part, rows) for name, part in X.items()}
+    if isinstance(X, Inputs):
+        chosen: Any = X[rows]
+    elif isinstance(X, Mapping):
+        chosen = {name: take_rows(part, rows) for name, part in X.items()}
     else:
         chosen = take_rows(X, rows)
     others = (batch.y,) if batch.sample_weight is None else (batch.y, batch.sample_weight)

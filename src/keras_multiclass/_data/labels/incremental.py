@@ -25,11 +25,17 @@ class IncrementalLabels:
     """The labels of all batches so far, numbered in order of appearance; of soft ones, the largest.
 
     Encodes like a `LabelCodec`, but adds labels that it does not know yet.
+
+    Parameters
+    ----------
+    known : LabelCodec, default=None
+        The codec of earlier data; labels that it does not know are an error.
     """
 
     weighs_rows = True
 
-    def __init__(self) -> None:
+    def __init__(self, known: LabelCodec | None = None) -> None:
+        self._known = known
         self._first_y: Any = None
         self._first: ParsedTarget | None = None
         self._is_soft = False
@@ -71,7 +77,10 @@ class IncrementalLabels:
         )
         distinct, positions = np.unique(numbers, return_index=True)
         if len(self._numbers) > n_known:
-            self._labels.append(labels[positions[distinct >= n_known]])
+            new = labels[positions[distinct >= n_known]]
+            if self._known is not None and target.form != "one_hot":
+                self._known.encode(new, name)
+            self._labels.append(new)
         return numbers
 
     def count(self, encoded: np.ndarray, weights: FloatArray | None) -> None:
@@ -144,12 +153,17 @@ class IncrementalIndicator:
     """The labels of a target of which a row may have several, and how many rows have each.
 
     Encodes like an `IndicatorCodec`, which it learns from the first batch.
+
+    Parameters
+    ----------
+    known : IndicatorCodec, default=None
+        The codec of earlier data, to encode like.
     """
 
     weighs_rows = False
 
-    def __init__(self) -> None:
-        self._codec: IndicatorCodec | None = None
+    def __init__(self, known: IndicatorCodec | None = None) -> None:
+        self._codec = known
         self._first_y: Any = None
         self._totals: Any = 0.0
         self._one_in_each = True

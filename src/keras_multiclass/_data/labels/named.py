@@ -11,6 +11,11 @@ import numpy as np
 
 from keras_multiclass._shared.messages import describe, invalid
 
+LOST_NAMES = (
+    "If labels are numbers of class names that a dataset has lost, as it does in .map() or "
+    ".prefetch(), set them again: dataset.class_names = [...]."
+)
+
 
 def class_names_of(stream: Any) -> np.ndarray | None:
     """Return the names that a dataset gives to classes 0, 1, ...; None if it gives none.
@@ -33,6 +38,35 @@ def class_names_of(stream: Any) -> np.ndarray | None:
     if len(set(names)) < len(names):
         raise ValueError(invalid("The class_names of X", "different names", "repeated names"))
     return np.array([str(name) for name in names], dtype=object)
+
+
+def may_lack_names(stream: Any) -> bool:
+    """Whether a stream is a dataset of TensorFlow that has no class names, and may have lost them.
+
+    Parameters
+    ----------
+    stream : object
+        A stream.
+    """
+    return hasattr(stream, "cardinality") and class_names_of(stream) is None
+
+
+def check_named(y: Any, predicted: Any) -> None:
+    """Raise ``ValueError`` if labels are numbers where strings are predicted.
+
+    Parameters
+    ----------
+    y : object
+        The labels of a batch of a dataset that may lack names.
+    predicted : object
+        The predictions for it.
+    """
+    labels = np.asarray(predicted)
+    are_names = labels.ndim == 1 and labels.size > 0 and isinstance(labels[0], str)
+    if are_names and isinstance(y, np.ndarray) and y.dtype.kind in "iuf":
+        raise ValueError(
+            invalid("y", "labels like those predicted, strings", describe(y), LOST_NAMES)
+        )
 
 
 def name_labels(y: Any, names: np.ndarray) -> Any:

@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 
+from keras_multiclass._data.labels.named import LOST_NAMES
 from keras_multiclass._data.rows import StreamData, TrainingData
 from keras_multiclass._data.stream_batches import Batch, errors_name_batch
 from keras_multiclass._data.streams import Stream
@@ -18,11 +19,6 @@ from keras_multiclass._shared.messages import invalid
 from keras_multiclass._shared.typing import FloatArray
 from keras_multiclass._training.reading.rows import RowReader
 from keras_multiclass._training.reading.stream_split import RowSplit
-
-_LOST_NAMES = (
-    "If labels are numbers of class names that a dataset has lost, as it does in .map() or "
-    ".prefetch(), set them again: dataset.class_names = [...]."
-)
 
 
 def training_stream(
@@ -179,9 +175,12 @@ class _Weights:
         """Return a checked batch with its weights."""
         if self.weighted and part.sample_weight is None:
             part = replace(part, sample_weight=np.ones(part.n_samples))
-        return self.rows.with_class_weights(
+        part = self.rows.with_class_weights(
             part, self.class_weights, exponent=self.exponent, is_part=True
         )
+        if part.y.dtype.kind == "f":  # soft labels, of one dtype in all batches
+            part = replace(part, y=part.y.astype(self.rows.features.dtype, copy=False))
+        return part
 
 
 def _exponent(largest_weight: float, class_weights: FloatArray | None) -> int:
@@ -198,7 +197,7 @@ def batch_errors(stream: Stream, number: int) -> Iterator[None]:
             yield
         except (ValueError, TypeError) as error:
             if stream.may_lack_names and marked(error, "unknown label"):
-                raise ValueError(f"{error} {_LOST_NAMES}") from error
+                raise ValueError(f"{error} {LOST_NAMES}") from error
             text = marked(error, "text in X")
             if not text or number == 1:
                 raise

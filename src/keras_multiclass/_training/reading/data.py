@@ -58,7 +58,7 @@ def read_data(
         data = read_stream(parameters, request, backbone, seed, known)
     else:
         request, backbone = with_inputs(
-            request, backbone, None if known is None else known.features
+            parameters, request, backbone, None if known is None else known.features
         )
         data = read_arrays(parameters, request, backbone, seed, known)
     inputs = list(data.features.schemas) if isinstance(data.features, PackedSchema) else None

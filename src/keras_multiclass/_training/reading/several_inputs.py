@@ -9,7 +9,7 @@ from typing import Any
 from keras_multiclass._data.column_choice import is_open_choice
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.image_paths import are_paths
-from keras_multiclass._data.inputs import Inputs, as_inputs, check_keys
+from keras_multiclass._data.inputs import Inputs, as_inputs, check_keys, is_dict, to_inputs
 from keras_multiclass._data.packed import PackedSchema, about_input, as_columns
 from keras_multiclass._data.ragged import arrange, shape_of
 from keras_multiclass._data.rows import Features
@@ -29,12 +29,17 @@ LearnFeatures = Callable[
 
 
 def with_inputs(
-    request: FitRequest, backbone: NetworkParameters, known: FeatureSchema | None
+    parameters: FitParameters,
+    request: FitRequest,
+    backbone: NetworkParameters,
+    known: FeatureSchema | None,
 ) -> tuple[FitRequest, NetworkParameters]:
     """Return the request with X as `Inputs`, and how these are read, if X holds several inputs.
 
     Parameters
     ----------
+    parameters : FitParameters
+        The parameters of the estimator.
     request : FitRequest
         The user's data.
     backbone : NetworkParameters
@@ -42,7 +47,10 @@ def with_inputs(
     known : FeatureSchema or None
         What an earlier fit has learned about X.
     """
-    inputs = as_inputs(request.X) if known is None or isinstance(known, PackedSchema) else None
+    inputs = None
+    if known is None or isinstance(known, PackedSchema):
+        are_named = known is not None or _names_inputs(parameters, request.X)
+        inputs = to_inputs(request.X) if are_named else as_inputs(request.X)
     if isinstance(known, PackedSchema):
         names = list(known.schemas if inputs is None else inputs)
         texts = [name for name, each in known.schemas.items() if isinstance(each, TextSchema)]
@@ -58,6 +66,16 @@ def with_inputs(
     if inputs is not None:
         request = replace(request, X=inputs)
     return request, InputNetworks.of_inputs(backbone, names).with_texts(texts)
+
+
+def _names_inputs(parameters: FitParameters, X: Any) -> bool:
+    """Whether the parameter `backbone`, or one routed to it, names items of a dict as inputs."""
+    if not is_dict(X) or parameters.model is not None:
+        return False
+    routed = (name.partition("__") for name in parameters.routed_to("backbone"))
+    return isinstance(parameters.backbone, Mapping) or any(
+        argument and name in X for name, _, argument in routed
+    )
 
 
 def learn_inputs(

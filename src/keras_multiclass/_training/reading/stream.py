@@ -11,7 +11,7 @@ import numpy as np
 
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.given_split import is_given_split
-from keras_multiclass._data.inputs import as_inputs
+from keras_multiclass._data.inputs import to_inputs
 from keras_multiclass._data.offsets import sample_size
 from keras_multiclass._data.one_input import check_one_input, count_rows
 from keras_multiclass._data.ragged import arrange
@@ -76,7 +76,7 @@ def read_stream(
         request = replace(request, classes=stream.class_names)
     with batch_errors(stream, 1):
         known_features = None if known is None else known.features
-        _, backbone = with_inputs(replace(request, X=first.X), backbone, known_features)
+        _, backbone = with_inputs(parameters, replace(request, X=first.X), backbone, known_features)
         has_inputs = isinstance(backbone, InputNetworks)
         is_text = not has_inputs and reads_texts(parameters, first.X, known)
         if not (is_text or has_inputs):
@@ -86,7 +86,7 @@ def read_stream(
         if not has_inputs:
             backbone = replace(backbone, is_text=is_text)
         task = parameters.task.for_target(first.y, known.codec if known else None)
-        labels = task.incremental()
+        labels = task.incremental(known and known.codec)
     if known is None:
         features, X, first, batches = learn_features_of_stream(
             parameters, stream, first, batches, backbone, TrainingRows(labels, split)
@@ -100,7 +100,7 @@ def read_stream(
         mask = None if in_first_pass is None else in_first_pass.mask(sample.y, sample.sample_weight)
         if known is None:
             layout = parameters.settings.layout
-            first_X = as_inputs(first.X) if has_inputs else first.X
+            first_X = to_inputs(first.X) if has_inputs else first.X
             first_X = first_X if is_text or has_inputs else arrange(first.X, layout)
             offsets = backbone.subtracts_offsets(*own)
             features, sample = _learn_values(features, first_X, sample, mask, offsets)

@@ -13,7 +13,7 @@ from keras_multiclass._data.expansion.expansion import Expansion
 from keras_multiclass._data.expansion.incremental import IncrementalColumns, needs_learning
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.image_paths import are_paths
-from keras_multiclass._data.inputs import Inputs, as_inputs
+from keras_multiclass._data.inputs import Inputs, to_inputs
 from keras_multiclass._data.labels.target import IncrementalTarget
 from keras_multiclass._data.one_input import count_rows
 from keras_multiclass._data.packed import PackedSchema, about_input, as_columns
@@ -228,7 +228,7 @@ class _Inputs:
 
 
 def _to_inputs(X: Any) -> Inputs:
-    inputs = as_inputs(X)
+    inputs = to_inputs(X)
     if inputs is None:
         raise TypeError(invalid("X", "a dict of inputs, as in the first batch", describe(X)))
     return inputs
