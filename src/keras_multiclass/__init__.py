@@ -5,9 +5,9 @@ from importlib.metadata import version
 import keras_multiclass._shared.keras.environment  # noqa: F401  (first: it imports Keras quietly)
 from keras_multiclass._classifiers.multiclass import KerasMulticlassClassifier
 from keras_multiclass._classifiers.multilabel import KerasMultilabelClassifier
-from keras_multiclass._data.images_from_directory import images_from_directory
+from keras_multiclass._data.images.directory import images_from_directory
 from keras_multiclass._data.inputs import Inputs
-from keras_multiclass._data.tables.batches import TableBatches
+from keras_multiclass._data.streams.tables.batches import TableBatches
 from keras_multiclass._network.backbones import (
     Backbone,
     TableLayout,

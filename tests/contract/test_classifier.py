@@ -18,7 +18,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from _toy import tiny
 from keras_multiclass import KerasMulticlassClassifier
-from keras_multiclass._data.splitting import validation_split
+from keras_multiclass._data.splitting.folds import validation_split
 from keras_multiclass._shared.seeding import epoch_seed
 
 IRIS = load_iris()

@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
 from keras_multiclass import KerasMulticlassClassifier
-from keras_multiclass._data.categories import CategoricalColumns
+from keras_multiclass._data.columns.categories import CategoricalColumns
 from keras_multiclass._data.features import FeatureSchema
 
 pd = pytest.importorskip("pandas")

@@ -11,7 +11,7 @@ import sklearn
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 
 from _toy import tiny
-from keras_multiclass._data.categories import CategoricalColumns
+from keras_multiclass._data.columns.categories import CategoricalColumns
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.labels.codec import LabelCodec
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from _toy import tiny
 from keras_multiclass import KerasMulticlassClassifier
-from keras_multiclass._data.expansion.expansion import learn_columns
+from keras_multiclass._data.columns.expansion.expansion import learn_columns
 from keras_multiclass._data.features import FeatureSchema
 
 pd = pytest.importorskip("pandas")

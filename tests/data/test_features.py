@@ -10,7 +10,7 @@ import pytest
 from scipy import sparse
 
 from keras_multiclass import KerasMulticlassClassifier
-from keras_multiclass._data.categories import CategoricalColumns
+from keras_multiclass._data.columns.categories import CategoricalColumns
 from keras_multiclass._data.features import FeatureSchema
 
 pd = pytest.importorskip("pandas")

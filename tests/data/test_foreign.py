@@ -7,7 +7,7 @@ import tensorflow as tf
 from _toy import tiny
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.foreign import check_container
-from keras_multiclass._data.streams import Stream
+from keras_multiclass._data.streams.stream import Stream
 
 
 def fake(module, name, *bases, **attributes):

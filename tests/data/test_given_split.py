@@ -18,7 +18,7 @@ from sklearn.model_selection import (
     TimeSeriesSplit,
 )
 
-from keras_multiclass._data.given_split import (
+from keras_multiclass._data.splitting.given import (
     check_groups,
     hint,
     is_given_split,

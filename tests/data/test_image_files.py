@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_multiclass._data import image_files
-from keras_multiclass._data.image_files import ImageFiles
-from keras_multiclass._data.image_headers import Header, read_header
+from keras_multiclass._data.images import files as image_files
+from keras_multiclass._data.images.files import ImageFiles
+from keras_multiclass._data.images.headers import Header, read_header
 
 RNG = np.random.default_rng(0)
 COLOR = RNG.integers(0, 256, (6, 9, 3), dtype=np.uint8)

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 import tensorflow as tf
 
-from keras_multiclass._data.image_paths import (
+from keras_multiclass._data.images.paths import (
     are_paths,
     read_paths,
     refuse_one_path,

@@ -72,7 +72,7 @@ def test_every_form_of_x_loses_only_the_offset(tmp_path):
 
 
 def categorical(frame):
-    from keras_multiclass._data.categories import CategoricalColumns
+    from keras_multiclass._data.columns.categories import CategoricalColumns
 
     return CategoricalColumns.learn(frame, "from_dtype")
 

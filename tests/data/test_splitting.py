@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.model_selection import StratifiedShuffleSplit
 
-from keras_multiclass._data.splitting import validation_split
+from keras_multiclass._data.splitting.folds import validation_split
 
 
 @given(

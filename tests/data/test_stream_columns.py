@@ -13,7 +13,7 @@ import tensorflow as tf
 from sklearn.feature_extraction.text import CountVectorizer
 
 from keras_multiclass import KerasMulticlassClassifier
-from keras_multiclass._data.expansion import incremental
+from keras_multiclass._data.columns.expansion import incremental
 from keras_multiclass._training.reading import stream_features
 
 N, SIZE = 150, 32  # leaves a last batch of 22 rows

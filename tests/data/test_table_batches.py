@@ -21,7 +21,7 @@ from sklearn.exceptions import DataConversionWarning
 from _toy import tiny
 from keras_multiclass import KerasMulticlassClassifier, KerasMultilabelClassifier, TableBatches
 from keras_multiclass._data.row_selection import join_rows
-from keras_multiclass._data.tables.source import readable
+from keras_multiclass._data.streams.tables.source import readable
 from keras_multiclass.evaluation import ClassificationReport
 from keras_multiclass.evaluation._stream_folds import NumberedRows
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
-from keras_multiclass._data import text as module
-from keras_multiclass._data.text import (
+from keras_multiclass._data.texts import encoder as module
+from keras_multiclass._data.texts.encoder import (
     NgramVectorizer,
     TextEncoder,
     TextParameters,

@@ -6,8 +6,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from _toy import tiny
 from keras_multiclass import KerasMulticlassClassifier
-from keras_multiclass._data.expansion.expansion import learn_columns
-from keras_multiclass._data.expansion.text_choice import looks_like_text
+from keras_multiclass._data.columns.expansion.expansion import learn_columns
+from keras_multiclass._data.columns.expansion.text_choice import looks_like_text
 from keras_multiclass._data.features import FeatureSchema
 
 pd = pytest.importorskip("pandas")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_multiclass import KerasMulticlassClassifier
-from keras_multiclass._data.splitting import validation_split
+from keras_multiclass._data.splitting.folds import validation_split
 from keras_multiclass._shared.seeding import epoch_seed
 
 pd = pytest.importorskip("pandas")

@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import GridSearchCV, cross_validate
 
-from keras_multiclass._data.iterative_stratification import assign_parts
+from keras_multiclass._data.splitting.iterative import assign_parts
 from keras_multiclass.evaluation import MultilabelStratifiedKFold, cross_validated_report
 
 RNG = np.random.default_rng(0)

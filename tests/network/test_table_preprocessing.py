@@ -19,7 +19,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold, train_test_sp
 from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, RobustScaler
 
 from keras_multiclass import KerasMulticlassClassifier
-from keras_multiclass._data.categories import CategoricalColumns
+from keras_multiclass._data.columns.categories import CategoricalColumns
 from keras_multiclass._data.statistics import weighted_quantiles
 
 DATA = Path(__file__).resolve().parents[2] / "examples" / "data"

@@ -13,7 +13,7 @@ from sklearn.model_selection import train_test_split
 
 from _toy import tiny
 from keras_multiclass import KerasMulticlassClassifier
-from keras_multiclass._data.splitting import validation_split
+from keras_multiclass._data.splitting.folds import validation_split
 from keras_multiclass._shared.seeding import epoch_seed
 from keras_multiclass._training.early_stopping import build_early_stopping, resolve_early_stopping
 

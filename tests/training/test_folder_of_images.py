@@ -30,7 +30,7 @@ from keras_multiclass import (
     KerasMultilabelClassifier,
     images_from_directory,
 )
-from keras_multiclass._data import image_files
+from keras_multiclass._data.images import files as image_files
 from keras_multiclass.evaluation import ClassificationReport, cross_validated_report
 
 DIGITS = load_digits(n_class=3)

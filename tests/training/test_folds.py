@@ -14,7 +14,7 @@ from _toy import assert_same, tiny
 from keras_multiclass import KerasMultilabelClassifier
 from keras_multiclass._data.labels.soft import learn_classes
 from keras_multiclass._data.rows import TrainingData
-from keras_multiclass._data.splitting import assign_folds
+from keras_multiclass._data.splitting.folds import assign_folds
 from keras_multiclass._network import table_preprocessing
 from keras_multiclass._shared.seeding import epoch_seed
 from keras_multiclass._training.calibration import find_temperature

@@ -16,8 +16,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from keras_multiclass._data.frames import with_index_of
 from keras_multiclass._data.labels.by_label import thresholds_of_labels
-from keras_multiclass._data.stream_evaluation import evaluate_stream
-from keras_multiclass._data.streams import is_stream
+from keras_multiclass._data.streams.evaluation import evaluate_stream
+from keras_multiclass._data.streams.stream import is_stream
 from keras_multiclass._interop.html_repr import NotebookMixin
 from keras_multiclass._interop.sklearn_callbacks import (
     CallbackSupportMixin,

@@ -10,12 +10,12 @@ import numpy as np
 
 from keras_multiclass._data.advice import FIT_ON_PATHS, FIT_ON_TEXTS
 from keras_multiclass._data.cast_on_read import CastOnRead
-from keras_multiclass._data.categories import CategoricalColumns
-from keras_multiclass._data.column_names import Names, check_names, names_of
-from keras_multiclass._data.expansion.expansion import Expansion
+from keras_multiclass._data.columns.categories import CategoricalColumns
+from keras_multiclass._data.columns.expansion.expansion import Expansion
+from keras_multiclass._data.columns.names import Names, check_names, names_of
 from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.foreign_frames import to_frame
-from keras_multiclass._data.image_paths import are_paths, refuse_one_path
+from keras_multiclass._data.images.paths import are_paths, refuse_one_path
 from keras_multiclass._data.offsets import Offsets, has_precision, some_rows
 from keras_multiclass._data.one_input import check_one_input
 from keras_multiclass._data.precision import warn_of_precision
@@ -23,7 +23,7 @@ from keras_multiclass._data.ragged import Layout, arrange, as_sequences, shape_o
 from keras_multiclass._data.reader import Reader, check_column_names, stand_in
 from keras_multiclass._data.rows import Features
 from keras_multiclass._data.sequences import Sequences
-from keras_multiclass._data.text import is_text
+from keras_multiclass._data.texts.encoder import is_text
 from keras_multiclass._shared.messages import describe, invalid
 
 

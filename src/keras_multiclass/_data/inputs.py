@@ -11,7 +11,7 @@ from scipy import sparse
 
 from keras_multiclass._data.foreign_frames import to_rows
 from keras_multiclass._data.frames import MISSING_TYPES, library_of, library_of_frame
-from keras_multiclass._data.image_paths import are_paths
+from keras_multiclass._data.images.paths import are_paths
 from keras_multiclass._data.row_selection import take_rows
 from keras_multiclass._shared.messages import describe, did_you_mean, format_list, invalid, quote
 

@@ -19,7 +19,7 @@ from scipy import sparse
 from keras_multiclass._data.cast_on_read import CastOnRead
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.foreign_frames import to_frame
-from keras_multiclass._data.image_schema import ImageFileSchema
+from keras_multiclass._data.images.schema import ImageFileSchema
 from keras_multiclass._data.inputs import Inputs, describe_inputs, to_inputs
 from keras_multiclass._data.ragged import arrange
 from keras_multiclass._data.rows import Features

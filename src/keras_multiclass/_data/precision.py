@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from keras_multiclass._data.column_names import Names, is_named
+from keras_multiclass._data.columns.names import Names, is_named
 from keras_multiclass._data.offsets import LARGE_ERROR, Offsets, to_columns
 from keras_multiclass._shared.messages import format_list, warn
 

@@ -14,14 +14,14 @@ from sklearn.utils.validation import validate_data
 
 from keras_multiclass._data.advice import advise_on_infinite, advise_on_missing
 from keras_multiclass._data.cast_on_read import CastOnRead, needs_cast_on_read
-from keras_multiclass._data.categories import CategoricalColumns
+from keras_multiclass._data.columns.categories import CategoricalColumns
 from keras_multiclass._data.foreign import check_container
 from keras_multiclass._data.frames import library_of_frame
 from keras_multiclass._data.offsets import Offsets
 from keras_multiclass._data.one_input import check_one_input
 from keras_multiclass._data.refusals import refuse_not_numbers, refuse_repeated
 from keras_multiclass._data.sequences import Sequences
-from keras_multiclass._data.streams import is_stream
+from keras_multiclass._data.streams.stream import is_stream
 from keras_multiclass._data.values import to_plain, without_integer_objects
 from keras_multiclass._shared.messages import describe, invalid
 

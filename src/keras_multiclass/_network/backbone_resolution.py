@@ -11,7 +11,7 @@ import keras
 
 from keras_multiclass._data.sequences import Sequences
 from keras_multiclass._data.statistics import Standardization
-from keras_multiclass._data.text import TextForm
+from keras_multiclass._data.texts.encoder import TextForm
 from keras_multiclass._network.ambiguous_shapes import is_square, warn_if_ambiguous
 from keras_multiclass._network.augmentation import reads_values
 from keras_multiclass._network.backbones import TrainingDefaults, get_backbone, list_backbones

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_multiclass._data.categories import CategoricalColumns
+from keras_multiclass._data.columns.categories import CategoricalColumns
 from keras_multiclass._data.packed import Block
 from keras_multiclass._data.statistics import Standardization, Statistics
 from keras_multiclass._network.augmentation import augmented, mixes

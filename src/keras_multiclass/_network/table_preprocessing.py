@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_multiclass._data.categories import CategoricalColumn, CategoricalColumns
+from keras_multiclass._data.columns.categories import CategoricalColumn, CategoricalColumns
 from keras_multiclass._data.statistics import Standardization, Statistics
 from keras_multiclass._network.backbones import TableLayout
 from keras_multiclass._network.layers.table_columns import (

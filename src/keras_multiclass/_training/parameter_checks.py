@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, cast
 
-from keras_multiclass._data import given_split
 from keras_multiclass._data.ragged import LAYOUTS, Layout
+from keras_multiclass._data.splitting import given as given_split
 from keras_multiclass._network import augmentation
 from keras_multiclass._network.scaling import is_own_scaling
 from keras_multiclass._shared.checks import is_count, is_flag, is_integer

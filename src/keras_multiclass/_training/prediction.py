@@ -9,8 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_multiclass._data.stream_batches import errors_name_batch, read_features
-from keras_multiclass._data.streams import is_stream, read_once
+from keras_multiclass._data.streams.batches import errors_name_batch, read_features
+from keras_multiclass._data.streams.stream import is_stream, read_once
 from keras_multiclass._network.objective import Objective
 from keras_multiclass._shared.interrupts import interruptible, shielded
 from keras_multiclass._shared.keras.environment import keras_environment, start_quietly

@@ -17,7 +17,7 @@ from keras_multiclass._data.foreign_frames import to_frame
 from keras_multiclass._data.inputs import as_inputs
 from keras_multiclass._data.labels.codec import LabelCodec
 from keras_multiclass._data.labels.indicator import parse_indicator
-from keras_multiclass._data.streams import is_stream
+from keras_multiclass._data.streams.stream import is_stream
 from keras_multiclass._data.weights import check_sample_weight
 from keras_multiclass._shared.messages import describe, invalid
 from keras_multiclass.evaluation._checks import is_integer

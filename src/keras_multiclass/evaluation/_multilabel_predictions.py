@@ -13,7 +13,7 @@ from keras_multiclass._data.labels.by_label import thresholds_of_labels
 from keras_multiclass._data.labels.classes import parse_classes
 from keras_multiclass._data.labels.indicator import IndicatorCodec, parse_indicator
 from keras_multiclass._data.labels.parse import to_natural_dtype
-from keras_multiclass._data.streams import is_stream
+from keras_multiclass._data.streams.stream import is_stream
 from keras_multiclass._data.weights import check_sample_weight
 from keras_multiclass._shared.messages import describe, invalid
 from keras_multiclass.evaluation._predictions import (

@@ -11,8 +11,8 @@ from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import indexable
 
-from keras_multiclass._data.iterative_stratification import assign_parts
 from keras_multiclass._data.labels.indicator import parse_indicator
+from keras_multiclass._data.splitting.iterative import assign_parts
 from keras_multiclass._shared.messages import describe, invalid, warn
 from keras_multiclass.evaluation._checks import is_integer
 

@@ -20,7 +20,7 @@ from keras_multiclass._data.labels.parse import (
     to_natural_dtype,
     unique_in_order,
 )
-from keras_multiclass._data.streams import is_stream
+from keras_multiclass._data.streams.stream import is_stream
 from keras_multiclass._data.weights import check_sample_weight
 from keras_multiclass._shared.messages import count_and_list, describe, invalid
 from keras_multiclass.evaluation._rows import EvaluatedRows, evaluate

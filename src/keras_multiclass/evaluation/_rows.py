@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from keras_multiclass._data.stream_evaluation import evaluate_stream
-from keras_multiclass._data.streams import is_stream
+from keras_multiclass._data.streams.evaluation import evaluate_stream
+from keras_multiclass._data.streams.stream import is_stream
 from keras_multiclass._shared.messages import describe, invalid
 
 

@@ -13,8 +13,8 @@ import numpy as np
 from keras_multiclass._data.inputs import Inputs
 from keras_multiclass._data.one_input import count_rows
 from keras_multiclass._data.row_selection import join_rows, take_rows
-from keras_multiclass._data.stream_batches import Batch, count_batches, errors_name_batch
-from keras_multiclass._data.streams import Stream
+from keras_multiclass._data.streams.batches import Batch, count_batches, errors_name_batch
+from keras_multiclass._data.streams.stream import Stream
 from keras_multiclass._data.weights import check_sample_weight
 from keras_multiclass._shared.messages import describe, invalid
 

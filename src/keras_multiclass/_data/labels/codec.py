@@ -27,7 +27,7 @@ from keras_multiclass._data.labels.parse import (
     unique_in_order,
 )
 from keras_multiclass._data.labels.target import Weighting, class_indices
-from keras_multiclass._data.splitting import assign_folds, validation_split
+from keras_multiclass._data.splitting.folds import assign_folds, validation_split
 from keras_multiclass._data.weights import nonzero_weight_mask, resolve_class_weight
 from keras_multiclass._shared.error_marks import mark
 from keras_multiclass._shared.messages import (

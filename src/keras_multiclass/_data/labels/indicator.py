@@ -12,7 +12,6 @@ from scipy import sparse
 from sklearn.metrics import accuracy_score
 
 from keras_multiclass._data.frames import MISSING_TYPES, library_of
-from keras_multiclass._data.iterative_stratification import assign_parts
 from keras_multiclass._data.label_weights import resolve_label_weight, total_weights
 from keras_multiclass._data.labels.classes import parse_classes
 from keras_multiclass._data.labels.frame_format import build_frame, column_dtypes
@@ -24,7 +23,8 @@ from keras_multiclass._data.labels.parse import (
     to_array,
 )
 from keras_multiclass._data.labels.target import Weighting
-from keras_multiclass._data.splitting import check_fraction
+from keras_multiclass._data.splitting.folds import check_fraction
+from keras_multiclass._data.splitting.iterative import assign_parts
 from keras_multiclass._shared.messages import (
     describe,
     format_list,

@@ -10,7 +10,7 @@ import numpy as np
 from keras_multiclass._data.labels.codec import LabelCodec
 from keras_multiclass._data.labels.parse import ParsedTarget, parse_target
 from keras_multiclass._data.labels.target import Weighting, class_indices
-from keras_multiclass._data.splitting import validation_split
+from keras_multiclass._data.splitting.folds import validation_split
 from keras_multiclass._data.weights import resolve_class_weight
 from keras_multiclass._shared.typing import FloatArray
 

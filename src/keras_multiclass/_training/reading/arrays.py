@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from keras_multiclass._data.foreign import check_container
-from keras_multiclass._data.given_split import is_given_split
-from keras_multiclass._data.image_paths import refuse_one_path
-from keras_multiclass._data.image_schema import ImageFileSchema
+from keras_multiclass._data.images.paths import refuse_one_path
+from keras_multiclass._data.images.schema import ImageFileSchema
 from keras_multiclass._data.one_input import check_one_input, count_rows
 from keras_multiclass._data.ragged import arrange
 from keras_multiclass._data.rows import Data
+from keras_multiclass._data.splitting.given import is_given_split
 from keras_multiclass._data.statistics import ArrayStatistics
 from keras_multiclass._data.tokens import occurring_tokens
 from keras_multiclass._network.backbone_resolution import NetworkParameters

@@ -11,8 +11,8 @@ import numpy as np
 
 from keras_multiclass._data.labels.named import LOST_NAMES
 from keras_multiclass._data.rows import StreamData, TrainingData
-from keras_multiclass._data.stream_batches import Batch, errors_name_batch
-from keras_multiclass._data.streams import Stream
+from keras_multiclass._data.streams.batches import Batch, errors_name_batch
+from keras_multiclass._data.streams.stream import Stream
 from keras_multiclass._data.weights import ALL_WEIGHTS_ZERO, combine_weights, scale_exponent
 from keras_multiclass._shared.error_marks import marked
 from keras_multiclass._shared.messages import invalid

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from keras_multiclass._data.foreign_frames import to_frame
 from keras_multiclass._data.packed import PackedSchema
-from keras_multiclass._data.streams import is_stream
+from keras_multiclass._data.streams.stream import is_stream
 from keras_multiclass._network.augmentation import check_augmentation
 from keras_multiclass._network.backbone_resolution import NetworkParameters
 from keras_multiclass._network.build import check_scaling

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras_multiclass._data.categories import CategoricalColumns
-from keras_multiclass._data.column_choice import is_open_choice
-from keras_multiclass._data.expansion.expansion import Expansion, learn_columns
+from keras_multiclass._data.columns.categories import CategoricalColumns
+from keras_multiclass._data.columns.choice import is_open_choice
+from keras_multiclass._data.columns.expansion.expansion import Expansion, learn_columns
 from keras_multiclass._data.features import FeatureSchema
-from keras_multiclass._data.image_files import ImageFiles
-from keras_multiclass._data.image_paths import are_paths, read_paths, warn_of_image_names
-from keras_multiclass._data.image_schema import ImageFileSchema
+from keras_multiclass._data.images.files import ImageFiles
+from keras_multiclass._data.images.paths import are_paths, read_paths, warn_of_image_names
+from keras_multiclass._data.images.schema import ImageFileSchema
 from keras_multiclass._data.ragged import shape_of
 from keras_multiclass._data.rows import Features
 from keras_multiclass._data.sequences import Sequences
-from keras_multiclass._data.text import TextParameters, check_no_vectorizer, is_text
-from keras_multiclass._data.text_schema import TextSchema
+from keras_multiclass._data.texts.encoder import TextParameters, check_no_vectorizer, is_text
+from keras_multiclass._data.texts.schema import TextSchema
 from keras_multiclass._network.backbone_resolution import NetworkParameters
 from keras_multiclass._network.input_backbones import InputNetworks
 from keras_multiclass._shared.keras.environment import array_dtype

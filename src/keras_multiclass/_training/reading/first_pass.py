@@ -20,7 +20,7 @@ from keras_multiclass._data.statistics import (
     Standardization,
     most_quantile_rows,
 )
-from keras_multiclass._data.text_schema import TextSchema
+from keras_multiclass._data.texts.schema import TextSchema
 from keras_multiclass._data.tokens import occurring_tokens
 from keras_multiclass._network.backbone_resolution import ResolvedBackbone
 from keras_multiclass._network.input_backbones import InputBackbones

@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from keras_multiclass._data.column_choice import is_open_choice
+from keras_multiclass._data.columns.choice import is_open_choice
 from keras_multiclass._data.features import FeatureSchema
-from keras_multiclass._data.image_paths import are_paths
+from keras_multiclass._data.images.paths import are_paths
 from keras_multiclass._data.inputs import Inputs, as_inputs, check_keys, is_dict, to_inputs
 from keras_multiclass._data.packed import PackedSchema, about_input, as_columns
 from keras_multiclass._data.ragged import arrange, shape_of
 from keras_multiclass._data.rows import Features
-from keras_multiclass._data.text import is_text
-from keras_multiclass._data.text_schema import TextSchema
+from keras_multiclass._data.texts.encoder import is_text
+from keras_multiclass._data.texts.schema import TextSchema
 from keras_multiclass._network.backbone_resolution import NetworkParameters
 from keras_multiclass._network.build import check_scaling
 from keras_multiclass._network.input_backbones import InputNetworks

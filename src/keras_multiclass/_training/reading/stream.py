@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from keras_multiclass._data.features import FeatureSchema
-from keras_multiclass._data.given_split import is_given_split
 from keras_multiclass._data.inputs import to_inputs
 from keras_multiclass._data.offsets import sample_size
 from keras_multiclass._data.one_input import check_one_input, count_rows
@@ -18,8 +17,9 @@ from keras_multiclass._data.ragged import arrange
 from keras_multiclass._data.row_sample import RowSample
 from keras_multiclass._data.row_selection import take_rows
 from keras_multiclass._data.rows import Data, Features, TrainingData
-from keras_multiclass._data.stream_batches import Batch
-from keras_multiclass._data.streams import Stream
+from keras_multiclass._data.splitting.given import is_given_split
+from keras_multiclass._data.streams.batches import Batch
+from keras_multiclass._data.streams.stream import Stream
 from keras_multiclass._network.backbone_resolution import NetworkParameters
 from keras_multiclass._network.input_backbones import InputNetworks
 from keras_multiclass._shared.checks import is_integer

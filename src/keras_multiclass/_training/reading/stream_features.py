@@ -8,11 +8,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from keras_multiclass._data.categories import CategoricalColumns
-from keras_multiclass._data.expansion.expansion import Expansion
-from keras_multiclass._data.expansion.incremental import IncrementalColumns, needs_learning
+from keras_multiclass._data.columns.categories import CategoricalColumns
+from keras_multiclass._data.columns.expansion.expansion import Expansion
+from keras_multiclass._data.columns.expansion.incremental import IncrementalColumns, needs_learning
 from keras_multiclass._data.features import FeatureSchema
-from keras_multiclass._data.image_paths import are_paths
+from keras_multiclass._data.images.paths import are_paths
 from keras_multiclass._data.inputs import Inputs, to_inputs
 from keras_multiclass._data.labels.target import IncrementalTarget
 from keras_multiclass._data.one_input import count_rows
@@ -20,11 +20,11 @@ from keras_multiclass._data.packed import PackedSchema, about_input, as_columns
 from keras_multiclass._data.ragged import arrange, shape_of
 from keras_multiclass._data.rows import Features
 from keras_multiclass._data.sequences import Sequences
-from keras_multiclass._data.stream_batches import Batch
-from keras_multiclass._data.streams import Stream
-from keras_multiclass._data.text import TextEncoder, read_texts
-from keras_multiclass._data.text_sample import TextSample
-from keras_multiclass._data.text_schema import TextSchema
+from keras_multiclass._data.streams.batches import Batch
+from keras_multiclass._data.streams.stream import Stream
+from keras_multiclass._data.texts.encoder import TextEncoder, read_texts
+from keras_multiclass._data.texts.sample import TextSample
+from keras_multiclass._data.texts.schema import TextSchema
 from keras_multiclass._data.weights import check_sample_weight
 from keras_multiclass._network.backbone_resolution import NetworkParameters
 from keras_multiclass._network.input_backbones import InputNetworks

@@ -13,7 +13,7 @@ from scipy import sparse
 from keras_multiclass._data.labels.target import class_indices
 from keras_multiclass._data.rows import TrainingData
 from keras_multiclass._data.sequences import Sequences
-from keras_multiclass._data.stream_batches import count_batches
+from keras_multiclass._data.streams.batches import count_batches
 from keras_multiclass._shared.messages import invalid
 
 

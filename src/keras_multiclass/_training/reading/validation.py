@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from keras_multiclass._data.given_split import (
+from keras_multiclass._data.labels.target import TargetCodec
+from keras_multiclass._data.rows import Data, Features, TrainingData
+from keras_multiclass._data.splitting.given import (
     check_groups,
     is_given_split,
     split_rows,
     uses_groups,
 )
-from keras_multiclass._data.labels.target import TargetCodec
-from keras_multiclass._data.rows import Data, Features, TrainingData
-from keras_multiclass._data.streams import Stream, is_stream
+from keras_multiclass._data.streams.stream import Stream, is_stream
 from keras_multiclass._shared.messages import describe, invalid
 from keras_multiclass._shared.seeding import epoch_seed, seeded
 from keras_multiclass._shared.typing import FloatArray

@@ -14,8 +14,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from keras_multiclass._data.image_headers import Header, UnreadableError, is_bitmap, read_header
-from keras_multiclass._data.image_paths import list_files
+from keras_multiclass._data.images.headers import Header, UnreadableError, is_bitmap, read_header
+from keras_multiclass._data.images.paths import list_files
 from keras_multiclass._shared.messages import invalid, warn
 
 ImageShape: TypeAlias = tuple[int | None, int | None, int | None]

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_multiclass._data.features import FeatureSchema
 from keras_multiclass._data.rows import Features
-from keras_multiclass._data.text import TextEncoder, TextParameters, read_texts
+from keras_multiclass._data.texts.encoder import TextEncoder, TextParameters, read_texts
 
 
 @dataclass(frozen=True, eq=False)

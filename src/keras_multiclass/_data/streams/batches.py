@@ -15,7 +15,7 @@ from keras_multiclass._data.frames import library_of
 from keras_multiclass._data.inputs import Inputs
 from keras_multiclass._data.labels.named import name_labels
 from keras_multiclass._data.ragged import holds_rows
-from keras_multiclass._data.text import is_text
+from keras_multiclass._data.texts.encoder import is_text
 from keras_multiclass._shared.messages import describe, invalid
 
 _LABELED = "(X, y) or (X, y, sample_weight)"

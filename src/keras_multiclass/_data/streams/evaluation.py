@@ -10,8 +10,8 @@ import numpy as np
 
 from keras_multiclass._data.labels.named import check_named, class_names_of, may_lack_names
 from keras_multiclass._data.row_selection import join_rows
-from keras_multiclass._data.stream_batches import errors_name_batch, read_labeled
-from keras_multiclass._data.streams import read_once
+from keras_multiclass._data.streams.batches import errors_name_batch, read_labeled
+from keras_multiclass._data.streams.stream import read_once
 from keras_multiclass._data.weights import check_sample_weight
 
 

@@ -18,7 +18,7 @@ from numpy.typing import DTypeLike, NDArray
 from scipy import sparse
 from sklearn.utils import check_array
 
-from keras_multiclass._data.column_choice import Table, categorical_positions
+from keras_multiclass._data.columns.choice import Table, categorical_positions
 from keras_multiclass._data.frames import is_missing, library_of
 from keras_multiclass._shared.messages import describe, format_list, invalid, warn
 

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from keras_multiclass._data.column_choice import Table
-from keras_multiclass._data.expansion.date_values import (
+from keras_multiclass._data.columns.choice import Table
+from keras_multiclass._data.columns.expansion.date_values import (
     NotTimesError,
     TimeKind,
     Times,

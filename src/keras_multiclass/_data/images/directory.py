@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_multiclass._data.image_files import find_broken
-from keras_multiclass._data.image_paths import EXTENSIONS, has_image_name, list_files
+from keras_multiclass._data.images.files import find_broken
+from keras_multiclass._data.images.paths import EXTENSIONS, has_image_name, list_files
 from keras_multiclass._shared.keras.environment import start_quietly
 from keras_multiclass._shared.messages import (
     count_and_list,

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from keras_multiclass._data.column_choice import Table
+from keras_multiclass._data.columns.choice import Table
 from keras_multiclass._data.frames import is_missing
 
 TimeKind: TypeAlias = Literal["datetime", "duration", "time"]

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from keras_multiclass._data.foreign_frames import to_frame
-from keras_multiclass._data.tables.source import FloatType, common_float_type, readable
+from keras_multiclass._data.streams.tables.source import FloatType, common_float_type, readable
 from keras_multiclass._shared.messages import describe, format_list, invalid, quote
 
 _FORMATS = {

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from keras_multiclass._data.features import FeatureSchema
-from keras_multiclass._data.image_files import ImageFiles
-from keras_multiclass._data.image_paths import are_strings_or_paths, read_paths
+from keras_multiclass._data.images.files import ImageFiles
+from keras_multiclass._data.images.paths import are_strings_or_paths, read_paths
 from keras_multiclass._data.rows import Features
 
 

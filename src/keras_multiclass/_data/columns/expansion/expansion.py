@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from keras_multiclass._data.categories import CategoricalColumns
-from keras_multiclass._data.column_choice import Table, categorical_positions, is_open_choice
-from keras_multiclass._data.expansion.dates import DateColumn
-from keras_multiclass._data.expansion.text import TextColumn
-from keras_multiclass._data.expansion.text_choice import text_positions
-from keras_multiclass._data.expansion.unsuited import warn_of_many_categories
+from keras_multiclass._data.columns.categories import CategoricalColumns
+from keras_multiclass._data.columns.choice import Table, categorical_positions, is_open_choice
+from keras_multiclass._data.columns.expansion.dates import DateColumn
+from keras_multiclass._data.columns.expansion.text import TextColumn
+from keras_multiclass._data.columns.expansion.text_choice import text_positions
+from keras_multiclass._data.columns.expansion.unsuited import warn_of_many_categories
 from keras_multiclass._data.frames import library_of_frame
 from keras_multiclass._data.values import kinds_of_columns, with_columns
 from keras_multiclass._shared.messages import describe, invalid

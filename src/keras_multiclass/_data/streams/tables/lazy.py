@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_multiclass._data.tables.source import FloatType, readable
+from keras_multiclass._data.streams.tables.source import FloatType, readable
 
 _NARROW = {"Boolean", "Null", "Float16", "Float32", "Int8", "Int16", "UInt8", "UInt16"}
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from keras_multiclass._data.categories import (
+from keras_multiclass._data.columns.categories import (
     CategoricalColumn,
     check_one_kind,
     declared_categories,

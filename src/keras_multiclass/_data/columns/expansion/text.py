@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.utils.extmath import randomized_svd
 
-from keras_multiclass._data.column_choice import Table
+from keras_multiclass._data.columns.choice import Table
 from keras_multiclass._data.values import to_strings
 from keras_multiclass._shared.messages import format_list, invalid
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from keras_multiclass._data.categories import CategoricalColumn, CategoricalColumns
-from keras_multiclass._data.column_choice import Table
-from keras_multiclass._data.expansion.text_choice import LEAST_TEXTS, looks_like_few_texts
-from keras_multiclass._data.image_paths import has_image_name
+from keras_multiclass._data.columns.categories import CategoricalColumn, CategoricalColumns
+from keras_multiclass._data.columns.choice import Table
+from keras_multiclass._data.columns.expansion.text_choice import LEAST_TEXTS, looks_like_few_texts
+from keras_multiclass._data.images.paths import has_image_name
 from keras_multiclass._shared.messages import warn
 
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?([T ].*)?|\d\d?/\d\d?/\d{4}([T ].*)?")

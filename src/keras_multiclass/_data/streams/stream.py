@@ -13,8 +13,8 @@ import keras
 
 from keras_multiclass._data.frames import library_of
 from keras_multiclass._data.labels.named import class_names_of, may_lack_names
-from keras_multiclass._data.stream_batches import Batch, read_labeled
-from keras_multiclass._data.tables.batches import TableBatches, blocks_of, restarted
+from keras_multiclass._data.streams.batches import Batch, read_labeled
+from keras_multiclass._data.streams.tables.batches import TableBatches, blocks_of, restarted
 from keras_multiclass._shared.messages import describe, invalid
 
 _ARRAY_TRAITS = ("shape", "dtype", "columns", "__array__", "__array_interface__", "__dataframe__")

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_multiclass._data.column_choice import Table, is_open_choice, named_positions
-from keras_multiclass._data.expansion.text import list_values
+from keras_multiclass._data.columns.choice import Table, is_open_choice, named_positions
+from keras_multiclass._data.columns.expansion.text import list_values
 from keras_multiclass._data.frames import library_of_frame
 from keras_multiclass._shared.messages import format_list, invalid
 

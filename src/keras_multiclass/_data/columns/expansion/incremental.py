@@ -9,32 +9,37 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from keras_multiclass._data.categories import CategoricalColumns
-from keras_multiclass._data.category_collector import CategoryCollector
-from keras_multiclass._data.column_choice import (
+from keras_multiclass._data.columns.categories import CategoricalColumns
+from keras_multiclass._data.columns.choice import (
     Table,
     categorical_positions,
     is_open_choice,
     named_positions,
 )
-from keras_multiclass._data.column_names import check_names, names_of
-from keras_multiclass._data.expansion.dates import DateCollector
-from keras_multiclass._data.expansion.expansion import (
+from keras_multiclass._data.columns.collector import CategoryCollector
+from keras_multiclass._data.columns.expansion.dates import DateCollector
+from keras_multiclass._data.columns.expansion.expansion import (
     ExpandedColumn,
     Expansion,
     date_positions,
 )
-from keras_multiclass._data.expansion.text import MOST_TEXTS, TextColumn, list_values, read_texts
-from keras_multiclass._data.expansion.text_choice import (
+from keras_multiclass._data.columns.expansion.text import (
+    MOST_TEXTS,
+    TextColumn,
+    list_values,
+    read_texts,
+)
+from keras_multiclass._data.columns.expansion.text_choice import (
     check_not_both,
     is_string_column,
     looks_like_text,
 )
-from keras_multiclass._data.expansion.unsuited import warn_of_many_categories
+from keras_multiclass._data.columns.expansion.unsuited import warn_of_many_categories
+from keras_multiclass._data.columns.names import check_names, names_of
 from keras_multiclass._data.frames import is_missing, library_of_frame
 from keras_multiclass._data.reader import check_column_names, stand_in
 from keras_multiclass._data.row_selection import take_rows
-from keras_multiclass._data.text_sample import TextSample
+from keras_multiclass._data.texts.sample import TextSample
 from keras_multiclass._data.values import kinds_of_columns, to_strings
 from keras_multiclass._shared.messages import describe, invalid
 

@@ -1,0 +1,1 @@
+"""Columns of tables that are not numbers: categories, dates and texts."""

@@ -1,0 +1,1 @@
+"""Image files: found, read as arrays of 8 bits."""

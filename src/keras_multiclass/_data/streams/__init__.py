@@ -1,0 +1,1 @@
+"""Streams of batches, and tables in files that are read as such."""
