@@ -161,7 +161,7 @@ class InputNetworks(NetworkParameters):
     ) -> dict[str, bool]:
         """Return for each input whether offsets may be subtracted from it."""
         is_dict = isinstance(scaling, Mapping)
-        own = augmentation or {}
+        own = augmentation if isinstance(augmentation, Mapping) else {}
         return {
             name: part.subtracts_offsets(
                 scaling.get(name, "auto") if is_dict else scaling, own.get(name)
