@@ -570,11 +570,11 @@ class TestPytabkitDefects:
         first = make().initialize(X.astype(object), Y).predict_proba(X)
         np.testing.assert_array_equal(first, make().initialize(X, Y).predict_proba(X))
 
-    def test_dates_are_read_and_an_error_in_a_stream_says_how_to_convert_them(self):
+    def test_dates_are_read_in_frames_and_in_streams_of_them(self):
         frame = FRAME.assign(day=pd.date_range("2020-01-01", periods=N))
         assert make().fit(frame, Y).n_features_in_ == frame.shape[1]
-        with pytest.raises((ValueError, TypeError), match=r"(?s)date.*to numbers"):
-            make(batch_size="auto").fit(lambda: iter([(frame, Y)]))
+        streamed = make(batch_size="auto").fit(lambda: iter([(frame, Y)]))
+        assert "day_elapsed" in streamed.network_feature_names_
 
     @pytest.mark.parametrize("seed", [np.int64(3), np.uint8(3), np.int32(3)])
     def test_random_state_may_be_a_numpy_integer(self, seed):

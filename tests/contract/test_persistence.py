@@ -271,7 +271,7 @@ def test_fits_pickles_and_clones_do_not_decay_excluded_biases(compiled):
 @pytest.mark.parametrize(
     ("pickle_format", "cure"),
     [
-        (8, "Upgrade keras-multiclass"),
+        (9, "Upgrade keras-multiclass"),
         (3, "fit the classifier again"),
         (None, "fit the classifier again"),
     ],
@@ -279,7 +279,7 @@ def test_fits_pickles_and_clones_do_not_decay_excluded_biases(compiled):
 )
 def test_a_pickle_in_another_format_is_an_error(pickle_format, cure):
     state = {**KerasMulticlassClassifier().__getstate__(), "_format": pickle_format}
-    with pytest.raises(ValueError, match=f"must be 7 .*; got {pickle_format}. .*{cure}"):
+    with pytest.raises(ValueError, match=f"must be 8 .*; got {pickle_format}. .*{cure}"):
         KerasMulticlassClassifier().__setstate__(state)
 
 

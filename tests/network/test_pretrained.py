@@ -161,7 +161,7 @@ def test_what_cannot_be_trained_in_two_phases_is_an_error_that_leaves_the_classi
     np.testing.assert_array_equal(classifier.predict_proba(X), before)
     with pytest.raises(ValueError, match="`fine_tuning` must be None to train a network further"):
         tuned().partial_fit(X, y, classes=np.unique(y))
-    with pytest.raises(BackboneError, match="got 1 epochs, and 'cnn' as `backbone`"):
+    with pytest.raises(BackboneError, match="got 1 epoch, and 'cnn' as `backbone`"):
         tuned("cnn").fit(X, y)
     frozen = body()
     frozen.trainable = False

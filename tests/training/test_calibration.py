@@ -191,12 +191,11 @@ def test_validation_data_may_be_a_stream():
     np.testing.assert_allclose(streamed.temperature_, expected, rtol=1e-3)
 
 
-def test_rows_cannot_be_held_out_of_a_stream():
+def test_rows_of_a_stream_are_held_out_unless_there_are_others():
     def batches():
         yield X, y
 
-    with pytest.raises(ValueError, match="`calibration` needs X_val"):
-        calibrated(epochs=1).fit(batches)
+    assert calibrated(epochs=1).fit(batches).temperature_ > 0
     fitted = calibrated(epochs=1).fit(batches, X_val=X_VAL, y_val=Y_VAL)
     assert fitted.temperature_ > 0
 

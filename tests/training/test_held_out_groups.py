@@ -299,7 +299,7 @@ VALIDATION = {"X_val": (X, y)}
         (BY_PATIENT, {**FIT, **VALIDATION}, "must be None if validation data are passed"),
         ([(X, X)], {**FIT, **VALIDATION}, "must be None if .*; got list of length 1"),
         (BY_PATIENT, {"X": stream}, "passed to fit"),
-        (KFold(2), {"X": stream}, "needs X_val when X is a stream.* Set it to None and pass X_val"),
+        (KFold(2), {"X": stream}, "a fraction when X is a stream.* Set it to None and pass X_val"),
         (KFold(2), {"X": stream, "X_val": stream}, "None if validation data are passed"),
         (None, {"X": stream, "groups": PATIENTS}, "`groups` must be None .* Leave them out"),
         (None, {**FIT, "groups": PATIENTS}, "set validation_split=GroupShuffleSplit"),
