@@ -81,13 +81,10 @@ def read_features(item: Any, name: str, n_axes: int) -> Any:
         has_parts = isinstance(item[0], (Mapping, Inputs)) or _count_axes(item[0]) >= n_axes
         if holds_rows(item[0]) and len(item) > 1:
             has_parts = has_parts or not holds_rows(item[1])
-    if not has_parts:
-        batch = _to_batch((item,), name)
-        _check_rows(batch, name)
-        return batch.X
-    if not 1 <= len(item) <= _MOST_PARTS:
+    parts = item if has_parts else (item,)
+    if not 1 <= len(parts) <= _MOST_PARTS:
         raise TypeError(invalid(name, f"X, {_LABELED}", describe(item)))
-    batch = _to_batch(item, name)
+    batch = _to_batch(parts, name)
     _check_rows(batch, name)
     return batch.X
 

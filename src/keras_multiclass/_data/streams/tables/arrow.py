@@ -4,31 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import json
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from keras_multiclass._data.foreign_frames import to_frame
 from keras_multiclass._data.streams.tables.source import FloatType, common_float_type, readable
-from keras_multiclass._shared.messages import describe, format_list, invalid, quote
-
-_FORMATS = {
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".arrow": "ipc",
-    ".ipc": "ipc",
-    ".feather": "ipc",
-}
-_COMPRESSED = (".gz", ".bz2", ".zst", ".lz4")
-_OTHERS = "For other files, pass a pyarrow.dataset.Dataset, or a LazyFrame of polars."
+from keras_multiclass._shared.messages import invalid, quote
 
 
 @dataclass(frozen=True)
@@ -74,18 +59,18 @@ class ArrowSource:
         self._versions = {
             fragment.path: _version(fragment)
             for fragment in dataset.get_fragments()
-            if _path_of(fragment) is not None
+            if path_of(fragment) is not None
         }
 
     def _parts(self) -> list[_Part]:
         parts = []
         for fragment in self._dataset.get_fragments():
-            path = _path_of(fragment)
+            path = path_of(fragment)
             what = _Part(fragment, path, None).what
             if not hasattr(fragment, "split_by_row_group"):
                 parts.append(_Part(fragment, path, None))
                 continue
-            with readable(what, _errors()):
+            with readable(what, errors_of_arrow()):
                 groups = fragment.split_by_row_group()
             parts += [_Part(g, path, sum(r.num_rows for r in g.row_groups)) for g in groups]
         return parts
@@ -97,24 +82,24 @@ class ArrowSource:
 
     def count_rows(self) -> int:
         """Count the rows."""
-        with readable("The files", _errors()):
+        with readable("The files", errors_of_arrow()):
             return int(self._dataset.count_rows())
 
     def float_type(self, name: str) -> FloatType | None:
         """Return the type for the numbers of a column; None if it holds anything else."""
-        return _float_type(self._types[name])
+        return float_type_of(self._types[name])
 
     def read(
         self, names: Sequence[str], n_rows: int, rng: np.random.Generator | None
     ) -> Iterator[Any]:
         """Yield tables of up to ``n_rows`` rows; with ``rng``, row groups or files in its order."""
-        pa = _import("pyarrow")
+        pa = import_arrow("pyarrow")
         parts = self._parts()
         order = range(len(parts)) if rng is None else rng.permutation(len(parts))
         for part in (parts[i] for i in order):
             self._check_unchanged(part)
             found = 0
-            with readable(part.what, _errors()):
+            with readable(part.what, errors_of_arrow()):
                 scanner = part.fragment.scanner(
                     schema=self._dataset.schema,
                     columns=list(names),
@@ -124,7 +109,7 @@ class ArrowSource:
                 )
                 batches = scanner.to_batches()
             while True:
-                with readable(part.what, _errors()), _of_its_type(part):
+                with readable(part.what, errors_of_arrow()), _of_its_type(part):
                     batch = next(batches, None)
                 if batch is None:
                     break
@@ -139,7 +124,7 @@ class ArrowSource:
     def _check_unchanged(self, part: _Part) -> None:
         if part.path is None:
             return
-        with readable(part.what, _errors()):
+        with readable(part.what, errors_of_arrow()):
             version = _version(part.fragment)
         if version[0] is None:
             raise FileNotFoundError(
@@ -154,7 +139,7 @@ class ArrowSource:
 
     def concat(self, tables: Sequence[Any]) -> Any:
         """Put tables below each other."""
-        return _import("pyarrow").concat_tables(tables)
+        return import_arrow("pyarrow").concat_tables(tables)
 
     def rows(self, table: Any, rows: slice | np.ndarray) -> Any:
         """Select rows of a table."""
@@ -165,7 +150,7 @@ class ArrowSource:
     def column(self, table: Any, name: str) -> Any:
         """Return a column as an array; categories and missing values as objects."""
         column = table.column(name)
-        if _import("pyarrow.types").is_dictionary(column.type):
+        if import_arrow("pyarrow.types").is_dictionary(column.type):
             column = column.cast(column.type.value_type)
         return column.to_numpy()
 
@@ -183,7 +168,7 @@ def _of_its_type(part: _Part) -> Iterator[None]:
     """Name the column of a text that cannot be converted; pyarrow has its number alone."""
     try:
         yield
-    except _errors() as error:
+    except errors_of_arrow() as error:
         found = re.search(r"In CSV column #(\d+): .*conversion error to ([^:]+):", str(error))
         if not found:
             raise
@@ -202,7 +187,7 @@ def _of_its_type(part: _Part) -> Iterator[None]:
         ) from None
 
 
-def _path_of(fragment: Any) -> str | None:
+def path_of(fragment: Any) -> str | None:
     """Return the file of a fragment; None if it is in memory, as a table or a buffer."""
     return None if getattr(fragment, "filesystem", None) is None else fragment.path
 
@@ -215,7 +200,7 @@ def _version(fragment: Any) -> tuple[Any, Any]:
 
 def _matrix(table: Any, names: Sequence[str], dtype: FloatType) -> np.ndarray:
     """Return columns of numbers as one array, missing values as NaN."""
-    pa, types = _import("pyarrow"), _import("pyarrow.types")
+    pa, types = import_arrow("pyarrow"), import_arrow("pyarrow.types")
     values = np.empty((table.num_rows, len(names)), dtype)
     for position, name in enumerate(names):
         column = table.column(name)
@@ -239,8 +224,9 @@ def _named(values: np.ndarray, names: Sequence[str]) -> Any:
         return values
 
 
-def _float_type(kind: Any) -> FloatType | None:
-    types = _import("pyarrow.types")
+def float_type_of(kind: Any) -> FloatType | None:
+    """Return the float type that holds the values of a type of Arrow; None if it has no numbers."""
+    types = import_arrow("pyarrow.types")
     if types.is_boolean(kind) or types.is_null(kind) or types.is_float16(kind):
         return "float32"
     if types.is_floating(kind) or types.is_integer(kind):
@@ -249,251 +235,13 @@ def _float_type(kind: Any) -> FloatType | None:
     return "float64" if types.is_decimal(kind) else None
 
 
-# --- opening --------------------------------------------------------------------------------------
+def errors_of_arrow() -> tuple[type[Exception], ...]:
+    """Return the errors that pyarrow raises."""
+    return (import_arrow("pyarrow").ArrowException,)
 
 
-def open_files(source: Any, names: Sequence[str] | None, target: Sequence[str]) -> ArrowSource:
-    """Find files, and check that they hold the same columns.
-
-    Parameters
-    ----------
-    source : str, path, list of these, or pyarrow.dataset.Dataset
-        A file, several, or a folder.
-    names : sequence of str or None
-        The columns that count besides `target`; None for all.
-    target : sequence of str
-        Columns of labels and weights.
-    """
-    module = _import("pyarrow.dataset")
-    if isinstance(source, module.Dataset):
-        _check_whole(source)
-        _, index = _check_columns(source, names, target, is_given=True)
-        return ArrowSource(source, index)
-    paths = list(map(_path, source)) if isinstance(source, (list, tuple)) else _path(source)
-    if not paths:
-        raise ValueError(invalid("source", "at least one file", "an empty list"))
-    format_name = _format_of(paths)
-    options: dict[str, Any] = {"format": _format(format_name)}
-    if isinstance(paths, str):
-        options["partitioning"] = "hive"
-    what = f"The file or folder {quote(paths)}" if isinstance(paths, str) else "The files"
-    with readable(what, _errors()):
-        dataset = module.dataset(paths, **options)
-    files = dataset.files
-    if not files:
-        raise ValueError(invalid(what, "of at least one file", "no files", "Check the path."))
-    is_text = format_name in ("csv", "tsv")
-    schema, index = _common_schema(dataset, names, target, is_text=is_text)
-    with readable(what, _errors()):
-        return ArrowSource(module.dataset(paths, schema=schema, **options), index)
-
-
-def _check_whole(dataset: Any) -> None:
-    with readable("The dataset", _errors()):
-        try:
-            dataset.get_fragments()
-        except ValueError as error:  # there is no other way to find out
-            if isinstance(error, _errors()):
-                raise
-            raise ValueError(
-                invalid(
-                    "source",
-                    "a dataset without a filter",
-                    "one with a filter",
-                    "Filter a LazyFrame of polars instead: polars.scan_parquet(path).filter(...).",
-                )
-            ) from None
-
-
-def _path(source: Any) -> str:
-    if not isinstance(source, (str, os.PathLike)):
-        raise TypeError(
-            invalid(
-                "source",
-                "a path, a list of paths, a pyarrow.dataset.Dataset or a LazyFrame of polars",
-                describe(source),
-            )
-        )
-    return os.fspath(source)
-
-
-def _format_of(paths: str | list[str]) -> str:
-    """Return the format of files by the ends of their names."""
-    files = [paths] if isinstance(paths, str) else paths
-    if isinstance(paths, str) and os.path.isdir(paths):
-        files = [
-            os.path.join(folder, name)
-            for folder, _, names in os.walk(paths)
-            for name in names
-            if not name.startswith((".", "_"))
-        ]
-        if not files:
-            raise ValueError(
-                invalid(f"The folder {quote(paths)}", "of at least one file", "no files")
-            )
-    formats = {_FORMATS.get(_suffix(file)) for file in files}
-    if len(formats) > 1 or None in formats:
-        suffixes = sorted({_suffix(file) or "none" for file in files})
-        raise ValueError(
-            invalid(
-                "The files of source",
-                f"of one format, named {format_list(_FORMATS)}",
-                f"files named {format_list(suffixes)}",
-                _OTHERS,
-            )
-        )
-    return str(formats.pop())
-
-
-def _suffix(file: str) -> str:
-    path = Path(file)
-    last = path.suffix.lower()
-    return path.with_suffix("").suffix.lower() if last in _COMPRESSED else last
-
-
-def _format(name: str) -> Any:
-    if name not in ("csv", "tsv"):
-        return name
-    csv = _import("pyarrow.csv")
-    return _import("pyarrow.dataset").CsvFileFormat(
-        parse_options=csv.ParseOptions(delimiter="\t" if name == "tsv" else ","),
-        convert_options=csv.ConvertOptions(strings_can_be_null=True),  # as pandas reads them
-    )
-
-
-def _common_schema(
-    dataset: Any, names: Sequence[str] | None, target: Sequence[str], *, is_text: bool
-) -> tuple[Any, set[str]]:
-    """Return the columns of all files, with types that hold the numbers of each, and indices."""
-    pa, types = _import("pyarrow"), _import("pyarrow.types")
-    found, index = _check_columns(dataset, names, target, is_given=False)
-    fields = []
-    for field in dataset.schema:
-        kind = found.get(field.name, field.type)
-        # The first lines of a text file do not tell whether all of its numbers are whole.
-        is_number = _float_type(kind) is not None and not types.is_boolean(kind)
-        if is_text and is_number and field.name not in target:
-            kind = pa.float64()
-        fields.append(field.with_type(kind))
-    return pa.schema(fields), index
-
-
-def _check_columns(
-    dataset: Any, names: Sequence[str] | None, target: Sequence[str], *, is_given: bool
-) -> tuple[dict[str, Any], set[str]]:
-    """Raise unless all files have the same columns.
-
-    Parameters
-    ----------
-    dataset : pyarrow.dataset.Dataset
-        The files.
-    names, target : sequence of str
-        See `open_files`.
-    is_given : bool
-        Whether the user chose the types of the dataset, which are kept.
-
-    Returns
-    -------
-    dict of str to pyarrow.DataType
-        A type for each column that is needed, which holds its values in all files.
-    set of str
-        The columns that are an index of pandas in any of the files.
-    """
-    types = _import("pyarrow.types")
-    first, index = dataset.schema, _index_in(dataset.schema)
-    files = []
-    for fragment in dataset.get_fragments():
-        path = _path_of(fragment)
-        what = "A part of the dataset" if path is None else f"the file {quote(path)}"
-        with readable(what, _errors()):
-            schema = fragment.physical_schema
-        index |= _index_in(schema)
-        files.append((what, schema, _partitions(fragment), _is_text(fragment)))
-    found = dict(zip(first.names, first.types, strict=True))
-    needed = set(set(first.names) - index if names is None else names) | set(target)
-    for what, schema, in_path, is_text in files:
-        own = set(schema.names)
-        missing = sorted(n for n in needed - own if n in first.names and n not in in_path)
-        added = sorted(own - index - set(first.names)) if names is None else []
-        if missing or added:
-            got = f"{what} without {format_list(missing)}" if missing else what
-            got += f" with {format_list(added)}, which others lack" if added else ""
-            raise _differ("the same columns", got)
-        if is_given and is_text:  # the dataset says how to read the texts
-            continue
-        for name in needed & own & set(first.names):
-            kind, other = schema.field(name).type, found[name]
-            common = _common_type(kind, other, keep_whole=name in target, is_text=is_text)
-            is_lost = is_given and types.is_null(other) and not types.is_null(kind)
-            if common is None or is_lost:
-                raise _differ(
-                    "columns of the same types",
-                    f"{kind} in column {quote(name)} of {what}, and {other} before",
-                )
-            if not is_given:
-                found[name] = common
-    return found, index
-
-
-def _common_type(kind: Any, other: Any, *, keep_whole: bool, is_text: bool) -> Any:
-    """Return a type that holds values of two types; None if there is none."""
-    pa, types = _import("pyarrow"), _import("pyarrow.types")
-    if kind == other or types.is_null(other):
-        return kind
-    if types.is_null(kind):
-        return other
-    if is_text and types.is_boolean(kind) != types.is_boolean(other):
-        return None  # "true" is no number
-    kinds = [k.value_type if types.is_dictionary(k) else k for k in (kind, other)]
-    if kinds[0] == kinds[1]:
-        return kinds[0]
-    if all(map(_is_string, kinds)):
-        return pa.large_string()
-    if None in map(_float_type, kinds):
-        return None
-    if keep_whole and all(types.is_integer(k) or types.is_boolean(k) for k in kinds):
-        return pa.int64()  # such as labels
-    return pa.float64()
-
-
-def _is_text(fragment: Any) -> bool:
-    return isinstance(getattr(fragment, "format", None), _import("pyarrow.dataset").CsvFileFormat)
-
-
-def _is_string(kind: Any) -> bool:
-    types = _import("pyarrow.types")
-    return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
-
-
-def _index_in(schema: Any) -> set[str]:
-    """Return the columns that the metadata of pandas lists as an index."""
-    metadata = (schema.metadata or {}).get(b"pandas")
-    columns = json.loads(metadata).get("index_columns", []) if metadata else []
-    return {name for name in columns if isinstance(name, str)}  # a dict is a range without values
-
-
-def _partitions(fragment: Any) -> set[str]:
-    """Return the columns whose values are in the names of folders."""
-    keys = getattr(_import("pyarrow.dataset"), "get_partition_keys", None)
-    return set() if keys is None else set(keys(fragment.partition_expression))
-
-
-def _differ(allowed: str, got: str) -> ValueError:
-    return ValueError(
-        invalid(
-            "All files of source",
-            f"tables with {allowed}",
-            got,
-            "Choose columns that all of them have with columns=[...], or write the files anew.",
-        )
-    )
-
-
-def _errors() -> tuple[type[Exception], ...]:
-    return (_import("pyarrow").ArrowException,)
-
-
-def _import(name: str) -> Any:
+def import_arrow(name: str) -> Any:
+    """Import a module of pyarrow, or say how to install it."""
     try:
         return importlib.import_module(name)
     except ImportError:

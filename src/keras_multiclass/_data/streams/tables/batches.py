@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from keras_multiclass._data.row_selection import take_rows
-from keras_multiclass._data.streams.tables.arrow import open_files
 from keras_multiclass._data.streams.tables.lazy import LazySource
+from keras_multiclass._data.streams.tables.opening import open_files
 from keras_multiclass._data.streams.tables.source import Source
 from keras_multiclass._shared.checks import is_count, is_flag
 from keras_multiclass._shared.messages import (
